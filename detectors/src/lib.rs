@@ -1,0 +1,16 @@
+//! What is suspicious: pure, deterministic detectors over API transactions.
+//! The crate is given transactions in event-time order and a configuration, and gives alerts.
+//! It promises the same alerts for the same input: no clock, no I/O, no threads, no iteration over hash maps.
+
+pub mod alert;
+pub mod anomaly;
+pub mod detector;
+pub mod identity;
+pub mod keyed;
+pub mod rules;
+pub mod runtime;
+pub mod story;
+pub mod suppress;
+pub mod time;
+pub mod transaction;
+pub mod window;

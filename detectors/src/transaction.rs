@@ -1,0 +1,416 @@
+//! A transaction: one HTTP request with its response, attributed, owned and free of secrets.
+//! The sensor builds it; rules, inventory and records read it.
+//! Times are packet times, counts are bytes on the wire after transfer decoding.
+
+use crate::anomaly::AnomalySet;
+use crate::identity::{Country, Credential, Factor, Place, Principal, Proof, named};
+use crate::time::EventTime;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// Deterministic id of a transaction: a hash of flow, first byte's time and position in the flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TransactionId(pub u128);
+
+/// Written as a UUID of version 8 (RFC 9562: custom).
+impl fmt::Display for TransactionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hex = format!("{:032x}", self.0);
+        let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+        write!(f, "{a}-{b}-{c}-{d}-{e}")
+    }
+}
+
+/// One exchange, attributed.
+#[derive(Clone, Debug)]
+pub struct Transaction {
+    /// Deterministic id.
+    pub id: TransactionId,
+    /// The request's first byte.
+    pub time: EventTime,
+    /// The response's last byte, or when the sensor stopped waiting for it.
+    pub end: EventTime,
+    /// From the request's last byte to the response's first.
+    pub ttfb_us: Option<u64>,
+    /// The connection.
+    pub flow: Flow,
+    /// The protocol spoken.
+    pub protocol: Protocol,
+    /// The request; `None` when only the answer was seen.
+    pub request: Option<Request>,
+    /// The answer; `None` when it was not seen.
+    pub response: Option<Response>,
+    /// Where the client is.
+    pub client: Client,
+    /// Which device, where it can be told.
+    pub device: Option<Device>,
+    /// Who.
+    pub principal: Principal,
+    /// With what proof.
+    pub proof: Proof,
+    /// Every credential presented.
+    pub credentials: Vec<Credential>,
+    /// What the presented JWT says.
+    pub jwt: Option<Jwt>,
+    /// The second-factor step, if this is one.
+    pub mfa: Option<Mfa>,
+    /// The password login step, if this is one.
+    pub login: Option<Login>,
+    /// What kind of step this is.
+    pub activity: Activity,
+    /// Secrets the server handed out in its answer, by class name.
+    pub exposed: Vec<Exposure>,
+    /// What the server's answer means.
+    pub outcome: Outcome,
+    /// How much of the exchange was seen.
+    pub completeness: Completeness,
+    /// What was odd.
+    pub anomalies: AnomalySet,
+    /// Set on the second sight of one exchange (two taps, or both legs of a proxy): rules that count skip it.
+    pub repeat_of: Option<TransactionId>,
+}
+
+impl Transaction {
+    /// Method, host and route, where the request was seen.
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        self.request.as_ref().map(|r| Endpoint {
+            method: r.method.clone(),
+            host: r.host.clone(),
+            route: r.route.clone(),
+        })
+    }
+
+    /// The response's status, where there is one.
+    pub fn status(&self) -> Option<u16> {
+        self.response.as_ref().map(|r| r.status)
+    }
+
+    /// Whether the server said yes.
+    pub fn succeeded(&self) -> bool {
+        self.outcome == Outcome::Success
+    }
+}
+
+/// Method, host and route: where in an API something happened.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// The method as sent.
+    pub method: Arc<str>,
+    /// Host with port where it is not the default.
+    pub host: Arc<str>,
+    /// The route template.
+    pub route: Arc<str>,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.route)
+    }
+}
+
+/// The connection a transaction was seen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// The side that opened it.
+    pub src: SocketAddr,
+    /// The side that serves.
+    pub dst: SocketAddr,
+    /// VLAN ids, outermost first.
+    pub vlan: Vec<u16>,
+    /// Whether TLS covers it on the wire.
+    pub tls: bool,
+}
+
+named! {
+    /// The application protocol.
+    Protocol {
+        /// HTTP/0.9, a request line without a version.
+        Http09 => "http/0.9",
+        /// HTTP/1.0.
+        Http10 => "http/1.0",
+        /// HTTP/1.1.
+        Http11 => "http/1.1",
+        /// HTTP/2.
+        Http2 => "http/2",
+        /// gRPC over HTTP/2.
+        Grpc => "grpc",
+    }
+}
+
+/// The request's facts.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method, at most 32 bytes, escaped.
+    pub method: Arc<str>,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// Host with port where it is not the default, lower case.
+    pub host: Arc<str>,
+    /// The raw path as sent, secrets in it replaced by `{secret}`.
+    pub path: Arc<str>,
+    /// The path with identifiers replaced: `/v1/users/{id}`.
+    pub route: Arc<str>,
+    /// Names of the query's parameters, in order.
+    pub query_keys: Vec<Arc<str>>,
+    /// The page size asked for (`limit`, `page_size`, `first` …).
+    pub page_limit: Option<u32>,
+    /// Body bytes after transfer decoding.
+    pub bytes: u64,
+    /// Media type without parameters, lower case.
+    pub content_type: Option<Arc<str>>,
+    /// The user agent as sent, cut to 256 bytes, control bytes escaped.
+    pub user_agent: Option<Arc<str>>,
+}
+
+/// The response's facts.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// The final status.
+    pub status: u16,
+    /// gRPC's own status, from the trailers.
+    pub grpc_status: Option<u32>,
+    /// Body bytes after transfer decoding.
+    pub bytes: u64,
+    /// Media type without parameters, lower case.
+    pub content_type: Option<Arc<str>>,
+    /// Records in the answer: length of the outermost (or the only large) JSON array.
+    pub items: Option<u32>,
+}
+
+/// The client behind all trusted proxies.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The right-most untrusted hop.
+    pub ip: IpAddr,
+    /// Whether the address is outside the internal networks.
+    pub external: bool,
+    /// The country, where known.
+    pub country: Option<Country>,
+    /// The city, where a database was given.
+    pub city: Option<Arc<str>>,
+    /// The point and its radius.
+    pub place: Option<Place>,
+    /// The autonomous system, where a database was given.
+    pub asn: Option<u32>,
+}
+
+impl Client {
+    /// The address for counting: IPv4 as it is, IPv6 by its /64.
+    pub fn network(&self) -> IpAddr {
+        match self.ip {
+            IpAddr::V4(_) => self.ip,
+            IpAddr::V6(ip) => {
+                let [a, b, c, d, ..] = ip.segments();
+                IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+            }
+        }
+    }
+}
+
+/// A device by four traits; two devices are the same when three agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Device {
+    /// Hashes of: stable JA4, user-agent family, header order, platform hint; 0 where absent.
+    pub traits: [u32; 4],
+}
+
+impl Device {
+    /// Whether at least three of four traits agree.
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.traits.iter().zip(other.traits).filter(|&(&a, b)| a == b).count() >= 3
+    }
+}
+
+/// `d:` and eight hex digits over all traits.
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d] = self.traits;
+        let mixed = [b, c, d].into_iter().fold(a, |h, t| (h ^ t).wrapping_mul(0x9E37_79B1).rotate_left(15));
+        write!(f, "d:{mixed:08x}")
+    }
+}
+
+named! {
+    /// Whether a JWS carries a signature.
+    Signature {
+        /// The third part is there.
+        Present => "present",
+        /// The third part is empty or missing.
+        Missing => "missing",
+    }
+}
+
+/// What a presented JWT says about itself.
+#[derive(Clone, Debug)]
+pub struct Jwt {
+    /// The `alg` header as sent, at most 16 bytes; empty when missing.
+    pub alg: Arc<str>,
+    /// The `kid` header, at most 64 bytes.
+    pub kid: Option<Arc<str>>,
+    /// The issuer.
+    pub iss: Option<Arc<str>>,
+    /// Seconds until `exp` at the time of use; negative when past.
+    pub expires_in_s: Option<i64>,
+    /// Authentication methods (RFC 8176).
+    pub amr: Vec<Arc<str>>,
+    /// Authentication context class.
+    pub acr: Option<Arc<str>>,
+    /// Whether it is signed at all.
+    pub signature: Signature,
+}
+
+named! {
+    /// A step in the life of a second factor.
+    MfaEvent {
+        /// The server asks for a second factor.
+        Challenge => "challenge",
+        /// A code, assertion or approval was presented.
+        Attempt => "attempt",
+        /// A factor is being added.
+        Enrolment => "enrolment",
+        /// A factor is removed or replaced.
+        FactorChange => "factor_change",
+    }
+}
+
+named! {
+    /// What the server's answer says about a second-factor step; order and evidence in `identity::mfa`.
+    MfaOutcome {
+        /// More proof is asked for. Not a failure.
+        Challenge => "challenge",
+        /// The account is locked.
+        Locked => "locked",
+        /// Too many attempts.
+        Throttled => "throttled",
+        /// Accepted.
+        Success => "success",
+        /// The code was wrong.
+        FailCode => "fail_code",
+        /// Refused or broken for another reason; never counts as a wrong code.
+        FailOther => "fail_other",
+        /// Waiting for the user.
+        Pending => "pending",
+        /// No answer was seen.
+        Unknown => "unknown",
+    }
+}
+
+/// A second-factor step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mfa {
+    /// Which step.
+    pub event: MfaEvent,
+    /// Which factor.
+    pub factor: Factor,
+    /// What the server said.
+    pub outcome: MfaOutcome,
+    /// Whether only the status told the outcome; lowers confidence.
+    pub by_status_only: bool,
+    /// The presented code under a random key that lives ten minutes; never written anywhere.
+    pub code: Option<u64>,
+}
+
+named! {
+    /// What the server's answer says about a password.
+    LoginOutcome {
+        /// Accepted, and nothing more is asked for.
+        Success => "success",
+        /// The password was right; a second factor is asked for.
+        SecondFactor => "second_factor",
+        /// The password was wrong.
+        Refused => "refused",
+        /// Too many attempts.
+        Throttled => "throttled",
+        /// Broken for another reason.
+        Error => "error",
+        /// No answer was seen.
+        Unknown => "unknown",
+    }
+}
+
+/// A password login step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The account name as typed.
+    pub name: Option<Arc<str>>,
+    /// What the server said.
+    pub outcome: LoginOutcome,
+}
+
+named! {
+    /// What kind of step an exchange is.
+    Activity {
+        /// Use of the API.
+        Use => "use",
+        /// A password login.
+        Login => "login",
+        /// A second-factor step.
+        Mfa => "mfa",
+        /// A token is issued or refreshed.
+        TokenIssue => "token_issue",
+        /// A static key is created.
+        KeyIssue => "key_issue",
+        /// A session ends.
+        Logout => "logout",
+        /// An account is created.
+        SignUp => "sign_up",
+        /// Password change, payment, export, role change and the like.
+        Sensitive => "sensitive",
+    }
+}
+
+named! {
+    /// How a secret was laid open.
+    ExposureKind {
+        /// In the query string.
+        Query => "query",
+        /// In the path.
+        Path => "path",
+        /// In a `Referer` header.
+        Referer => "referer",
+        /// A known kind of static key in an answer.
+        Response => "response",
+    }
+}
+
+/// A secret that stood where it should not, by class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exposure {
+    /// Where.
+    pub kind: ExposureKind,
+    /// What it is: `jwt`, `api_key`, `github_pat` …
+    pub class: &'static str,
+    /// The parameter, header or field that carried it.
+    pub name: Arc<str>,
+}
+
+named! {
+    /// What the server's answer means for the caller.
+    Outcome {
+        /// It did what was asked.
+        Success => "success",
+        /// It refused the caller.
+        Denied => "denied",
+        /// It failed, or could not understand.
+        Error => "error",
+        /// No answer was seen.
+        Unknown => "unknown",
+    }
+}
+
+named! {
+    /// How much of an exchange was seen.
+    Completeness {
+        /// All of it.
+        Whole => "whole",
+        /// No answer.
+        RequestOnly => "request_only",
+        /// No request.
+        ResponseOnly => "response_only",
+        /// Bytes are missing inside.
+        Gap => "gap",
+        /// The snap length or the capture's end cut it.
+        Truncated => "truncated",
+    }
+}

@@ -1,0 +1,110 @@
+//! Packets as TCP segments: link layer, IP, fragments, TCP.
+//! It is given `Packet`s and gives `Segment`s that borrow the packet, or says why there is none.
+//! It promises that every packet is either a segment, of no interest, held as a fragment, or dropped by a counted reason.
+
+use heelguard_detectors::time::EventTime;
+use std::net::IpAddr;
+
+/// At most this many VLAN tags are kept.
+pub const VLANS_MAX: usize = 2;
+
+/// VLAN ids of a packet, outermost first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Vlans {
+    ids: [u16; VLANS_MAX],
+    len: u8,
+}
+
+impl Vlans {
+    /// Adds the next inner id; ids beyond the limit are left out.
+    pub fn push(&mut self, id: u16) {
+        if let Some(slot) = self.ids.get_mut(usize::from(self.len)) {
+            *slot = id;
+            self.len += 1;
+        }
+    }
+
+    /// The ids.
+    pub fn as_slice(&self) -> &[u16] {
+        self.ids.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+}
+
+/// One end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// The address.
+    pub ip: IpAddr,
+    /// The TCP port.
+    pub port: u16,
+}
+
+/// The flag byte of a TCP header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpFlags(pub u8);
+
+impl TcpFlags {
+    /// FIN.
+    pub const FIN: u8 = 0x01;
+    /// SYN.
+    pub const SYN: u8 = 0x02;
+    /// RST.
+    pub const RST: u8 = 0x04;
+    /// PSH.
+    pub const PSH: u8 = 0x08;
+    /// ACK.
+    pub const ACK: u8 = 0x10;
+    /// URG.
+    pub const URG: u8 = 0x20;
+
+    /// Whether all bits of `mask` are set.
+    pub const fn has(self, mask: u8) -> bool {
+        self.0 & mask == mask
+    }
+}
+
+/// The options a passive observer needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpOptions {
+    /// Window scale (RFC 7323), on SYN only.
+    pub window_scale: Option<u8>,
+    /// Timestamp value and echo (RFC 7323).
+    pub timestamps: Option<(u32, u32)>,
+    /// An MD5 or AO signature: no ordinary host takes the segment.
+    pub signed: bool,
+    /// TCP Fast Open cookie on a SYN (RFC 7413).
+    pub fast_open: bool,
+    /// Options that contradict their lengths.
+    pub malformed: bool,
+}
+
+/// One TCP segment, borrowed from the packet or from the decoder's fragment buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<'a> {
+    /// When it was captured.
+    pub time: EventTime,
+    /// The sender.
+    pub src: Endpoint,
+    /// The receiver.
+    pub dst: Endpoint,
+    /// VLAN ids.
+    pub vlans: Vlans,
+    /// IPv4 TTL or IPv6 hop limit.
+    pub ttl: u8,
+    /// Sequence number of the first payload byte (of the SYN, on a SYN).
+    pub seq: u32,
+    /// Acknowledgement number, meaningful with the ACK flag.
+    pub ack: u32,
+    /// The flags.
+    pub flags: TcpFlags,
+    /// The window field, unscaled.
+    pub window: u16,
+    /// The urgent pointer, meaningful with the URG flag.
+    pub urgent: u16,
+    /// Options.
+    pub options: TcpOptions,
+    /// The payload that was captured.
+    pub payload: &'a [u8],
+    /// Payload bytes that the snap length cut off behind `payload`.
+    pub missing: u32,
+}

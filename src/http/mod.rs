@@ -1,0 +1,135 @@
+//! Byte streams as exchanges: HTTP/1.x seen from outside.
+//! It is given bytes and gaps in both directions and gives `Exchange`s: heads, body facts, a bounded body prefix.
+//! It promises the reading a strict peer has, or an anomaly; after a gap it resumes only at a proven message start.
+
+use heelguard_detectors::anomaly::AnomalySet;
+use heelguard_detectors::time::EventTime;
+use heelguard_detectors::transaction::{Completeness, Protocol};
+use std::ops::Range;
+
+use crate::decode::{Endpoint, Vlans};
+
+/// One request with its final response, or the half that was seen. Raw header values live here
+/// and in `identity`, nowhere further.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The client's end of the connection.
+    pub client: Endpoint,
+    /// The server's end.
+    pub server: Endpoint,
+    /// VLAN ids.
+    pub vlans: Vlans,
+    /// When the flow began; with `ordinal` it names the exchange.
+    pub flow_opened_at: EventTime,
+    /// Position of the exchange in its flow, from 0.
+    pub ordinal: u32,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The first byte seen.
+    pub time: EventTime,
+    /// The response's last byte, or when the sensor stopped waiting.
+    pub end: EventTime,
+    /// The request, if it was seen.
+    pub request: Option<Message>,
+    /// The final response, if it was seen.
+    pub response: Option<Message>,
+    /// How much was seen.
+    pub completeness: Completeness,
+    /// What was odd in this exchange or in its flow since the last one.
+    pub anomalies: AnomalySet,
+}
+
+/// A message's first line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartLine {
+    /// Method and target, as ranges of the head.
+    Request {
+        /// The method.
+        method: Range<u32>,
+        /// The target as sent.
+        target: Range<u32>,
+    },
+    /// The status.
+    Response {
+        /// Three digits.
+        status: u16,
+    },
+}
+
+/// One header line, as ranges of the head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The name as sent.
+    pub name: Range<u32>,
+    /// The value without surrounding blanks.
+    pub value: Range<u32>,
+}
+
+/// A message: its head as it was sent, and what is known of its body.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// The head's bytes, from the start line to the empty line.
+    pub head: Vec<u8>,
+    /// The start line.
+    pub start: StartLine,
+    /// Every header line in order, repeated ones kept. Trailers are not headers and are left out.
+    pub headers: Vec<Header>,
+    /// The first byte's time.
+    pub first_byte: EventTime,
+    /// The last byte's time.
+    pub last_byte: EventTime,
+    /// The body.
+    pub body: Body,
+}
+
+/// What is known of a body.
+#[derive(Clone, Debug, Default)]
+pub struct Body {
+    /// Bytes after transfer decoding, before content decoding.
+    pub bytes: u64,
+    /// The first bytes after transfer decoding, at most the limit for its type, still content-coded.
+    pub prefix: Vec<u8>,
+    /// Whether all bytes up to the framing's end were seen.
+    pub complete: bool,
+}
+
+impl Message {
+    /// Bytes of the head.
+    pub fn slice(&self, range: &Range<u32>) -> &[u8] {
+        self.head.get(range.start as usize..range.end as usize).unwrap_or(&[])
+    }
+
+    /// Names and values of all header lines, in order.
+    pub fn header_lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.headers.iter().map(|h| (self.slice(&h.name), self.slice(&h.value)))
+    }
+
+    /// The first value of a header; `name` in lower case.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.header_lines().find(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
+    }
+
+    /// The method of a request.
+    pub fn method(&self) -> &[u8] {
+        match &self.start {
+            StartLine::Request { method, .. } => self.slice(method),
+            StartLine::Response { .. } => &[],
+        }
+    }
+
+    /// The target of a request, as sent.
+    pub fn target(&self) -> &[u8] {
+        match &self.start {
+            StartLine::Request { target, .. } => self.slice(target),
+            StartLine::Response { .. } => &[],
+        }
+    }
+
+    /// The status of a response.
+    pub fn status(&self) -> u16 {
+        match self.start {
+            StartLine::Request { .. } => 0,
+            StartLine::Response { status } => status,
+        }
+    }
+}

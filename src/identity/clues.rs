@@ -1,0 +1,93 @@
+//! What one exchange tells about who is who: the extractor writes clues, lineage reads them in order.
+//! A clue holds names and fingerprints, never a secret.
+//! It promises to be plain data: everything that needs raw bytes was done before.
+
+use heelguard_detectors::identity::Fingerprint;
+use heelguard_detectors::transaction::Transaction;
+use std::sync::Arc;
+
+/// A transaction as one shard sees it, with what lineage needs to complete it.
+#[derive(Debug)]
+pub struct Sighting {
+    /// Principal and proof are provisional: what this exchange alone says.
+    pub transaction: Transaction,
+    /// The rest of the story's threads.
+    pub clues: Clues,
+}
+
+/// What kind of thing is handed out and presented again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HandleKind {
+    /// A session cookie or session header.
+    Session,
+    /// An access token.
+    Access,
+    /// A refresh token.
+    Refresh,
+    /// A ticket for the pending second factor, an interaction id.
+    Challenge,
+    /// An authorization or device code.
+    Code,
+    /// A static key.
+    ApiKey,
+}
+
+/// A thing that was handed out or presented, by fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handle {
+    /// What it is.
+    pub kind: HandleKind,
+    /// Keyed hash of its value.
+    pub fingerprint: Fingerprint,
+}
+
+/// The account a presented or issued JWT speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenSubject {
+    /// `iss`, empty when missing.
+    pub issuer: Arc<str>,
+    /// `sub`, or the configured claim.
+    pub subject: Arc<str>,
+    /// A readable name from the token (`email`, `preferred_username`).
+    pub name: Option<Arc<str>>,
+    /// The token belongs to a program: `sub` equals `client_id`/`azp`, or the grant was client credentials.
+    pub service: bool,
+    /// `amr`/`acr` say that a second factor was proved.
+    pub says_mfa: bool,
+}
+
+/// Names one answer gives to one account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountNames {
+    /// The best of them: e-mail, else user name, else id.
+    pub primary: Option<Arc<str>>,
+    /// The others (never empty strings, `null`, `unknown` and the like).
+    pub aliases: Vec<Arc<str>>,
+}
+
+/// What one exchange tells lineage.
+#[derive(Debug, Default)]
+pub struct Clues {
+    /// The account name in the request: login form, Basic user, sign-up.
+    pub login_name: Option<Arc<str>>,
+    /// The account as a successful answer names it (own account only, not search results).
+    pub answered: AccountNames,
+    /// The subject of the presented JWT.
+    pub presented_subject: Option<TokenSubject>,
+    /// The subject of a JWT in a token answer.
+    pub issued_subject: Option<TokenSubject>,
+    /// An OAuth client id that authenticated itself, or the name a Basic credential carries at a token endpoint.
+    pub client_id: Option<Arc<str>>,
+    /// Handles in the request, strongest first (header, bearer, body ticket, cookie, path).
+    pub presented: Vec<Handle>,
+    /// Handles in the answer (JSON fields, `Set-Cookie`, `Location` code).
+    pub issued: Vec<Handle>,
+    /// For whom a key was issued, when the request or answer says so (`user` field of a key-issue call).
+    pub key_owner: Option<Arc<str>>,
+    /// The answer says that a second factor is enrolled for this account.
+    pub enrolled_mfa: bool,
+    /// Hash over method, target, body and credentials: equal on both legs of a proxy.
+    pub request_hash: u64,
+    /// Hash over status and body: equal on both legs of a proxy.
+    pub response_hash: u64,
+}

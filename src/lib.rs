@@ -1,0 +1,18 @@
+//! Heelguard: a passive sensor for API authentication.
+//! Modules stand in data-path order; a layer imports only layers above it in this list,
+//! plus the vocabulary in `heelguard-detectors`. See `src/ARCHITECTURE.md`.
+
+pub mod metrics;
+
+pub mod capture;
+pub mod decode;
+pub mod flow;
+pub mod http;
+pub mod identity;
+pub mod pipeline;
+pub mod sinks;
+pub mod web;
+
+pub mod cli;
+pub mod config;
+pub mod demo;

@@ -1,0 +1,325 @@
+//! Every counter of the sensor: plain integers, owned by the stage that counts.
+//! A stage adds to its own set; the pipeline sums the sets when it publishes.
+//! For each stage what came in equals what went out plus what was dropped, by reason: `balanced` adds it up.
+
+use heelguard_detectors::anomaly::Anomaly;
+
+macro_rules! counter_struct {
+    ($(#[$meta:meta])* $name:ident { $($(#[doc = $doc:literal])* $field:ident,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct $name { $($(#[doc = $doc])* pub $field: u64,)* }
+
+        impl $name {
+            /// Adds the other set to this one.
+            pub fn add(&mut self, other: &Self) { $(self.$field += other.$field;)* }
+
+            /// Names and values, in the order of the list.
+            pub fn rows(&self) -> Vec<(&'static str, u64)> { vec![$((stringify!($field), self.$field),)*] }
+        }
+    };
+}
+
+counter_struct! {
+    /// What was read from captures.
+    CaptureCounters {
+        /// Files read to their end.
+        files,
+        /// Files that end in the middle of a packet.
+        truncated_files,
+        /// Bytes of packet data.
+        bytes,
+    }
+}
+
+counter_struct! {
+    /// Packets; `dropped` is beside it because it is by reason.
+    PacketCounters {
+        /// Packets taken from the capture.
+        read,
+        /// Packets handed to their flow, or understood and of no interest.
+        processed,
+    }
+}
+
+macro_rules! drop_reasons {
+    ($($(#[doc = $doc:literal])* $variant:ident => $name:literal,)*) => {
+        /// Why a packet was not processed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum DropReason { $($(#[doc = $doc])* $variant,)* }
+
+        impl DropReason {
+            /// Every reason.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name in records and metrics.
+            pub const fn name(self) -> &'static str { match self { $(Self::$variant => $name,)* } }
+        }
+    };
+}
+
+drop_reasons! {
+    /// A link type the decoder does not know.
+    UnknownLink => "unknown_link",
+    /// A network protocol that is not IP (ARP, LLDP …).
+    NotIp => "not_ip",
+    /// IP that carries something other than TCP.
+    NotTcp => "not_tcp",
+    /// A tunnel whose inside is not looked into.
+    Tunnel => "tunnel",
+    /// Shorter than its headers say, or headers that contradict themselves.
+    Malformed => "malformed",
+    /// The snap length cut the headers.
+    Truncated => "truncated",
+    /// The IPv4 header checksum is wrong.
+    BadIpChecksum => "bad_ip_checksum",
+    /// The TCP checksum is wrong.
+    BadTcpChecksum => "bad_tcp_checksum",
+    /// More IPv6 extension headers than the limit.
+    ExtLimit => "ext_limit",
+    /// Overlapping fragments: the datagram is dropped.
+    FragOverlap => "frag_overlap",
+    /// A fragment of a datagram whose rest did not come in time.
+    FragTimeout => "frag_timeout",
+    /// A fragment given up for the fragment memory limit.
+    FragCap => "frag_cap",
+}
+
+counter_struct! {
+    /// Segments into and out of flows.
+    SegmentCounters {
+        /// Segments given to the flow table.
+        received,
+        /// Segments whose bytes were delivered, buffered or known already, or that carried none.
+        accepted,
+        /// Segments no host would take (PAWS, window, flags …); each has its anomaly class.
+        refused,
+    }
+}
+
+counter_struct! {
+    /// Bytes of TCP payload.
+    ByteCounters {
+        /// Payload bytes that came in accepted segments.
+        received,
+        /// Bytes handed on in order.
+        delivered,
+        /// Bytes that came again and were known.
+        duplicate,
+        /// Bytes buffered and then given up (limits, ends of flows, urgent bytes taken out).
+        discarded,
+        /// Bytes waiting in buffers now.
+        buffered,
+        /// Bytes that were never seen; not part of `received`.
+        missing,
+    }
+}
+
+counter_struct! {
+    /// Flows; opened = closed + evicted + open now.
+    FlowCounters {
+        /// Flows begun.
+        opened,
+        /// Flows ended by FIN, RST, reuse, idleness or the capture's end.
+        closed,
+        /// Flows given up for a limit.
+        evicted,
+        /// Flows open now.
+        open,
+    }
+}
+
+counter_struct! {
+    /// Messages and exchanges.
+    HttpCounters {
+        /// Requests parsed.
+        requests,
+        /// Final responses parsed.
+        responses,
+        /// Interim (1xx) responses.
+        interim,
+        /// Requests that left in a transaction.
+        requests_out,
+        /// Final responses that left in a transaction.
+        responses_out,
+        /// Transactions that left with both.
+        pairs,
+    }
+}
+
+counter_struct! {
+    /// Transactions by completeness.
+    TransactionCounters {
+        /// Request and answer, all of both.
+        whole,
+        /// No answer.
+        request_only,
+        /// No request.
+        response_only,
+        /// Bytes missing inside.
+        gap,
+        /// Cut by snap length or capture end.
+        truncated,
+    }
+}
+
+counter_struct! {
+    /// Alerts; findings = open + update + suppressed.
+    AlertCounters {
+        /// Findings of the rules.
+        findings,
+        /// Episodes opened.
+        open,
+        /// Growth told.
+        update,
+        /// Episodes closed.
+        closed,
+        /// Findings that told nothing new, or were suppressed by rule or operator.
+        suppressed,
+    }
+}
+
+counter_struct! {
+    /// One sink's records; queued = delivered + spooled + lost.
+    SinkCounters {
+        /// Records given to the sink.
+        queued,
+        /// Records the far side has.
+        delivered,
+        /// Records on disk, waiting.
+        spooled,
+        /// Records given up.
+        lost,
+    }
+}
+
+/// A counter for each anomaly class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnomalyCounters([u64; Anomaly::ALL.len()]);
+
+impl Default for AnomalyCounters {
+    fn default() -> Self {
+        Self([0; Anomaly::ALL.len()])
+    }
+}
+
+impl AnomalyCounters {
+    /// Counts one.
+    pub fn count(&mut self, anomaly: Anomaly) {
+        self.0[anomaly as usize] += 1;
+    }
+
+    /// How often.
+    pub fn get(&self, anomaly: Anomaly) -> u64 {
+        self.0[anomaly as usize]
+    }
+
+    /// Adds the other set to this one.
+    pub fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine += theirs);
+    }
+
+    /// Classes that were met, with their counts, in the order of the list.
+    pub fn rows(&self) -> Vec<(&'static str, u64)> {
+        Anomaly::ALL.iter().map(|&a| (a.name(), self.get(a))).filter(|&(_, n)| n > 0).collect()
+    }
+}
+
+/// A counter for each reason to drop a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DropCounters([u64; DropReason::ALL.len()]);
+
+impl Default for DropCounters {
+    fn default() -> Self {
+        Self([0; DropReason::ALL.len()])
+    }
+}
+
+impl DropCounters {
+    /// Counts `n` packets.
+    pub fn count(&mut self, reason: DropReason, n: u64) {
+        self.0[reason as usize] += n;
+    }
+
+    /// How many for this reason.
+    pub fn get(&self, reason: DropReason) -> u64 {
+        self.0[reason as usize]
+    }
+
+    /// Adds the other set to this one.
+    pub fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine += theirs);
+    }
+
+    /// Reasons that were met, with their counts, in the order of the list.
+    pub fn rows(&self) -> Vec<(&'static str, u64)> {
+        DropReason::ALL.iter().map(|&r| (r.name(), self.get(r))).filter(|&(_, n)| n > 0).collect()
+    }
+
+    /// Packets dropped for any reason.
+    pub fn sum(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+/// All counters of one stage, one shard or the whole sensor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Files and bytes.
+    pub capture: CaptureCounters,
+    /// Packets.
+    pub packets: PacketCounters,
+    /// Packets dropped, by reason.
+    pub dropped: DropCounters,
+    /// Segments.
+    pub segments: SegmentCounters,
+    /// Payload bytes.
+    pub bytes: ByteCounters,
+    /// Flows.
+    pub flows: FlowCounters,
+    /// HTTP messages.
+    pub http: HttpCounters,
+    /// Transactions.
+    pub transactions: TransactionCounters,
+    /// Alerts.
+    pub alerts: AlertCounters,
+    /// Oddities.
+    pub anomalies: AnomalyCounters,
+}
+
+impl Counters {
+    /// Adds the other set to this one.
+    pub fn add(&mut self, other: &Self) {
+        self.capture.add(&other.capture);
+        self.packets.add(&other.packets);
+        self.dropped.add(&other.dropped);
+        self.segments.add(&other.segments);
+        self.bytes.add(&other.bytes);
+        self.flows.add(&other.flows);
+        self.http.add(&other.http);
+        self.transactions.add(&other.transactions);
+        self.alerts.add(&other.alerts);
+        self.anomalies.add(&other.anomalies);
+    }
+
+    /// The first account that does not add up, in words; `None` when all do.
+    pub fn imbalance(&self) -> Option<String> {
+        let (p, s, b, f, h) = (&self.packets, &self.segments, &self.bytes, &self.flows, &self.http);
+        let transactions = self.transactions.rows().iter().map(|row| row.1).sum::<u64>();
+        let accounts = [
+            ("packets", p.read, p.processed + self.dropped.sum()),
+            ("segments", s.received, s.accepted + s.refused),
+            ("bytes", b.received, b.delivered + b.duplicate + b.discarded + b.buffered),
+            ("flows", f.opened, f.closed + f.evicted + f.open),
+            ("requests", h.requests, h.requests_out),
+            ("responses", h.responses, h.responses_out),
+            ("transactions", transactions + h.pairs, h.requests_out + h.responses_out),
+            ("alerts", self.alerts.findings, self.alerts.open + self.alerts.update + self.alerts.suppressed),
+        ];
+        accounts
+            .iter()
+            .find(|(_, entered, left)| entered != left)
+            .map(|(account, entered, left)| format!("{account}: {entered} in, {left} accounted for"))
+    }
+}
