@@ -5,3 +5,11 @@
 pub mod clues;
 
 pub use clues::Sighting;
+
+mod accounts;
+mod handles;
+mod legs;
+mod lineage;
+
+pub use legs::Legs;
+pub use lineage::{Lineage, LineageConfig};
