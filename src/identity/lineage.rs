@@ -256,3 +256,6 @@ fn issued_level(tx: &Transaction, clues: &Clues) -> ProofLevel {
         level => level,
     }
 }
+
+#[cfg(test)]
+mod tests;
