@@ -115,16 +115,16 @@ struct Record<'a> {
     country_code: Option<&'a str>,
     city: Labelled<'a>,
     location: Option<Location>,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
-    autonomous_system_number: Option<u32>,
+    latitude: Option<Number>,
+    longitude: Option<Number>,
+    autonomous_system_number: Option<Number>,
 }
 
 #[derive(Deserialize)]
 struct Location {
-    latitude: Option<f64>,
-    longitude: Option<f64>,
-    accuracy_radius: Option<f64>,
+    latitude: Option<Number>,
+    longitude: Option<Number>,
+    accuracy_radius: Option<Number>,
 }
 
 impl Record<'_> {
@@ -142,14 +142,15 @@ impl Record<'_> {
             Some(location) => (location.latitude, location.longitude, location.accuracy_radius),
             None => (self.latitude, self.longitude, None),
         };
-        let (lat, lon) = (lat?, lon?);
+        let (lat, lon) = (lat?.real(), lon?.real());
+        let radius = radius.map(Number::real);
         let radius_km = radius.filter(|radius| *radius > 0.0 && radius.is_finite()).unwrap_or(CITY_RADIUS_KM);
         let on_earth = (-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon);
         on_earth.then_some(Place { lat, lon, radius_km })
     }
 
     fn asn(&self) -> Option<u32> {
-        self.autonomous_system_number.filter(|&asn| asn != 0)
+        self.autonomous_system_number?.whole().filter(|&asn| asn != 0)
     }
 }
 
@@ -191,6 +192,57 @@ impl<'de> Visitor<'de> for LabelledVisitor {
             }
         }
         Ok(labelled)
+    }
+}
+
+/// A number of whichever of the format's types the maker chose.
+#[derive(Clone, Copy)]
+enum Number {
+    Whole(u32),
+    Real(f64),
+}
+
+impl Number {
+    fn real(self) -> f64 {
+        match self {
+            Self::Whole(number) => f64::from(number),
+            Self::Real(number) => number,
+        }
+    }
+
+    fn whole(self) -> Option<u32> {
+        match self {
+            Self::Whole(number) => Some(number),
+            Self::Real(_) => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NumberVisitor)
+    }
+}
+
+struct NumberVisitor;
+
+impl Visitor<'_> for NumberVisitor {
+    type Value = Number;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number")
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Number, E> {
+        Ok(u32::try_from(number).map_or(Number::Real(number as f64), Number::Whole))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Number, E> {
+        Ok(u32::try_from(number).map_or(Number::Real(number as f64), Number::Whole))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Number, E> {
+        Ok(Number::Real(number))
     }
 }
 

@@ -252,11 +252,11 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_bit_is_no_panic() {
+    fn a_damaged_byte_is_no_panic() {
         let whole = written();
-        for bit in 0..whole.len() * 8 {
+        for position in 0..whole.len() {
             let mut bytes = whole.clone();
-            bytes[bit / 8] ^= 1 << (bit % 8);
+            bytes[position] ^= 0x55;
             let _ = Table::parse(&bytes).map(|table| table.index([1, 0, 2, 0].into()));
         }
     }

@@ -2,8 +2,16 @@
 //! It is given networks with a JSON record each and lays out search tree, data and metadata (MaxMind DB 2.0).
 //! It promises the plainest form: 32-bit tree records, no pointers.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::net::IpAddr;
+
+const STRING: u8 = 2;
+const DOUBLE: u8 = 3;
+const UINT16: u8 = 5;
+const UINT32: u8 = 6;
+const MAP: u8 = 7;
+const UINT64: u8 = 9;
+const ARRAY: u8 = 11;
 
 /// A database for IP `version` 4 or 6; networks are written like `81.2.69.0/24`.
 pub(super) fn mmdb(version: u16, networks: &[(&str, Value)]) -> Vec<u8> {
@@ -27,12 +35,28 @@ pub(super) fn mmdb(version: u16, networks: &[(&str, Value)]) -> Vec<u8> {
     file.extend([0; 16]);
     file.extend(data);
     file.extend(b"\xab\xcd\xefMaxMind.com");
-    let metadata = json!({
-        "binary_format_major_version": 2, "binary_format_minor_version": 0, "build_epoch": 1_767_312_000,
-        "database_type": "Test", "description": {}, "ip_version": version, "languages": [],
-        "node_count": count, "record_size": 32,
-    });
-    push_value(&mut file, &metadata);
+    push_control(&mut file, MAP, 9);
+    for (key, value) in [
+        ("binary_format_major_version", 2),
+        ("binary_format_minor_version", 0),
+        ("ip_version", version),
+        ("record_size", 32),
+    ] {
+        push_string(&mut file, key);
+        push_control(&mut file, UINT16, 2);
+        file.extend(value.to_be_bytes());
+    }
+    push_string(&mut file, "node_count");
+    push_control(&mut file, UINT32, 4);
+    file.extend(u32::try_from(count).unwrap().to_be_bytes());
+    push_string(&mut file, "build_epoch");
+    push_control(&mut file, UINT64, 0);
+    push_string(&mut file, "database_type");
+    push_string(&mut file, "Test");
+    push_string(&mut file, "description");
+    push_control(&mut file, MAP, 0);
+    push_string(&mut file, "languages");
+    push_control(&mut file, ARRAY, 0);
     file
 }
 
@@ -70,38 +94,48 @@ fn insert(tree: &mut Vec<[Slot; 2]>, bits: &[usize], offset: usize) {
     tree[node][*last] = Slot::Data(offset);
 }
 
-/// Strings, doubles, unsigned integers and maps: all that records hold. Metadata has an empty list beside them.
+/// Strings, doubles, 16-bit integers, as MaxMind writes radii, wider ones and maps: all that records hold.
 fn push_value(out: &mut Vec<u8>, value: &Value) {
     match value {
-        Value::String(text) => {
-            push_control(out, 2, text.len());
-            out.extend(text.bytes());
-        }
-        Value::Number(number) if number.is_u64() => {
-            push_control(out, 6, 4);
-            out.extend(u32::try_from(number.as_u64().unwrap()).unwrap().to_be_bytes());
-        }
-        Value::Number(number) => {
-            push_control(out, 3, 8);
-            out.extend(number.as_f64().unwrap().to_be_bytes());
-        }
+        Value::String(text) => push_string(out, text),
+        Value::Number(number) => match number.as_u64() {
+            Some(whole) if whole < 0x1_0000 => {
+                push_control(out, UINT16, 2);
+                out.extend((whole as u16).to_be_bytes());
+            }
+            Some(whole) => {
+                push_control(out, UINT32, 4);
+                out.extend(u32::try_from(whole).unwrap().to_be_bytes());
+            }
+            None => {
+                push_control(out, DOUBLE, 8);
+                out.extend(number.as_f64().unwrap().to_be_bytes());
+            }
+        },
         Value::Object(map) => {
-            push_control(out, 7, map.len());
+            push_control(out, MAP, map.len());
             for (key, value) in map {
-                push_value(out, &Value::String(key.clone()));
+                push_string(out, key);
                 push_value(out, value);
             }
         }
-        // Type 11 is beyond the three bits of the control byte and stands in a byte of its own, less 7.
-        Value::Array(list) if list.is_empty() => out.extend([0, 11 - 7]),
         Value::Null | Value::Bool(_) | Value::Array(_) => unreachable!("not in these records"),
     }
 }
 
+fn push_string(out: &mut Vec<u8>, text: &str) {
+    push_control(out, STRING, text.len());
+    out.extend(text.bytes());
+}
+
+/// Type and size; a type beyond the three bits stands in a byte of its own, less 7, and a size beyond 28 likewise.
 fn push_control(out: &mut Vec<u8>, kind: u8, size: usize) {
     assert!(size < 29 + 256);
-    match u8::try_from(size) {
-        Ok(size @ 0..29) => out.push(kind << 5 | size),
-        _ => out.extend([kind << 5 | 29, (size - 29) as u8]),
+    let (size, more) = if size < 29 { (size, None) } else { (29, Some(size - 29)) };
+    if kind < 8 {
+        out.push(kind << 5 | size as u8);
+    } else {
+        out.extend([size as u8, kind - 7]);
     }
+    out.extend(more.map(|more| more as u8));
 }
