@@ -13,6 +13,7 @@ pub(crate) mod samples;
 mod tests;
 
 pub use alert::AlertRecord;
+pub(crate) use stats::imbalance;
 pub use stats::{ServiceRow, StatsRecord};
 pub use transaction::TransactionRecord;
 
