@@ -117,9 +117,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Fingerprint(command) => command.run(),
         Command::Completions(command) => command.run::<Cli>(),
         Command::Man(command) => command.run::<Cli>(),
-        Command::Run(_) => Err(not_here("run", "live capture", "pipe one in: `tcpdump -i eth1 -w - tcp | heelguard replay -`")),
-        Command::Detect(_) => Err(not_here("detect", "the Kafka worker", "`heelguard replay` runs every detector on captures")),
-        Command::Doctor(_) => Err(not_here("doctor", "the machine check", "`heelguard check` validates a configuration")),
+        Command::Run(_) => Err(not_here(
+            "run",
+            "live capture",
+            "pipe one in: `tcpdump -i eth1 -w - tcp | heelguard replay -`",
+        )),
+        Command::Detect(_) => {
+            Err(not_here("detect", "the Kafka worker", "`heelguard replay` runs every detector on captures"))
+        }
+        Command::Doctor(_) => {
+            Err(not_here("doctor", "the machine check", "`heelguard check` validates a configuration"))
+        }
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

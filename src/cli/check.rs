@@ -8,7 +8,9 @@ use clap::Args;
 
 /// Validate a configuration.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  heelguard check --config heelguard.toml\n  heelguard check --effective > heelguard.toml\n  heelguard check --set limits.flows_max=50000")]
+#[command(
+    after_help = "Examples:\n  heelguard check --config heelguard.toml\n  heelguard check --effective > heelguard.toml\n  heelguard check --set limits.flows_max=50000"
+)]
 pub(super) struct Check {
     #[command(flatten)]
     config: ConfigArgs,

@@ -13,7 +13,9 @@ const LINE_BYTES_MAX: u64 = 1 << 20;
 
 /// Find a secret that an alert names.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  printf 'the-key-you-suspect\\n' | heelguard fingerprint\n  heelguard fingerprint < keys.txt | grep 5b0e4f")]
+#[command(
+    after_help = "Examples:\n  printf 'the-key-you-suspect\\n' | heelguard fingerprint\n  heelguard fingerprint < keys.txt | grep 5b0e4f"
+)]
 pub(super) struct Fingerprint {
     #[command(flatten)]
     config: ConfigArgs,

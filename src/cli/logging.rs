@@ -19,7 +19,10 @@ pub(super) fn start(asked: Option<&str>) -> Result<(), Failure> {
         (None, None) => return Ok(()),
     };
     if !LEVELS.contains(&level) {
-        return Err(Failure::usage(format!("{place}: `{level}` is no level; allowed: {}", LEVELS.join(", "))));
+        return Err(Failure::usage(format!(
+            "{place}: `{level}` is no level; allowed: {}",
+            LEVELS.join(", ")
+        )));
     }
     let filter: LevelFilter = level.parse().unwrap_or(LevelFilter::OFF);
     tracing_subscriber::fmt().with_max_level(filter).with_writer(std::io::stderr).init();

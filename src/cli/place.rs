@@ -45,7 +45,10 @@ pub(super) fn refuse_collisions(outputs: &[(&str, &Place)], inputs: &[PathBuf]) 
             (Place::File(path), None) => {
                 folder_exists(path).map_err(Failure::running)?;
                 if inputs.iter().any(|input| same_file(path, input)) {
-                    return Err(Failure::usage(format!("{option} would overwrite the capture {}", path.display())));
+                    return Err(Failure::usage(format!(
+                        "{option} would overwrite the capture {}",
+                        path.display()
+                    )));
                 }
             }
         }

@@ -102,7 +102,11 @@ pub(super) fn run_to_end(
         Ok(summary) => summary,
         Err(error) => {
             records.abandon();
-            return if error.is::<ReaderGone>() { Ok(None) } else { Err(Failure::running(format!("{error:#}"))) };
+            return if error.is::<ReaderGone>() {
+                Ok(None)
+            } else {
+                Err(Failure::running(format!("{error:#}")))
+            };
         }
     };
     let services = service_rows(&summary);

@@ -11,7 +11,9 @@ use std::fmt::Write as _;
 
 /// Show the detectors, or the page of one.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  heelguard rules\n  heelguard rules mfa_failure_burst\n  heelguard rules MFA-01 --format json")]
+#[command(
+    after_help = "Examples:\n  heelguard rules\n  heelguard rules mfa_failure_burst\n  heelguard rules MFA-01 --format json"
+)]
 pub(super) struct Rules {
     /// A detector's name or id
     #[arg(value_name = "NAME")]
@@ -52,8 +54,10 @@ impl Rules {
 fn find(name: &str) -> Result<&'static Entry, Failure> {
     let known = |entry: &&Entry| entry.rule.name == name || entry.rule.id.eq_ignore_ascii_case(name);
     catalogue().iter().find(known).ok_or_else(|| {
-        let hint = config::nearest(name, catalogue().iter().map(|entry| entry.rule.name))
-            .map_or_else(|| "`heelguard rules` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
+        let hint = config::nearest(name, catalogue().iter().map(|entry| entry.rule.name)).map_or_else(
+            || "`heelguard rules` lists them".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
         Failure::usage(format!("there is no detector `{name}`; {hint}"))
     })
 }
@@ -68,7 +72,8 @@ fn table() -> String {
 }
 
 fn markdown_table() -> String {
-    let mut text = "| id | name | severity | scope | status | what it sees |\n|---|---|---|---|---|---|\n".to_owned();
+    let mut text =
+        "| id | name | severity | scope | status | what it sees |\n|---|---|---|---|---|---|\n".to_owned();
     for Entry { rule, .. } in catalogue() {
         let (severity, scope, maturity) = (rule.severity, rule.scope, rule.maturity);
         let _ = writeln!(

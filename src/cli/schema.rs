@@ -8,7 +8,9 @@ use clap::{Args, ValueEnum};
 
 /// Print the schema of a record, of the configuration, or the tables to keep records in.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  heelguard schema alert > alert.schema.json\n  heelguard schema clickhouse | clickhouse-client --multiquery")]
+#[command(
+    after_help = "Examples:\n  heelguard schema alert > alert.schema.json\n  heelguard schema clickhouse | clickhouse-client --multiquery"
+)]
 pub(super) struct Schema {
     /// Which form
     #[arg(value_name = "FORM")]

@@ -10,7 +10,9 @@ const NAME: &str = "heelguard";
 
 /// Print a completion script.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  heelguard completions bash > /etc/bash_completion.d/heelguard\n  heelguard completions fish | source")]
+#[command(
+    after_help = "Examples:\n  heelguard completions bash > /etc/bash_completion.d/heelguard\n  heelguard completions fish | source"
+)]
 pub(super) struct Completions {
     /// The shell
     #[arg(value_name = "SHELL")]

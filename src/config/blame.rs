@@ -3,8 +3,8 @@
 //! It promises an answer for errors of every kind, whichever layer found them.
 
 use super::document::{self, Leaf};
-use super::{ConfigError, Raw, effective, understand};
 use super::nearest::nearest;
+use super::{ConfigError, Raw, effective, understand};
 use toml::{Table, Value};
 
 /// The first leaf with which the configuration is refused.
@@ -34,8 +34,7 @@ fn unknown_key(leaf: &Leaf, unknown: &str, expected: &str) -> String {
     // An unknown key inside a list of tables is below the leaf itself.
     let parent = leaf.path.get(..position.unwrap_or(leaf.path.len())).unwrap_or_default();
     let full = [parent, &[unknown.to_owned()]].concat().join(".");
-    let mut allowed: Vec<String> =
-        expected.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    let mut allowed: Vec<String> = expected.split('`').skip(1).step_by(2).map(str::to_owned).collect();
     if allowed.is_empty() {
         allowed = known_keys(parent);
     }

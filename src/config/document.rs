@@ -72,8 +72,8 @@ impl Document {
         if !text.contains('=') {
             return Err(refused("wanted KEY=VALUE, as in --set web.listen=127.0.0.1:0"));
         }
-        let path = dotted(key)
-            .ok_or_else(|| refused("a key is words joined by dots, as in limits.flows_max"))?;
+        let path =
+            dotted(key).ok_or_else(|| refused("a key is words joined by dots, as in limits.flows_max"))?;
         self.leaves.push(Leaf { path, value: word_or_value(value.trim()), place });
         Ok(())
     }

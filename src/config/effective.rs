@@ -22,7 +22,7 @@ pub(super) fn table(raw: &Raw) -> Table {
     Table::try_from(raw).unwrap_or_default()
 }
 
-fn mask(table: &mut Table) {
+pub(super) fn mask(table: &mut Table) {
     for (key, value) in table {
         match value {
             Value::Table(inner) => mask(inner),

@@ -28,7 +28,9 @@ impl Keys {
         match made {
             Ok(keyring) => Ok(Self { keyring, warning: mode_warning(&path) }),
             // A key that is there but broken must not be replaced: fingerprints would change unnoticed.
-            Err(why) if raw.privacy.key_file.as_os_str().is_empty() && !path.exists() => Self::for_this_run(&why),
+            Err(why) if raw.privacy.key_file.as_os_str().is_empty() && !path.exists() => {
+                Self::for_this_run(&why)
+            }
             Err(why) => Err(why),
         }
     }
@@ -62,7 +64,8 @@ fn mode(_path: &Path) -> Option<u32> {
 
 /// Makes the folder of the key file for its owner alone.
 fn make_folder(path: &Path) -> Result<(), String> {
-    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) else {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+    else {
         return Ok(());
     };
     let mut builder = std::fs::DirBuilder::new();

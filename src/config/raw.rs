@@ -100,7 +100,9 @@ impl Raw {
     pub(super) fn check(&self) -> Result<(), String> {
         for name in [&self.sensor.name, &self.sensor.tenant] {
             if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains(char::is_control) {
-                return Err(format!("wanted a name of 1 to {NAME_BYTES_MAX} bytes without control characters"));
+                return Err(format!(
+                    "wanted a name of 1 to {NAME_BYTES_MAX} bytes without control characters"
+                ));
             }
         }
         if self.no_limit_is_zero() {
@@ -159,7 +161,8 @@ impl Raw {
             return Some(written.clone());
         }
         let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let state = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))?;
+        let state =
+            folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))?;
         Some(state.join("heelguard/fingerprint.key"))
     }
 }

@@ -10,7 +10,8 @@ use std::io::{self, Write};
 
 /// Whether a character could move the cursor, change colours, or make text read differently than it is.
 pub fn is_unsafe(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
@@ -67,7 +68,10 @@ mod tests {
 
     #[test]
     fn a_terminal_sees_escapes_and_not_their_effect() {
-        assert_eq!(for_terminal("a\x1b[31mb\u{9b}2J\u{202e}c\n\x7f"), "a\\u{1b}[31mb\\u{9b}2J\\u{202e}c\\u{a}\\u{7f}");
+        assert_eq!(
+            for_terminal("a\x1b[31mb\u{9b}2J\u{202e}c\n\x7f"),
+            "a\\u{1b}[31mb\\u{9b}2J\\u{202e}c\\u{a}\\u{7f}"
+        );
     }
 
     #[test]

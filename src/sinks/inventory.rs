@@ -130,7 +130,10 @@ impl Inventory {
 
     /// Observations of things beyond the limit.
     pub fn left_out(&self) -> u64 {
-        self.endpoints.left_out + self.credentials.left_out + self.principals.left_out + self.services.left_out
+        self.endpoints.left_out
+            + self.credentials.left_out
+            + self.principals.left_out
+            + self.services.left_out
     }
 
     /// Writes all records: endpoints, credentials, principals, services, each in the order of its names.
@@ -164,7 +167,13 @@ impl Inventory {
             });
         }
         for ((host, ip, port), (seen, protocol)) in &self.services.entries {
-            sink.write(&ServiceRecord { head: Head::new("service", seen), host, ip: *ip, port: *port, protocol });
+            sink.write(&ServiceRecord {
+                head: Head::new("service", seen),
+                host,
+                ip: *ip,
+                port: *port,
+                protocol,
+            });
         }
     }
 }

@@ -229,6 +229,9 @@ mod tests {
     #[test]
     fn a_missing_folder_is_named() {
         let error = Jsonl::create(Path::new("no/such/folder/alerts.jsonl")).err().unwrap().to_string();
-        assert_eq!(error, "cannot create no/such/folder/alerts.jsonl: the folder no/such/folder does not exist");
+        assert_eq!(
+            error,
+            "cannot create no/such/folder/alerts.jsonl: the folder no/such/folder does not exist"
+        );
     }
 }

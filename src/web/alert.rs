@@ -36,7 +36,11 @@ fn circumstances(html: &mut Html, alert: &Alert) {
     html.raw("<dl>");
     item(html, "subject", format_args!("{} ({})", alert.subject.value, alert.subject.scope));
     if let Some(principal) = &alert.principal {
-        item(html, "principal", format_args!("{} {}, known by {}", principal.kind, principal.id, principal.source));
+        item(
+            html,
+            "principal",
+            format_args!("{} {}, known by {}", principal.kind, principal.id, principal.source),
+        );
     }
     if let Some(client) = &alert.client {
         let country = client.country.map(|country| format!(" · {country}")).unwrap_or_default();

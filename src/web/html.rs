@@ -91,7 +91,9 @@ pub(super) fn page(labels: &Labels, title: &str, content: &Html, nonce: &Nonce) 
         .raw("\">")
         .raw(STYLE)
         .raw("</style></head><body><header><a class=\"brand\" href=\"/\">Heelguard</a><nav>")
-        .raw("<a href=\"/\">Overview</a><a href=\"/rules\">Detectors</a><a href=\"/stats\">Counters</a></nav>")
+        .raw(
+            "<a href=\"/\">Overview</a><a href=\"/rules\">Detectors</a><a href=\"/stats\">Counters</a></nav>",
+        )
         .raw("<span class=\"who\">")
         .text(&labels.tenant)
         .raw(" / ")

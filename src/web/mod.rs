@@ -45,7 +45,10 @@ impl Config {
 
     fn address(&self) -> Result<SocketAddr, String> {
         let address: SocketAddr = self.listen.parse().map_err(|_| {
-            format!("`{}` is no address with port; wanted one such as 127.0.0.1:9470 or [::1]:9470", self.listen)
+            format!(
+                "`{}` is no address with port; wanted one such as 127.0.0.1:9470 or [::1]:9470",
+                self.listen
+            )
         })?;
         if !address.ip().is_loopback() {
             return Err(format!(
@@ -122,8 +125,7 @@ impl Server {
     pub fn serve_until_interrupted(self, snapshot: Snapshot) -> Result<(), Error> {
         let address = self.address;
         let refused = |cause| Error::Refused { address, cause };
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
         let site = Arc::new(Site::new(snapshot));
         let router = Router::new().fallback(answer).with_state(site);
         runtime.block_on(async {

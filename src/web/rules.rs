@@ -34,7 +34,11 @@ pub(super) fn rule_page(name: &str) -> Option<(String, Html)> {
     let mut html = Html::new();
     html.raw("<p>");
     severity(&mut html, entry.rule.severity);
-    html.raw(" <span class=\"mono soft\">").text(entry.rule.id).raw(" · ").text(entry.rule.name).raw("</span></p>");
+    html.raw(" <span class=\"mono soft\">")
+        .text(entry.rule.id)
+        .raw(" · ")
+        .text(entry.rule.name)
+        .raw("</span></p>");
     markdown(&mut html, &entry.page());
     thresholds(&mut html, entry);
     Some((entry.rule.title.to_owned(), html))
@@ -42,7 +46,9 @@ pub(super) fn rule_page(name: &str) -> Option<(String, Html)> {
 
 fn thresholds(html: &mut Html, entry: &Entry) {
     html.raw("<h2>Settings</h2><p class=\"mono\">[detectors.").text(entry.rule.name).raw("]</p>");
-    html.raw("<div class=\"scroll\"><table><thead><tr><th>Key</th><th>Default</th><th>Unit</th><th>Why</th></tr>");
+    html.raw(
+        "<div class=\"scroll\"><table><thead><tr><th>Key</th><th>Default</th><th>Unit</th><th>Why</th></tr>",
+    );
     html.raw("</thead><tbody>");
     for threshold in entry.thresholds() {
         html.raw("<tr><td class=\"mono\">")
@@ -88,8 +94,9 @@ pub(super) fn markdown(html: &mut Html, page: &str) {
 /// Words between back quotes are code; an unpaired back quote is a back quote.
 fn inline(html: &mut Html, words: &str) {
     let mut rest = words;
-    while let Some((before, code, after)) =
-        rest.split_once('`').and_then(|(before, after)| after.split_once('`').map(|(code, after)| (before, code, after)))
+    while let Some((before, code, after)) = rest
+        .split_once('`')
+        .and_then(|(before, after)| after.split_once('`').map(|(code, after)| (before, code, after)))
     {
         html.text(before).raw("<code>").text(code).raw("</code>");
         rest = after;

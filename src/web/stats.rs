@@ -11,7 +11,8 @@ pub(super) fn page(snapshot: &Snapshot) -> Html {
     let mut html = Html::new();
     html.raw("<h1>Counters</h1><p>");
     match counters.imbalance() {
-        None => html.raw("Every stage’s account adds up: what came in equals what went out plus what was dropped."),
+        None => html
+            .raw("Every stage’s account adds up: what came in equals what went out plus what was dropped."),
         Some(account) => html.raw("<b>The accounts do not add up:</b> ").text(account),
     };
     html.raw("</p>");
@@ -46,7 +47,10 @@ fn services(html: &mut Html, snapshot: &Snapshot) {
         .raw("<th class=\"number\">Port</th><th class=\"number\">HTTP/1</th><th class=\"number\">HTTP/2</th>")
         .raw("<th class=\"number\">TLS</th><th class=\"number\">Other</th></tr></thead><tbody>");
     for service in &snapshot.services {
-        html.raw("<tr><td class=\"mono\">").text(&service.host).raw("</td><td class=\"number\">").text(service.port);
+        html.raw("<tr><td class=\"mono\">")
+            .text(&service.host)
+            .raw("</td><td class=\"number\">")
+            .text(service.port);
         for count in [service.http1, service.http2, service.tls, service.unknown] {
             html.raw("</td><td class=\"number\">").text(grouped(count));
         }

@@ -63,7 +63,13 @@ fn a_name_from_the_wire_stays_text() {
 #[test]
 fn other_names_for_this_host_learn_nothing() {
     let site = site(samples::alert());
-    for host in [Some("evil.example"), Some("localhost.evil.example"), Some("127.0.0.1.evil.example:9470"), Some(""), None] {
+    for host in [
+        Some("evil.example"),
+        Some("localhost.evil.example"),
+        Some("127.0.0.1.evil.example:9470"),
+        Some(""),
+        None,
+    ] {
         let response = site.respond("GET", host, "/");
         assert_eq!(response.status(), 421, "{host:?}");
         assert!(!body(response).contains("alice"), "{host:?}");
@@ -85,7 +91,12 @@ fn the_page_can_only_be_read() {
 #[test]
 fn every_answer_is_guarded() {
     let site = site(samples::alert());
-    for (method, host, path) in [("GET", "localhost", "/"), ("GET", "evil", "/"), ("PUT", "localhost", "/"), ("GET", "localhost", "/x")] {
+    for (method, host, path) in [
+        ("GET", "localhost", "/"),
+        ("GET", "evil", "/"),
+        ("PUT", "localhost", "/"),
+        ("GET", "localhost", "/x"),
+    ] {
         let response = site.respond(method, Some(host), path);
         let headers = response.headers();
         let policy = headers["content-security-policy"].to_str().unwrap().to_owned();

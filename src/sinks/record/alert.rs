@@ -195,10 +195,6 @@ struct VisibilityPart {
 
 impl VisibilityPart {
     fn new(visibility: Visibility) -> Self {
-        Self {
-            loss_pct: visibility.loss_pct,
-            truncated: visibility.truncated,
-            one_way: visibility.one_way,
-        }
+        Self { loss_pct: visibility.loss_pct, truncated: visibility.truncated, one_way: visibility.one_way }
     }
 }
