@@ -3,5 +3,6 @@
 //! It promises that no value that crossed the wire as a credential leaves this module.
 
 pub mod clues;
+pub mod geo;
 
 pub use clues::Sighting;
