@@ -6,3 +6,11 @@ pub mod clues;
 pub mod geo;
 
 pub use clues::Sighting;
+
+mod accounts;
+mod handles;
+mod legs;
+mod lineage;
+
+pub use legs::Legs;
+pub use lineage::{Lineage, LineageConfig};
