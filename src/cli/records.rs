@@ -17,6 +17,9 @@ use heelguard_detectors::transaction::Transaction;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
+/// Alerts kept for the page; later ones are written and not kept.
+const KEPT_MAX: usize = 100_000;
+
 /// Which records are wanted, and where.
 #[derive(Args, Debug, Default)]
 pub(super) struct OutputArgs {
@@ -111,6 +114,7 @@ impl Plan {
             inventory: open(&self.inventory)?.map(|sink| (Inventory::default(), sink)),
             stats: open(&self.stats)?,
             tally: Tally::default(),
+            kept: None,
             progress: Progress::new(),
         })
     }
@@ -134,6 +138,8 @@ pub(super) struct Records {
     inventory: Option<(Inventory, Jsonl)>,
     stats: Option<Jsonl>,
     tally: Tally,
+    /// Alerts for whoever asked to keep them.
+    kept: Option<Vec<Alert>>,
     progress: Progress,
 }
 
@@ -150,6 +156,9 @@ impl pipeline::Outputs for Records {
             *count += 1;
         }
         self.tally.worst = self.tally.worst.max(Some(alert.severity));
+        if let Some(kept) = self.kept.as_mut().filter(|kept| kept.len() < KEPT_MAX) {
+            kept.push(alert.clone());
+        }
         let (sink, labels) = (&mut self.alerts, &self.labels);
         match self.form {
             Form::Jsonl => sink.write(&AlertRecord::new(alert, labels)),
@@ -216,6 +225,16 @@ impl Records {
             }
         }
         (self.tally, outcome)
+    }
+
+    /// Keeps alerts beside writing them, for `take_alerts`.
+    pub(super) fn keep_alerts(&mut self) {
+        self.kept = Some(Vec::new());
+    }
+
+    /// The alerts that were kept.
+    pub(super) fn take_alerts(&mut self) -> Vec<Alert> {
+        self.kept.take().unwrap_or_default()
     }
 
     /// Whether alerts are written to be read by a person.

@@ -7,10 +7,12 @@ use super::{ConfigArgs, Failure, summary, warn};
 use crate::capture::replay::Timeline;
 use crate::config::{Keys, Raw};
 use crate::identity::Settings;
+use crate::identity::geo::Geo;
+use crate::metrics::Counters;
 use crate::pipeline::{self, Source, Summary};
 use crate::sinks::record::{ServiceRow, imbalance};
 use clap::Args;
-use heelguard_detectors::alert::Severity;
+use heelguard_detectors::alert::{Alert, Severity};
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -73,9 +75,9 @@ impl Replay {
         let outputs = plan.open(raw.labels())?;
         let shards = self.shards.map_or_else(machine_shards, |shards| shards as usize);
         let options = raw.options(identity, shards);
-        let Some(tally) = run_to_end(&mut timeline, options, outputs)? else { return Ok(()) };
+        let Some(ended) = run_to_end(&mut timeline, options, outputs)? else { return Ok(()) };
         match self.fail_on {
-            Some(limit) if tally.worst >= Some(limit) => Err(Failure::AlertRaised),
+            Some(limit) if ended.tally.worst >= Some(limit) => Err(Failure::AlertRaised),
             _ => Ok(()),
         }
     }
@@ -87,8 +89,22 @@ pub(super) fn settings(raw: &Raw) -> Result<Arc<Settings>, Failure> {
     if let Some(warning) = &keys.warning {
         warn(warning);
     }
-    let settings = Settings::build(&raw.network, &raw.geoip, &raw.identity, &raw.privacy, keys.keyring);
+    let geo = if raw.geoip.databases.is_empty() {
+        Geo::builtin()
+    } else {
+        Geo::with_databases(&raw.geoip.databases).map_err(Failure::running)?
+    };
+    let settings = Settings::build(&raw.network, &raw.identity, &raw.privacy, keys.keyring, geo);
     settings.map(Arc::new).map_err(Failure::running)
+}
+
+/// What a run leaves for the command that asked for it.
+pub(super) struct Ended {
+    pub(super) tally: Tally,
+    pub(super) counters: Counters,
+    pub(super) services: Vec<ServiceRow>,
+    /// Every alert, when the records were told to keep them.
+    pub(super) alerts: Vec<Alert>,
 }
 
 /// Runs a source into outputs; nothing is left to say when the reader of stdout went away.
@@ -96,7 +112,7 @@ pub(super) fn run_to_end(
     source: &mut dyn Source,
     options: pipeline::Options,
     mut records: Records,
-) -> Result<Option<Tally>, Failure> {
+) -> Result<Option<Ended>, Failure> {
     let started = Instant::now();
     let mut summary = match pipeline::run(source, options, &mut records) {
         Ok(summary) => summary,
@@ -111,6 +127,7 @@ pub(super) fn run_to_end(
     };
     let services = service_rows(&summary);
     let wants_words = records.is_for_a_person() || io::stderr().is_terminal();
+    let alerts = records.take_alerts();
     let (tally, written) = records.finish(&summary.counters, &services);
     for warning in summary.warnings.drain(..) {
         warn(&warning);
@@ -122,17 +139,15 @@ pub(super) fn run_to_end(
         summary::print(&summary, &services, &tally, started.elapsed());
     }
     written?;
-    match summary.errors.first() {
-        None => Ok(Some(tally)),
-        Some(_) => {
-            let messages: Vec<String> = summary.errors.iter().map(ToString::to_string).collect();
-            Err(Failure::running(messages.join("\n")))
-        }
+    if !summary.errors.is_empty() {
+        let messages: Vec<String> = summary.errors.iter().map(ToString::to_string).collect();
+        return Err(Failure::running(messages.join("\n")));
     }
+    Ok(Some(Ended { tally, counters: summary.counters, services, alerts }))
 }
 
 /// The services in the form of records.
-pub(super) fn service_rows(summary: &Summary) -> Vec<ServiceRow> {
+fn service_rows(summary: &Summary) -> Vec<ServiceRow> {
     let rows = summary.services.rows().into_iter();
     rows.map(|(host, port, counts)| ServiceRow {
         host: host.to_owned(),

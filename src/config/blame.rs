@@ -55,7 +55,12 @@ fn known_keys(parent: &[String]) -> Vec<String> {
             None => return Vec::new(),
         }
     }
-    here.as_table().map(|table| table.keys().cloned().collect()).unwrap_or_default()
+    let mut keys: Vec<String> = here.as_table().into_iter().flat_map(|table| table.keys().cloned()).collect();
+    // The one key without a default: left out, the rule itself decides.
+    if matches!(parent, [section, _] if section == "detectors") {
+        keys.push("severity".to_owned());
+    }
+    keys
 }
 
 /// Rust's names of types, in words.

@@ -3,6 +3,7 @@
 //! It promises that no secret is shown, and that the schema knows exactly the keys that are accepted.
 
 use super::{ANNOTATED, Raw};
+use heelguard_detectors::alert::Severity;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
@@ -63,6 +64,11 @@ fn section(table: &Table, path: &mut Vec<String>, comments: &BTreeMap<String, St
         }
         properties.insert(key.clone(), property);
         path.pop();
+    }
+    // The one key without a default: left out, the rule itself decides.
+    if matches!(path.as_slice(), [section, _] if section == "detectors") {
+        let names: Vec<&str> = Severity::ALL.iter().map(|severity| severity.name()).collect();
+        properties.insert("severity".to_owned(), json!({"enum": names}));
     }
     json!({"type": "object", "properties": properties, "additionalProperties": false})
 }

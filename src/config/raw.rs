@@ -19,6 +19,8 @@ use std::sync::Arc;
 pub struct Raw {
     /// `[sensor]`
     pub sensor: Sensor,
+    /// `[capture]`
+    pub capture: decode::Config,
     /// `[limits]`
     pub limits: Limits,
     /// `[network]`
@@ -57,9 +59,6 @@ impl Default for Sensor {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Packets and fragments.
-    #[serde(flatten)]
-    pub decode: decode::Config,
     /// Flows and reassembly.
     #[serde(flatten)]
     pub flow: flow::Config,
@@ -81,7 +80,6 @@ impl Default for Limits {
         let lineage = identity::LineageConfig::default();
         let detection = runtime::Limits::default();
         Self {
-            decode: decode::Config::default(),
             flow: flow::Config::default(),
             http: http::Config::default(),
             handles_max: lineage.handles_max,
@@ -105,18 +103,13 @@ impl Raw {
                 ));
             }
         }
-        if self.no_limit_is_zero() {
-            self.web.check()?;
-            identity::Settings::check(&self.network, &self.identity, &self.privacy)?;
-            Runtime::new(self.detection()).map(drop).map_err(|error| error.to_string())
-        } else {
-            Err("a limit of 0 leaves nothing to work with; wanted 1 or more".to_owned())
+        let limits = toml::Table::try_from(&self.limits).map_err(|error| error.to_string())?;
+        if limits.values().any(|limit| limit.as_integer() == Some(0)) {
+            return Err("a limit of 0 leaves nothing to work with; wanted 1 or more".to_owned());
         }
-    }
-
-    fn no_limit_is_zero(&self) -> bool {
-        let limits = toml::Table::try_from(&self.limits).unwrap_or_default();
-        limits.values().all(|limit| limit.as_integer() != Some(0))
+        self.web.check()?;
+        identity::Settings::check(&self.network, &self.identity, &self.privacy)?;
+        Runtime::new(self.detection()).map(drop).map_err(|error| error.to_string())
     }
 
     /// Who writes the records.
@@ -142,7 +135,7 @@ impl Raw {
     pub fn options(&self, identity: Arc<identity::Settings>, shards: usize) -> pipeline::Options {
         pipeline::Options {
             shards,
-            decode: self.limits.decode.clone(),
+            decode: self.capture.clone(),
             flow: self.limits.flow.clone(),
             http: self.limits.http.clone(),
             identity,

@@ -3,14 +3,19 @@
 use super::Bench;
 use serde_json::Value;
 
-const COMMANDS: &[&str] = &["replay", "demo", "check", "rules", "schema", "fingerprint", "completions", "man"];
+const COMMANDS: &[&str] =
+    &["replay", "demo", "check", "rules", "schema", "fingerprint", "completions", "man"];
 
 #[test]
 fn every_command_has_help_with_examples() {
     let bench = Bench::new();
     let help = bench.run(&["--help"]);
     for command in COMMANDS {
-        assert!(help.succeeds().out.contains(&format!("  {command}")), "{command} is missing in\n{}", help.out);
+        assert!(
+            help.succeeds().out.contains(&format!("  {command}")),
+            "{command} is missing in\n{}",
+            help.out
+        );
         let own = bench.run(&[command, "--help"]);
         assert!(own.succeeds().out.contains("Examples:"), "{command}:\n{}", own.out);
         assert_eq!(own.err, "");
@@ -33,7 +38,9 @@ fn a_mistyped_command_or_option_gets_a_hint() {
 #[test]
 fn commands_that_are_not_here_say_what_to_use() {
     let bench = Bench::new();
-    bench.run(&["run", "--interface", "eth0"]).fails_with(2, &["live capture is not in this build", "heelguard replay"]);
+    bench
+        .run(&["run", "--interface", "eth0"])
+        .fails_with(2, &["live capture is not in this build", "heelguard replay"]);
     bench.run(&["detect", "--config", "x"]).fails_with(2, &["not in this build"]);
     bench.run(&["doctor"]).fails_with(2, &["not in this build", "heelguard check"]);
 }
@@ -49,7 +56,8 @@ fn the_catalogue_lists_every_detector_in_every_form() {
     let bench = Bench::new();
     let table = bench.run(&["rules"]);
     let markdown = bench.run(&["rules", "--format", "md"]);
-    let json: Value = serde_json::from_str(&bench.run(&["rules", "--format", "json"]).succeeds().out).unwrap();
+    let json: Value =
+        serde_json::from_str(&bench.run(&["rules", "--format", "json"]).succeeds().out).unwrap();
     let entries = json.as_array().unwrap();
     assert!(entries.len() >= 10);
     for entry in entries {
@@ -66,7 +74,9 @@ fn the_catalogue_lists_every_detector_in_every_form() {
 #[test]
 fn an_unknown_detector_gets_the_nearest() {
     let bench = Bench::new();
-    bench.run(&["rules", "mfa_failure_brust"]).fails_with(2, &["mfa_failure_brust", "did you mean `mfa_failure_burst`?"]);
+    bench
+        .run(&["rules", "mfa_failure_brust"])
+        .fails_with(2, &["mfa_failure_brust", "did you mean `mfa_failure_burst`?"]);
     bench.run(&["rules", "zzz"]).fails_with(2, &["zzz", "heelguard rules"]);
 }
 

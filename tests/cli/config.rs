@@ -17,18 +17,27 @@ const BROKEN: &[(&str, &[&str])] = &[
     ("[web]\nlisten = \"0.0.0.0:9470\"\n", &["c.toml:2:1", "web.listen", "127.0.0.1"]),
     ("[web]\nlisten = \"9470\"\n", &["c.toml:2:1", "web.listen", "127.0.0.1:9470"]),
     ("[web]\nport = 9470\n", &["c.toml:2:1", "web.port", "allowed: listen"]),
-    ("[network]\ntrusted_proxies = [\"10.0.0.0/40\"]\n", &["c.toml:2:1", "network.trusted_proxies", "10.0.0.0/40"]),
+    (
+        "[network]\ntrusted_proxies = [\"10.0.0.0/40\"]\n",
+        &["c.toml:2:1", "network.trusted_proxies", "10.0.0.0/40"],
+    ),
     ("[network]\ninternal = \"10.0.0.0/8\"\n", &["c.toml:2:1", "network.internal", "a list"]),
     ("[privacy]\nprincipals = \"secret\"\n", &["c.toml:2:1", "privacy.principals", "hashed"]),
     ("[detectors.mfa_failure_brust]\nfailures = 5\n", &["c.toml:2:1", "did you mean `mfa_failure_burst`"]),
     ("[detectors.mfa_failure_burst]\nfailure = 5\n", &["c.toml:2:1", "did you mean `failures`", "window_s"]),
-    ("[detectors.mfa_failure_burst]\nfailures = true\n", &["c.toml:2:1", "detectors.mfa_failure_burst.failures", "whole number"]),
+    (
+        "[detectors.mfa_failure_burst]\nfailures = true\n",
+        &["c.toml:2:1", "detectors.mfa_failure_burst.failures", "whole number"],
+    ),
     ("[detectors.mfa_failure_burst]\nseverity = \"bad\"\n", &["c.toml:2:1", "severity", "critical"]),
     ("[detectors.mfa_failure_burst]\nenabled = \"no\"\n", &["c.toml:2:1", "enabled", "true or false"]),
     ("[[suppress]]\nrule = \"XYZ-01\"\nreason = \"x\"\n", &["c.toml:1:3", "suppress", "XYZ-01"]),
     ("[[suppress]]\nrule = \"MFA-01\"\n", &["c.toml:1:3", "suppress", "reason"]),
     ("[[suppress]]\nuntil = \"tomorrow\"\nreason = \"x\"\n", &["c.toml:1:3", "suppress.until", "tomorrow"]),
-    ("[[identity.routes]]\npath = \"/x\"\nlabel = \"mfaa\"\n", &["c.toml:1:12", "identity.routes", "mfaa", "mfa"]),
+    (
+        "[[identity.routes]]\npath = \"/x\"\nlabel = \"mfaa\"\n",
+        &["c.toml:1:12", "identity.routes", "mfaa", "mfa"],
+    ),
     ("[tls]\nkeylog = \"x\"\n", &["c.toml:2:1", "`tls`"]),
     ("[sensor\n", &["c.toml:1:8"]),
     ("[sensor]\nname = \"a\"\nname = \"b\"\n", &["c.toml:3:1", "duplicate key"]),
@@ -73,7 +82,8 @@ fn an_override_is_a_value_or_a_bare_word() {
         "detectors.mfa_failure_burst.enabled=false",
         "web.listen=127.0.0.1:0",
     ];
-    let arguments: Vec<&str> = ["check", "--effective"].into_iter().chain(sets.iter().flat_map(|set| ["--set", *set])).collect();
+    let arguments: Vec<&str> =
+        ["check", "--effective"].into_iter().chain(sets.iter().flat_map(|set| ["--set", *set])).collect();
     let effective: toml::Table = toml::from_str(&bench.run(&arguments).succeeds().out).unwrap();
     assert_eq!(effective["sensor"]["name"].as_str(), Some("tap 7"));
     assert_eq!(effective["sensor"]["tenant"].as_str(), Some("acme"));
@@ -86,7 +96,16 @@ fn an_override_is_a_value_or_a_bare_word() {
 fn an_override_wins_over_the_file_and_the_last_over_the_first() {
     let bench = Bench::new();
     bench.write("c.toml", "[sensor]\nname = \"file\"\n");
-    let run = bench.run(&["check", "--effective", "--config", "c.toml", "--set", "sensor.name=a", "--set", "sensor.name=b"]);
+    let run = bench.run(&[
+        "check",
+        "--effective",
+        "--config",
+        "c.toml",
+        "--set",
+        "sensor.name=a",
+        "--set",
+        "sensor.name=b",
+    ]);
     assert!(run.succeeds().out.contains("name = \"b\""), "{}", run.out);
 }
 

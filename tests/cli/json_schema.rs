@@ -29,10 +29,14 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
             }),
             "minimum" => expect(value.as_f64().is_none_or(|number| number >= rule.as_f64().unwrap())),
             "maximum" => expect(value.as_f64().is_none_or(|number| number <= rule.as_f64().unwrap())),
-            "maxItems" => expect(value.as_array().is_none_or(|items| items.len() as u64 <= rule.as_u64().unwrap())),
+            "maxItems" => {
+                expect(value.as_array().is_none_or(|items| items.len() as u64 <= rule.as_u64().unwrap()))
+            }
             "pattern" => expect(value.as_str().is_none_or(|text| matches(rule.as_str().unwrap(), text))),
             "required" => {
-                let missing = |name: &&Value| value.as_object().is_some_and(|o| !o.contains_key(name.as_str().unwrap()));
+                let missing = |name: &&Value| {
+                    value.as_object().is_some_and(|o| !o.contains_key(name.as_str().unwrap()))
+                };
                 expect(!rule.as_array().unwrap().iter().any(|name| missing(&name)));
             }
             "$ref" => check(root, resolve(root, rule), value, at, found),

@@ -19,7 +19,16 @@ fn every_record_of_a_run_is_valid_under_its_schema() {
     let mut seen = 0;
     for text in TRAFFIC {
         bench.write("a.pcap", super::conversation::pcap(text));
-        let outputs = ["--alerts", "alert", "--transactions", "transaction", "--inventory", "inventory", "--stats", "stats"];
+        let outputs = [
+            "--alerts",
+            "alert",
+            "--transactions",
+            "transaction",
+            "--inventory",
+            "inventory",
+            "--stats",
+            "stats",
+        ];
         bench.run(&[&["replay"][..], &outputs, &["a.pcap"]].concat()).succeeds();
         for (form, schema) in &forms {
             for line in bench.read(form).lines() {

@@ -14,7 +14,8 @@ fn alerts_go_to_stdout_as_lines_of_json() {
     bench.capture("a.pcap");
     let run = bench.run(&["replay", "a.pcap"]);
     let alerts = lines(&run.succeeds().out);
-    let opened: Vec<_> = alerts.iter().filter(|a| a["status"] == "open").map(|a| a["detector"].clone()).collect();
+    let opened: Vec<_> =
+        alerts.iter().filter(|a| a["status"] == "open").map(|a| a["detector"].clone()).collect();
     assert!(opened.contains(&"mfa_failure_burst".into()), "{opened:?}");
     assert_eq!(run.err, "", "a quiet run says nothing");
 }
@@ -62,11 +63,14 @@ fn two_runs_and_any_number_of_shards_give_the_same_bytes() {
 fn fail_on_is_exit_code_four_at_or_above_the_severity() {
     let bench = Bench::new();
     bench.capture("a.pcap");
-    let code = |severity: &str| bench.run(&["replay", "--alerts", "al", "--fail-on", severity, "a.pcap"]).code;
+    let code =
+        |severity: &str| bench.run(&["replay", "--alerts", "al", "--fail-on", severity, "a.pcap"]).code;
     assert_eq!(code("info"), Some(4));
     assert_eq!(code("medium"), Some(4));
     assert_eq!(code("critical"), Some(0));
-    bench.run(&["replay", "--fail-on", "hihg", "a.pcap"]).fails_with(2, &["--fail-on", "did you mean `high`", "critical"]);
+    bench
+        .run(&["replay", "--fail-on", "hihg", "a.pcap"])
+        .fails_with(2, &["--fail-on", "did you mean `high`", "critical"]);
 }
 
 #[test]
@@ -107,8 +111,12 @@ fn outputs_that_would_destroy_each_other_are_refused() {
     let bench = Bench::new();
     let capture = bench.capture("a.pcap");
     let before = std::fs::read(&capture).unwrap();
-    bench.run(&["replay", "--transactions", "-", "a.pcap"]).fails_with(2, &["--alerts", "--transactions", "standard output"]);
-    bench.run(&["replay", "--alerts", "x", "--stats", "x", "a.pcap"]).fails_with(2, &["--alerts", "--stats", "x"]);
+    bench
+        .run(&["replay", "--transactions", "-", "a.pcap"])
+        .fails_with(2, &["--alerts", "--transactions", "standard output"]);
+    bench
+        .run(&["replay", "--alerts", "x", "--stats", "x", "a.pcap"])
+        .fails_with(2, &["--alerts", "--stats", "x"]);
     bench.run(&["replay", "--alerts", "a.pcap", "a.pcap"]).fails_with(2, &["--alerts", "a.pcap"]);
     std::fs::hard_link(&capture, bench.path("link.pcap")).unwrap();
     bench.run(&["replay", "--stats", "link.pcap", "a.pcap"]).fails_with(2, &["--stats", "link.pcap"]);
@@ -121,7 +129,9 @@ fn outputs_that_would_destroy_each_other_are_refused() {
 fn a_missing_folder_is_named() {
     let bench = Bench::new();
     bench.capture("a.pcap");
-    bench.run(&["replay", "--alerts", "no/al", "a.pcap"]).fails_with(1, &["no/al", "the folder no does not exist"]);
+    bench
+        .run(&["replay", "--alerts", "no/al", "a.pcap"])
+        .fails_with(1, &["no/al", "the folder no does not exist"]);
 }
 
 #[test]
@@ -131,7 +141,8 @@ fn a_full_disk_is_named_with_what_was_lost_and_stops_no_other_output() {
     }
     let bench = Bench::new();
     bench.capture("a.pcap");
-    let run = bench.run(&["replay", "--transactions", "/dev/full", "--stats", "st", "--alerts", "al", "a.pcap"]);
+    let run =
+        bench.run(&["replay", "--transactions", "/dev/full", "--stats", "st", "--alerts", "al", "a.pcap"]);
     run.fails_with(1, &["cannot write /dev/full", "4 records lost"]);
     let stats = &lines(&bench.read("st"))[0];
     assert_eq!(stats["sinks"]["jsonl"]["lost"], 4, "{stats}");
@@ -170,10 +181,12 @@ fn text_is_for_a_person_and_says_how_the_run_went() {
 fn no_secret_of_the_capture_leaves() {
     let bench = Bench::new();
     bench.capture("a.pcap");
-    let options = ["--log", "trace", "--alerts", "al", "--transactions", "tx", "--inventory", "inv", "--stats", "st"];
+    let options =
+        ["--log", "trace", "--alerts", "al", "--transactions", "tx", "--inventory", "inv", "--stats", "st"];
     let run = bench.run(&[&["replay"][..], &options, &["a.pcap"]].concat());
     run.succeeds();
-    let everything = [run.out, run.err, bench.read("al"), bench.read("tx"), bench.read("inv"), bench.read("st")].concat();
+    let everything =
+        [run.out, run.err, bench.read("al"), bench.read("tx"), bench.read("inv"), bench.read("st")].concat();
     for secret in ["correct horse 41", "tkt_alice_9f2c41d07ab3", "9f2c41d0", "111111", "222222", "333333"] {
         assert!(!everything.contains(secret), "{secret} left");
     }
