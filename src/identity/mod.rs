@@ -3,6 +3,35 @@
 //! It promises that no value that crossed the wire as a credential leaves this module.
 
 pub mod clues;
+pub mod config;
 pub mod geo;
+pub mod secret;
+
+mod accounts;
+mod answer;
+mod client_ip;
+mod credential;
+mod device;
+mod extract;
+mod fields;
+mod handles;
+mod json;
+mod jwt;
+mod legs;
+mod lineage;
+mod mfa;
+mod names;
+mod request;
+mod route;
+mod settings;
+mod shape;
+mod step;
+mod tables;
+mod text;
+mod urlencoded;
 
 pub use clues::Sighting;
+pub use extract::Extractor;
+pub use legs::Legs;
+pub use lineage::{Lineage, LineageConfig};
+pub use settings::Settings;
