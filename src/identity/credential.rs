@@ -83,13 +83,15 @@ impl<'a> Presented<'a> {
         }
         let same = |f: &Found<'_>| f.location == Location::Header && f.name.eq_ignore_ascii_case(name);
         self.repeated |= self.found.iter().any(same);
-        let mut add = |kind, carrier, handle| self.add(kind, Location::Header, name, value, carrier, handle);
+        let add = |credentials: &mut Self, kind, carrier, handle| {
+            credentials.add(kind, Location::Header, name, value, carrier, handle);
+        };
         match role {
             RequestHeader::Authorization => self.authorization(name, value),
-            RequestHeader::Key => add(Kind::ApiKey, "api_key", HandleKind::ApiKey),
-            RequestHeader::Session => add(Kind::Session, "session_token", HandleKind::Session),
+            RequestHeader::Key => add(self, Kind::ApiKey, "api_key", HandleKind::ApiKey),
+            RequestHeader::Session => add(self, Kind::Session, "session_token", HandleKind::Session),
             RequestHeader::Access => self.bearer(Location::Header, name, bare_token(value)),
-            RequestHeader::Refresh => add(Kind::RefreshToken, "refresh_token", HandleKind::Refresh),
+            RequestHeader::Refresh => add(self, Kind::RefreshToken, "refresh_token", HandleKind::Refresh),
             RequestHeader::ClientSecret => self.push(Kind::ClientSecret, Location::Header, name, value.into(), "client_secret", None, true),
             RequestHeader::Dpop => self.push(Kind::Dpop, Location::Header, name, value.into(), "dpop_proof", None, true),
             RequestHeader::ClientCertificate => {
@@ -98,7 +100,7 @@ impl<'a> Presented<'a> {
             RequestHeader::Mfa => {
                 self.mfa_header = Some(value);
                 if value.len() > 10 {
-                    add(Kind::MfaToken, "mfa_token", HandleKind::Challenge);
+                    add(self, Kind::MfaToken, "mfa_token", HandleKind::Challenge);
                 } else {
                     self.hidden.push(value.into());
                 }
