@@ -14,8 +14,8 @@ mod merge;
 mod shard;
 mod threads;
 
-use crate::capture::replay::{CaptureError, Progress as Reading, Timeline};
-use crate::capture::Packet;
+use crate::capture::replay::{Progress as Reading, Timeline};
+use crate::capture::{CaptureError, Packet};
 use crate::decode::{self, Decoder};
 use crate::flow;
 use crate::http;

@@ -7,7 +7,8 @@ use super::batch::Batch;
 use super::merge::Merge;
 use super::shard::Shard;
 use super::{Options, Outputs, Source, Summary};
-use crate::capture::replay::{CaptureError, Progress as Reading};
+use crate::capture::CaptureError;
+use crate::capture::replay::Progress as Reading;
 use crate::decode::{Decoder, Segment};
 use crate::http::Services;
 use crate::identity::Sighting;
@@ -64,7 +65,7 @@ pub(super) fn run(
         for worker in workers {
             let (counted, seen) = joined(worker.join())?;
             counters.add(&counted);
-            services.merge(seen);
+            services.add(&seen);
         }
         let end = joined(reader.join())?;
         consumed?;
