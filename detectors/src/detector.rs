@@ -1,1 +1,339 @@
-//! detector
+//! What a detector is: it sees transactions in order and raises findings about subjects.
+//! A rule is its standing data, a finding one crossing of its threshold, told only if someone will hear it.
+//! It promises that a finding costs nothing but a look-up while its episode has nothing new to say.
+
+use crate::alert::{AlertClient, Confidence, Evidence, Fact, Scope, Severity, Subject, Visibility};
+use crate::identity::{Credential, Fingerprint, Principal, named};
+use crate::time::EventTime;
+use crate::transaction::{Completeness, Endpoint, Transaction, TransactionId};
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use crate::episode::Findings;
+
+/// Evidence an alert carries at most.
+pub const EVIDENCE_MAX: usize = 5;
+
+/// One detector: state that is fed and speaks up.
+pub trait Detector: Send {
+    /// Sees the next transaction, in order of `end`, then `id`.
+    fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>);
+
+    /// Forgets what is too old to matter. Never changes what `observe` will raise.
+    fn advance(&mut self, now: EventTime);
+
+    /// Keys given up because a table was full.
+    fn evicted(&self) -> u64;
+}
+
+named! {
+    /// How far a rule has come.
+    Maturity {
+        /// Right on paper and in tests.
+        Preview => "preview",
+        /// Has run on real traffic.
+        Stable => "stable",
+    }
+}
+
+named! {
+    /// What makes one episode.
+    Grouping {
+        /// Everything about one subject until it is quiet.
+        Span => "span",
+        /// Each event is a matter of its own; only events of the same second fall together.
+        Event => "event",
+    }
+}
+
+/// The standing data of a detector.
+#[derive(Debug)]
+pub struct Rule {
+    /// `MFA-01`; never reused.
+    pub id: &'static str,
+    /// The name, good English for what it sees; never reused.
+    pub name: &'static str,
+    /// A few words.
+    pub title: &'static str,
+    /// The usual severity.
+    pub severity: Severity,
+    /// What its alerts are about, usually.
+    pub scope: Scope,
+    /// How far it has come.
+    pub maturity: Maturity,
+    /// What makes one episode.
+    pub grouping: Grouping,
+    /// Whether it wants the second sight of an exchange as well.
+    pub sees_repeats: bool,
+    /// ATT&CK techniques.
+    pub mitre: &'static [&'static str],
+    /// OWASP API Security Top 10 entries.
+    pub owasp: &'static [&'static str],
+    /// What to do.
+    pub response: &'static str,
+}
+
+/// What a finding is about, borrowed; `Subject` is its owned form.
+#[derive(Clone, Copy, Debug)]
+pub enum About<'a> {
+    /// A principal.
+    Principal(&'a Principal),
+    /// A client address or network.
+    Client(IpAddr),
+    /// A session nobody is known to own.
+    Session(Fingerprint),
+    /// A host.
+    Service(&'a str),
+    /// A route, and which part of its traffic: `POST api.example.com /login`.
+    Endpoint {
+        /// The method.
+        method: &'a str,
+        /// The host.
+        host: &'a str,
+        /// The route template.
+        route: &'a str,
+        /// What about it, in a word; empty for all of it.
+        part: &'a str,
+    },
+}
+
+impl About<'_> {
+    /// What kind of thing.
+    pub fn scope(&self) -> Scope {
+        match self {
+            Self::Principal(_) => Scope::Principal,
+            Self::Client(_) => Scope::Client,
+            Self::Session(_) => Scope::Session,
+            Self::Service(_) => Scope::Service,
+            Self::Endpoint { .. } => Scope::Endpoint,
+        }
+    }
+
+    /// The owned form.
+    pub fn subject(&self) -> Subject {
+        Subject { scope: self.scope(), value: self.to_string().into() }
+    }
+}
+
+/// The subject's value, as records show it.
+impl fmt::Display for About<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Principal(principal) => write!(f, "{}:{}", principal.kind, principal.id),
+            Self::Client(ip) => write!(f, "{ip}"),
+            Self::Session(fingerprint) => write!(f, "{fingerprint}"),
+            Self::Service(host) => f.write_str(host),
+            Self::Endpoint { method, host, route, part: "" } => write!(f, "{method} {host} {route}"),
+            Self::Endpoint { method, host, route, part } => write!(f, "{method} {host} {route} ({part})"),
+        }
+    }
+}
+
+/// A threshold was crossed: enough to decide whether anything is to be told.
+#[derive(Clone, Copy, Debug)]
+pub struct Crossing<'a> {
+    /// About whom or what.
+    pub about: About<'a>,
+    /// How bad.
+    pub severity: Severity,
+    /// The first event that belongs to it.
+    pub first: EventTime,
+    /// Events since the last crossing of the same subject.
+    pub fresh: u64,
+    /// The window the events are counted in, if there is one: an episode is never shorter.
+    pub window: Option<Duration>,
+}
+
+/// What a crossing has to say; built only when it is told.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// One sentence with the numbers in it.
+    pub message: String,
+    /// Events in the window.
+    pub count: u64,
+    /// The count that crosses.
+    pub threshold: u64,
+    /// Who, if one principal is meant.
+    pub principal: Option<Principal>,
+    /// From where, if one client is meant.
+    pub client: Option<AlertClient>,
+    /// With what, if one credential is meant.
+    pub credential: Option<Credential>,
+    /// Where, if one endpoint is meant.
+    pub endpoint: Option<Endpoint>,
+    /// Up to five transactions.
+    pub evidence: Vec<Evidence>,
+    /// The detector's own facts.
+    pub facts: Vec<(&'static str, Fact)>,
+    /// Why it may be wrong.
+    pub doubts: Doubts,
+}
+
+impl Finding {
+    /// One event, told by the transaction that shows it.
+    pub fn of(tx: &Transaction, message: String, note: &str) -> Self {
+        let sample = Sample::of(tx);
+        Self {
+            message,
+            count: 1,
+            threshold: 1,
+            principal: Some(tx.principal.clone()),
+            client: Some(client_of(tx)),
+            credential: tx.credentials.first().cloned(),
+            endpoint: tx.endpoint(),
+            doubts: Doubts::of([&sample]),
+            evidence: vec![sample.evidence(note)],
+            facts: Vec::new(),
+        }
+    }
+}
+
+/// The client's part of an alert about this transaction.
+pub fn client_of(tx: &Transaction) -> AlertClient {
+    AlertClient {
+        ip: tx.client.ip,
+        country: tx.client.country,
+        asn: tx.client.asn,
+        device: tx.device.map(|device| device.to_string().into()),
+    }
+}
+
+/// Why a finding may be wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Doubts {
+    /// Contributing transactions with bytes missing.
+    pub cut: u32,
+    /// A contributing transaction was seen in one direction only.
+    pub one_way: bool,
+    /// An outcome was read from the status alone.
+    pub inferred: bool,
+    /// Too little is known about the subject's habits.
+    pub learning: bool,
+}
+
+impl Doubts {
+    /// The doubts that hang on transactions.
+    pub fn of<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> Self {
+        let mut doubts = Self::default();
+        for sample in samples {
+            match sample.completeness {
+                Completeness::Whole => {}
+                Completeness::RequestOnly | Completeness::ResponseOnly => doubts.one_way = true,
+                Completeness::Gap | Completeness::Truncated => doubts.cut = doubts.cut.saturating_add(1),
+            }
+            doubts.inferred |= sample.inferred;
+        }
+        doubts
+    }
+
+    /// High, less one for what was not seen and one for what was inferred; low while learning.
+    pub fn confidence(self) -> Confidence {
+        let unseen = self.cut > 0 || self.one_way;
+        match u8::from(unseen) + u8::from(self.inferred) {
+            _ if self.learning => Confidence::Low,
+            0 => Confidence::High,
+            1 => Confidence::Medium,
+            _ => Confidence::Low,
+        }
+    }
+
+    /// What the alert says could not be seen.
+    pub fn visibility(self) -> Visibility {
+        Visibility { loss_pct: 0.0, truncated: self.cut, one_way: self.one_way }
+    }
+}
+
+/// What is kept of a transaction that may become evidence.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    transaction: TransactionId,
+    time: EventTime,
+    /// Method and path, where the request was seen.
+    request: Option<(Arc<str>, Arc<str>)>,
+    status: Option<u16>,
+    completeness: Completeness,
+    inferred: bool,
+}
+
+impl Sample {
+    /// The transaction's facts that evidence shows.
+    pub fn of(tx: &Transaction) -> Self {
+        Self {
+            transaction: tx.id,
+            time: tx.end,
+            request: tx.request.as_ref().map(|request| (request.method.clone(), request.path.clone())),
+            status: tx.status(),
+            completeness: tx.completeness,
+            inferred: tx.mfa.is_some_and(|mfa| mfa.by_status_only),
+        }
+    }
+
+    /// Evidence with a word on what it shows.
+    pub fn evidence(&self, note: impl Into<String>) -> Evidence {
+        let (method, path) = self.request.clone().unwrap_or_else(|| ("".into(), "".into()));
+        Evidence {
+            transaction: self.transaction,
+            time: self.time,
+            method,
+            path,
+            status: self.status,
+            note: note.into(),
+        }
+    }
+}
+
+/// The first sample and the latest four: how it began and where it stands.
+#[derive(Clone, Debug, Default)]
+pub struct Samples(Vec<(Sample, &'static str)>);
+
+impl Samples {
+    /// Adds a sample with what it shows.
+    pub fn push(&mut self, tx: &Transaction, note: &'static str) {
+        if self.0.len() >= EVIDENCE_MAX {
+            self.0.remove(1);
+        }
+        self.0.push((Sample::of(tx), note));
+    }
+
+    /// Forgets every sample.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The samples as evidence.
+    pub fn evidence(&self) -> Vec<Evidence> {
+        self.0.iter().map(|(sample, note)| sample.evidence(*note)).collect()
+    }
+
+    /// The doubts that hang on the samples.
+    pub fn doubts(&self) -> Doubts {
+        Doubts::of(self.0.iter().map(|(sample, _)| sample))
+    }
+}
+
+/// A span for people: `179 s`, `14.5 s`, `0.9 s`; never rounded up past a limit.
+#[derive(Clone, Copy, Debug)]
+pub struct Span(pub Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = self.0.as_millis() / 100;
+        match (tenths / 10, tenths % 10) {
+            (whole, 0) => write!(f, "{whole} s"),
+            (whole @ 0..60, part) => write!(f, "{whole}.{part} s"),
+            (whole, _) => write!(f, "{whole} s"),
+        }
+    }
+}
+
+/// A count with its noun: `1 account`, `3 accounts`.
+#[derive(Clone, Copy, Debug)]
+pub struct Several(pub u64, pub &'static str);
+
+impl fmt::Display for Several {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}{}", self.0, self.1, if self.0 == 1 { "" } else { "s" })
+    }
+}

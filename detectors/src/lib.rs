@@ -5,6 +5,9 @@
 pub mod alert;
 pub mod anomaly;
 pub mod detector;
+pub mod distinct;
+mod episode;
+pub mod hash;
 pub mod identity;
 pub mod keyed;
 pub mod rules;

@@ -1,1 +1,139 @@
-//! runtime
+//! The detectors at work: transactions in, alerts out.
+//! It is given a configuration and transactions in order of `end`, then `id`, and appends alerts to a list.
+//! It promises the same alerts for the same transactions, however often `advance` is called in between.
+
+use crate::alert::Alert;
+use crate::detector::{Detector, Findings};
+use crate::episode::{Desk, Episodes};
+use crate::rules;
+use crate::suppress::Suppression;
+use crate::time::EventTime;
+use crate::transaction::Transaction;
+use std::fmt;
+use std::sync::Arc;
+
+pub use crate::episode::AlertCounters;
+
+/// What a runtime needs to know.
+#[derive(Clone, Debug)]
+pub struct RuntimeConfig {
+    /// Whose traffic this is; part of every alert id.
+    pub tenant: Arc<str>,
+    /// Which sensor this is.
+    pub sensor: Arc<str>,
+    /// `[detectors.<name>]`.
+    pub rules: rules::Config,
+    /// `[[suppress]]`.
+    pub suppress: Vec<Suppression>,
+    /// How much it may hold and say.
+    pub limits: Limits,
+}
+
+impl Default for RuntimeConfig {
+    fn default() -> Self {
+        Self {
+            tenant: "default".into(),
+            sensor: "sensor".into(),
+            rules: rules::Config::default(),
+            suppress: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// How much the detectors may hold and say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Keys in each table of each rule (default 200,000: a busy site's accounts in under 100 MB a rule).
+    pub keys_per_table_max: usize,
+    /// Opened and updated alerts in any minute (default 200: more than people can read).
+    pub alerts_per_minute_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { keys_per_table_max: 200_000, alerts_per_minute_max: 200 }
+    }
+}
+
+/// A configuration that makes no sense, in words: the key and what is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError(pub String);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// All enabled detectors with their episodes.
+pub struct Runtime {
+    detectors: Vec<(Desk, Box<dyn Detector>)>,
+    episodes: Episodes,
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.detectors.iter().map(|(desk, _)| desk.rule.name)).finish()
+    }
+}
+
+impl Runtime {
+    /// Every enabled rule, ready for the first transaction.
+    pub fn new(config: RuntimeConfig) -> Result<Self, ConfigError> {
+        let RuntimeConfig { tenant, sensor, rules, suppress, limits } = config;
+        let unknown = suppress.iter().find_map(|entry| {
+            let named = entry.rule.as_deref()?;
+            let known = rules::catalogue().iter().any(|row| entry.names(row.rule));
+            (!known).then(|| ConfigError(format!("suppress.rule: there is no rule `{named}`")))
+        });
+        if let Some(unknown) = unknown {
+            return Err(unknown);
+        }
+        let mut detectors = Vec::new();
+        for rules::Instance { rule, severity, detector } in rules::instances(&rules, &limits) {
+            let named = suppress.iter().filter(|entry| entry.names(rule));
+            let silences =
+                named.map(Suppression::understand).collect::<Result<_, _>>().map_err(ConfigError)?;
+            detectors.push((Desk { rule, severity, silences }, detector));
+        }
+        Ok(Self { detectors, episodes: Episodes::new(tenant, sensor, limits.alerts_per_minute_max) })
+    }
+
+    /// Shows the next transaction to every detector; alerts are appended.
+    pub fn observe(&mut self, tx: &Transaction, alerts: &mut Vec<Alert>) {
+        self.episodes.expire(tx.end, alerts);
+        let is_repeat = tx.repeat_of.is_some();
+        for (desk, detector) in &mut self.detectors {
+            if is_repeat && !desk.rule.sees_repeats {
+                continue;
+            }
+            let mut findings = Findings { desk, episodes: &mut self.episodes, now: tx.end, alerts };
+            detector.observe(tx, &mut findings);
+        }
+    }
+
+    /// Tells the detectors that `now` has come: quiet episodes close, old state goes.
+    pub fn advance(&mut self, now: EventTime, alerts: &mut Vec<Alert>) {
+        self.episodes.expire(now, alerts);
+        self.detectors.iter_mut().for_each(|(_, detector)| detector.advance(now));
+    }
+
+    /// Ends the timeline: what is due closes in its time, the rest at `now`, in the order of opening.
+    pub fn finish(&mut self, now: EventTime, alerts: &mut Vec<Alert>) {
+        self.episodes.expire(now, alerts);
+        self.episodes.finish(now, alerts);
+    }
+
+    /// What was raised and what became of it.
+    pub fn counters(&self) -> AlertCounters {
+        self.episodes.counters()
+    }
+
+    /// Keys each enabled detector gave up because a table was full, by name.
+    pub fn evictions(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.detectors.iter().map(|(desk, detector)| (desk.rule.name, detector.evicted()))
+    }
+}

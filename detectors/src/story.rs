@@ -1,1 +1,107 @@
-//! story
+//! Stories: short lines of text that stand for transactions, for tests of rules and of what is built on them.
+//! `transactions` reads a story, `tell` runs it through every rule with its defaults and writes one line an alert.
+//! It promises that a word it does not know is an error: a test cannot pass by a typing mistake.
+//!
+//! A line is `TIME CLIENT -> KIND METHOD PATH STATUS words…`:
+//!
+//! ```text
+//! 10:00:00 203.0.113.7 -> login POST /login 401 user=u{1..40} every 500ms
+//! 2d+09:00:00.5 198.51.100.4 -> mfa POST /mfa 200 user=ann factor=totp country=DE place=52.5,13.4
+//! ```
+//!
+//! | part | meaning |
+//! |---|---|
+//! | TIME | the answer's end on 21 November 2026, UTC; `2d+` is two days later |
+//! | CLIENT | the address; external unless it is private |
+//! | KIND | `use`, `login`, `mfa` (an attempt), `challenge`, `enrolment`, `token`, `signup`, `sensitive`, `logout` |
+//! | STATUS | the answer's status; `-` when none was seen |
+//! | `{1..40}` | anywhere: one transaction for each number |
+//! | `x5` | the whole line five times |
+//! | `every 2s` | the distance of a line's transactions (`ns`, `us`, `ms`, `s`, `m`, `h`, `d`; default 1 s) |
+//! | `user=` `service=` | the principal; `login` carries `user` as the name typed |
+//! | `session=` `bearer=` `key=` `basic` `client_secret` | a credential |
+//! | `jwt=RS256` `unsigned` | a bearer token that is a JWT, perhaps without a signature; `jwt=` has no `alg` |
+//! | `factor=` `code=` `outcome=` `by_status` | of a second-factor step; `outcome=` is that of a login, too |
+//! | `mfa=5m` `proof=` `has_mfa` | a second factor proved that long ago, the proof level, a factor is enrolled |
+//! | `country=` `asn=` `place=lat,lon` `radius=` | where the client is |
+//! | `device=abcd` | four traits, a letter each |
+//! | `items=` `limit=` `host=` `route=` | records in the answer, page size asked for, host, route (default: the path) |
+//! | `plain` `via=10.0.0.2` `grpc` | without TLS, through a proxy, a gRPC call |
+//! | `exposed=query:api_key:token` | a secret out of place: where, class, name |
+//! | `gap` `truncated` `repeat` | bytes missing, cut short, the second sight of an exchange |
+
+mod line;
+
+use crate::alert::{Alert, Status};
+use crate::runtime::{Runtime, RuntimeConfig};
+use crate::time::EventTime;
+use crate::transaction::Transaction;
+use std::fmt::Write;
+
+/// The story's transactions in order of `end`, then `id`.
+pub fn transactions(story: &str) -> Result<Vec<Transaction>, String> {
+    let mut transactions = Vec::new();
+    for text in story.lines().map(str::trim).filter(|text| !text.is_empty()) {
+        line::read(text, &mut transactions).map_err(|cause| format!("{cause}, in: {text}"))?;
+    }
+    transactions.sort_by_key(|tx| (tx.end, tx.id));
+    Ok(transactions)
+}
+
+/// Every alert of the story under this configuration, closings included; the timeline ends with the last event.
+pub fn alerts(story: &str, config: RuntimeConfig) -> Result<Vec<Alert>, String> {
+    let mut runtime = Runtime::new(config).map_err(|error| error.to_string())?;
+    let mut alerts = Vec::new();
+    let transactions = transactions(story)?;
+    for tx in &transactions {
+        runtime.observe(tx, &mut alerts);
+    }
+    runtime.finish(transactions.last().map_or(EventTime::ZERO, |tx| tx.end), &mut alerts);
+    let counters = runtime.counters();
+    if counters.findings != counters.open + counters.update + counters.suppressed {
+        return Err(format!("findings do not add up: {counters:?}"));
+    }
+    Ok(alerts)
+}
+
+/// What opens and grows in the story, one line an alert, every rule running with its defaults.
+pub fn tell(story: &str) -> Result<String, String> {
+    let told = alerts(story, RuntimeConfig::default())?;
+    Ok(told.iter().filter(|alert| alert.status != Status::Closed).map(line_of).collect())
+}
+
+/// `10:00:14.500 ABU-01 credential_stuffing high 203.0.113.7: 20 failed logins …`
+pub fn line_of(alert: &Alert) -> String {
+    let Alert { rule, detector, severity, subject, message, .. } = alert;
+    let time = alert.time.to_string();
+    let clock = time.get(11..23).unwrap_or(&time);
+    let state = match alert.status {
+        Status::Open => String::new(),
+        status => format!(" ({status})"),
+    };
+    let mut line = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(line, "{clock} {rule} {detector} {severity}{state} {}: {message}", subject.value);
+    line
+}
+
+/// The one boundary of rule tests: a story and what is told about it.
+#[cfg(test)]
+pub(crate) fn check(story: &str, expected: expect_test::Expect) {
+    expected.assert_eq(&tell(story).unwrap());
+}
+
+/// As `check`, for the confidence of each alert.
+#[cfg(test)]
+pub(crate) fn check_confidence(story: &str, expected: expect_test::Expect) {
+    let told = alerts(story, RuntimeConfig::default()).unwrap();
+    let lines: Vec<String> = told
+        .iter()
+        .filter(|alert| alert.status != Status::Closed)
+        .map(|alert| format!("{} {}", alert.rule, alert.confidence))
+        .collect();
+    expected.assert_eq(&lines.join("\n"));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,104 @@
-//! suppress
+//! What the operator does not want to hear: rules and subjects, each with a reason and perhaps an end.
+//! It is given what was written in the configuration and answers for one finding at a time.
+//! It promises that what it silences is counted, never lost without a trace.
+
+use crate::detector::{About, Rule};
+use crate::time::EventTime;
+use serde::{Deserialize, Serialize};
+
+/// One suppression, an entry of `[[suppress]]`.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Suppression {
+    /// The rule, by id or name; every rule when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The subject's value as alerts show it; a `*` at the end stands for any rest. Every subject when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The moment it ends, RFC 3339 in UTC (`2026-12-31T00:00:00Z`); never when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A suppression as understood.
+#[derive(Clone, Debug)]
+pub(crate) struct Silence {
+    subject: Option<String>,
+    until: EventTime,
+}
+
+impl Suppression {
+    /// Whether this entry speaks of `rule`.
+    pub(crate) fn names(&self, rule: &Rule) -> bool {
+        self.rule.as_deref().is_none_or(|named| named == rule.name || named == rule.id)
+    }
+
+    /// The entry as understood; an end that is no time is refused in words.
+    pub(crate) fn understand(&self) -> Result<Silence, String> {
+        let until = match &self.until {
+            None => EventTime::MAX,
+            Some(text) => parse_time(text).ok_or_else(|| {
+                format!("suppress.until: `{text}` is not a time such as 2026-12-31T00:00:00Z")
+            })?,
+        };
+        Ok(Silence { subject: self.subject.clone(), until })
+    }
+}
+
+impl Silence {
+    /// Whether a finding about this subject is silenced now.
+    pub(crate) fn covers(&self, about: &About<'_>, now: EventTime) -> bool {
+        now < self.until
+            && self.subject.as_deref().is_none_or(|wanted| match wanted.strip_suffix('*') {
+                Some(start) => about.to_string().starts_with(start),
+                None => about.to_string() == wanted,
+            })
+    }
+}
+
+fn parse_time(text: &str) -> Option<EventTime> {
+    let time = humantime::parse_rfc3339_weak(text).ok()?;
+    let since = time.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(EventTime::from_nanos(u64::try_from(since.as_nanos()).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::IpAddr;
+
+    fn silence(subject: Option<&str>, until: Option<&str>) -> Silence {
+        let entry = Suppression {
+            rule: None,
+            subject: subject.map(Into::into),
+            until: until.map(Into::into),
+            reason: "load test".into(),
+        };
+        entry.understand().unwrap()
+    }
+
+    #[test]
+    fn by_subject_and_time() {
+        let about = About::Client(IpAddr::from([203, 0, 113, 7]));
+        let now = EventTime::from_secs(1_800_000_000);
+        assert!(silence(None, None).covers(&about, now));
+        assert!(silence(Some("203.0.113.7"), None).covers(&about, now));
+        assert!(silence(Some("203.0.113.*"), None).covers(&about, now));
+        assert!(!silence(Some("203.0.113.70"), None).covers(&about, now));
+        assert!(silence(None, Some("2027-01-15T08:00:01Z")).covers(&about, now));
+        assert!(!silence(None, Some("2027-01-15T08:00:00Z")).covers(&about, now));
+    }
+
+    #[test]
+    fn an_end_that_is_no_time_is_refused() {
+        let entry =
+            Suppression { rule: None, subject: None, until: Some("tomorrow".into()), reason: String::new() };
+        assert_eq!(
+            entry.understand().unwrap_err(),
+            "suppress.until: `tomorrow` is not a time such as 2026-12-31T00:00:00Z"
+        );
+    }
+}

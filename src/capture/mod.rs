@@ -2,7 +2,13 @@
 //! It is given file paths (later: interfaces) and gives `Packet`s that borrow its buffer, in one timeline.
 //! It promises bounded memory whatever lengths a file claims, and everything before a damage reported.
 
+mod clock;
+mod pcap;
+mod pcapng;
+mod reader;
 pub mod replay;
+mod source;
+mod window;
 
 use heelguard_detectors::time::EventTime;
 
@@ -21,4 +27,37 @@ pub struct Packet<'a> {
     pub data: &'a [u8],
     /// Its length on the wire; more than `data.len()` when the snap length cut it.
     pub original_len: u32,
+}
+
+/// Why a capture could not be read (further).
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// The system refused.
+    #[error("{file}: {source}")]
+    Io {
+        /// The file.
+        file: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is something else.
+    #[error("{file}: not a capture but {found}; pcap and pcapng are read, plain or packed with gzip or zstd")]
+    NotACapture {
+        /// The file.
+        file: String,
+        /// What it looks like.
+        found: String,
+    },
+    /// What follows cannot be told apart any more; everything before was delivered.
+    #[error("{file}: damaged at byte {offset}, in or before packet {packet_no}: {what}")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// The packet, from 1, that would have come next.
+        packet_no: u64,
+        /// Where, in the unpacked file.
+        offset: u64,
+        /// What is wrong there.
+        what: String,
+    },
 }

@@ -2,7 +2,24 @@
 //! It is given `Packet`s and gives `Segment`s that borrow the packet, or says why there is none.
 //! It promises that every packet is either a segment, of no interest, held as a fragment, or dropped by a counted reason.
 
+mod checksum;
+mod config;
+mod defrag;
+mod ip;
+mod ipv4;
+mod ipv6;
+mod layers;
+mod link;
+mod senders;
+mod tcp;
+
+pub use config::{Checksums, Config};
+
+use crate::capture::Packet;
+use crate::metrics::Counters;
+use heelguard_detectors::anomaly::Anomaly;
 use heelguard_detectors::time::EventTime;
+use layers::{Layers, Refused, Tally};
 use std::net::IpAddr;
 
 /// At most this many VLAN tags are kept.
@@ -107,4 +124,50 @@ pub struct Segment<'a> {
     pub payload: &'a [u8],
     /// Payload bytes that the snap length cut off behind `payload`.
     pub missing: u32,
+}
+
+/// Packets in, segments out. One decoder sees the whole capture, so what it learns of senders
+/// does not depend on how flows are spread over threads.
+pub struct Decoder {
+    layers: Layers,
+    counters: Counters,
+}
+
+impl Decoder {
+    /// A decoder that has seen nothing.
+    pub fn new(config: Config) -> Self {
+        Self { layers: Layers::new(config), counters: Counters::default() }
+    }
+
+    /// Decodes one packet. `None`: it was dropped (and counted), or is a fragment that waits for others.
+    #[inline]
+    pub fn decode<'a>(&'a mut self, packet: Packet<'a>) -> Option<Segment<'a>> {
+        let Self { layers, counters } = self;
+        counters.packets.read += 1;
+        if packet.data.len() < packet.original_len as usize {
+            counters.anomalies.count(Anomaly::CaptureTruncated);
+        }
+        let mut tally = Tally { counters, packets: 1 };
+        match layers.segment(packet, &mut tally) {
+            Ok(segment) => {
+                tally.counters.packets.processed += tally.packets;
+                Some(segment)
+            }
+            Err(Refused::Dropped(reason)) => {
+                tally.counters.dropped.count(reason, tally.packets);
+                None
+            }
+            Err(Refused::Held) => None,
+        }
+    }
+
+    /// Packets, drops and anomalies so far. Fragments that wait are read and neither processed nor dropped.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The capture is over: fragments that still wait are dropped, and the packets' account is balanced.
+    pub fn finish(&mut self) {
+        self.layers.finish(&mut self.counters);
+    }
 }

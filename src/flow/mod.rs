@@ -2,9 +2,25 @@
 //! It is given `Segment`s and hands bytes and gaps to a `StreamHandler`, one per flow.
 //! It promises what Linux delivers (overlaps, windows, resets, urgent bytes), in bounded memory.
 
+mod accept;
+mod conversation;
+mod fifo;
+mod halfopen;
+mod key;
+mod linger;
+mod overlap;
+mod recent;
+mod seq;
+mod stream;
+mod table;
+
+pub use table::FlowTable;
+
 use crate::decode::{Endpoint, Vlans};
 use heelguard_detectors::anomaly::AnomalySet;
 use heelguard_detectors::time::EventTime;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -114,3 +130,75 @@ pub trait StreamHandler: Sized {
     /// The flow is over; `at` is when that became known (for idleness: last packet plus timeout).
     fn closed(self, flow: FlowInfo, at: EventTime, reason: CloseReason, shared: &mut Self::Shared);
 }
+
+/// Limits and timeouts of one shard's flows. Times are packet time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Flows kept at once. Beyond it, one that was not used lately is given up.
+    pub flows_max: usize,
+    /// Connections of which only SYNs were seen. Beyond it, the oldest is forgotten.
+    pub half_open_max: usize,
+    /// Ended flows whose late segments are still recognised. Beyond it, the oldest is forgotten.
+    pub closing_max: usize,
+    /// Out-of-order bytes held for one direction, overhead included. Beyond it, the hole counts as lost.
+    pub direction_buffer_bytes_max: usize,
+    /// Out-of-order pieces held for one direction. Beyond it, the hole counts as lost.
+    pub direction_segments_max: usize,
+    /// Out-of-order bytes held for all flows, overhead included. Beyond it, the hole that has been open
+    /// longest counts as lost.
+    pub buffer_bytes_max: usize,
+    /// A flow without segments for this long is over.
+    pub idle_timeout_ms: u64,
+    /// A SYN without anything after it is forgotten after this time.
+    pub half_open_timeout_ms: u64,
+    /// Late segments of an ended flow are recognised for this long; also how long a flow with both FINs
+    /// seen waits for bytes before them.
+    pub closing_timeout_ms: u64,
+    /// A hole counts as lost after this time where nobody says whether the receiver has the bytes (one-way
+    /// captures). Longer than two retransmission timeouts at Linux's start value of one second, and short
+    /// enough that a request is reported within five seconds.
+    pub gap_timeout_ms: u64,
+    /// Tells flows with the same endpoints apart by VLAN. Off by default: a router on a stick, QinQ and
+    /// asymmetric trunks show the two directions of one connection with different tags.
+    pub vlan_in_key: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            flows_max: 1_000_000,
+            half_open_max: 262_144,
+            closing_max: 262_144,
+            direction_buffer_bytes_max: 1 << 20,
+            direction_segments_max: 2048,
+            buffer_bytes_max: 256 << 20,
+            idle_timeout_ms: 600_000,
+            half_open_timeout_ms: 30_000,
+            closing_timeout_ms: 10_000,
+            gap_timeout_ms: 3_000,
+            vlan_in_key: false,
+        }
+    }
+}
+
+impl Config {
+    fn idle_timeout(&self) -> Duration {
+        Duration::from_millis(self.idle_timeout_ms)
+    }
+
+    fn half_open_timeout(&self) -> Duration {
+        Duration::from_millis(self.half_open_timeout_ms)
+    }
+
+    fn closing_timeout(&self) -> Duration {
+        Duration::from_millis(self.closing_timeout_ms)
+    }
+
+    fn gap_timeout(&self) -> Duration {
+        Duration::from_millis(self.gap_timeout_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests_support;

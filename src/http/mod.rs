@@ -2,12 +2,110 @@
 //! It is given bytes and gaps in both directions and gives `Exchange`s: heads, body facts, a bounded body prefix.
 //! It promises the reading a strict peer has, or an anomaly; after a gap it resumes only at a proven message start.
 
-use heelguard_detectors::anomaly::AnomalySet;
-use heelguard_detectors::time::EventTime;
-use heelguard_detectors::transaction::{Completeness, Protocol};
-use std::ops::Range;
+pub mod body;
+mod chunked;
+mod connection;
+mod framing;
+mod handler;
+mod head;
+mod lenient;
+mod opening;
+mod pairing;
+mod reader;
+mod services;
+
+pub use handler::HttpHandler;
+pub use services::{ServiceCounts, Services};
 
 use crate::decode::{Endpoint, Vlans};
+use crate::metrics::Counters;
+use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
+use heelguard_detectors::time::EventTime;
+use heelguard_detectors::transaction::{Completeness, Protocol};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// Limits of the layer; each has its anomaly class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Bytes of one message head (`http1.header_limit`).
+    pub head_bytes_max: usize,
+    /// Header lines of one message head (`http1.header_limit`).
+    pub header_lines_max: usize,
+    /// Requests of one flow that wait for their answers (`http1.pipeline_limit`).
+    pub pipeline_max: usize,
+    /// Bytes of heads and body prefixes that wait in one flow (`http1.pipeline_limit`).
+    pub pipeline_bytes_max: usize,
+    /// Bytes of a request body that are kept for identity.
+    pub request_body_prefix_bytes_max: usize,
+    /// Bytes of a response body that are kept for identity.
+    pub response_body_prefix_bytes_max: usize,
+    /// Bytes of the trailer section after a chunked body (`http1.header_limit`).
+    pub trailer_bytes_max: usize,
+    /// Bytes of a chunk's size line with its extensions (`http1.framing_conflict`).
+    pub chunk_line_bytes_max: usize,
+    /// Interim (1xx) responses before one final response (`http1.malformed`).
+    pub interim_responses_max: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            head_bytes_max: 65_536,
+            header_lines_max: 1_024,
+            pipeline_max: 4_096,
+            pipeline_bytes_max: 4 << 20,
+            request_body_prefix_bytes_max: 65_536,
+            response_body_prefix_bytes_max: 65_536,
+            trailer_bytes_max: 65_536,
+            chunk_line_bytes_max: 4_096,
+            interim_responses_max: 64,
+        }
+    }
+}
+
+/// What all handlers of a shard share: the limits, and where they put what they find.
+#[derive(Debug, Default)]
+pub struct HttpShared {
+    /// The limits.
+    pub config: Config,
+    /// Exchanges that ended, in that order; the shard drains it after each segment.
+    pub exchanges: Vec<Exchange>,
+    /// `http` and `anomalies` are counted here.
+    pub counters: Counters,
+    /// Connections by service.
+    pub services: Services,
+}
+
+impl HttpShared {
+    /// With nothing found yet.
+    pub fn new(config: Config) -> Self {
+        Self { config, ..Self::default() }
+    }
+
+    /// Counts every class of `anomalies` once.
+    fn count(&mut self, anomalies: AnomalySet) {
+        for anomaly in anomalies.iter() {
+            self.counters.anomalies.count(anomaly);
+        }
+    }
+
+    /// Counts one class, and gives it as a set.
+    fn note(&mut self, anomaly: Anomaly) -> AnomalySet {
+        self.counters.anomalies.count(anomaly);
+        let mut set = AnomalySet::EMPTY;
+        set.insert(anomaly);
+        set
+    }
+}
+
+/// Which half of an exchange a direction carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Request,
+    Response,
+}
 
 /// One request with its final response, or the half that was seen. Raw header values live here
 /// and in `identity`, nowhere further.

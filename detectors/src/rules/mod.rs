@@ -1,1 +1,84 @@
-//! rules
+//! The rules: one file a detector, one line in the registry below.
+//! The line makes the module, its configuration section, its catalogue row and its instance.
+//! It promises that a rule which is in the registry is documented, configurable and running, and no other is.
+
+mod actor;
+mod catalogue;
+mod crowd;
+mod presence;
+mod section;
+
+pub use catalogue::{Entry, Threshold};
+pub use section::Section;
+
+use crate::alert::Severity;
+use crate::detector::{Detector, Rule};
+use crate::runtime::Limits;
+use serde::{Deserialize, Serialize};
+
+/// A rule at work.
+pub(crate) struct Instance {
+    pub(crate) rule: &'static Rule,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) detector: Box<dyn Detector>,
+}
+
+macro_rules! registry {
+    ($($name:ident,)*) => {
+        $(pub mod $name;)*
+
+        /// `[detectors]`: a section for each rule, by name.
+        #[derive(Clone, Debug, Default, Deserialize, Serialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Config {
+            $(
+                #[doc = concat!("`[detectors.", stringify!($name), "]`")]
+                pub $name: Section<$name::Thresholds>,
+            )*
+        }
+
+        static CATALOGUE: &[Entry] = &[$(
+            Entry {
+                rule: &$name::RULE,
+                source: include_str!(concat!(stringify!($name), ".rs")),
+                defaults: catalogue::defaults::<$name::Thresholds>,
+            },
+        )*];
+
+        /// Every enabled rule, in the order of the registry.
+        pub(crate) fn instances(config: &Config, limits: &Limits) -> Vec<Instance> {
+            let mut instances = Vec::new();
+            $(
+                if config.$name.enabled {
+                    instances.push(Instance {
+                        rule: &$name::RULE,
+                        severity: config.$name.severity,
+                        detector: Box::new($name::State::new(config.$name.thresholds.clone(), limits)),
+                    });
+                }
+            )*
+            instances
+        }
+    };
+}
+
+registry! {
+    mfa_failure_burst,
+    mfa_failure_spray,
+    backup_code_use,
+    new_country,
+    impossible_travel,
+    credential_exposure,
+    unsigned_jwt,
+    bulk_extraction,
+    credential_stuffing,
+    basic_auth_in_use,
+}
+
+/// Every rule there is, in the order of the registry.
+pub fn catalogue() -> &'static [Entry] {
+    CATALOGUE
+}
+
+#[cfg(test)]
+mod tests;

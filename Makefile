@@ -1,0 +1,34 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+
+# rustup puts cargo here; a shell that is older than the installation does not look there yet.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+
+CARGO ?= cargo
+# Further options of the demonstration: DEMO_ARGS=--once ends it after the alerts.
+DEMO_ARGS ?=
+# Newer compilers know more lints than this source was checked against: LINT_ARGS= only shows them.
+LINT_ARGS ?= -D warnings
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint build setup clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: setup ## build, replay a generated day with attacks in it, show its alerts and the page
+	$(CARGO) run --release --locked -- demo $(DEMO_ARGS)
+
+test: setup lint ## lints, then every test: the whole gate
+	$(CARGO) test --workspace --locked
+
+lint: setup ## clippy; formatting and layers are checked by the tests
+	$(CARGO) clippy --workspace --all-targets --locked -- $(LINT_ARGS)
+
+build: setup ## target/release/heelguard
+	$(CARGO) build --release --locked
+
+setup: ## look for what building needs, install what is missing (deploy/setup.sh --check only looks)
+	@deploy/setup.sh
+
+clean: ## remove everything that was built
+	$(CARGO) clean

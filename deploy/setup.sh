@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# Looks for what building and testing Heelguard needs, and installs what is missing.
+# Says each thing it does; says nothing when all is there. With --check it installs nothing.
+#
+#   deploy/setup.sh [--check]
+#
+# Exit status: 0 all is there, 1 something is missing and could not be installed, 2 wrong usage.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+
+rust_wanted=$(sed -n 's/^rust-version = "\([0-9.]*\)"$/\1/p' Cargo.toml | head -n 1)
+check_only=false
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+main() {
+    case "$#:${1:-}" in
+        0:) ;;
+        1:--check) check_only=true ;;
+        *)
+            say 'usage: deploy/setup.sh [--check]'
+            exit 2
+            ;;
+    esac
+
+    local -a tools=()
+    has_compiler || tools+=('a C compiler')
+    has make || tools+=('make')
+    local rust
+    rust=$(rust_trouble)
+    if [[ -n $rust ]] && ! has rustup && ! has curl && ! has wget; then
+        tools+=('curl')
+    fi
+
+    if $check_only; then
+        ((${#tools[@]} == 0)) || say "missing: $(joined "${tools[@]}")"
+        [[ -z $rust ]] || say "$rust"
+        ((${#tools[@]} == 0)) && [[ -z $rust ]]
+        return
+    fi
+    ((${#tools[@]} == 0)) || install_tools "${tools[@]}"
+    [[ -z $rust ]] || install_rust "$rust"
+}
+
+has() { command -v "$1" > /dev/null 2>&1; }
+
+has_compiler() { has "${CC:-cc}" || has gcc || has clang; }
+
+# What is wrong with Rust, in a sentence; empty when nothing is.
+rust_trouble() {
+    local version
+    if ! has cargo || ! version=$(rustc --version 2> /dev/null); then
+        echo "Rust is missing (rustc and cargo $rust_wanted or newer)"
+        return
+    fi
+    version=${version#rustc }
+    version=${version%%[ -]*}
+    if ! at_least "$version" "$rust_wanted"; then
+        echo "Rust is too old: $version, and $rust_wanted or newer is needed"
+    elif ! rustfmt --version > /dev/null 2>&1; then
+        echo 'rustfmt is missing (a component of Rust)'
+    elif ! cargo clippy --version > /dev/null 2>&1; then
+        echo 'clippy is missing (a component of Rust)'
+    fi
+}
+
+# Whether dotted version $1 is $2 or newer.
+at_least() {
+    local -a have want
+    IFS=. read -r -a have <<< "$1"
+    IFS=. read -r -a want <<< "$2"
+    local part
+    for part in 0 1 2; do
+        ((${have[part]:-0} == ${want[part]:-0})) || break
+    done
+    ((${have[part]:-0} >= ${want[part]:-0}))
+}
+
+install_tools() {
+    say "missing: $(joined "$@")"
+    if ! has apt-get; then
+        say 'install them with the system'\''s package manager, then run this again:'
+        say '  Fedora, RHEL   dnf install gcc make curl'
+        say '  Arch           pacman -S gcc make curl'
+        say '  Alpine         apk add build-base curl bash'
+        say '  macOS          xcode-select --install'
+        exit 1
+    fi
+    local -a packages=(gcc libc6-dev make curl ca-certificates)
+    local -a as_root=()
+    if ((EUID != 0)); then
+        if has sudo && { [[ -t 0 ]] || sudo -n true 2> /dev/null; }; then
+            as_root=(sudo)
+        else
+            say 'not root, and sudo cannot be used; run this as root, then run this again:'
+            say "  apt-get update && apt-get install -y ${packages[*]}"
+            exit 1
+        fi
+    fi
+    say "installing ${packages[*]} with apt-get"
+    if ! { ${as_root[@]+"${as_root[@]}"} apt-get update -q \
+        && ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -q --no-install-recommends "${packages[@]}"; } >&2; then
+        say "apt-get failed; install by hand: ${packages[*]}"
+        exit 1
+    fi
+}
+
+# Through rustup: an existing one gets one more toolchain, for this folder only.
+install_rust() {
+    say "$1"
+    if has rustup; then
+        say "adding toolchain $rust_wanted with rustup, and choosing it for $PWD"
+        if rustup toolchain install "$rust_wanted" --profile minimal --component clippy,rustfmt >&2 \
+            && rustup override set "$rust_wanted" >&2; then
+            return
+        fi
+        explain_rust 'rustup failed'
+    fi
+    local script
+    script=$(mktemp)
+    say 'fetching rustup from https://sh.rustup.rs'
+    if ! fetch https://sh.rustup.rs > "$script"; then
+        rm -f "$script"
+        explain_rust 'rustup cannot be fetched'
+    fi
+    say "installing Rust $rust_wanted in ${CARGO_HOME:-$HOME/.cargo} (no shell profile is changed)"
+    if ! sh "$script" -y --no-modify-path --profile minimal --default-toolchain "$rust_wanted" \
+        --component clippy,rustfmt >&2; then
+        rm -f "$script"
+        explain_rust 'rustup failed'
+    fi
+    rm -f "$script"
+}
+
+fetch() {
+    if has curl; then
+        curl --proto '=https' --tlsv1.2 -fsSL "$1"
+    else
+        wget --https-only -qO - "$1"
+    fi
+}
+
+explain_rust() {
+    say "$1; install these by hand, then run this again:"
+    say "  rustc, cargo, clippy and rustfmt, version $rust_wanted or newer (https://rustup.rs, or the system's packages)"
+    exit 1
+}
+
+joined() {
+    local IFS=,
+    local text="$*"
+    echo "${text//,/, }"
+}
+
+main "$@"

@@ -1,0 +1,406 @@
+//! Episodes: a detector, a subject and a span of time become one alert that opens, grows and closes.
+//! It is given crossings and tells only what is new: the first, a higher severity, ten times as many, five more minutes.
+//! It promises that findings = open + update + suppressed, that ids never depend on the run, and a cap on alerts a minute.
+
+use crate::alert::{Alert, AlertId, Fact, Scope, Severity, Status};
+use crate::detector::{About, Crossing, Doubts, Finding, Grouping, Maturity, Rule};
+use crate::hash::StableHasher;
+use crate::suppress::Silence;
+use crate::time::EventTime;
+use ahash::RandomState;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A subject quiet for this long is a new episode when it comes back, unless its window is longer.
+const QUIET_MIN: Duration = Duration::from_secs(600);
+/// An episode that grows is told again after this long.
+const UPDATE_EVERY: Duration = Duration::from_secs(300);
+/// The span the cap on alerts is counted in.
+const CAP_WITHIN: Duration = Duration::from_secs(60);
+
+/// What was raised and what became of it; findings = open + update + suppressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AlertCounters {
+    /// Crossings raised by rules.
+    pub findings: u64,
+    /// Episodes opened.
+    pub open: u64,
+    /// Growth told.
+    pub update: u64,
+    /// Episodes closed.
+    pub closed: u64,
+    /// Crossings with nothing new to tell, beyond the cap, or silenced by the operator.
+    pub suppressed: u64,
+}
+
+/// What the runtime knows about one rule beside the rule itself.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) rule: &'static Rule,
+    /// The operator's own severity for everything this rule says.
+    pub(crate) severity: Option<Severity>,
+    pub(crate) silences: Vec<Silence>,
+}
+
+/// Where a detector puts what it finds while it looks at one transaction.
+pub struct Findings<'a> {
+    pub(crate) desk: &'a Desk,
+    pub(crate) episodes: &'a mut Episodes,
+    pub(crate) now: EventTime,
+    pub(crate) alerts: &'a mut Vec<Alert>,
+}
+
+impl Findings<'_> {
+    /// Raises a crossing; `tell` is asked only if the episode has something new to say.
+    pub fn raise(&mut self, crossing: &Crossing<'_>, tell: impl FnOnce() -> Finding) {
+        self.episodes.raise(self.desk, crossing, self.now, tell, self.alerts);
+    }
+}
+
+/// All open episodes. Their number is bounded by the cap: at most that many open a minute, and each quiet one closes.
+#[derive(Debug)]
+pub(crate) struct Episodes {
+    tenant: Arc<str>,
+    sensor: Arc<str>,
+    open: HashMap<u128, Episode, RandomState>,
+    /// When an episode may close, then its order and key; the true deadline may have moved on since.
+    deadlines: BinaryHeap<Reverse<(EventTime, u64, u128)>>,
+    /// Times of the alerts told within `CAP_WITHIN`.
+    told: VecDeque<EventTime>,
+    per_minute_max: usize,
+    /// Who was cut off by the cap, in order of appearance.
+    capped: Vec<(&'static str, u64)>,
+    opened: u64,
+    counters: AlertCounters,
+}
+
+#[derive(Debug)]
+struct Episode {
+    /// The state last told, with count and end kept up to date.
+    alert: Alert,
+    told_at: EventTime,
+    /// The count that makes it ten times as many.
+    next_count: u64,
+    quiet: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Open,
+    Update,
+    Nothing,
+    Capped,
+}
+
+impl Episodes {
+    pub(crate) fn new(tenant: Arc<str>, sensor: Arc<str>, per_minute_max: usize) -> Self {
+        Self {
+            tenant,
+            sensor,
+            open: HashMap::with_hasher(RandomState::new()),
+            deadlines: BinaryHeap::new(),
+            told: VecDeque::new(),
+            per_minute_max: per_minute_max.max(1),
+            capped: Vec::new(),
+            opened: 0,
+            counters: AlertCounters::default(),
+        }
+    }
+
+    pub(crate) fn counters(&self) -> AlertCounters {
+        self.counters
+    }
+
+    pub(crate) fn raise(
+        &mut self,
+        desk: &Desk,
+        crossing: &Crossing<'_>,
+        now: EventTime,
+        tell: impl FnOnce() -> Finding,
+        alerts: &mut Vec<Alert>,
+    ) {
+        let silenced = desk.silences.iter().any(|silence| silence.covers(&crossing.about, now));
+        let told = if silenced {
+            Told::Nothing
+        } else {
+            let severity = desk.severity.unwrap_or(crossing.severity);
+            let has_room = self.has_room(now);
+            self.note(desk.rule, &Crossing { severity, ..*crossing }, now, has_room, tell, alerts)
+        };
+        self.count(told);
+        match told {
+            Told::Open | Told::Update => self.told.push_back(now),
+            Told::Capped => self.tell_cap(desk.rule, now, alerts),
+            Told::Nothing => {}
+        }
+    }
+
+    /// Closes every episode that has been quiet for its time before `now`, in the order of their ends.
+    pub(crate) fn expire(&mut self, now: EventTime, alerts: &mut Vec<Alert>) {
+        while let Some(&Reverse((deadline, order, key))) = self.deadlines.peek() {
+            if deadline >= now {
+                return;
+            }
+            self.deadlines.pop();
+            let Some(episode) = self.open.get(&key) else { continue };
+            let due = episode.deadline();
+            if due < now {
+                // It may have moved past others that are due as well; they go first.
+                if due > deadline {
+                    self.deadlines.push(Reverse((due, order, key)));
+                } else {
+                    self.close(key, due, alerts);
+                }
+            } else {
+                self.deadlines.push(Reverse((due, order, key)));
+            }
+        }
+    }
+
+    /// Closes every episode, in the order they were opened.
+    pub(crate) fn finish(&mut self, now: EventTime, alerts: &mut Vec<Alert>) {
+        let mut rest: Vec<(u64, u128)> = std::mem::take(&mut self.deadlines)
+            .into_iter()
+            .map(|Reverse((_, order, key))| (order, key))
+            .collect();
+        rest.sort_unstable();
+        for (_, key) in rest {
+            let end = self.open.get(&key).map_or(now, |episode| now.max(episode.alert.last_seen));
+            self.close(key, end, alerts);
+        }
+    }
+
+    /// Finds the crossing's episode and decides what is new about it.
+    fn note(
+        &mut self,
+        rule: &'static Rule,
+        crossing: &Crossing<'_>,
+        now: EventTime,
+        has_room: bool,
+        tell: impl FnOnce() -> Finding,
+        alerts: &mut Vec<Alert>,
+    ) -> Told {
+        let subject = crossing.about.to_string();
+        let key = self.hash(rule, crossing, &subject, Time::Key);
+        let Some(episode) = self.open.get_mut(&key) else {
+            if !has_room {
+                return Told::Capped;
+            }
+            let id = self.hash(rule, crossing, &subject, Time::Id);
+            let alert = opened(rule, crossing, AlertId(as_uuid(id)), now, tell());
+            let quiet = crossing.window.unwrap_or_default().max(QUIET_MIN);
+            let episode = Episode {
+                told_at: now,
+                next_count: alert.count.saturating_mul(10),
+                quiet,
+                alert: alert.clone(),
+            };
+            self.deadlines.push(Reverse((episode.deadline(), self.opened, key)));
+            self.open.insert(key, episode);
+            self.opened += 1;
+            alerts.push(alert);
+            return Told::Open;
+        };
+        let known = &mut episode.alert;
+        known.count = known.count.saturating_add(crossing.fresh);
+        known.last_seen = known.last_seen.max(now);
+        let worse = crossing.severity > known.severity;
+        let more = known.count >= episode.next_count;
+        let later = now.since(episode.told_at) >= UPDATE_EVERY && crossing.fresh > 0;
+        if !(worse || more || later) {
+            return Told::Nothing;
+        }
+        if !has_room {
+            return Told::Capped;
+        }
+        while known.count >= episode.next_count {
+            episode.next_count = episode.next_count.saturating_mul(10).max(1);
+            if episode.next_count == u64::MAX {
+                break;
+            }
+        }
+        update(known, crossing.severity, now, tell());
+        episode.told_at = now;
+        alerts.push(known.clone());
+        Told::Update
+    }
+
+    fn close(&mut self, key: u128, end: EventTime, alerts: &mut Vec<Alert>) {
+        if let Some(Episode { mut alert, .. }) = self.open.remove(&key) {
+            alert.status = Status::Closed;
+            alert.rev += 1;
+            alert.time = end;
+            self.counters.closed += 1;
+            alerts.push(alert);
+        }
+    }
+
+    fn count(&mut self, told: Told) {
+        self.counters.findings += 1;
+        match told {
+            Told::Open => self.counters.open += 1,
+            Told::Update => self.counters.update += 1,
+            Told::Nothing | Told::Capped => self.counters.suppressed += 1,
+        }
+    }
+
+    fn has_room(&mut self, now: EventTime) -> bool {
+        while self.told.front().is_some_and(|&told| now.since(told) > CAP_WITHIN) {
+            self.told.pop_front();
+        }
+        self.told.len() < self.per_minute_max
+    }
+
+    /// Says once an episode that the cap was reached, and by whom.
+    fn tell_cap(&mut self, rule: &'static Rule, now: EventTime, alerts: &mut Vec<Alert>) {
+        match self.capped.iter_mut().find(|(name, _)| *name == rule.name) {
+            Some((_, count)) => *count += 1,
+            None => self.capped.push((rule.name, 1)),
+        }
+        let sensor = self.sensor.clone();
+        let crossing = Crossing {
+            about: About::Service(&sensor),
+            severity: ALERT_CAP.severity,
+            first: now,
+            fresh: 1,
+            window: Some(CAP_WITHIN),
+        };
+        let per_minute_max = self.per_minute_max;
+        let capped = self.capped.clone();
+        let told =
+            self.note(&ALERT_CAP, &crossing, now, true, || cap_finding(per_minute_max, &capped), alerts);
+        if told != Told::Nothing {
+            self.count(told);
+        }
+    }
+
+    fn hash(&self, rule: &Rule, crossing: &Crossing<'_>, subject: &str, time: Time) -> u128 {
+        let first = crossing.first.as_secs();
+        let time = match (time, rule.grouping) {
+            (_, Grouping::Event) => first,
+            (Time::Key, Grouping::Span) => 0,
+            (Time::Id, Grouping::Span) => first / 60 * 60,
+        };
+        StableHasher::of_parts(&[
+            self.tenant.as_bytes(),
+            rule.name.as_bytes(),
+            crossing.about.scope().name().as_bytes(),
+            subject.as_bytes(),
+            &time.to_le_bytes(),
+        ])
+    }
+}
+
+impl Episode {
+    fn deadline(&self) -> EventTime {
+        self.alert.last_seen.after(self.quiet)
+    }
+}
+
+/// Which time goes into a hash: that of an open episode's key, or that of its id.
+#[derive(Clone, Copy)]
+enum Time {
+    Key,
+    Id,
+}
+
+/// Sets version 8 (custom) and the variant of RFC 9562.
+fn as_uuid(hash: u128) -> u128 {
+    let versioned = hash & !(0xf << 76) | 0x8 << 76;
+    versioned & !(0x3 << 62) | 0x2 << 62
+}
+
+fn opened(
+    rule: &'static Rule,
+    crossing: &Crossing<'_>,
+    id: AlertId,
+    now: EventTime,
+    finding: Finding,
+) -> Alert {
+    Alert {
+        id,
+        rev: 1,
+        status: Status::Open,
+        rule: rule.id,
+        detector: rule.name,
+        title: rule.title,
+        severity: crossing.severity,
+        confidence: finding.doubts.confidence(),
+        message: finding.message,
+        time: now,
+        first_seen: crossing.first,
+        last_seen: now,
+        count: finding.count,
+        threshold: finding.threshold,
+        window: crossing.window,
+        subject: crossing.about.subject(),
+        principal: finding.principal,
+        client: finding.client,
+        credential: finding.credential,
+        endpoint: finding.endpoint,
+        evidence: finding.evidence,
+        facts: finding.facts,
+        response: rule.response,
+        mitre: rule.mitre,
+        owasp: rule.owasp,
+        visibility: finding.doubts.visibility(),
+    }
+}
+
+/// The episode's new state: what the rule says now, with the episode's own id, start and count.
+fn update(alert: &mut Alert, severity: Severity, now: EventTime, finding: Finding) {
+    alert.rev += 1;
+    alert.status = Status::Update;
+    alert.severity = alert.severity.max(severity);
+    alert.confidence = finding.doubts.confidence();
+    alert.message = finding.message;
+    if alert.count > finding.count {
+        alert.message.push_str(&format!("; {} since {}", alert.count, alert.first_seen));
+    }
+    alert.time = now;
+    alert.principal = finding.principal;
+    alert.client = finding.client;
+    alert.credential = finding.credential;
+    alert.endpoint = finding.endpoint;
+    alert.evidence = finding.evidence;
+    alert.facts = finding.facts;
+    alert.visibility = finding.doubts.visibility();
+}
+
+/// The cap speaks for the sensor itself, so it carries the rule of the sensor's self-check.
+static ALERT_CAP: Rule = Rule {
+    id: "POS-06",
+    name: "sensor_self_check",
+    title: "Alert limit reached",
+    severity: Severity::High,
+    scope: Scope::Service,
+    maturity: Maturity::Preview,
+    grouping: Grouping::Span,
+    sees_repeats: false,
+    mitre: &[],
+    owasp: &[],
+    response: "look at the busiest detector first; suppress a known source with a reason",
+};
+
+fn cap_finding(per_minute_max: usize, capped: &[(&'static str, u64)]) -> Finding {
+    let mut busiest = capped.to_vec();
+    busiest.sort_by_key(|&(name, count)| (Reverse(count), name));
+    let list: Vec<Arc<str>> = busiest.iter().map(|(name, count)| format!("{name}: {count}").into()).collect();
+    let loudest = busiest.first().map_or("", |(name, _)| name);
+    Finding {
+        message: format!(
+            "more than {per_minute_max} alerts in 60 s, further ones are only counted; most by {loudest}"
+        ),
+        count: 1,
+        threshold: per_minute_max as u64,
+        principal: None,
+        client: None,
+        credential: None,
+        endpoint: None,
+        evidence: Vec::new(),
+        facts: vec![("suppressed_by_detector", Fact::List(list))],
+        doubts: Doubts::default(),
+    }
+}

@@ -1,0 +1,71 @@
+//! Who stands behind an attempt, as well as can be told: a principal, else a session, else an address and a route.
+//! Before a login completes there may be no name; guesses must not fall into one pot for that.
+//! It promises never to key on an anonymous principal.
+
+use crate::detector::About;
+use crate::hash::StableHasher;
+use crate::identity::{CredentialKind, Fingerprint, Principal, PrincipalKind};
+use crate::transaction::Transaction;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// The key of windows over attempts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Actor {
+    /// Somebody.
+    Principal(Principal),
+    /// The holder of a session or ticket.
+    Session(Fingerprint),
+    /// Somebody at an address who uses one route.
+    Place(IpAddr, Option<Arc<str>>),
+}
+
+impl Actor {
+    /// Who made this attempt.
+    pub(super) fn of(tx: &Transaction) -> Self {
+        if tx.principal.kind != PrincipalKind::Anonymous {
+            return Self::Principal(tx.principal.clone());
+        }
+        let carries = |kind| tx.credentials.iter().find(|credential| credential.kind == kind);
+        let session = [CredentialKind::Session, CredentialKind::MfaToken, CredentialKind::BearerOpaque]
+            .into_iter()
+            .find_map(carries);
+        match session {
+            Some(credential) => Self::Session(credential.fingerprint),
+            None => {
+                Self::Place(tx.client.network(), tx.request.as_ref().map(|request| request.route.clone()))
+            }
+        }
+    }
+
+    /// What an alert about it is about.
+    pub(super) fn about(&self) -> About<'_> {
+        match self {
+            Self::Principal(principal) => About::Principal(principal),
+            Self::Session(fingerprint) => About::Session(*fingerprint),
+            Self::Place(network, _) => About::Client(*network),
+        }
+    }
+
+    /// The same number for the same actor, always.
+    pub(super) fn number(&self) -> u64 {
+        let hash = match self {
+            Self::Principal(p) => StableHasher::of_parts(&[p.kind.name().as_bytes(), p.id.as_bytes()]),
+            Self::Session(fingerprint) => StableHasher::of_parts(&[&fingerprint.0]),
+            Self::Place(network, _) => StableHasher::of_parts(&[network.to_string().as_bytes()]),
+        };
+        hash as u64
+    }
+}
+
+/// For messages: a name, `one session`, or an address.
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Principal(principal) => f.write_str(&principal.id),
+            Self::Session(_) => f.write_str("one session"),
+            Self::Place(network, _) => write!(f, "{network}"),
+        }
+    }
+}

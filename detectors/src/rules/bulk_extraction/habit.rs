@@ -1,0 +1,153 @@
+//! What one reader takes in a busy minute: the 99th percentile of its active minutes over about seven days.
+//! It is given reads and learns only from minutes in which nothing fired.
+//! It promises that the learned value at most doubles from day to day, so that slow training is slow indeed.
+
+use crate::time::EventTime;
+
+/// Half octaves up to 2^20 records a minute.
+const BUCKETS: usize = 40;
+/// Days and active minutes before anything is said.
+const DAYS_MIN: u32 = 3;
+const MINUTES_MIN: u64 = 60;
+/// What the first value may be at most; below it the rule's own limit is higher anyway.
+const FIRST_MAX: u64 = 1_000;
+
+/// One reader's minutes.
+#[derive(Debug)]
+pub(super) struct Habit {
+    minute: u64,
+    in_minute: u64,
+    /// Whether the rule fired in the present minute.
+    fired: bool,
+    day: u64,
+    days: u32,
+    counts: [u16; BUCKETS],
+    busy: Option<u64>,
+}
+
+impl Default for Habit {
+    fn default() -> Self {
+        Self { minute: 0, in_minute: 0, fired: false, day: 0, days: 0, counts: [0; BUCKETS], busy: None }
+    }
+}
+
+impl Habit {
+    /// Counts a read's records; `fired` says whether they were part of an alert.
+    pub(super) fn note(&mut self, at: EventTime, records: u64, fired: bool) {
+        let (minute, day) = (at.as_secs() / 60, at.as_secs() / 86_400);
+        if minute > self.minute {
+            self.end_minute();
+            self.minute = minute;
+        }
+        if day > self.day {
+            self.end_day();
+            self.day = day;
+        }
+        self.in_minute = self.in_minute.saturating_add(records);
+        self.fired |= fired;
+    }
+
+    /// Records in a busy minute, once enough is known.
+    pub(super) fn busy_minute(&self) -> Option<u64> {
+        self.busy
+    }
+
+    fn end_minute(&mut self) {
+        if self.in_minute > 0 && !self.fired {
+            let count = &mut self.counts[bucket(self.in_minute)];
+            *count = count.saturating_add(1);
+        }
+        (self.in_minute, self.fired) = (0, false);
+    }
+
+    fn end_day(&mut self) {
+        self.days = self.days.saturating_add(1);
+        if self.days > DAYS_MIN
+            && let Some(percentile) = self.percentile()
+        {
+            let limit = self.busy.map_or(FIRST_MAX, |busy| busy.saturating_mul(2).max(FIRST_MAX));
+            self.busy = Some(percentile.min(limit));
+        }
+        // A seventh is forgotten each day.
+        self.counts.iter_mut().for_each(|count| *count -= *count / 7);
+    }
+
+    fn percentile(&self) -> Option<u64> {
+        let minutes: u64 = self.counts.iter().map(|&count| u64::from(count)).sum();
+        if minutes < MINUTES_MIN {
+            return None;
+        }
+        let mut above = minutes / 100;
+        for (place, &count) in self.counts.iter().enumerate().rev() {
+            match above.checked_sub(u64::from(count)) {
+                Some(rest) if count == 0 || rest > 0 => above = rest,
+                _ => return Some(upper_edge(place)),
+            }
+        }
+        None
+    }
+}
+
+fn bucket(records: u64) -> usize {
+    let octave = records.max(1).ilog2();
+    let half = octave.checked_sub(1).map_or(0, |bit| records >> bit & 1);
+    (octave as usize * 2 + half as usize).min(BUCKETS - 1)
+}
+
+fn upper_edge(bucket: usize) -> u64 {
+    let octave = 1_u64 << (bucket / 2);
+    if bucket.is_multiple_of(2) { octave + octave / 2 } else { octave * 2 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A hundred active minutes a day of this many records.
+    fn day(habit: &mut Habit, day: u64, records: u64) {
+        for minute in 0..100 {
+            habit.note(EventTime::from_secs(day * 86_400 + minute * 60), records, false);
+        }
+    }
+
+    #[test]
+    fn a_steady_habit_is_learned_after_three_days() {
+        let mut habit = Habit::default();
+        (1..4).for_each(|d| day(&mut habit, d, 700));
+        assert_eq!(habit.busy_minute(), None);
+        day(&mut habit, 4, 700);
+        assert_eq!(habit.busy_minute(), Some(768));
+    }
+
+    #[test]
+    fn training_at_most_doubles_it_a_day() {
+        let mut habit = Habit::default();
+        (1..4).for_each(|d| day(&mut habit, d, 9_000));
+        let busy: Vec<u64> = (4..8)
+            .map(|d| {
+                day(&mut habit, d, 9_000);
+                habit.busy_minute().unwrap_or(0)
+            })
+            .collect();
+        assert_eq!(busy, [1_000, 2_000, 4_000, 8_000]);
+    }
+
+    #[test]
+    fn minutes_that_fired_teach_nothing() {
+        let mut habit = Habit::default();
+        for d in 1..9 {
+            day(&mut habit, d, 500);
+            habit.note(EventTime::from_secs(d * 86_400 + 80_000), 1_000_000, true);
+        }
+        assert_eq!(habit.busy_minute(), Some(512));
+    }
+
+    #[test]
+    fn buckets_hold_their_records() {
+        for records in [1, 2, 3, 4, 5, 6, 7, 8, 100, 1_000, 65_535, 65_536, 1 << 19] {
+            assert!(upper_edge(bucket(records)) >= records, "{records}");
+            assert!(upper_edge(bucket(records)) <= records * 2, "{records}");
+        }
+        assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+    }
+}

@@ -1,0 +1,99 @@
+use crate::story::check;
+use expect_test::expect;
+
+#[test]
+fn pages_of_a_hundred_as_fast_as_they_come() {
+    check(
+        "10:00:00 203.0.113.7 -> use GET /customers 200 user=root key=k1 limit=100 items=100 x350 every 9.14ms",
+        expect![[r#"
+            10:00:00.173 EXF-01 bulk_extraction high user:root: 20 pages of 100 in 0.1 s by root on GET /customers (limit 20 in 60 s at the largest size)
+            10:00:01.818 EXF-01 bulk_extraction high (update) user:root: 200 pages of 100 in 1.8 s by root on GET /customers (limit 20 in 60 s at the largest size)
+        "#]],
+    );
+}
+
+#[test]
+fn more_than_ten_thousand_records_in_a_minute() {
+    check(
+        "10:00:00 203.0.113.7 -> use GET /customers 200 user=root key=k1 items=1000 x10 every 5s
+         10:00:51 203.0.113.7 -> use GET /customers 200 user=root key=k1 items=1",
+        expect![[r#"
+            10:00:51.000 EXF-01 bulk_extraction high user:root: 10001 records in 51 s by root on GET /customers (limit 10000 in 60 s)
+        "#]],
+    );
+    check(
+        "10:00:00 203.0.113.7 -> use GET /customers 200 user=root key=k1 items=1000 x10 every 5s
+         10:01:00 203.0.113.7 -> use GET /customers 200 user=root key=k1 items=1000",
+        expect![""],
+    );
+}
+
+#[test]
+fn small_pages_at_a_persons_pace_and_single_rows() {
+    check(
+        "10:00:00 203.0.113.7 -> use GET /customers 200 user=ann session=s limit=20 items=20 x25 every 2s
+         11:00:00 203.0.113.7 -> use GET /customers/{1..600} 200 user=ann session=s items=1 route=/customers/{id} every 220ms",
+        expect![""],
+    );
+}
+
+#[test]
+fn a_thousand_requests_in_ten_seconds() {
+    check("10:00:00 203.0.113.7 -> use GET /status 200 user=ann session=s x1000 every 10.01ms", expect![[r#"
+        10:00:09.999 EXF-01 bulk_extraction high user:ann: 1000 reads in 9.9 s by ann (limit 100 a second for 10 s)
+    "#]]);
+    check("10:00:00 203.0.113.7 -> use GET /status 200 user=ann session=s x1000 every 10.02ms", expect![""]);
+}
+
+#[test]
+fn twenty_of_the_largest_pages_in_a_minute() {
+    check(
+        "10:00:00 203.0.113.7 -> use GET /customers 200 user=ann session=s limit=100 items=100 x20 every 3s",
+        expect![[r#"
+            10:00:57.000 EXF-01 bulk_extraction high user:ann: 20 pages of 100 in 57 s by ann on GET /customers (limit 20 in 60 s at the largest size)
+        "#]],
+    );
+    check(
+        "10:00:00 203.0.113.7 -> use GET /customers 200 user=ann session=s limit=100 items=100 x20 every 3.2s
+         10:10:00 203.0.113.8 -> use GET /customers 200 user=bob session=t limit=500 items=100
+         10:20:00 203.0.113.7 -> use GET /customers 200 user=ann session=s limit=100 items=100 x20 every 2s
+         10:30:00 203.0.113.7 -> use GET /orders 200 user=ann session=s limit=50 items=50 x25 every 2s",
+        expect![""],
+    );
+}
+
+#[test]
+fn a_hundred_pages_in_a_second() {
+    check(
+        "10:00:00 203.0.113.7 -> use GET /export 200 user=ann session=s limit=20 x100 every 10.1ms",
+        expect![[r#"
+            10:00:00.999 EXF-01 bulk_extraction high user:ann: 100 pages in 0.9 s by ann on GET /export (limit 100 in 1 s)
+        "#]],
+    );
+    check(
+        "10:00:00 203.0.113.7 -> use GET /export 200 user=ann session=s limit=20 x99 every 10ms
+         11:00:00 203.0.113.7 -> use POST /acme.Customers/List 200 user=ann bearer=t grpc x300 every 8.9ms
+         12:00:00 203.0.113.7 -> use POST /acme.Customers/Get 200 user=ann bearer=t grpc x300 every 8.9ms",
+        expect![[r#"
+            11:00:00.881 EXF-01 bulk_extraction high user:ann: 100 pages in 0.8 s by ann on POST /acme.Customers/List (limit 100 in 1 s)
+        "#]],
+    );
+}
+
+#[test]
+fn several_accounts_behind_one_client_are_read_as_one() {
+    check(
+        "10:00:00 203.0.113.7 -> use GET /customers 200 user=u{1..4} session=s items=900 x3 every 1s",
+        expect![[r#"
+            10:00:11.000 EXF-01 bulk_extraction high 203.0.113.7: 10800 records in 11 s by 203.0.113.7 on GET /customers (limit 10000 in 60 s)
+        "#]],
+    );
+}
+
+#[test]
+fn refused_reads_give_nothing_away() {
+    check(
+        "10:00:00 203.0.113.7 -> use GET /customers 403 user=root key=k1 limit=100 x1000 every 5ms",
+        expect![""],
+    );
+}

@@ -1,0 +1,325 @@
+//! # Impossible travel
+//!
+//! ## What it sees
+//!
+//! One account used with success from two places so far apart, in so short a time, that nobody travels like that.
+//!
+//! ## Why it matters
+//!
+//! Two people use the account: its owner and somebody with the password, session or token.
+//!
+//! ## How it decides
+//!
+//! Between successive requests that succeeded by a person's own login, session or token, from different addresses, it
+//! takes the great-circle distance less both places' radii. At least 500 km and more than 900 km/h fire: faster than
+//! an airliner. Severity is high, critical when the device differs as well. A pair of places is told once in 12 hours.
+//!
+//! ## Benign look-alikes
+//!
+//! VPN exits, relays and satellite networks (suppress the account); one device on IPv4 and IPv6 whose addresses are
+//! placed differently (the same device within 5 s is ignored); coarse GeoIP (the radius is taken off the distance).
+//!
+//! ## Tuning
+//!
+//! Raise `distance_km` where the GeoIP database is coarse. Facts: `km`, `km_per_h`, `from`, `to`, `same_device`.
+//!
+//! ## References
+//!
+//! MITRE ATT&CK T1078.004, T1550.001; OWASP API2:2023.
+
+use super::presence;
+use crate::alert::{Fact, Scope, Severity};
+use crate::detector::{
+    About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span,
+};
+use crate::identity::{Country, Place, Principal};
+use crate::keyed::Keyed;
+use crate::runtime::Limits;
+use crate::time::EventTime;
+use crate::transaction::{Device, Transaction};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// How long the last place of an account matters: the farthest point on earth is a day away by air.
+const PLACE_KEPT: Duration = Duration::from_secs(86_400);
+/// One device at two addresses within this time is a device with two stacks.
+const DUAL_STACK: Duration = Duration::from_secs(5);
+/// Pairs of places remembered of one account; of more, the oldest go.
+const PAIRS_MAX: usize = 16;
+const EARTH_RADIUS_KM: f64 = 6371.0;
+
+/// When it fires.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// The least distance, less both radii (500 km: beyond the errors of city-level databases).
+    pub distance_km: f64,
+    /// The speed to exceed (900 km/h: an airliner).
+    pub speed_kmh: f64,
+    /// How soon the same two places are told again (12 h: once a working day).
+    pub again_after_h: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { distance_km: 500.0, speed_kmh: 900.0, again_after_h: 12 }
+    }
+}
+
+/// GEO-02.
+pub static RULE: Rule = Rule {
+    id: "GEO-02",
+    name: "impossible_travel",
+    title: "Impossible travel",
+    severity: Severity::High,
+    scope: Scope::Principal,
+    maturity: Maturity::Preview,
+    grouping: Grouping::Event,
+    sees_repeats: false,
+    mitre: &["T1078.004", "T1550.001"],
+    owasp: &["API2:2023"],
+    response: "end the newer session; verify the owner out of band",
+};
+
+/// Where each account was last.
+#[derive(Debug)]
+pub struct State {
+    thresholds: Thresholds,
+    again_after: Duration,
+    accounts: Keyed<Principal, Account>,
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    last: Option<Stay>,
+    told: Vec<(Pair, EventTime)>,
+}
+
+/// An account at a place.
+#[derive(Clone, Debug)]
+struct Stay {
+    at: EventTime,
+    ip: IpAddr,
+    place: Place,
+    country: Option<Country>,
+    device: Option<Device>,
+    sample: Sample,
+}
+
+/// Two places to the degree, in order.
+type Pair = [(i16, i16); 2];
+
+/// A way from one stay to the next that is too far for its time.
+#[derive(Clone, Debug)]
+struct Leap {
+    from: Stay,
+    km: f64,
+    time: Duration,
+    same_device: Option<bool>,
+}
+
+impl State {
+    pub(super) fn new(thresholds: Thresholds, limits: &Limits) -> Self {
+        Self {
+            again_after: Duration::from_secs(u64::from(thresholds.again_after_h) * 3600),
+            accounts: Keyed::new(limits.keys_per_table_max, PLACE_KEPT),
+            thresholds,
+        }
+    }
+}
+
+impl Detector for State {
+    fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
+        let Some(place) = tx.client.place else { return };
+        if !presence::shows_person(tx) {
+            return;
+        }
+        let account = self.accounts.entry(&tx.principal, tx.end);
+        if let Some(last) = &mut account.last
+            && last.ip == tx.client.ip
+        {
+            last.at = tx.end;
+            return;
+        }
+        let stay = Stay {
+            at: tx.end,
+            ip: tx.client.ip,
+            place,
+            country: tx.client.country,
+            device: tx.device,
+            sample: Sample::of(tx),
+        };
+        let Some(from) = account.last.replace(stay) else { return };
+        let Some(leap) = leap(from, tx, place, &self.thresholds) else { return };
+        if !account.is_news(pair(leap.from.place, place), tx.end, self.again_after) {
+            return;
+        }
+        let severity = if leap.same_device == Some(false) { Severity::Critical } else { RULE.severity };
+        let crossing = Crossing {
+            about: About::Principal(&tx.principal),
+            severity,
+            first: tx.end,
+            fresh: 1,
+            window: None,
+        };
+        findings.raise(&crossing, || finding(tx, place, &leap));
+    }
+
+    fn advance(&mut self, now: EventTime) {
+        self.accounts.expire(now, 64);
+    }
+
+    fn evicted(&self) -> u64 {
+        self.accounts.evicted()
+    }
+}
+
+impl Account {
+    fn is_news(&mut self, pair: Pair, now: EventTime, again_after: Duration) -> bool {
+        self.told.retain(|(_, told)| now.since(*told) < again_after);
+        if self.told.iter().any(|(known, _)| *known == pair) {
+            return false;
+        }
+        if self.told.len() >= PAIRS_MAX {
+            self.told.remove(0);
+        }
+        self.told.push((pair, now));
+        true
+    }
+}
+
+fn leap(from: Stay, tx: &Transaction, to: Place, limits: &Thresholds) -> Option<Leap> {
+    let km = distance_km(from.place, to) - from.place.radius_km - to.radius_km;
+    let time = tx.end.since(from.at);
+    let too_fast = km >= limits.distance_km && km > limits.speed_kmh * time.as_secs_f64() / 3600.0;
+    if !too_fast {
+        return None;
+    }
+    let same_device = match (from.device, tx.device) {
+        (Some(before), Some(now)) => Some(before.same_as(&now)),
+        _ => None,
+    };
+    let dual_stack = same_device == Some(true) && time <= DUAL_STACK;
+    (!dual_stack).then_some(Leap { from, km, time, same_device })
+}
+
+/// The great-circle distance by the haversine formula.
+fn distance_km(from: Place, to: Place) -> f64 {
+    let (lat_a, lat_b) = (from.lat.to_radians(), to.lat.to_radians());
+    let half = |a: f64, b: f64| ((b - a) / 2.0).sin().powi(2);
+    let h = half(lat_a, lat_b) + lat_a.cos() * lat_b.cos() * half(from.lon.to_radians(), to.lon.to_radians());
+    2.0 * EARTH_RADIUS_KM * h.clamp(0.0, 1.0).sqrt().asin()
+}
+
+fn pair(from: Place, to: Place) -> Pair {
+    let degree = |place: Place| (place.lat.round() as i16, place.lon.round() as i16);
+    let mut pair = [degree(from), degree(to)];
+    pair.sort_unstable();
+    pair
+}
+
+fn finding(tx: &Transaction, to: Place, leap: &Leap) -> Finding {
+    // Two requests at one moment are as fast as two a second apart: a speed must be a number.
+    let hours = leap.time.as_secs_f64().max(1.0) / 3600.0;
+    let speed = (leap.km / hours).round();
+    let name = |place: Place, country: Option<Country>| match country {
+        Some(country) => format!("{country} ({:.1}, {:.1})", place.lat, place.lon),
+        None => format!("({:.1}, {:.1})", place.lat, place.lon),
+    };
+    let (here, there) = (name(leap.from.place, leap.from.country), name(to, tx.client.country));
+    let device = if leap.same_device == Some(false) { ", on another device" } else { "" };
+    let message = format!(
+        "{} moved {:.0} km in {} ({speed:.0} km/h) from {here} to {there}{device}",
+        tx.principal.id,
+        leap.km,
+        Span(leap.time),
+    );
+    let found = Finding::of(tx, message, "accepted there");
+    let mut facts = vec![
+        ("km", Fact::Number(leap.km.round())),
+        ("km_per_h", Fact::Number(speed)),
+        ("from", Fact::Text(here.into())),
+        ("to", Fact::Text(there.into())),
+    ];
+    facts.extend(leap.same_device.map(|same| ("same_device", Fact::Flag(same))));
+    Finding {
+        facts,
+        evidence: [vec![leap.from.sample.evidence("accepted here")], found.evidence].concat(),
+        doubts: Doubts::of([&leap.from.sample, &Sample::of(tx)]),
+        ..found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::check;
+    use expect_test::expect;
+
+    #[test]
+    fn paris_to_tokyo_in_half_an_hour() {
+        check(
+            "10:00:00 198.51.100.4 -> login POST /login 200 user=ann place=48.86,2.35 device=abcd
+             10:30:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=35.68,139.69 device=abcd
+             10:40:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 place=48.86,2.35 device=abcd
+             22:41:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=35.68,139.69 device=abcd",
+            expect![[r#"
+                10:30:00.000 GEO-02 impossible_travel high user:ann: ann moved 9673 km in 1800 s (19345 km/h) from (48.9, 2.4) to (35.7, 139.7)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn another_device_is_critical() {
+        check(
+            "10:00:00 198.51.100.4 -> login POST /login 200 user=ann place=48.86,2.35 device=abcd
+             10:30:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=35.68,139.69 device=abxy",
+            expect![[r#"
+                10:30:00.000 GEO-02 impossible_travel critical user:ann: ann moved 9673 km in 1800 s (19345 km/h) from (48.9, 2.4) to (35.7, 139.7), on another device
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_flight_and_a_neighbour_town() {
+        check(
+            "10:00:00 198.51.100.4 -> login POST /login 200 user=ann place=48.86,2.35
+             21:00:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=35.68,139.69
+             10:00:00 198.51.100.4 -> login POST /login 200 user=bob place=48.86,2.35
+             10:01:00 203.0.113.7 -> use GET /me 200 user=bob session=s2 place=50.85,4.35",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn one_device_with_two_stacks() {
+        check(
+            "10:00:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 place=48.86,2.35 device=abcd
+             10:00:05 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=40.71,-74.0 device=abcd
+             11:00:00 198.51.100.4 -> use GET /me 200 user=bob session=s1 place=48.86,2.35 device=abcd
+             11:00:05.1 203.0.113.7 -> use GET /me 200 user=bob session=s1 place=40.71,-74.0 device=abcd",
+            expect![[r#"
+                11:00:05.100 GEO-02 impossible_travel high user:bob: bob moved 5797 km in 5.1 s (4091808 km/h) from (48.9, 2.4) to (40.7, -74.0)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_coarse_place_takes_its_radius_off() {
+        check(
+            "10:00:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 place=39.8,-98.6 radius=2000
+             10:00:30 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=40.71,-74.0 radius=20",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn distances_are_right() {
+        let place = |lat, lon| Place { lat, lon, radius_km: 0.0 };
+        let paris_tokyo = distance_km(place(48.8566, 2.3522), place(35.6762, 139.6503));
+        assert!((paris_tokyo - 9_712.0).abs() < 5.0, "{paris_tokyo}");
+        assert!((distance_km(place(0.0, 0.0), place(0.0, 180.0)) - 20_015.0).abs() < 1.0);
+        assert!(distance_km(place(90.0, 0.0), place(90.0, 77.0)) < 1e-6);
+    }
+}

@@ -1,0 +1,333 @@
+//! # Different country
+//!
+//! ## What it sees
+//!
+//! An account used with success from a country that it was not used from in the last 30 days.
+//!
+//! ## Why it matters
+//!
+//! A stolen password, session or token is rarely used from where its owner lives.
+//!
+//! ## How it decides
+//!
+//! It looks at requests that succeeded by a person's own login, session or token: not by API keys, Basic or client
+//! secrets, which programs carry. The first country ever seen of an account is never new. A country becomes known when
+//! a second factor succeeds there, or when the account was used there on three different days; until then it is told
+//! again, at most once in 24 hours. Severity is medium, low when a second factor was proved there in the last ten
+//! minutes. Confidence is low until ten logins or 14 days of an account were seen.
+//!
+//! ## Benign look-alikes
+//!
+//! Travel (the second factor makes it low), VPN exits and roaming (suppress the account, or add the countries by use).
+//! Unknown countries never count.
+//!
+//! ## Tuning
+//!
+//! `known_days` is how long a country stays known without use, `again_after_h` how often an unknown one is told.
+//! Facts: `country`, `known_countries`, `mfa_here`.
+//!
+//! ## References
+//!
+//! MITRE ATT&CK T1078.004; OWASP API2:2023.
+
+use super::presence;
+use crate::alert::{Fact, Scope, Severity};
+use crate::detector::{About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule};
+use crate::identity::{Country, Principal};
+use crate::keyed::Keyed;
+use crate::runtime::Limits;
+use crate::time::EventTime;
+use crate::transaction::Transaction;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Countries remembered of one account; of more, the one longest unused goes.
+const COUNTRIES_MAX: usize = 32;
+/// Different days of use that make a country known.
+const DAYS_TO_KNOW: u8 = 3;
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// When it fires.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// How long a country stays known without use (30 d: a monthly trip stays known).
+    pub known_days: u32,
+    /// How soon an unknown country is told again (24 h: once a working day).
+    pub again_after_h: u32,
+    /// A second factor proved there within this time makes it low (600 s: one login).
+    pub fresh_mfa_s: u32,
+    /// Logins after which an account's habits are trusted (10: two working weeks of one a day).
+    pub trusted_logins: u32,
+    /// Days after which an account's habits are trusted, however few its logins (14 d: two weeks).
+    pub trusted_days: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { known_days: 30, again_after_h: 24, fresh_mfa_s: 600, trusted_logins: 10, trusted_days: 14 }
+    }
+}
+
+/// GEO-01.
+pub static RULE: Rule = Rule {
+    id: "GEO-01",
+    name: "new_country",
+    title: "Different country",
+    severity: Severity::Medium,
+    scope: Scope::Principal,
+    maturity: Maturity::Preview,
+    grouping: Grouping::Event,
+    sees_repeats: false,
+    mitre: &["T1078.004"],
+    owasp: &["API2:2023"],
+    response: "ask for additional verification; end the session if the owner does not recognise it",
+};
+
+/// Where each account has been.
+#[derive(Debug)]
+pub struct State {
+    thresholds: Thresholds,
+    known: Duration,
+    again_after: Duration,
+    fresh_mfa: Duration,
+    accounts: Keyed<Principal, Account>,
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    visits: Vec<Visit>,
+    first_seen: Option<EventTime>,
+    logins: u32,
+}
+
+/// One account in one country.
+#[derive(Debug)]
+struct Visit {
+    country: Country,
+    last: EventTime,
+    is_known: bool,
+    /// Different days of use, counted up to `DAYS_TO_KNOW`.
+    days: u8,
+    mfa_at: Option<EventTime>,
+    told_at: Option<EventTime>,
+}
+
+impl State {
+    pub(super) fn new(thresholds: Thresholds, limits: &Limits) -> Self {
+        let known = DAY.saturating_mul(thresholds.known_days);
+        Self {
+            known,
+            again_after: Duration::from_secs(u64::from(thresholds.again_after_h) * 3600),
+            fresh_mfa: Duration::from_secs(u64::from(thresholds.fresh_mfa_s)),
+            accounts: Keyed::new(limits.keys_per_table_max, known),
+            thresholds,
+        }
+    }
+
+    fn is_trusted(&self, account_logins: u32, first_seen: Option<EventTime>, now: EventTime) -> bool {
+        account_logins >= self.thresholds.trusted_logins
+            || first_seen
+                .is_some_and(|first| now.since(first) >= DAY.saturating_mul(self.thresholds.trusted_days))
+    }
+}
+
+impl Detector for State {
+    fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
+        let Some(country) = tx.client.country else { return };
+        if !presence::shows_person(tx) {
+            return;
+        }
+        let (now, again_after, fresh_mfa) = (tx.end, self.again_after, self.fresh_mfa);
+        let account = self.accounts.entry(&tx.principal, now);
+        account.note(tx);
+        account.forget(now, self.known);
+        let others = account.visits.iter().any(|visit| visit.country != country);
+        let (logins, first_seen) = (account.logins, account.first_seen);
+        let visit = account.visit(country, now, !others);
+        if presence::proves_factor(tx) {
+            visit.mfa_at = Some(now);
+        }
+        if visit.is_known || visit.told_at.is_some_and(|told| now.since(told) < again_after) {
+            visit.settle();
+            return;
+        }
+        visit.told_at = Some(now);
+        let mfa_here = visit.mfa_at.is_some_and(|proved| now.since(proved) <= fresh_mfa);
+        visit.settle();
+        let learning = !self.is_trusted(logins, first_seen, now);
+        let crossing = Crossing {
+            about: About::Principal(&tx.principal),
+            severity: if mfa_here { Severity::Low } else { RULE.severity },
+            first: now,
+            fresh: 1,
+            window: None,
+        };
+        if let Some(account) = self.accounts.get(&tx.principal, now) {
+            findings.raise(&crossing, || finding(tx, country, account, mfa_here, learning));
+        }
+    }
+
+    fn advance(&mut self, now: EventTime) {
+        self.accounts.expire(now, 64);
+    }
+
+    fn evicted(&self) -> u64 {
+        self.accounts.evicted()
+    }
+}
+
+impl Account {
+    fn note(&mut self, tx: &Transaction) {
+        self.first_seen.get_or_insert(tx.end);
+        if tx.login.is_some() || presence::proves_factor(tx) {
+            self.logins = self.logins.saturating_add(1);
+        }
+    }
+
+    /// Forgets countries not used for `known`. The common account has one, just used.
+    fn forget(&mut self, now: EventTime, known: Duration) {
+        if self.visits.iter().any(|visit| now.since(visit.last) > known) {
+            self.visits.retain(|visit| now.since(visit.last) <= known);
+        }
+    }
+
+    fn visit(&mut self, country: Country, now: EventTime, is_known: bool) -> &mut Visit {
+        let place = self.visits.iter().position(|visit| visit.country == country).unwrap_or_else(|| {
+            if self.visits.len() >= COUNTRIES_MAX {
+                let oldest = self.visits.iter().enumerate().min_by_key(|(_, visit)| visit.last);
+                let oldest = oldest.map_or(0, |(place, _)| place);
+                self.visits.remove(oldest);
+            }
+            self.visits.push(Visit { country, last: now, is_known, days: 1, mfa_at: None, told_at: None });
+            self.visits.len() - 1
+        });
+        let visit = &mut self.visits[place];
+        let day = |time: EventTime| time.as_secs() / DAY.as_secs();
+        if day(now) != day(visit.last) {
+            visit.days = visit.days.saturating_add(1);
+        }
+        visit.last = now;
+        visit
+    }
+}
+
+impl Visit {
+    /// A factor proved here, or use on several days, makes the country the account's own.
+    fn settle(&mut self) {
+        self.is_known |= self.mfa_at.is_some() || self.days >= DAYS_TO_KNOW;
+    }
+}
+
+fn finding(tx: &Transaction, country: Country, account: &Account, mfa_here: bool, learning: bool) -> Finding {
+    let mut known: Vec<&str> = account
+        .visits
+        .iter()
+        .filter(|visit| visit.country != country)
+        .map(|visit| visit.country.as_str())
+        .collect();
+    known.sort_unstable();
+    let how = if mfa_here { "with a second factor" } else { "without a second factor there" };
+    let message = format!(
+        "{} active in {country} from {}, {how}; seen before in {}",
+        tx.principal.id,
+        tx.client.ip,
+        known.join(", ")
+    );
+    let found = Finding::of(tx, message, "accepted");
+    Finding {
+        facts: vec![
+            ("country", Fact::Text(country.as_str().into())),
+            ("known_countries", Fact::List(known.into_iter().map(Into::into).collect())),
+            ("mfa_here", Fact::Flag(mfa_here)),
+        ],
+        doubts: Doubts { learning, ..found.doubts },
+        ..found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::story::{check, check_confidence};
+    use expect_test::expect;
+
+    #[test]
+    fn a_login_from_elsewhere() {
+        check(
+            "10:00:00 198.51.100.4 -> login POST /login 200 user=ann country=US
+             1d+10:00:00 203.0.113.7 -> login POST /login 200 user=ann country=NG
+             1d+10:05:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 country=NG
+             2d+09:59:59 203.0.113.7 -> use GET /me 200 user=ann session=s1 country=NG",
+            expect![[r#"
+                10:00:00.000 GEO-01 new_country medium user:ann: ann active in NG from 203.0.113.7, without a second factor there; seen before in US
+            "#]],
+        );
+    }
+
+    #[test]
+    fn another_address_in_the_same_country_or_in_none() {
+        check(
+            "10:00:00 198.51.100.4 -> login POST /login 200 user=ann country=DE
+             11:00:00 203.0.113.7 -> login POST /login 200 user=ann country=DE
+             12:00:00 203.0.113.8 -> login POST /login 200 user=ann",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn a_second_factor_there_makes_it_low_and_the_country_known() {
+        check(
+            "10:00:00 198.51.100.4 -> login POST /login 200 user=ann country=DE
+             1d+10:00:00 203.0.113.7 -> login POST /login 401 user=ann country=BR outcome=second_factor
+             1d+10:00:30 203.0.113.7 -> mfa POST /mfa 200 user=ann country=BR
+             9d+10:00:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 country=BR",
+            expect![[r#"
+                10:00:30.000 GEO-01 new_country low user:ann: ann active in BR from 203.0.113.7, with a second factor; seen before in DE
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_proves_no_person_there() {
+        check(
+            "10:00:00 198.51.100.4 -> login POST /login 200 user=ann country=DE
+             11:00:00 203.0.113.7 -> login POST /login 401 user=ann country=RU
+             11:00:10 203.0.113.7 -> login POST /login 200 user=ann country=RU outcome=second_factor
+             11:00:20 203.0.113.7 -> use GET /me 401 user=ann session=s1 country=RU
+             11:00:30 203.0.113.7 -> use GET /me 200 user=ann key=k1 country=RU
+             11:00:50 203.0.113.7 -> use GET /me 200 service=robot bearer=t1 country=RU
+             11:00:55 198.51.100.4 -> use GET /me 200 service=robot bearer=t1 country=DE",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn after_a_month_a_country_is_new_again() {
+        check(
+            "10:00:00 198.51.100.4 -> login POST /login 200 user=ann country=DE
+             10:10:00 203.0.113.7 -> mfa POST /mfa 200 user=ann country=FR
+             {1..30}d+10:00:00 198.51.100.4 -> login POST /login 200 user=ann country=DE every 1ns
+             30d+10:10:00 203.0.113.7 -> login POST /login 200 user=ann country=FR
+             30d+10:20:00 198.51.100.4 -> login POST /login 200 user=ann country=DE
+             60d+10:10:00.000000001 203.0.113.7 -> login POST /login 200 user=ann country=FR",
+            expect![[r#"
+                10:10:00.000 GEO-01 new_country low user:ann: ann active in FR from 203.0.113.7, with a second factor; seen before in DE
+                10:10:00.000 GEO-01 new_country medium user:ann: ann active in FR from 203.0.113.7, without a second factor there; seen before in DE
+            "#]],
+        );
+    }
+
+    #[test]
+    fn confidence_grows_with_what_is_known() {
+        check_confidence(
+            "10:00:00 198.51.100.4 -> login POST /login 200 user=ann country=DE x9 every 1h
+             1d+10:00:00 203.0.113.7 -> login POST /login 200 user=ann country=FR",
+            expect!["GEO-01 high"],
+        );
+        check_confidence(
+            "10:00:00 198.51.100.4 -> login POST /login 200 user=ann country=DE x8 every 1h
+             1d+10:00:00 203.0.113.7 -> login POST /login 200 user=ann country=FR",
+            expect!["GEO-01 low"],
+        );
+    }
+}

@@ -1,0 +1,48 @@
+//! Which transactions prove that a person was somewhere: those a person's own session, token or login brought about.
+//! Shared by the rules about places.
+//! It promises that keys, programs, refused requests and half-done logins prove nothing.
+
+use crate::identity::{CredentialKind, ProofLevel};
+use crate::transaction::{Activity, LoginOutcome, MfaOutcome, Transaction};
+
+/// Whether this transaction shows its principal, a person, at the client's place.
+pub(super) fn shows_person(tx: &Transaction) -> bool {
+    tx.principal.is_user() && tx.succeeded() && !is_by_program(tx) && (is_entry(tx) || is_use(tx))
+}
+
+/// Whether a second factor was proved in this very transaction.
+pub(super) fn proves_factor(tx: &Transaction) -> bool {
+    tx.mfa.is_some_and(|mfa| mfa.outcome == MfaOutcome::Success)
+}
+
+/// Keys, Basic and client secrets are carried by programs, wherever their owner is.
+fn is_by_program(tx: &Transaction) -> bool {
+    matches!(tx.proof.level, ProofLevel::ApiKey | ProofLevel::ServiceToken | ProofLevel::Certificate)
+        || tx.credentials.iter().any(|credential| {
+            matches!(
+                credential.kind,
+                CredentialKind::ApiKey
+                    | CredentialKind::Basic
+                    | CredentialKind::ClientSecret
+                    | CredentialKind::Signature
+            )
+        })
+}
+
+/// A login or second factor that was accepted to the end.
+fn is_entry(tx: &Transaction) -> bool {
+    let logged_in = tx.login.as_ref().is_some_and(|login| login.outcome == LoginOutcome::Success);
+    logged_in || proves_factor(tx) || tx.activity == Activity::SignUp
+}
+
+/// Use of a session or token that was given to the person.
+fn is_use(tx: &Transaction) -> bool {
+    let half_done = tx.login.is_some() || tx.mfa.is_some();
+    !half_done
+        && tx.credentials.iter().any(|credential| {
+            matches!(
+                credential.kind,
+                CredentialKind::Session | CredentialKind::BearerJwt | CredentialKind::BearerOpaque
+            )
+        })
+}

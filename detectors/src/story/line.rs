@@ -1,0 +1,407 @@
+//! One line of a story as transactions: numbers in braces are counted through, then each copy is read.
+//! It is given the line's text and adds what it stands for to a list.
+//! It promises to refuse every word it does not know.
+
+use crate::anomaly::AnomalySet;
+use crate::hash::StableHasher;
+use crate::identity::{
+    Country, Credential, CredentialKind, Factor, Fingerprint, Location, Place, Principal, PrincipalKind,
+    PrincipalSource, Proof, ProofLevel,
+};
+use crate::time::EventTime;
+use crate::transaction::{
+    Activity, Client, Completeness, Device, Exposure, ExposureKind, Flow, Jwt, Login, LoginOutcome, Mfa,
+    MfaEvent, MfaOutcome, Outcome, Protocol, Request, Response, Signature, Transaction, TransactionId,
+};
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// 2026-11-21T00:00:00Z.
+const DAY_ONE: EventTime = EventTime::from_secs(1_795_219_200);
+
+/// Adds the transactions that `text` stands for.
+pub(super) fn read(text: &str, transactions: &mut Vec<Transaction>) -> Result<(), String> {
+    let (mut times, mut every) = (1, Duration::from_secs(1));
+    let mut words = Vec::new();
+    let mut rest = text.split_whitespace();
+    while let Some(word) = rest.next() {
+        if word == "every" {
+            every = duration(rest.next().ok_or("`every` wants a duration")?)?;
+        } else if let Some(count) = word.strip_prefix('x').and_then(|count| count.parse::<usize>().ok()) {
+            times = count;
+        } else {
+            words.push(word);
+        }
+    }
+    let copies = words.iter().filter_map(|word| braces(word)).map(|(_, (low, high), _)| high - low + 1).max();
+    let copies = copies.unwrap_or(1) * times;
+    for copy in 0..copies {
+        let words: Vec<String> = words.iter().map(|word| expand(word, copy)).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let after = every.saturating_mul(copy as u32);
+        let id = TransactionId(transactions.len() as u128 + 1);
+        transactions.push(transaction(&words, after, id)?);
+    }
+    Ok(())
+}
+
+/// `u{1..40}` in its parts.
+fn braces(word: &str) -> Option<(&str, (usize, usize), &str)> {
+    let (before, rest) = word.split_once('{')?;
+    let (range, after) = rest.split_once('}')?;
+    let (low, high) = range.split_once("..")?;
+    let range = (low.parse().ok()?, high.parse().ok()?);
+    (range.0 <= range.1).then_some((before, range, after))
+}
+
+fn expand(word: &str, copy: usize) -> String {
+    match braces(word) {
+        Some((before, (low, high), after)) => format!("{before}{}{after}", low + copy % (high - low + 1)),
+        None => word.to_owned(),
+    }
+}
+
+fn transaction(words: &[&str], after: Duration, id: TransactionId) -> Result<Transaction, String> {
+    let [time, client, "->", kind, method, path, status, words @ ..] = words else {
+        return Err("a line is TIME CLIENT -> KIND METHOD PATH STATUS words".into());
+    };
+    let mut tx = blank(id, moment(time)?.after(after), parse(client, "address")?);
+    let status = if *status == "-" { None } else { Some(parse::<u16>(status, "status")?) };
+    tx.request = Some(request(method, path));
+    tx.response = status.map(|status| Response {
+        status,
+        grpc_status: None,
+        bytes: 0,
+        content_type: Some("application/json".into()),
+        items: None,
+    });
+    if status.is_none() {
+        tx.completeness = Completeness::RequestOnly;
+    }
+    set_kind(&mut tx, kind)?;
+    set_outcome(&mut tx);
+    words.iter().try_for_each(|word| set_word(&mut tx, word))?;
+    settle(&mut tx);
+    Ok(tx)
+}
+
+fn blank(id: TransactionId, end: EventTime, ip: IpAddr) -> Transaction {
+    let external = match ip {
+        IpAddr::V4(ip) => !ip.is_private() && !ip.is_loopback(),
+        IpAddr::V6(ip) => !ip.is_unique_local() && !ip.is_loopback(),
+    };
+    Transaction {
+        id,
+        time: end,
+        end,
+        ttfb_us: None,
+        flow: Flow {
+            src: SocketAddr::new(ip, 50_000),
+            dst: SocketAddr::from(([10, 0, 0, 5], 443)),
+            vlan: Vec::new(),
+            tls: true,
+        },
+        protocol: Protocol::Http11,
+        request: None,
+        response: None,
+        client: Client { ip, external, country: None, city: None, place: None, asn: None },
+        device: None,
+        principal: Principal {
+            kind: PrincipalKind::Anonymous,
+            id: ip.to_string().into(),
+            source: PrincipalSource::Address,
+        },
+        proof: Proof { level: ProofLevel::None, ..Proof::UNKNOWN },
+        credentials: Vec::new(),
+        jwt: None,
+        mfa: None,
+        login: None,
+        activity: Activity::Use,
+        exposed: Vec::new(),
+        outcome: Outcome::Unknown,
+        completeness: Completeness::Whole,
+        anomalies: AnomalySet::EMPTY,
+        repeat_of: None,
+    }
+}
+
+fn request(method: &str, path: &str) -> Request {
+    Request {
+        method: method.into(),
+        scheme: "https",
+        host: "api.example.com".into(),
+        path: path.into(),
+        route: path.into(),
+        query_keys: Vec::new(),
+        page_limit: None,
+        bytes: 0,
+        content_type: None,
+        user_agent: None,
+    }
+}
+
+fn set_kind(tx: &mut Transaction, kind: &str) -> Result<(), String> {
+    let step = |event| {
+        Some(Mfa {
+            event,
+            factor: Factor::Totp,
+            outcome: MfaOutcome::Unknown,
+            by_status_only: false,
+            code: None,
+        })
+    };
+    match kind {
+        "use" => {}
+        "login" => {
+            tx.activity = Activity::Login;
+            tx.login = Some(Login { name: None, outcome: LoginOutcome::Unknown });
+        }
+        "mfa" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Attempt)),
+        "challenge" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Challenge)),
+        "enrolment" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Enrolment)),
+        "token" => tx.activity = Activity::TokenIssue,
+        "signup" => tx.activity = Activity::SignUp,
+        "sensitive" => tx.activity = Activity::Sensitive,
+        "logout" => tx.activity = Activity::Logout,
+        _ => return Err(format!("`{kind}` is no kind")),
+    }
+    Ok(())
+}
+
+/// What the status says when no word says otherwise.
+fn set_outcome(tx: &mut Transaction) {
+    let status = tx.status();
+    tx.outcome = match status {
+        None => Outcome::Unknown,
+        Some(200..=399) => Outcome::Success,
+        Some(401 | 403 | 423 | 429) => Outcome::Denied,
+        Some(_) => Outcome::Error,
+    };
+    if let Some(mfa) = &mut tx.mfa {
+        mfa.outcome = match (mfa.event, status) {
+            (MfaEvent::Challenge, _) => MfaOutcome::Challenge,
+            (_, None) => MfaOutcome::Unknown,
+            (_, Some(202)) => MfaOutcome::Pending,
+            (_, Some(200..=299)) => MfaOutcome::Success,
+            (_, Some(400 | 401 | 403 | 422)) => MfaOutcome::FailCode,
+            (_, Some(423)) => MfaOutcome::Locked,
+            (_, Some(429)) => MfaOutcome::Throttled,
+            (_, Some(_)) => MfaOutcome::FailOther,
+        };
+    }
+    if let Some(login) = &mut tx.login {
+        login.outcome = match status {
+            None => LoginOutcome::Unknown,
+            Some(200..=399) => LoginOutcome::Success,
+            Some(400 | 401 | 403) => LoginOutcome::Refused,
+            Some(423 | 429) => LoginOutcome::Throttled,
+            Some(_) => LoginOutcome::Error,
+        };
+    }
+}
+
+fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
+    let Some((name, value)) = word.split_once('=') else { return set_flag(tx, word) };
+    match name {
+        "user" => set_principal(tx, PrincipalKind::User, value),
+        "service" => set_principal(tx, PrincipalKind::Service, value),
+        "session" => present(tx, CredentialKind::Session, "session_cookie", Location::Cookie, value),
+        "bearer" => present(tx, CredentialKind::BearerOpaque, "opaque", Location::Header, value),
+        "key" => present(tx, CredentialKind::ApiKey, "api_key", Location::Header, value),
+        "jwt" => set_jwt(tx, value),
+        "country" => tx.client.country = Some(Country::parse(value).ok_or("a country is two letters")?),
+        "asn" => tx.client.asn = Some(parse(value, "asn")?),
+        "place" => {
+            let (lat, lon) = value.split_once(',').ok_or("a place is lat,lon")?;
+            let (lat, lon) = (parse(lat, "latitude")?, parse(lon, "longitude")?);
+            tx.client.place = Some(Place { lat, lon, radius_km: 20.0 });
+        }
+        "radius" => {
+            tx.client.place.as_mut().ok_or("radius wants a place first")?.radius_km = parse(value, "km")?
+        }
+        "device" => tx.device = Some(device(value)?),
+        "via" => tx.flow.src = SocketAddr::new(parse(value, "address")?, 50_000),
+        "proof" => tx.proof.level = ProofLevel::parse(value).ok_or("no such proof level")?,
+        "mfa" => {
+            tx.proof.level = ProofLevel::Mfa;
+            tx.proof.mfa_at = Some(tx.end.before(duration(value)?));
+        }
+        "exposed" => tx.exposed.push(exposure(value)?),
+        "items" => tx.response.as_mut().ok_or("items want an answer")?.items = Some(parse(value, "items")?),
+        "factor" | "code" | "outcome" => return set_step(tx, name, value),
+        "limit" | "host" | "route" => return set_request(tx, name, value),
+        _ => return Err(format!("`{name}` is no word")),
+    }
+    Ok(())
+}
+
+fn set_flag(tx: &mut Transaction, word: &str) -> Result<(), String> {
+    match word {
+        "basic" => present(tx, CredentialKind::Basic, "basic", Location::Header, "basic"),
+        "client_secret" => {
+            present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, "secret")
+        }
+        "unsigned" => tx.jwt.as_mut().ok_or("unsigned wants a jwt first")?.signature = Signature::Missing,
+        "by_status" => tx.mfa.as_mut().ok_or("by_status wants a factor step")?.by_status_only = true,
+        "has_mfa" => tx.proof.account_has_mfa = true,
+        "plain" => {
+            tx.flow.tls = false;
+            tx.flow.dst.set_port(80);
+        }
+        "grpc" => tx.protocol = Protocol::Grpc,
+        "gap" => tx.completeness = Completeness::Gap,
+        "truncated" => tx.completeness = Completeness::Truncated,
+        "repeat" => tx.repeat_of = Some(TransactionId(0)),
+        _ => return Err(format!("`{word}` is no word")),
+    }
+    Ok(())
+}
+
+fn set_principal(tx: &mut Transaction, kind: PrincipalKind, id: &str) {
+    let source = if tx.login.is_some() { PrincipalSource::Login } else { PrincipalSource::Lineage };
+    tx.principal = Principal { kind, id: id.into(), source };
+    if let Some(login) = &mut tx.login {
+        login.name = Some(id.into());
+    }
+}
+
+fn set_jwt(tx: &mut Transaction, alg: &str) {
+    present(tx, CredentialKind::BearerJwt, "jwt", Location::Header, alg);
+    tx.jwt = Some(Jwt {
+        alg: alg.into(),
+        kid: None,
+        iss: None,
+        expires_in_s: None,
+        amr: Vec::new(),
+        acr: None,
+        signature: Signature::Present,
+    });
+}
+
+fn set_step(tx: &mut Transaction, name: &str, value: &str) -> Result<(), String> {
+    if let (Some(login), "outcome") = (&mut tx.login, name) {
+        login.outcome = LoginOutcome::parse(value).ok_or("no such login outcome")?;
+        return Ok(());
+    }
+    let mfa = tx.mfa.as_mut().ok_or_else(|| format!("{name} wants a factor step"))?;
+    match name {
+        "factor" => mfa.factor = Factor::parse(value).ok_or("no such factor")?,
+        "code" => mfa.code = Some(parse(value, "code")?),
+        _ => mfa.outcome = MfaOutcome::parse(value).ok_or("no such factor outcome")?,
+    }
+    Ok(())
+}
+
+fn set_request(tx: &mut Transaction, name: &str, value: &str) -> Result<(), String> {
+    let request = tx.request.as_mut().ok_or("no request")?;
+    match name {
+        "limit" => request.page_limit = Some(parse(value, "limit")?),
+        "host" => request.host = value.into(),
+        _ => request.route = value.into(),
+    }
+    Ok(())
+}
+
+fn present(tx: &mut Transaction, kind: CredentialKind, class: &'static str, location: Location, value: &str) {
+    let fingerprint =
+        Fingerprint(StableHasher::of_parts(&[class.as_bytes(), value.as_bytes()]).to_be_bytes());
+    let name = if location == Location::Cookie { "session" } else { "authorization" };
+    tx.credentials.push(Credential { kind, class, location, name: name.into(), fingerprint });
+}
+
+/// What follows from everything that was said.
+fn settle(tx: &mut Transaction) {
+    if let Some(mfa) = tx.mfa {
+        match mfa.outcome {
+            MfaOutcome::Success => tx.proof.mfa_at = Some(tx.end),
+            MfaOutcome::FailCode => tx.outcome = Outcome::Denied,
+            _ => {}
+        }
+        if mfa.outcome == MfaOutcome::Success {
+            (tx.proof.level, tx.proof.factor) = (ProofLevel::Mfa, Some(mfa.factor));
+        }
+    }
+    if let Some(login) = &tx.login
+        && matches!(login.outcome, LoginOutcome::Refused | LoginOutcome::Throttled)
+    {
+        tx.outcome = Outcome::Denied;
+    }
+    if tx.proof.level == ProofLevel::None {
+        tx.proof.level = match tx.credentials.first().map(|credential| credential.kind) {
+            Some(CredentialKind::ApiKey) => ProofLevel::ApiKey,
+            Some(CredentialKind::Session | CredentialKind::BearerOpaque | CredentialKind::BearerJwt) => {
+                ProofLevel::Password
+            }
+            Some(_) => ProofLevel::Unknown,
+            None => ProofLevel::None,
+        };
+    }
+    if let Some(request) = &mut tx.request
+        && !tx.flow.tls
+    {
+        request.scheme = "http";
+    }
+}
+
+fn device(letters: &str) -> Result<Device, String> {
+    let traits: Vec<u32> = letters.chars().map(u32::from).collect();
+    let traits = traits.try_into().map_err(|_| "a device is four letters")?;
+    Ok(Device { traits })
+}
+
+fn exposure(value: &str) -> Result<Exposure, String> {
+    let [kind, class, name] = value.split(':').collect::<Vec<_>>()[..] else {
+        return Err("exposed is where:class:name".into());
+    };
+    let class = ["api_key", "jwt", "github_pat", "opaque"].into_iter().find(|known| *known == class);
+    Ok(Exposure {
+        kind: ExposureKind::parse(kind).ok_or("no such place of exposure")?,
+        class: class.ok_or("no such class")?,
+        name: name.into(),
+    })
+}
+
+fn moment(text: &str) -> Result<EventTime, String> {
+    let (days, clock) = match text.split_once("d+") {
+        Some((days, clock)) => (parse::<u64>(days, "days")?, clock),
+        None => (0, text),
+    };
+    let [hours, minutes, seconds] = clock.split(':').collect::<Vec<_>>()[..] else {
+        return Err(format!("`{clock}` is no time of day"));
+    };
+    let whole = days * 86_400 + parse::<u64>(hours, "hours")? * 3600 + parse::<u64>(minutes, "minutes")? * 60;
+    Ok(DAY_ONE.after(Duration::from_secs(whole)).after(decimal(seconds, 1_000_000_000)?))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let nanos = match unit {
+        "ns" => 1,
+        "us" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        "d" => 86_400_000_000_000,
+        _ => return Err(format!("`{text}` is no duration")),
+    };
+    decimal(number, nanos)
+}
+
+/// `1.5` of a unit, exact to the nanosecond.
+fn decimal(text: &str, unit_nanos: u64) -> Result<Duration, String> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let mut nanos = parse::<u64>(whole, "number")? * unit_nanos;
+    let mut share = unit_nanos;
+    for digit in fraction.chars() {
+        share /= 10;
+        nanos += u64::from(digit.to_digit(10).ok_or_else(|| format!("`{text}` is no number"))?) * share;
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+fn parse<T: FromStr>(text: &str, what: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("`{text}` is no {what}"))
+}

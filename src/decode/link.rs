@@ -1,0 +1,195 @@
+//! Link layers: everything in front of an IP header.
+//! It is given a link type and a frame and gives the IP packet inside with its VLAN ids.
+//! It promises to read no byte twice and to name what is not IP.
+
+use super::Vlans;
+use crate::capture::LinkType;
+use crate::metrics::DropReason;
+
+/// VLAN tags of one frame; real networks stack two.
+const VLAN_TAGS_MAX: u32 = 4;
+
+/// An IP packet inside a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Frame<'a> {
+    pub(super) version: IpVersion,
+    pub(super) vlans: Vlans,
+    /// From the IP header to the frame's captured end, padding included.
+    pub(super) bytes: &'a [u8],
+}
+
+/// The version that the link layer announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IpVersion {
+    V4,
+    V6,
+}
+
+const ETHERTYPE_IPV4: u16 = 0x0800;
+const ETHERTYPE_IPV6: u16 = 0x86dd;
+const ETHERTYPE_VLAN: u16 = 0x8100;
+const ETHERTYPE_PROVIDER_VLAN: u16 = 0x88a8;
+const ETHERTYPE_OLD_QINQ: u16 = 0x9100;
+const ETHERTYPE_MPLS: u16 = 0x8847;
+const ETHERTYPE_MPLS_MULTICAST: u16 = 0x8848;
+const ETHERTYPE_PPPOE_SESSION: u16 = 0x8864;
+/// Smaller values are the length of an IEEE 802.3 frame.
+const ETHERTYPE_MIN: u16 = 0x0600;
+
+const PPP_IPV4: u16 = 0x0021;
+const PPP_IPV6: u16 = 0x0057;
+
+/// Finds the IP packet. `cut` says that the snap length cut the frame, which explains a short one.
+#[inline]
+pub(super) fn strip(link: LinkType, bytes: &[u8], cut: bool) -> Result<Frame<'_>, DropReason> {
+    let found = match link.0 {
+        1 => ethernet(bytes),
+        0 | 108 => null(bytes),
+        9 => ppp(bytes),
+        12 | 14 | 101 => raw(bytes),
+        50 => ppp_or_cisco_hdlc(bytes),
+        51 => pppoe(bytes, Vlans::default()),
+        104 => cisco_hdlc(bytes),
+        113 => linux_cooked(bytes),
+        228 => Ok(untagged(IpVersion::V4, bytes)),
+        229 => Ok(untagged(IpVersion::V6, bytes)),
+        276 => linux_cooked_2(bytes),
+        _ => Err(Miss::Reason(DropReason::UnknownLink)),
+    };
+    found.map_err(|miss| match miss {
+        Miss::Reason(reason) => reason,
+        Miss::Short if cut => DropReason::Truncated,
+        Miss::Short => DropReason::Malformed,
+    })
+}
+
+/// Why there is no IP packet.
+enum Miss {
+    Reason(DropReason),
+    /// The frame ends inside its link header.
+    Short,
+}
+
+type Found<'a> = Result<Frame<'a>, Miss>;
+
+#[inline]
+fn ethernet(bytes: &[u8]) -> Found<'_> {
+    let (&[_, _, _, _, _, _, _, _, _, _, _, _, t0, t1], rest) =
+        bytes.split_first_chunk().ok_or(Miss::Short)?;
+    match u16::from_be_bytes([t0, t1]) {
+        ETHERTYPE_IPV4 => Ok(untagged(IpVersion::V4, rest)),
+        ethertype => by_ethertype(ethertype, rest),
+    }
+}
+
+/// What follows an ethertype; VLAN tags are followed further.
+fn by_ethertype(mut ethertype: u16, mut bytes: &[u8]) -> Found<'_> {
+    let mut vlans = Vlans::default();
+    for _ in 0..=VLAN_TAGS_MAX {
+        match ethertype {
+            ETHERTYPE_IPV4 => return Ok(Frame { version: IpVersion::V4, vlans, bytes }),
+            ETHERTYPE_IPV6 => return Ok(Frame { version: IpVersion::V6, vlans, bytes }),
+            ETHERTYPE_VLAN | ETHERTYPE_PROVIDER_VLAN | ETHERTYPE_OLD_QINQ => {
+                let (&[i0, i1, t0, t1], rest) = bytes.split_first_chunk().ok_or(Miss::Short)?;
+                // Id 0 marks a priority, not a network.
+                match u16::from_be_bytes([i0, i1]) & 0x0fff {
+                    0 => {}
+                    id => vlans.push(id),
+                }
+                (ethertype, bytes) = (u16::from_be_bytes([t0, t1]), rest);
+            }
+            ETHERTYPE_MPLS | ETHERTYPE_MPLS_MULTICAST => return Err(Miss::Reason(DropReason::Tunnel)),
+            ETHERTYPE_PPPOE_SESSION => return pppoe(bytes, vlans),
+            length if length < ETHERTYPE_MIN => {
+                // IEEE 802.3: LLC with a SNAP header that has an ethertype of its own.
+                let frame = bytes.get(..usize::from(length)).unwrap_or(bytes);
+                let Some((&[0xaa, 0xaa, 0x03, 0, 0, 0, t0, t1], rest)) = frame.split_first_chunk() else {
+                    return Err(Miss::Reason(DropReason::NotIp));
+                };
+                (ethertype, bytes) = (u16::from_be_bytes([t0, t1]), rest);
+            }
+            _ => return Err(Miss::Reason(DropReason::NotIp)),
+        }
+    }
+    Err(Miss::Reason(DropReason::Malformed))
+}
+
+/// BSD loopback: an address family in the byte order of the capturing machine (or, as type 108, of the network).
+fn null(bytes: &[u8]) -> Found<'_> {
+    let (&family, rest) = bytes.split_first_chunk().ok_or(Miss::Short)?;
+    let family = u32::from_be_bytes(family);
+    let family = if family > 0xffff { family.swap_bytes() } else { family };
+    match family {
+        2 => Ok(untagged(IpVersion::V4, rest)),
+        // AF_INET6 of Linux, Windows, NetBSD and OpenBSD, FreeBSD, macOS.
+        10 | 23 | 24 | 28 | 30 => Ok(untagged(IpVersion::V6, rest)),
+        _ => Err(Miss::Reason(DropReason::NotIp)),
+    }
+}
+
+fn raw(bytes: &[u8]) -> Found<'_> {
+    match bytes.first().ok_or(Miss::Short)? >> 4 {
+        4 => Ok(untagged(IpVersion::V4, bytes)),
+        6 => Ok(untagged(IpVersion::V6, bytes)),
+        _ => Err(Miss::Reason(DropReason::NotIp)),
+    }
+}
+
+fn linux_cooked(bytes: &[u8]) -> Found<'_> {
+    let (head, rest) = bytes.split_first_chunk::<16>().ok_or(Miss::Short)?;
+    let [.., t0, t1] = *head;
+    by_ethertype(u16::from_be_bytes([t0, t1]), rest)
+}
+
+fn linux_cooked_2(bytes: &[u8]) -> Found<'_> {
+    let (head, rest) = bytes.split_first_chunk::<20>().ok_or(Miss::Short)?;
+    let [t0, t1, ..] = *head;
+    by_ethertype(u16::from_be_bytes([t0, t1]), rest)
+}
+
+/// PPP (RFC 1661), with or without HDLC-like framing (RFC 1662).
+fn ppp(bytes: &[u8]) -> Found<'_> {
+    let bytes = bytes.strip_prefix(&[0xff, 0x03]).unwrap_or(bytes);
+    by_ppp_protocol(bytes, Vlans::default())
+}
+
+fn ppp_or_cisco_hdlc(bytes: &[u8]) -> Found<'_> {
+    match bytes.first() {
+        Some(0x0f | 0x8f) => cisco_hdlc(bytes),
+        _ => ppp(bytes),
+    }
+}
+
+fn cisco_hdlc(bytes: &[u8]) -> Found<'_> {
+    let (&[_, _, t0, t1], rest) = bytes.split_first_chunk().ok_or(Miss::Short)?;
+    by_ethertype(u16::from_be_bytes([t0, t1]), rest)
+}
+
+/// A PPPoE session packet (RFC 2516).
+fn pppoe(bytes: &[u8], vlans: Vlans) -> Found<'_> {
+    let (&[_, code, _, _, l0, l1], rest) = bytes.split_first_chunk().ok_or(Miss::Short)?;
+    if code != 0 {
+        return Err(Miss::Reason(DropReason::NotIp));
+    }
+    let length = usize::from(u16::from_be_bytes([l0, l1]));
+    by_ppp_protocol(rest.get(..length).unwrap_or(rest), vlans)
+}
+
+fn by_ppp_protocol(bytes: &[u8], vlans: Vlans) -> Found<'_> {
+    // An odd first byte is a whole protocol number, compressed (RFC 1661, 6.5).
+    let (protocol, bytes) = match bytes {
+        [p, rest @ ..] if p & 1 == 1 => (u16::from(*p), rest),
+        [p0, p1, rest @ ..] => (u16::from_be_bytes([*p0, *p1]), rest),
+        _ => return Err(Miss::Short),
+    };
+    match protocol {
+        PPP_IPV4 => Ok(Frame { version: IpVersion::V4, vlans, bytes }),
+        PPP_IPV6 => Ok(Frame { version: IpVersion::V6, vlans, bytes }),
+        _ => Err(Miss::Reason(DropReason::NotIp)),
+    }
+}
+
+#[inline]
+fn untagged(version: IpVersion, bytes: &[u8]) -> Frame<'_> {
+    Frame { version, vlans: Vlans { ids: [0; super::VLANS_MAX], len: 0 }, bytes }
+}

@@ -1,0 +1,127 @@
+//! Whether the end host would take a segment of a known flow.
+//! It is given the segment and what is known of both directions.
+//! It promises Linux's checks (`tcp_validate_incoming`, `tcp_ack`) wherever the capture tells enough, and
+//! tolerance where it does not: what the capture lost must not make good segments look bad.
+
+use super::seq::{SeqNo, span};
+use super::stream::{Phase, Stream};
+use crate::decode::{Segment, TcpFlags};
+use heelguard_detectors::anomaly::Anomaly;
+
+/// What both ends agreed on in the handshake, or seem to have agreed on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Negotiated {
+    /// Timestamps are in use, so PAWS applies.
+    pub(super) timestamps: bool,
+    /// Segments are signed (MD5, AO); otherwise no host takes a signed one.
+    pub(super) signed: bool,
+}
+
+/// What the host does with a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Takes it.
+    Take,
+    /// Takes it if the other side really sent what this acknowledges, which was not seen.
+    TakeIfSent(SeqNo),
+    /// Drops it, for this reason.
+    Refuse(Anomaly),
+    /// Ends the connection.
+    Reset,
+}
+
+/// Judges a segment without SYN. `stream` is the segment's direction, `answer` the opposite one.
+pub(super) fn judge(
+    segment: &Segment<'_>,
+    stream: &Stream,
+    answer: &Stream,
+    negotiated: Negotiated,
+) -> Verdict {
+    let flags = segment.flags;
+    let reset = flags.has(TcpFlags::RST);
+    if !flags.has(TcpFlags::ACK) && !reset {
+        return Verdict::Refuse(Anomaly::TcpInvalidSegment);
+    }
+    if segment.options.signed && !negotiated.signed {
+        return Verdict::Refuse(Anomaly::TcpInvalidSegment);
+    }
+    if reset {
+        return if is_exact_reset(SeqNo(segment.seq), stream) {
+            Verdict::Reset
+        } else {
+            Verdict::Refuse(Anomaly::TcpBadRst)
+        };
+    }
+    if !carries(segment) {
+        return judge_ack(segment, answer);
+    }
+    if negotiated.timestamps && is_older_than_timestamps_allow(segment, stream) {
+        return Verdict::Refuse(Anomaly::TcpPawsDrop);
+    }
+    match misplaced(segment, stream) {
+        Some(anomaly) => Verdict::Refuse(anomaly),
+        None => judge_ack(segment, answer),
+    }
+}
+
+/// Whether a segment takes sequence space.
+pub(super) fn carries(segment: &Segment<'_>) -> bool {
+    !segment.payload.is_empty() || segment.missing > 0 || segment.flags.has(TcpFlags::FIN)
+}
+
+/// RFC 7323 5.3: older than the newest timestamp, by more than the one tick Linux forgives.
+fn is_older_than_timestamps_allow(segment: &Segment<'_>, stream: &Stream) -> bool {
+    match (segment.options.timestamps, stream.timestamp) {
+        (Some((value, _)), Some(newest)) => newest.wrapping_sub(value).cast_signed() > 1,
+        _ => false,
+    }
+}
+
+/// A place in the sequence space where nothing can be.
+fn misplaced(segment: &Segment<'_>, stream: &Stream) -> Option<Anomaly> {
+    if !stream.sender_seen() {
+        return None;
+    }
+    let start = SeqNo(segment.seq);
+    let end = start.plus(span(segment.payload.len())).plus(segment.missing);
+    if start.after(stream.next) {
+        return (start.since(stream.next) >= stream.reach()).then_some(Anomaly::TcpOutOfWindow);
+    }
+    if stream.phase == Phase::Ended {
+        let fin = u32::from(segment.flags.has(TcpFlags::FIN));
+        return end.plus(fin).after(stream.next).then_some(Anomaly::TcpInvalidSegment);
+    }
+    // A keep-alive probe right after the handshake repeats the SYN's own number, hence the one.
+    let before_start = u64::from(stream.next.since(start)) > stream.passed.saturating_add(1);
+    let left_of_all = stream.start.is_some() && before_start && !end.after(stream.next);
+    left_of_all.then_some(Anomaly::TcpOutOfWindow)
+}
+
+/// RFC 9293 3.10.7.4 and RFC 5961 5: an acknowledgement of data never sent, or of long ago.
+fn judge_ack(segment: &Segment<'_>, answer: &Stream) -> Verdict {
+    let ack = SeqNo(segment.ack);
+    if let Some(acked) = answer.receiver.acked {
+        let oldest = acked.minus(answer.receiver.window_max.max(u32::from(u16::MAX)));
+        if ack.before(oldest) && carries(segment) {
+            return Verdict::Refuse(Anomaly::TcpInvalidSegment);
+        }
+    }
+    if !answer.sender_seen() || !ack.after(answer.sent_max) {
+        return Verdict::Take;
+    }
+    // Beyond the window its own sender has offered, nothing can have been sent.
+    let impossible = answer.window_edge().is_some_and(|edge| ack.after(edge));
+    if impossible { Verdict::Refuse(Anomaly::TcpInvalidSegment) } else { Verdict::TakeIfSent(ack) }
+}
+
+/// RFC 5961 3.2 as Linux does it: at the next expected byte, at the end of the newest held data (SACK), or
+/// one before the end after a FIN. The receiver's own word stands in where the capture lost data.
+fn is_exact_reset(seq: SeqNo, stream: &Stream) -> bool {
+    let held_end = stream.held.as_ref().and_then(|held| held.queue.end());
+    match stream.phase {
+        Phase::Unseen => true,
+        Phase::Expected => seq == stream.next,
+        Phase::Streaming => seq == stream.next || stream.receiver.acked == Some(seq) || held_end == Some(seq),
+        Phase::Ended => seq == stream.next || seq == stream.next.minus(1),
+    }
+}

@@ -1,0 +1,415 @@
+//! All flows of a shard: found by key, looked at when their time comes, given up at a limit.
+//! It is given segments in order of time and calls each flow's handler.
+//! It promises bounded memory, and that a flow's fate depends on its own segments and on packet time alone:
+//! how late a sweep comes changes nothing. Only the limits (`flows_max`, `buffer_bytes_max`) look across flows.
+
+use super::accept::carries;
+use super::conversation::{Context, Conversation, Fate};
+use super::halfopen::{HalfOpenTable, Recorded};
+use super::key::{ByHash, FlowKey};
+use super::linger::{Late, Linger};
+use super::recent::ByteHash;
+use super::{CloseReason, Config, StreamHandler};
+use crate::decode::{Segment, TcpFlags};
+use crate::metrics::Counters;
+use heelguard_detectors::anomaly::Anomaly;
+use heelguard_detectors::time::EventTime;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// At most this many deadlines are worked off in one call of `advance`.
+const EXPIRY_BUDGET: usize = 4096;
+
+/// The flow table of one shard.
+pub struct FlowTable<H: StreamHandler> {
+    config: Config,
+    counters: Counters,
+    hasher: ahash::RandomState,
+    byte_hash: ByteHash,
+    index: ByHash<u32>,
+    slots: Vec<Option<Slot<H>>>,
+    free: Vec<u32>,
+    half_open: HalfOpenTable,
+    linger: Linger,
+    /// One entry a flow: a time at or before its deadline, moved on when it comes (lazy re-arming).
+    timers: BTreeSet<(EventTime, u32)>,
+    /// Flows that hold bytes out of order, the longest waiting first.
+    holders: BTreeMap<u64, u32>,
+    holders_ever: u64,
+    held_bytes: usize,
+    /// The hand of the CLOCK that chooses whom to give up at `flows_max`.
+    hand: usize,
+}
+
+/// A flow and the table's notes about it.
+struct Slot<H> {
+    hash: u64,
+    key: FlowKey,
+    /// Its entry in `timers`.
+    armed: EventTime,
+    /// A segment came since the hand last passed.
+    referenced: bool,
+    /// A SYN that is not its own came: its endpoints may be in use again.
+    rival: bool,
+    held_bytes: usize,
+    /// Its entry in `holders`.
+    holder: Option<u64>,
+    flow: Conversation<H>,
+}
+
+impl<H: StreamHandler> FlowTable<H> {
+    /// An empty table.
+    pub fn new(config: Config) -> Self {
+        let hasher = ahash::RandomState::new();
+        Self {
+            byte_hash: ByteHash::new(&hasher),
+            hasher,
+            counters: Counters::default(),
+            index: ByHash::default(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            half_open: HalfOpenTable::new(config.half_open_max, config.half_open_timeout()),
+            linger: Linger::new(config.closing_max, config.closing_timeout()),
+            timers: BTreeSet::new(),
+            holders: BTreeMap::new(),
+            holders_ever: 0,
+            held_bytes: 0,
+            hand: 0,
+            config,
+        }
+    }
+
+    /// Takes in one segment.
+    pub fn push(&mut self, segment: &Segment<'_>, shared: &mut H::Shared) {
+        self.counters.segments.received += 1;
+        let key = FlowKey::of(segment, self.config.vlan_in_key);
+        let hash = self.hasher.hash_one(key);
+        if let Some(id) = self.find(hash, &key)
+            && self.fire_due(id, segment.time, shared) == Fate::Open
+        {
+            self.push_to_flow(id, hash, key, segment, shared);
+        } else {
+            self.push_without_flow(hash, key, segment, shared);
+        }
+    }
+
+    /// Does what is due at `now`, within a budget. Nothing that happens later in this table carries a time
+    /// earlier than the one returned.
+    pub fn advance(&mut self, now: EventTime, shared: &mut H::Shared) -> EventTime {
+        self.half_open.expire(now, EXPIRY_BUDGET);
+        self.linger.expire(now, EXPIRY_BUDGET);
+        for _ in 0..EXPIRY_BUDGET {
+            match self.timers.first() {
+                Some(&(due, id)) if due <= now => _ = self.fire_due(id, now, shared),
+                _ => break,
+            }
+        }
+        self.timers.first().map_or(now, |&(due, _)| due.min(now))
+    }
+
+    /// The capture ends at `at`: what is due comes first, then all flows end, the oldest first.
+    pub fn finish(&mut self, at: EventTime, shared: &mut H::Shared) {
+        while self.timers.first().is_some_and(|&(due, _)| due <= at) {
+            self.advance(at, shared);
+        }
+        let mut open: Vec<_> = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter_map(|(id, slot)| {
+                let slot = slot.as_ref()?;
+                Some((slot.flow.info().opened_at, slot.key, u32::try_from(id).ok()?))
+            })
+            .collect();
+        open.sort_unstable();
+        for (_, _, id) in open {
+            self.close(id, at, CloseReason::CaptureEnd, shared);
+        }
+    }
+
+    /// Segments, bytes, flows and anomalies.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+/// What a segment does.
+impl<H: StreamHandler> FlowTable<H> {
+    fn push_to_flow(
+        &mut self,
+        id: u32,
+        hash: u64,
+        key: FlowKey,
+        segment: &Segment<'_>,
+        shared: &mut H::Shared,
+    ) {
+        let Some(slot) = slot_mut(&mut self.slots, id) else { return };
+        slot.referenced = true;
+        if segment.flags.has(TcpFlags::SYN) {
+            return self.push_syn_to_flow(id, hash, key, segment, shared);
+        }
+        if slot.rival
+            && slot.flow.may_be_replaced_by(segment)
+            && self.half_open.continues(hash, &key, segment)
+        {
+            self.close(id, segment.time, CloseReason::Reused, shared);
+            return self.push_without_flow(hash, key, segment, shared);
+        }
+        let mut ctx = Context {
+            shared: &mut *shared,
+            counters: &mut self.counters,
+            config: &self.config,
+            key: &self.byte_hash,
+        };
+        match slot.flow.segment(segment, &mut ctx) {
+            Fate::Closed(reason) => self.close(id, segment.time, reason, shared),
+            Fate::Open if slot.held_bytes == 0 && slot.flow.is_quiet() => {}
+            Fate::Open => self.settle(id, segment.time, shared),
+        }
+    }
+
+    /// A SYN on a living flow. The host keeps the connection; only a SYN-ACK that answers this SYN, or data
+    /// behind it in a one-way capture, shows that the endpoints were in use again.
+    fn push_syn_to_flow(
+        &mut self,
+        id: u32,
+        hash: u64,
+        key: FlowKey,
+        segment: &Segment<'_>,
+        shared: &mut H::Shared,
+    ) {
+        let Some(slot) = slot_mut(&mut self.slots, id) else { return };
+        let mut ctx = Context {
+            shared: &mut *shared,
+            counters: &mut self.counters,
+            config: &self.config,
+            key: &self.byte_hash,
+        };
+        if slot.flow.syn_inside(segment, &mut ctx) {
+            return;
+        }
+        slot.rival = true;
+        if self.half_open.record(hash, key, segment) == Recorded::Answered {
+            self.close(id, segment.time, CloseReason::Reused, shared);
+        }
+    }
+
+    fn push_without_flow(&mut self, hash: u64, key: FlowKey, segment: &Segment<'_>, shared: &mut H::Shared) {
+        let has_data = !segment.payload.is_empty() || segment.missing > 0;
+        if segment.flags.has(TcpFlags::SYN) {
+            if has_data {
+                self.counters.anomalies.count(Anomaly::TcpSynData);
+            }
+            return match self.half_open.record(hash, key, segment) {
+                Recorded::Stray => self.refuse(Anomaly::TcpInvalidSegment),
+                Recorded::Begun | Recorded::Answered => self.counters.segments.accepted += 1,
+            };
+        }
+        if segment.flags.has(TcpFlags::RST) {
+            return match self.half_open.reset(hash, &key, segment) {
+                Some(false) => self.refuse(Anomaly::TcpBadRst),
+                Some(true) | None => self.counters.segments.accepted += 1,
+            };
+        }
+        if !segment.flags.has(TcpFlags::ACK) {
+            return self.refuse(Anomaly::TcpInvalidSegment);
+        }
+        if let Some(mut handshake) = self.half_open.promote(hash, &key, segment) {
+            self.make_room(segment.time, shared);
+            let flow = Conversation::from_handshake(&mut handshake, segment.time, &mut self.context(shared));
+            return self.open(flow, hash, key, segment, shared);
+        }
+        let late = if has_data { self.linger.judge(hash, &key, segment) } else { Late::Repeated };
+        match late {
+            Late::Repeated if has_data && carries(segment) => {
+                self.counters.segments.accepted += 1;
+                self.counters.bytes.received += segment.payload.len() as u64;
+                self.counters.bytes.duplicate += segment.payload.len() as u64;
+                self.counters.anomalies.count(Anomaly::TcpRetransmission);
+            }
+            Late::Repeated => self.counters.segments.accepted += 1,
+            Late::Refused => self.refuse(Anomaly::TcpOutOfWindow),
+            Late::Unrelated => {
+                self.make_room(segment.time, shared);
+                let flow = Conversation::from_midstream(segment, &mut self.context(shared));
+                self.open(flow, hash, key, segment, shared);
+            }
+        }
+    }
+
+    fn refuse(&mut self, anomaly: Anomaly) {
+        self.counters.segments.refused += 1;
+        self.counters.anomalies.count(anomaly);
+    }
+}
+
+/// How flows come and go.
+impl<H: StreamHandler> FlowTable<H> {
+    fn find(&self, hash: u64, key: &FlowKey) -> Option<u32> {
+        let id = *self.index.get(&hash)?;
+        self.slots.get(id as usize)?.as_ref().filter(|slot| slot.key == *key).map(|_| id)
+    }
+
+    /// Puts a new flow in and gives it the segment that opened it.
+    fn open(
+        &mut self,
+        flow: Conversation<H>,
+        hash: u64,
+        key: FlowKey,
+        segment: &Segment<'_>,
+        shared: &mut H::Shared,
+    ) {
+        self.linger.forget(hash, &key, segment.time);
+        // Two keys with one 64-bit keyed hash: nobody can bring this about, so the older simply gives way.
+        if let Some(&other) = self.index.get(&hash) {
+            self.close(other, segment.time, CloseReason::Evicted, shared);
+        }
+        let armed = flow.deadline(&self.config);
+        let slot =
+            Slot { hash, key, armed, referenced: false, rival: false, held_bytes: 0, holder: None, flow };
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        if let Some(place) = self.slots.get_mut(id as usize) {
+            *place = Some(slot);
+        }
+        self.index.insert(hash, id);
+        self.timers.insert((armed, id));
+        self.counters.flows.opened += 1;
+        self.counters.flows.open += 1;
+        self.push_to_flow(id, hash, key, segment, shared);
+        if let Some(slot) = slot_mut(&mut self.slots, id) {
+            slot.referenced = false;
+        }
+    }
+
+    fn close(&mut self, id: u32, at: EventTime, reason: CloseReason, shared: &mut H::Shared) {
+        let Some(slot) = self.slots.get_mut(id as usize).and_then(Option::take) else { return };
+        self.index.remove(&slot.hash);
+        self.timers.remove(&(slot.armed, id));
+        if let Some(holder) = slot.holder {
+            self.holders.remove(&holder);
+        }
+        self.held_bytes -= slot.held_bytes;
+        self.free.push(id);
+        self.counters.flows.open -= 1;
+        match reason {
+            CloseReason::Evicted => self.counters.flows.evicted += 1,
+            _ => self.counters.flows.closed += 1,
+        }
+        if matches!(reason, CloseReason::Fin | CloseReason::Reset) {
+            let [initiator, responder] = slot.flow.ends();
+            let initiator_is_low = slot.key.is_low(slot.flow.info().initiator);
+            let next = if initiator_is_low { [initiator, responder] } else { [responder, initiator] };
+            self.linger.remember(slot.hash, slot.key, at, next, reason);
+        }
+        slot.flow.close(at, reason, &mut self.context(shared));
+    }
+
+    /// Does what is due for one flow, each thing at its own time, and sets its timer anew.
+    fn fire_due(&mut self, id: u32, now: EventTime, shared: &mut H::Shared) -> Fate {
+        let Some(slot) = slot_mut(&mut self.slots, id) else { return Fate::Closed(CloseReason::Idle) };
+        if now < slot.armed {
+            return Fate::Open;
+        }
+        loop {
+            let deadline = slot.flow.deadline(&self.config);
+            if deadline > now {
+                break;
+            }
+            let mut ctx = Context {
+                shared: &mut *shared,
+                counters: &mut self.counters,
+                config: &self.config,
+                key: &self.byte_hash,
+            };
+            if let Fate::Closed(reason) = slot.flow.fire(deadline, &mut ctx) {
+                self.close(id, deadline, reason, shared);
+                return Fate::Closed(reason);
+            }
+        }
+        self.arm(id);
+        self.settle(id, now, shared);
+        match slot_mut(&mut self.slots, id) {
+            Some(_) => Fate::Open,
+            None => Fate::Closed(CloseReason::Evicted),
+        }
+    }
+
+    /// Sets a flow's timer to its deadline.
+    fn arm(&mut self, id: u32) {
+        let Some(slot) = slot_mut(&mut self.slots, id) else { return };
+        let deadline = slot.flow.deadline(&self.config);
+        self.timers.remove(&(slot.armed, id));
+        slot.armed = deadline;
+        self.timers.insert((deadline, id));
+    }
+
+    /// Keeps the table's notes true after a flow's holes or state may have changed, and the memory limit.
+    fn settle(&mut self, id: u32, at: EventTime, shared: &mut H::Shared) {
+        self.note_held(id);
+        if slot_mut(&mut self.slots, id).is_some_and(|slot| slot.flow.deadline(&self.config) < slot.armed) {
+            self.arm(id);
+        }
+        while self.held_bytes > self.config.buffer_bytes_max
+            && let Some((_, &longest_waiting)) = self.holders.first_key_value()
+        {
+            self.release(longest_waiting, at, shared);
+        }
+    }
+
+    fn note_held(&mut self, id: u32) {
+        let Some(slot) = slot_mut(&mut self.slots, id) else { return };
+        let held_bytes = slot.flow.held_bytes();
+        self.held_bytes = self.held_bytes - slot.held_bytes + held_bytes;
+        slot.held_bytes = held_bytes;
+        match slot.holder {
+            None if held_bytes > 0 => {
+                self.holders_ever += 1;
+                slot.holder = Some(self.holders_ever);
+                self.holders.insert(self.holders_ever, id);
+            }
+            Some(holder) if held_bytes == 0 => {
+                slot.holder = None;
+                self.holders.remove(&holder);
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes a flow give up its holes for the memory limit.
+    fn release(&mut self, id: u32, at: EventTime, shared: &mut H::Shared) {
+        let Some(slot) = slot_mut(&mut self.slots, id) else { return };
+        let mut ctx = Context {
+            shared: &mut *shared,
+            counters: &mut self.counters,
+            config: &self.config,
+            key: &self.byte_hash,
+        };
+        match slot.flow.release_held(at, &mut ctx) {
+            Fate::Closed(reason) => self.close(id, at, reason, shared),
+            Fate::Open => self.note_held(id),
+        }
+    }
+
+    /// Gives up one flow if the table is full: CLOCK, so one that was used since the hand last came by stays.
+    fn make_room(&mut self, at: EventTime, shared: &mut H::Shared) {
+        while self.index.len() >= self.config.flows_max.max(1) {
+            self.hand = if self.hand + 1 < self.slots.len() { self.hand + 1 } else { 0 };
+            let Some(Some(slot)) = self.slots.get_mut(self.hand) else { continue };
+            if std::mem::take(&mut slot.referenced) {
+                continue;
+            }
+            let id = u32::try_from(self.hand).unwrap_or(u32::MAX);
+            self.close(id, at, CloseReason::Evicted, shared);
+        }
+    }
+
+    fn context<'a>(&'a mut self, shared: &'a mut H::Shared) -> Context<'a, H::Shared> {
+        Context { shared, counters: &mut self.counters, config: &self.config, key: &self.byte_hash }
+    }
+}
+
+fn slot_mut<H>(slots: &mut [Option<Slot<H>>], id: u32) -> Option<&mut Slot<H>> {
+    slots.get_mut(id as usize)?.as_mut()
+}

@@ -1,0 +1,154 @@
+//! Bodies: which are kept for identity, and how a kept one is unpacked.
+//! It is given a message with a body prefix still in its content coding and gives the plain bytes, or as many as there are.
+//! It promises that a bomb costs no more than the output limit, and no decoder per flow: the caller owns one.
+
+mod codecs;
+
+use super::Message;
+use codecs::Codecs;
+use heelguard_detectors::anomaly::Anomaly;
+
+/// What unpacking one body may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeLimits {
+    /// Bytes of output.
+    pub output_bytes_max: usize,
+    /// Output bytes for one input byte, once there are more than `ratio_free_bytes`.
+    pub ratio_max: usize,
+    /// Output that no ratio limits.
+    pub ratio_free_bytes: usize,
+    /// Codings applied to one body.
+    pub codings_max: usize,
+}
+
+impl Default for DecodeLimits {
+    fn default() -> Self {
+        Self { output_bytes_max: 256 << 10, ratio_max: 100, ratio_free_bytes: 64 << 10, codings_max: 2 }
+    }
+}
+
+/// A body without its content codings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decoded<'a> {
+    /// The plain bytes; those before the fault or limit if there is an anomaly. Nothing when the coding is unknown.
+    pub bytes: &'a [u8],
+    /// `body.decompression_limit` or `body.coding_error`.
+    pub anomaly: Option<Anomaly>,
+}
+
+/// Unpacks bodies; keeps its decoders and buffers from one to the next.
+#[derive(Debug, Default)]
+pub struct BodyDecoder {
+    limits: DecodeLimits,
+    codecs: Codecs,
+    output: Vec<u8>,
+    between: Vec<u8>,
+}
+
+/// One content coding (RFC 9110 section 8.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    Gzip,
+    Deflate,
+    Brotli,
+    Zstd,
+}
+
+impl BodyDecoder {
+    /// With the given limits.
+    pub fn new(limits: DecodeLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// The kept part of a message's body, unpacked. A body without coding is not copied.
+    pub fn decode<'a>(&'a mut self, message: &'a Message) -> Decoded<'a> {
+        let mut codings = Vec::new();
+        for value in message.header_lines().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding")) {
+            for name in value.1.split(|&b| b == b',').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty()) {
+                match Coding::named(name) {
+                    Named::Plain => {}
+                    Named::Coding(coding) if codings.len() < self.limits.codings_max => codings.push(coding),
+                    Named::Coding(_) => return faulty(Anomaly::BodyDecompressionLimit),
+                    Named::Unknown => return faulty(Anomaly::BodyCodingError),
+                }
+            }
+        }
+        if codings.is_empty() {
+            return Decoded { bytes: &message.body.prefix, anomaly: None };
+        }
+        self.unpack(&codings, &message.body.prefix)
+    }
+
+    /// Takes the codings off, the last one applied first.
+    fn unpack(&mut self, codings: &[Coding], packed: &[u8]) -> Decoded<'_> {
+        let mut anomaly = None;
+        let mut first = true;
+        for &coding in codings.iter().rev() {
+            std::mem::swap(&mut self.output, &mut self.between);
+            let input = if first { packed } else { &self.between };
+            first = false;
+            self.output.clear();
+            let cap = self.limits.cap(input.len());
+            let fault = self.codecs.decode(coding, input, &mut self.output, cap);
+            anomaly = anomaly.or(fault);
+        }
+        Decoded { bytes: &self.output, anomaly }
+    }
+}
+
+impl DecodeLimits {
+    /// How much output `input` bytes may give.
+    fn cap(&self, input: usize) -> usize {
+        self.output_bytes_max.min(self.ratio_free_bytes.max(input.saturating_mul(self.ratio_max)))
+    }
+}
+
+enum Named {
+    Plain,
+    Coding(Coding),
+    Unknown,
+}
+
+impl Coding {
+    fn named(name: &[u8]) -> Named {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        if is("identity") {
+            Named::Plain
+        } else if is("gzip") || is("x-gzip") {
+            Named::Coding(Self::Gzip)
+        } else if is("deflate") {
+            Named::Coding(Self::Deflate)
+        } else if is("br") {
+            Named::Coding(Self::Brotli)
+        } else if is("zstd") {
+            Named::Coding(Self::Zstd)
+        } else {
+            Named::Unknown
+        }
+    }
+}
+
+fn faulty<'a>(anomaly: Anomaly) -> Decoded<'a> {
+    Decoded { bytes: &[], anomaly: Some(anomaly) }
+}
+
+/// Whether identity reads bodies of this type: JSON, forms, plain text, GraphQL, and those that do not say.
+pub(super) fn keeps_prefix(content_type: Option<&[u8]>) -> bool {
+    let Some(value) = content_type else { return true };
+    let end = value.iter().position(|&b| b == b';').unwrap_or(value.len());
+    let essence = value.get(..end).unwrap_or(value).trim_ascii();
+    let is = |known: &str| essence.eq_ignore_ascii_case(known.as_bytes());
+    let ends = |suffix: &[u8]| {
+        essence.len().checked_sub(suffix.len()).and_then(|at| essence.get(at..)).is_some_and(|e| e.eq_ignore_ascii_case(suffix))
+    };
+    essence.is_empty()
+        || is("application/json")
+        || is("application/x-www-form-urlencoded")
+        || is("text/plain")
+        || is("application/graphql")
+        || is("text/json")
+        || ends(b"+json")
+}
+
+#[cfg(test)]
+mod tests;

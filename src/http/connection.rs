@@ -1,0 +1,457 @@
+//! One HTTP/1 connection: both directions' messages, paired into exchanges.
+//! It is given bytes and gaps by direction and puts finished exchanges into the shard's list.
+//! It promises FIFO pairing as RFC 9112 section 9.3 has it, and to say `gap` where lost bytes make it a guess.
+//!
+//! What a strict server answers with 400 and a close (a malformed or ambiguous request) puts the rest of that
+//! flight on hold: it is parsed only if a second answer proves that the server took it for a request, and it is
+//! flagged then. The same hold waits for the answer to CONNECT and Upgrade.
+
+use super::framing::{Expect, Facts, Length};
+use super::pairing::{Answer, Cut, Pending, Switch, Target, Waiting};
+use super::reader::{Gap, Parsed, Reader, Step};
+use super::services::ServiceKind;
+use super::{HttpShared, Side, body, opening};
+use crate::decode::Endpoint;
+use crate::flow::{CloseReason, Direction, FlowInfo};
+use heelguard_detectors::anomaly::Anomaly;
+use heelguard_detectors::time::EventTime;
+
+/// The flow a call is about, and where its findings go.
+pub(super) struct Context<'a> {
+    pub(super) flow: &'a mut FlowInfo,
+    pub(super) shared: &'a mut HttpShared,
+}
+
+/// What becomes of a connection after some bytes.
+#[derive(Debug)]
+pub(super) enum Fate<'a> {
+    /// More HTTP.
+    GoesOn,
+    /// A CONNECT tunnel: what the client sent ahead, since when, and the server's first bytes.
+    Tunnel { ahead: Vec<u8>, since: EventTime, rest: &'a [u8] },
+    /// Another protocol, after 101.
+    Opaque,
+}
+
+/// Why the request direction waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold {
+    /// CONNECT or Upgrade: the answer says which protocol follows.
+    Switch,
+    /// A strict server refuses the request: what follows is a request only if it is answered.
+    Refused,
+}
+
+/// The state of a connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    client: Direction,
+    requests: Reader,
+    responses: Reader,
+    waiting: Waiting,
+    answer: Option<Answer>,
+    hold: Option<Hold>,
+    /// An answer ended, nobody waits for another, and no byte of a request came since.
+    answered: bool,
+    /// A request was read.
+    requests_met: bool,
+    /// The server's direction carried bytes.
+    server_heard: bool,
+    interim: u32,
+}
+
+impl Connection {
+    /// A connection whose client sends in direction `client`; `joined` when its beginning was not seen.
+    pub(super) fn new(client: Direction, joined: bool, ordinal: u32) -> Self {
+        let reader = if joined { Reader::joining } else { Reader::new };
+        Self {
+            client,
+            requests: reader(Side::Request),
+            responses: reader(Side::Response),
+            waiting: Waiting::new(ordinal),
+            answer: None,
+            hold: None,
+            answered: false,
+            requests_met: false,
+            server_heard: false,
+            interim: 0,
+        }
+    }
+
+    /// The client's direction.
+    pub(super) fn client(&self) -> Direction {
+        self.client
+    }
+
+    /// The next exchange's ordinal.
+    pub(super) fn ordinal(&self) -> u32 {
+        self.waiting.ordinal()
+    }
+
+    /// Whether nothing was understood so far.
+    pub(super) fn is_barren(&self) -> bool {
+        self.requests.needs_offer() && self.responses.needs_offer() && self.ordinal() == 0 && self.answer.is_none()
+    }
+
+    /// The next bytes in one direction.
+    pub(super) fn data<'a>(
+        &mut self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        at: EventTime,
+        bytes: &'a [u8],
+    ) -> Fate<'a> {
+        if direction == self.client {
+            if self.requests.needs_offer() && self.request_may_start() && opening::promising(bytes) {
+                self.requests.offer();
+            }
+            self.request_bytes(cx, at, bytes);
+            self.answered = false;
+            return Fate::GoesOn;
+        }
+        self.server_heard = true;
+        if self.responses.needs_offer() && self.response_may_start() && opening::promising(bytes) {
+            self.responses.offer();
+        }
+        self.response_bytes(cx, at, bytes)
+    }
+
+    /// Bytes that will not come.
+    pub(super) fn gap(
+        &mut self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        at: EventTime,
+        missing: u64,
+    ) -> Fate<'static> {
+        if direction == self.client {
+            self.request_gap(cx, at, missing);
+            return Fate::GoesOn;
+        }
+        self.response_gap(cx, at, missing)
+    }
+
+    /// One direction ended.
+    pub(super) fn half_closed(&mut self, cx: &mut Context<'_>, direction: Direction, at: EventTime) {
+        if direction == self.client {
+            if self.requests.has_partial_head() {
+                flag_flow(cx, Anomaly::Http1Malformed);
+            }
+            self.waiting.cut_receiving(Cut::No);
+            self.waiting.finish_early(cx, self.client, at);
+            if self.hold.is_none() {
+                self.requests.deafen();
+            }
+            return;
+        }
+        self.end_answer(cx, at, Cut::No, true);
+        self.responses.deafen();
+        self.waiting.give_up_received(cx, self.client, at);
+    }
+
+    /// The flow is over: everything that waits leaves.
+    pub(super) fn closed(mut self, cx: &mut Context<'_>, at: EventTime, reason: CloseReason) {
+        if self.hold == Some(Hold::Switch) && !self.server_heard {
+            // Of one direction alone nobody can tell whether the protocol was switched; HTTP shows itself.
+            self.release(cx, at);
+        }
+        let cut = match reason {
+            CloseReason::Fin | CloseReason::Reset => Cut::No,
+            CloseReason::Reused | CloseReason::Idle | CloseReason::Evicted | CloseReason::CaptureEnd => Cut::End,
+        };
+        if self.requests.has_partial_head() && cut == Cut::No {
+            flag_flow(cx, Anomaly::Http1Malformed);
+        }
+        self.waiting.cut_receiving(cut);
+        self.end_answer(cx, at, cut, reason == CloseReason::Fin);
+        self.waiting.give_up_all(cx, self.client, at);
+        if !self.requests_met {
+            cx.shared.services.count(self.server(cx), None, ServiceKind::Http1);
+        }
+    }
+
+    fn server(&self, cx: &Context<'_>) -> Endpoint {
+        if self.client == Direction::FromInitiator { cx.flow.responder } else { cx.flow.initiator }
+    }
+
+    // ---- requests
+
+    /// After lost bytes: whether the client may be starting a request here. It may when every known request was
+    /// answered since its last byte, or when the server's direction cannot tell.
+    fn request_may_start(&self) -> bool {
+        !self.requests_met || self.answered || !self.server_heard || self.responses.is_lost()
+    }
+
+    fn request_bytes(&mut self, cx: &mut Context<'_>, at: EventTime, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Some(step) = self.requests.step(&mut rest, at, &cx.shared.config) {
+            match step {
+                Step::Head(parsed) => self.request_head(cx, at, parsed),
+                Step::Body(bytes) => self.waiting.absorb(bytes),
+                Step::End { odd } => self.request_end(cx, at, odd),
+                Step::Broken(anomaly) => self.request_broken(cx, at, anomaly),
+            }
+        }
+    }
+
+    fn request_head(&mut self, cx: &mut Context<'_>, at: EventTime, parsed: Parsed) {
+        let Parsed { message, minor, well_formed, resynced } = parsed;
+        let facts = Facts::of(&message);
+        let framing = facts.request_framing(minor);
+        let expect = match message.method() {
+            b"CONNECT" => Expect::Tunnel,
+            b"HEAD" => Expect::NoBody,
+            _ if facts.upgrade => Expect::Upgrade,
+            _ => Expect::Ordinary,
+        };
+        let keeps = body::keeps_prefix(facts.content_type);
+        let prefix_max = if keeps { cx.shared.config.request_body_prefix_bytes_max } else { 0 };
+        if !self.requests_met {
+            let server = self.server(cx);
+            cx.shared.services.count(server, facts.host, ServiceKind::Http1);
+        }
+        let mut pending = Pending::new(message, minor, expect, prefix_max);
+        if !well_formed {
+            pending.anomalies.merge(cx.shared.note(Anomaly::Http1Malformed));
+        }
+        if framing.conflict {
+            pending.anomalies.merge(cx.shared.note(Anomaly::Http1FramingConflict));
+        }
+        if resynced {
+            pending.anomalies.merge(cx.shared.note(Anomaly::Http1Resync));
+        }
+        self.requests_met = true;
+        let length = match framing.length {
+            _ if expect == Expect::Tunnel => Length::Sized(0),
+            // There is no telling where its body ends; what follows is on hold from here.
+            Length::Undecided => {
+                pending.whole = false;
+                Length::Sized(0)
+            }
+            length => length,
+        };
+        self.requests.frame(length);
+        if self.responses.is_lost() {
+            self.waiting.give_up_for(&mut pending, cx, self.client, at);
+        }
+        self.waiting.push(pending, self.answer.is_none(), cx);
+    }
+
+    fn request_end(&mut self, cx: &mut Context<'_>, at: EventTime, odd: bool) {
+        if odd {
+            let flags = cx.shared.note(Anomaly::Http1FramingConflict);
+            self.waiting.flag_newest(flags);
+        }
+        let Some((expect, refused)) = self.waiting.received(cx, self.client, at) else { return };
+        self.hold = match expect {
+            Expect::Tunnel | Expect::Upgrade => Some(Hold::Switch),
+            _ if refused => Some(Hold::Refused),
+            _ => None,
+        };
+        if self.hold.is_some() {
+            self.requests.hold();
+        }
+        self.waiting.finish_early(cx, self.client, at);
+        if self.responses.is_deaf() {
+            self.waiting.give_up_received(cx, self.client, at);
+        }
+        self.settle_hold();
+    }
+
+    /// The client's bytes make no sense (any more).
+    fn request_broken(&mut self, cx: &mut Context<'_>, at: EventTime, anomaly: Anomaly) {
+        self.hold = None;
+        if self.waiting.is_receiving() {
+            let flags = cx.shared.note(anomaly);
+            self.waiting.flag_newest(flags);
+            self.waiting.cut_receiving(Cut::No);
+            self.request_end(cx, at, false);
+            return;
+        }
+        flag_flow(cx, anomaly);
+        self.waiting.doubt_order();
+    }
+
+    fn request_gap(&mut self, cx: &mut Context<'_>, at: EventTime, missing: u64) {
+        match self.requests.gap(missing) {
+            Gap::Bridged => {
+                self.waiting.bridge(missing);
+                self.request_bytes(cx, at, &[]);
+            }
+            Gap::LostInBody => {
+                self.waiting.cut_receiving(Cut::Gap);
+                self.waiting.doubt_order();
+                self.waiting.finish_early(cx, self.client, at);
+            }
+            Gap::LostBetween => {
+                self.hold = None;
+                self.waiting.doubt_order();
+            }
+            Gap::Ignored => {}
+        }
+    }
+
+    /// Reads what was held as if it came now; it has to prove that it is a request.
+    fn release(&mut self, cx: &mut Context<'_>, at: EventTime) {
+        self.hold = None;
+        let (held, since) = self.requests.release();
+        self.requests.offer();
+        let when = if held.is_empty() { at } else { since };
+        self.request_bytes(cx, when, &held);
+    }
+
+    /// Ends a hold whose request was answered without a switch and behind which nothing was sent ahead.
+    fn settle_hold(&mut self) {
+        if self.hold.is_some() && self.answered && !self.requests.holds_bytes() {
+            self.hold = None;
+            self.requests.restart();
+        }
+    }
+
+    // ---- responses
+
+    /// After lost bytes: a response may start here only if a request waits for one.
+    fn response_may_start(&self) -> bool {
+        let begun = usize::from(self.answer.is_some());
+        !self.requests_met || self.waiting.len() > begun || self.waiting.has_overflow()
+    }
+
+    fn response_bytes<'a>(&mut self, cx: &mut Context<'_>, at: EventTime, bytes: &'a [u8]) -> Fate<'a> {
+        let mut rest = bytes;
+        while let Some(step) = self.responses.step(&mut rest, at, &cx.shared.config) {
+            match step {
+                Step::Head(parsed) => self.response_head(cx, at, parsed),
+                Step::Body(bytes) => {
+                    if let Some(answer) = &mut self.answer {
+                        answer.absorb(bytes, at);
+                    }
+                }
+                Step::End { odd } => {
+                    if let Some(answer) = &mut self.answer {
+                        answer.last_byte(at);
+                        if odd {
+                            answer.anomalies.merge(cx.shared.note(Anomaly::Http1FramingConflict));
+                        }
+                    }
+                    let switch = self.answer.as_ref().map_or(Switch::No, Answer::switch);
+                    self.end_answer(cx, at, Cut::No, true);
+                    match switch {
+                        Switch::No => {}
+                        Switch::Tunnel => {
+                            let (ahead, since) = self.requests.release();
+                            return Fate::Tunnel { ahead, since, rest };
+                        }
+                        Switch::Opaque => return Fate::Opaque,
+                    }
+                }
+                Step::Broken(anomaly) => self.response_broken(cx, at, anomaly),
+            }
+        }
+        Fate::GoesOn
+    }
+
+    fn response_head(&mut self, cx: &mut Context<'_>, at: EventTime, parsed: Parsed) {
+        let status = parsed.status();
+        if (100..200).contains(&status) && status != 101 {
+            self.interim_head(cx);
+            return;
+        }
+        // Only a response whose end nobody could tell is still open here.
+        self.end_answer(cx, at, Cut::No, false);
+        let Parsed { message, minor, well_formed, resynced } = parsed;
+        if resynced {
+            self.waiting.give_up_lost(cx, self.client, at);
+        }
+        if self.hold == Some(Hold::Refused) && self.waiting.is_empty() && self.requests.holds_bytes() {
+            // A second answer: the server took what follows the refused request for another request.
+            self.release(cx, at);
+            let flags = cx.shared.note(Anomaly::Http1FramingConflict);
+            self.waiting.flag_all(flags);
+        }
+        let target = self.waiting.next_target();
+        let facts = Facts::of(&message);
+        let framing = facts.response_framing(minor, status, target.expect());
+        let keeps = body::keeps_prefix(facts.content_type);
+        let prefix_max = if keeps { cx.shared.config.response_body_prefix_bytes_max } else { 0 };
+        let mut answer = Answer::new(message, minor, target, prefix_max);
+        answer.whole = framing.length != Length::Undecided;
+        if !well_formed {
+            answer.anomalies.merge(cx.shared.note(Anomaly::Http1Malformed));
+        }
+        if framing.conflict {
+            answer.anomalies.merge(cx.shared.note(Anomaly::Http1FramingConflict));
+        }
+        if target == Target::Nobody {
+            answer.anomalies.merge(cx.shared.note(Anomaly::Http1UnpairedResponse));
+        } else if resynced {
+            answer.anomalies.merge(cx.shared.note(Anomaly::Http1Resync));
+        }
+        self.responses.frame(framing.length);
+        self.answer = Some(answer);
+    }
+
+    /// A 1xx that announces the final response; more than the limit of them are no courtesy.
+    fn interim_head(&mut self, cx: &mut Context<'_>) {
+        cx.shared.counters.http.interim += 1;
+        self.interim = self.interim.saturating_add(1);
+        if self.interim == cx.shared.config.interim_responses_max.saturating_add(1) {
+            flag_flow(cx, Anomaly::Http1Malformed);
+        }
+        self.responses.restart();
+    }
+
+    /// The open response ended, or is given up; `known` says that its end is where its framing puts it.
+    fn end_answer(&mut self, cx: &mut Context<'_>, at: EventTime, cut: Cut, known: bool) {
+        let Some(mut answer) = self.answer.take() else { return };
+        let at_its_end = self.responses.is_at_start() || self.responses.is_until_close();
+        answer.whole &= known && at_its_end && answer.cut == Cut::No;
+        if !answer.whole {
+            answer.cut = answer.cut.max(cut);
+        }
+        self.interim = 0;
+        self.waiting.answered(answer, cx, self.client, at);
+        if self.waiting.is_empty() {
+            self.answered = true;
+            self.settle_hold();
+        }
+    }
+
+    /// The server's bytes make no sense (any more).
+    fn response_broken(&mut self, cx: &mut Context<'_>, at: EventTime, anomaly: Anomaly) {
+        if let Some(answer) = &mut self.answer {
+            answer.anomalies.merge(cx.shared.note(anomaly));
+            self.end_answer(cx, at, Cut::No, false);
+        } else {
+            flag_flow(cx, anomaly);
+            self.waiting.lose_answer();
+        }
+        self.waiting.doubt_all();
+    }
+
+    fn response_gap(&mut self, cx: &mut Context<'_>, at: EventTime, missing: u64) -> Fate<'static> {
+        match self.responses.gap(missing) {
+            Gap::Bridged => {
+                if let Some(answer) = &mut self.answer {
+                    answer.bridge(missing);
+                }
+                return self.response_bytes(cx, at, &[]);
+            }
+            Gap::LostInBody => {
+                self.end_answer(cx, at, Cut::Gap, false);
+                self.waiting.doubt_all();
+            }
+            Gap::LostBetween => {
+                self.waiting.lose_answer();
+                self.waiting.doubt_all();
+            }
+            Gap::Ignored => {}
+        }
+        Fate::GoesOn
+    }
+}
+
+/// Counts an anomaly that belongs to no message; the next exchange of the flow carries it.
+fn flag_flow(cx: &mut Context<'_>, anomaly: Anomaly) {
+    let flags = cx.shared.note(anomaly);
+    cx.flow.anomalies.merge(flags);
+}

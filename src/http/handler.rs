@@ -1,0 +1,225 @@
+//! One flow's HTTP: finds out what the flow carries and hands its bytes to the right reader.
+//! It is given a flow's bytes, gaps and ends by `flow` and feeds a `Connection`, or nobody.
+//! It promises to know HTTP by its content on any port, and to cost next to nothing on flows that carry none.
+
+use super::HttpShared;
+use super::connection::{Connection, Context, Fate};
+use super::opening::{self, Opening};
+use super::services::ServiceKind;
+use crate::flow::{CloseReason, Direction, FlowInfo, Origin, StreamHandler};
+use heelguard_detectors::time::EventTime;
+
+/// A tunnel in a tunnel in a tunnel: deeper ones are left alone.
+const TUNNELS_MAX: u8 = 4;
+
+/// The HTTP reader of one flow.
+#[derive(Debug)]
+pub struct HttpHandler {
+    state: State,
+    tunnels: u8,
+}
+
+#[derive(Debug)]
+enum State {
+    /// It is not yet known what the flow carries.
+    Looking(Look),
+    /// HTTP/1.
+    Http1(Box<Connection>),
+    /// Not HTTP, or no longer: bytes are ignored.
+    Opaque,
+}
+
+/// The search for a protocol.
+#[derive(Debug)]
+struct Look {
+    /// First bytes of each direction, too few to tell.
+    held: [Held; 2],
+    /// The flow's beginning was not seen: anything may come before the first message.
+    joining: bool,
+    /// The side that sends requests, when that is certain.
+    client: Option<Direction>,
+    /// The next exchange's ordinal; not 0 inside a tunnel.
+    ordinal: u32,
+    seen: bool,
+}
+
+#[derive(Debug)]
+struct Held {
+    bytes: Vec<u8>,
+    since: EventTime,
+}
+
+impl StreamHandler for HttpHandler {
+    type Shared = HttpShared;
+
+    fn opened(flow: &FlowInfo, _shared: &mut HttpShared) -> Self {
+        let certain = flow.origin == Origin::Handshake;
+        let client = certain.then_some(Direction::FromInitiator);
+        Self { state: State::Looking(Look::new(!certain, client, 0)), tunnels: 0 }
+    }
+
+    fn data(
+        &mut self,
+        flow: &mut FlowInfo,
+        direction: Direction,
+        at: EventTime,
+        bytes: &[u8],
+        shared: &mut HttpShared,
+    ) {
+        let mut cx = Context { flow, shared };
+        match &mut self.state {
+            State::Opaque => {}
+            State::Looking(_) => self.look(&mut cx, direction, at, bytes),
+            State::Http1(connection) => {
+                let fate = connection.data(&mut cx, direction, at, bytes);
+                self.turn(&mut cx, at, fate);
+            }
+        }
+    }
+
+    fn gap(
+        &mut self,
+        flow: &mut FlowInfo,
+        direction: Direction,
+        at: EventTime,
+        missing: u64,
+        shared: &mut HttpShared,
+    ) {
+        let mut cx = Context { flow, shared };
+        match &mut self.state {
+            State::Opaque => {}
+            State::Looking(look) => {
+                look.seen = true;
+                look.joining = true;
+                look.take(direction);
+            }
+            State::Http1(connection) => {
+                let fate = connection.gap(&mut cx, direction, at, missing);
+                self.turn(&mut cx, at, fate);
+            }
+        }
+    }
+
+    fn half_closed(&mut self, flow: &mut FlowInfo, direction: Direction, at: EventTime, shared: &mut HttpShared) {
+        if let State::Http1(connection) = &mut self.state {
+            connection.half_closed(&mut Context { flow, shared }, direction, at);
+        }
+    }
+
+    fn closed(self, mut flow: FlowInfo, at: EventTime, reason: CloseReason, shared: &mut HttpShared) {
+        let mut cx = Context { flow: &mut flow, shared };
+        match self.state {
+            State::Looking(look) if look.seen && look.ordinal == 0 => count(&mut cx, ServiceKind::Unknown),
+            State::Looking(_) | State::Opaque => {}
+            State::Http1(connection) => connection.closed(&mut cx, at, reason),
+        }
+    }
+}
+
+impl HttpHandler {
+    /// Bytes of a flow whose protocol is not known.
+    fn look(&mut self, cx: &mut Context<'_>, direction: Direction, at: EventTime, bytes: &[u8]) {
+        let State::Looking(look) = &mut self.state else { return };
+        look.seen = true;
+        let held = &look.held[direction.index()];
+        let opening = if held.bytes.is_empty() {
+            opening::opening(bytes)
+        } else {
+            // Cheap enough: at most `LOOK_BYTES_MAX` bytes are ever held.
+            opening::opening(&[&held.bytes, bytes].concat())
+        };
+        let client = match opening {
+            Opening::Request => direction,
+            Opening::Response => direction.opposite(),
+            Opening::Short if !look.joining || opening::promising(bytes) => {
+                return look.hold(direction, at, bytes);
+            }
+            // In the middle of a flow this piece may be part of anything; the next one may start a message.
+            Opening::Short | Opening::Other if look.joining => {
+                look.take(direction);
+                return;
+            }
+            Opening::Short | Opening::Other => return self.give_up(cx, ServiceKind::Unknown),
+            Opening::Tls => return self.give_up(cx, ServiceKind::Tls),
+            // HTTP/2 with prior knowledge. The bytes held and these belong to its reader.
+            Opening::Http2 => return self.give_up(cx, ServiceKind::Http2),
+        };
+        if look.client.is_some_and(|certain| certain != client) {
+            return self.give_up(cx, ServiceKind::Unknown);
+        }
+        let held = [client, client.opposite()].map(|side| (side, look.take(side)));
+        self.state = State::Http1(Box::new(Connection::new(client, look.joining, look.ordinal)));
+        for (side, (bytes, since)) in held {
+            self.feed(cx, side, since, &bytes);
+        }
+        self.feed(cx, direction, at, bytes);
+    }
+
+    /// What the connection's last bytes did to the flow.
+    fn turn(&mut self, cx: &mut Context<'_>, at: EventTime, fate: Fate<'_>) {
+        let State::Http1(connection) = &mut self.state else { return };
+        match fate {
+            Fate::GoesOn if connection.is_barren() => {
+                // A line that looked like a message's start in the middle of something else.
+                self.state = State::Looking(Look { seen: true, ..Look::new(true, None, 0) });
+            }
+            Fate::GoesOn => {}
+            Fate::Opaque => self.state = State::Opaque,
+            Fate::Tunnel { .. } if self.tunnels >= TUNNELS_MAX => self.state = State::Opaque,
+            Fate::Tunnel { ahead, since, rest } => {
+                self.tunnels += 1;
+                let (client, ordinal) = (connection.client(), connection.ordinal());
+                self.state = State::Looking(Look::new(false, Some(client), ordinal));
+                // The client's bytes first: it speaks first in TLS and in HTTP.
+                self.feed(cx, client, since, &ahead);
+                self.feed(cx, client.opposite(), at, rest);
+            }
+        }
+    }
+
+    fn feed(&mut self, cx: &mut Context<'_>, direction: Direction, at: EventTime, bytes: &[u8]) {
+        match &mut self.state {
+            State::Looking(_) if !bytes.is_empty() => self.look(cx, direction, at, bytes),
+            State::Http1(connection) if !bytes.is_empty() => {
+                let fate = connection.data(cx, direction, at, bytes);
+                self.turn(cx, at, fate);
+            }
+            _ => {}
+        }
+    }
+
+    /// Nothing to read here.
+    fn give_up(&mut self, cx: &mut Context<'_>, kind: ServiceKind) {
+        if let State::Looking(Look { ordinal: 0, .. }) = self.state {
+            count(cx, kind);
+        }
+        self.state = State::Opaque;
+    }
+}
+
+impl Look {
+    fn new(joining: bool, client: Option<Direction>, ordinal: u32) -> Self {
+        let held = || Held { bytes: Vec::new(), since: EventTime::ZERO };
+        Self { held: [held(), held()], joining, client, ordinal, seen: false }
+    }
+
+    /// Keeps bytes until more of them tell.
+    fn hold(&mut self, direction: Direction, at: EventTime, bytes: &[u8]) {
+        let held = &mut self.held[direction.index()];
+        let bytes = if held.bytes.is_empty() { opening::skip_newlines(bytes) } else { bytes };
+        if held.bytes.is_empty() {
+            held.since = at;
+        }
+        held.bytes.extend_from_slice(bytes);
+    }
+
+    fn take(&mut self, direction: Direction) -> (Vec<u8>, EventTime) {
+        let held = &mut self.held[direction.index()];
+        (std::mem::take(&mut held.bytes), held.since)
+    }
+}
+
+/// Counts the flow as a connection of its responder.
+fn count(cx: &mut Context<'_>, kind: ServiceKind) {
+    cx.shared.services.count(cx.flow.responder, None, kind);
+}

@@ -1,0 +1,481 @@
+//! Requests that wait for their answers, and how the two become an exchange.
+//! It is given requests in order and answers in order, and emits `Exchange`s when both have ended.
+//! It promises bounded waiting, and that an exchange whose partner is a guess says `gap`.
+
+use super::connection::Context;
+use super::framing::Expect;
+use super::{Exchange, Message};
+use crate::flow::Direction;
+use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
+use heelguard_detectors::time::EventTime;
+use heelguard_detectors::transaction::{Completeness, Protocol};
+use std::collections::VecDeque;
+
+/// Requests given up for the pipeline limit, of which the form of the answer is still remembered.
+const OVERFLOW_MAX: usize = 65_536;
+
+/// Why a message, or its place, is not wholly known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Cut {
+    /// It is.
+    No,
+    /// The capture, or the sensor's patience, ended inside.
+    End,
+    /// Bytes are missing.
+    Gap,
+}
+
+/// What follows an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Switch {
+    /// HTTP.
+    No,
+    /// The tunnel of a CONNECT.
+    Tunnel,
+    /// Another protocol.
+    Opaque,
+}
+
+/// Whom an answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The oldest waiting request.
+    Oldest(Expect),
+    /// A request that left for the pipeline limit.
+    GivenUp(Expect),
+    /// No known request.
+    Nobody,
+}
+
+impl Target {
+    /// The form of the answer.
+    pub(super) fn expect(self) -> Expect {
+        match self {
+            Self::Oldest(expect) | Self::GivenUp(expect) => expect,
+            Self::Nobody => Expect::Ordinary,
+        }
+    }
+}
+
+/// A request whose answer has not ended.
+#[derive(Debug)]
+pub(super) struct Pending {
+    message: Message,
+    minor: u8,
+    expect: Expect,
+    ordinal: u32,
+    prefix_max: usize,
+    /// What was odd in it.
+    pub(super) anomalies: AnomalySet,
+    /// Its end is where its framing puts it.
+    pub(super) whole: bool,
+    cut: Cut,
+    receiving: bool,
+    over_limit: bool,
+    /// Whether the next answer is this one's is a guess.
+    doubtful: bool,
+    /// Its answer may lie in lost bytes.
+    answer_lost: bool,
+    /// It came while the server's direction was lost.
+    blind: bool,
+    /// The answer, when it ended before the request did.
+    early: Option<Box<Answer>>,
+}
+
+impl Pending {
+    /// A request whose head was read.
+    pub(super) fn new(message: Message, minor: u8, expect: Expect, prefix_max: usize) -> Self {
+        Self {
+            message,
+            minor,
+            expect,
+            ordinal: 0,
+            prefix_max,
+            anomalies: AnomalySet::EMPTY,
+            whole: true,
+            cut: Cut::No,
+            receiving: true,
+            over_limit: false,
+            doubtful: false,
+            answer_lost: false,
+            blind: false,
+            early: None,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.message.head.len() + self.message.body.prefix.len()
+    }
+}
+
+/// A response being received.
+#[derive(Debug)]
+pub(super) struct Answer {
+    message: Message,
+    minor: u8,
+    target: Target,
+    prefix_max: usize,
+    /// What was odd in it.
+    pub(super) anomalies: AnomalySet,
+    /// Its end is where its framing puts it.
+    pub(super) whole: bool,
+    /// What is missing.
+    pub(super) cut: Cut,
+}
+
+impl Answer {
+    /// A response whose head was read.
+    pub(super) fn new(message: Message, minor: u8, target: Target, prefix_max: usize) -> Self {
+        Self { message, minor, target, prefix_max, anomalies: AnomalySet::EMPTY, whole: true, cut: Cut::No }
+    }
+
+    /// Body bytes.
+    pub(super) fn absorb(&mut self, bytes: &[u8], at: EventTime) {
+        absorb(&mut self.message, bytes, self.prefix_max);
+        self.message.last_byte = at;
+    }
+
+    /// The last byte's time.
+    pub(super) fn last_byte(&mut self, at: EventTime) {
+        self.message.last_byte = at;
+    }
+
+    /// Body bytes that were not seen: counted, and the end of what is kept.
+    pub(super) fn bridge(&mut self, missing: u64) {
+        self.message.body.bytes = self.message.body.bytes.saturating_add(missing);
+        self.prefix_max = 0;
+        self.cut = Cut::Gap;
+    }
+
+    /// What protocol follows.
+    pub(super) fn switch(&self) -> Switch {
+        match (self.message.status(), self.target.expect()) {
+            (101, _) => Switch::Opaque,
+            (200..=299, Expect::Tunnel) => Switch::Tunnel,
+            _ => Switch::No,
+        }
+    }
+}
+
+/// The waiting requests of one connection.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    queue: VecDeque<Pending>,
+    bytes: usize,
+    /// What answers the requests given up for the limit will have, in order, behind `queue`.
+    overflow: VecDeque<Expect>,
+    ordinal: u32,
+    order: Order,
+}
+
+/// Whether the order of requests is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Known,
+    /// Requests may have been lost; `pairs` says that one was answered since.
+    Doubtful { pairs: bool },
+}
+
+impl Waiting {
+    /// Nobody waits; the first exchange gets `ordinal`.
+    pub(super) fn new(ordinal: u32) -> Self {
+        Self { queue: VecDeque::new(), bytes: 0, overflow: VecDeque::new(), ordinal, order: Order::Known }
+    }
+
+    /// The next exchange's ordinal.
+    pub(super) fn ordinal(&self) -> u32 {
+        self.ordinal
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether no answer is due.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.overflow.is_empty()
+    }
+
+    /// Whether answers to given-up requests are due.
+    pub(super) fn has_overflow(&self) -> bool {
+        !self.overflow.is_empty()
+    }
+
+    /// Whether the newest request's body is coming in.
+    pub(super) fn is_receiving(&self) -> bool {
+        self.queue.back().is_some_and(|newest| newest.receiving)
+    }
+
+    /// A request's head was read; `idle` says that no answer is coming in.
+    pub(super) fn push(&mut self, mut pending: Pending, idle: bool, cx: &mut Context<'_>) {
+        // One clean turn, a request that was sent when all were answered, restores trust in the order.
+        if self.order == (Order::Doubtful { pairs: true }) && idle && self.is_empty() {
+            self.order = Order::Known;
+        }
+        pending.doubtful |= self.order != Order::Known;
+        pending.ordinal = self.next_ordinal();
+        let config = &cx.shared.config;
+        let full = self.queue.len() >= config.pipeline_max || self.bytes > config.pipeline_bytes_max;
+        if full || self.has_overflow() {
+            pending.over_limit = true;
+            pending.anomalies.merge(cx.shared.note(Anomaly::Http1PipelineLimit));
+        }
+        self.bytes += pending.bytes();
+        if self.queue.capacity() == 0 {
+            // Nearly every client waits for one answer at a time.
+            self.queue.reserve_exact(1);
+        }
+        self.queue.push_back(pending);
+    }
+
+    /// Body bytes of the newest request.
+    pub(super) fn absorb(&mut self, bytes: &[u8]) {
+        if let Some(newest) = self.queue.back_mut() {
+            let before = newest.message.body.prefix.len();
+            absorb(&mut newest.message, bytes, newest.prefix_max);
+            self.bytes += newest.message.body.prefix.len() - before;
+        }
+    }
+
+    /// Body bytes of the newest request that were not seen.
+    pub(super) fn bridge(&mut self, missing: u64) {
+        if let Some(newest) = self.queue.back_mut() {
+            newest.message.body.bytes = newest.message.body.bytes.saturating_add(missing);
+            newest.prefix_max = 0;
+            newest.cut = Cut::Gap;
+        }
+    }
+
+    /// Marks the newest request.
+    pub(super) fn flag_newest(&mut self, flags: AnomalySet) {
+        if let Some(newest) = self.queue.back_mut() {
+            newest.anomalies.merge(flags);
+        }
+    }
+
+    /// Marks every waiting request.
+    pub(super) fn flag_all(&mut self, flags: AnomalySet) {
+        self.queue.iter_mut().for_each(|pending| pending.anomalies.merge(flags));
+    }
+
+    /// The newest request ended. Gives what answer it expects and whether a strict server refuses it.
+    pub(super) fn received(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: Direction,
+        at: EventTime,
+    ) -> Option<(Expect, bool)> {
+        let newest = self.queue.back_mut()?;
+        if newest.receiving {
+            newest.receiving = false;
+            newest.message.last_byte = at;
+            newest.message.body.complete = newest.whole && newest.cut == Cut::No;
+        }
+        let refused = newest.anomalies.contains(Anomaly::Http1Malformed)
+            || newest.anomalies.contains(Anomaly::Http1FramingConflict);
+        let expect = newest.expect;
+        if newest.over_limit {
+            let pending = self.pop_back()?;
+            if self.overflow.len() < OVERFLOW_MAX {
+                self.overflow.push_back(expect);
+            }
+            self.emit(cx, client, at, Some(pending), None);
+        }
+        Some((expect, refused))
+    }
+
+    /// The newest request will get no more bytes.
+    pub(super) fn cut_receiving(&mut self, cut: Cut) {
+        if let Some(newest) = self.queue.back_mut().filter(|newest| newest.receiving) {
+            newest.receiving = false;
+            newest.whole = false;
+            newest.cut = newest.cut.max(cut);
+        }
+    }
+
+    /// Requests may have been lost: from now on pairs are guesses.
+    pub(super) fn doubt_order(&mut self) {
+        self.order = Order::Doubtful { pairs: false };
+    }
+
+    /// Answers may have been lost: whose the next one is, is a guess.
+    pub(super) fn doubt_all(&mut self) {
+        self.queue.iter_mut().for_each(|pending| pending.doubtful = true);
+    }
+
+    /// The oldest request's answer may have been lost whole.
+    pub(super) fn lose_answer(&mut self) {
+        if let Some(oldest) = self.queue.iter_mut().find(|pending| !pending.answer_lost && pending.early.is_none()) {
+            oldest.answer_lost = true;
+        }
+    }
+
+    /// Whom the answer that begins now is for.
+    pub(super) fn next_target(&mut self) -> Target {
+        match self.queue.front() {
+            Some(oldest) if oldest.early.is_none() => Target::Oldest(oldest.expect),
+            Some(_) => Target::Nobody,
+            None => self.overflow.pop_front().map_or(Target::Nobody, Target::GivenUp),
+        }
+    }
+
+    /// An answer ended.
+    pub(super) fn answered(&mut self, answer: Answer, cx: &mut Context<'_>, client: Direction, at: EventTime) {
+        let mut answer = answer;
+        answer.message.body.complete = answer.whole;
+        match (answer.target, self.queue.front_mut()) {
+            (Target::Oldest(_), Some(oldest)) if oldest.receiving => oldest.early = Some(Box::new(answer)),
+            (Target::Oldest(_), Some(_)) => {
+                let pending = self.pop_front();
+                self.emit(cx, client, at, pending, Some(answer));
+            }
+            _ => self.emit(cx, client, at, None, Some(answer)),
+        }
+    }
+
+    /// Emits the oldest request if both it and its answer have ended.
+    pub(super) fn finish_early(&mut self, cx: &mut Context<'_>, client: Direction, at: EventTime) {
+        if self.queue.front().is_some_and(|oldest| !oldest.receiving && oldest.early.is_some()) {
+            let pending = self.pop_front();
+            self.emit(cx, client, at, pending, None);
+        }
+    }
+
+    /// A client that sends on while answers are lost has had those answers: the older requests leave.
+    pub(super) fn give_up_for(
+        &mut self,
+        newest: &mut Pending,
+        cx: &mut Context<'_>,
+        client: Direction,
+        at: EventTime,
+    ) {
+        newest.blind = true;
+        while let Some(mut pending) = self.pop_front() {
+            // Two sent blind: the answer that comes may be either's.
+            newest.doubtful |= pending.blind;
+            pending.cut = Cut::Gap;
+            self.emit(cx, client, at, Some(pending), None);
+        }
+    }
+
+    /// Answers go on after a loss: a request whose answer may lie in the loss leaves if another one waits.
+    pub(super) fn give_up_lost(&mut self, cx: &mut Context<'_>, client: Direction, at: EventTime) {
+        while self.queue.len() > 1 && self.queue.front().is_some_and(|oldest| oldest.answer_lost) {
+            let Some(mut pending) = self.pop_front() else { return };
+            pending.cut = Cut::Gap;
+            self.emit(cx, client, at, Some(pending), None);
+        }
+    }
+
+    /// No answer will come: every request that has ended leaves.
+    pub(super) fn give_up_received(&mut self, cx: &mut Context<'_>, client: Direction, at: EventTime) {
+        while self.queue.front().is_some_and(|oldest| !oldest.receiving) {
+            let pending = self.pop_front();
+            self.emit(cx, client, at, pending, None);
+        }
+    }
+
+    /// The flow is over: every request leaves.
+    pub(super) fn give_up_all(&mut self, cx: &mut Context<'_>, client: Direction, at: EventTime) {
+        while let Some(pending) = self.pop_front() {
+            self.emit(cx, client, at, Some(pending), None);
+        }
+    }
+
+    fn next_ordinal(&mut self) -> u32 {
+        let ordinal = self.ordinal;
+        self.ordinal = ordinal.saturating_add(1);
+        ordinal
+    }
+
+    fn pop_front(&mut self) -> Option<Pending> {
+        let pending = self.queue.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(pending.bytes());
+        Some(pending)
+    }
+
+    fn pop_back(&mut self) -> Option<Pending> {
+        let pending = self.queue.pop_back()?;
+        self.bytes = self.bytes.saturating_sub(pending.bytes());
+        Some(pending)
+    }
+
+    /// Puts an exchange into the shard's list.
+    fn emit(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: Direction,
+        at: EventTime,
+        pending: Option<Pending>,
+        answer: Option<Answer>,
+    ) {
+        let (mut pending, mut answer) = (pending, answer);
+        if let Some(early) = pending.as_mut().and_then(|pending| pending.early.take()) {
+            answer = Some(*early);
+        }
+        let ordinal = pending.as_ref().map_or_else(|| self.next_ordinal(), |pending| pending.ordinal);
+        let mut anomalies = cx.flow.anomalies.take();
+        let mut cut = Cut::No;
+        if let Some(pending) = &pending {
+            anomalies.merge(pending.anomalies);
+            cut = cut.max(pending.cut);
+        }
+        if let Some(answer) = &answer {
+            anomalies.merge(answer.anomalies);
+            cut = cut.max(answer.cut);
+        }
+        if pending.as_ref().is_some_and(|pending| pending.doubtful) && answer.is_some() {
+            cut = Cut::Gap;
+        }
+        let completeness = match (cut, &pending, &answer) {
+            (Cut::Gap, ..) if !anomalies.contains(Anomaly::CaptureTruncated) => Completeness::Gap,
+            (Cut::Gap | Cut::End, ..) => Completeness::Truncated,
+            (Cut::No, Some(_), None) => Completeness::RequestOnly,
+            (Cut::No, None, _) => Completeness::ResponseOnly,
+            (Cut::No, Some(_), Some(_)) => Completeness::Whole,
+        };
+        if let (Order::Doubtful { pairs }, Some(_), Some(_)) = (&mut self.order, &pending, &answer) {
+            *pairs = true;
+        }
+        let minor = pending.as_ref().map(|pending| pending.minor).or(answer.as_ref().map(|answer| answer.minor));
+        let request = pending.map(|pending| pending.message);
+        let response = answer.map(|answer| answer.message);
+        cx.shared.counters.http.requests += u64::from(request.is_some());
+        cx.shared.counters.http.responses += u64::from(response.is_some());
+        let (client, server) = match client {
+            Direction::FromInitiator => (cx.flow.initiator, cx.flow.responder),
+            Direction::FromResponder => (cx.flow.responder, cx.flow.initiator),
+        };
+        let first = request.as_ref().or(response.as_ref()).map_or(at, |message| message.first_byte);
+        cx.shared.exchanges.push(Exchange {
+            client,
+            server,
+            vlans: cx.flow.vlans,
+            flow_opened_at: cx.flow.opened_at,
+            ordinal,
+            protocol: if minor == Some(0) { Protocol::Http10 } else { Protocol::Http11 },
+            time: first,
+            end: at,
+            request,
+            response,
+            completeness,
+            anomalies,
+        });
+    }
+}
+
+/// Counts body bytes and keeps the first of them, up to `prefix_max`.
+fn absorb(message: &mut Message, bytes: &[u8], prefix_max: usize) {
+    let body = &mut message.body;
+    body.bytes = body.bytes.saturating_add(bytes.len() as u64);
+    let room = prefix_max.saturating_sub(body.prefix.len());
+    if let Some(kept @ [_, ..]) = bytes.get(..room.min(bytes.len())) {
+        if body.prefix.is_empty() && bytes.len() < room {
+            // A body in several segments: room for four of them, so that most bodies cost one allocation
+            // and a client that declares much and sends little gets little.
+            body.prefix.reserve(room.min(kept.len() * 4));
+        }
+        body.prefix.extend_from_slice(kept);
+    }
+}

@@ -1,0 +1,310 @@
+//! What the server's answer says: status, words, tokens handed out, the account's names, records, secrets laid open.
+//! It is given the response's head and decoded body and reads the body once.
+//! It promises that what it borrows as a token is hashed by the extractor and goes no further.
+
+use super::clues::HandleKind;
+use super::credential::cookie;
+use super::json::{self, Member, Value};
+use super::settings::Settings;
+use super::shape;
+use super::tables::{Answered, Cookie, Marker, MarkerTable, Markers, ResponseHeader};
+use super::text;
+use super::urlencoded;
+use crate::http::Message;
+use heelguard_detectors::identity::Factor;
+use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
+
+static MARKER_TABLE: LazyLock<MarkerTable> = LazyLock::new(MarkerTable::new);
+
+/// Things handed out that are kept of one answer.
+const ISSUED_MAX: usize = 16;
+/// Secrets laid open that are kept of one answer.
+const EXPOSED_MAX: usize = 4;
+/// Aliases kept of one account.
+const ALIASES_MAX: usize = 4;
+/// Handles shorter than this link nothing.
+const HANDLE_BYTES_MIN: usize = 8;
+
+/// What was handed out.
+pub(crate) struct Issued<'a> {
+    pub(crate) kind: HandleKind,
+    pub(crate) value: Cow<'a, [u8]>,
+    /// `token`, `key`: a static key where keys are made, else a token.
+    pub(crate) by_context: bool,
+    /// Not by a cookie, header or redirect, which always speak to the caller.
+    pub(crate) from_body: bool,
+}
+
+/// An answer, read.
+#[derive(Default)]
+pub(crate) struct Answer<'a> {
+    pub(crate) status: u16,
+    pub(crate) content_type: Option<&'a [u8]>,
+    pub(crate) retry_after: bool,
+    pub(crate) location: Option<&'a [u8]>,
+    pub(crate) markers: Markers,
+    pub(crate) verdict: Option<bool>,
+    pub(crate) errors: bool,
+    pub(crate) issued: Vec<Issued<'a>>,
+    pub(crate) id_token: Option<Cow<'a, [u8]>>,
+    pub(crate) email: Option<Arc<str>>,
+    pub(crate) user_name: Option<Arc<str>>,
+    pub(crate) user_id: Option<Arc<str>>,
+    pub(crate) has_mfa: bool,
+    pub(crate) totp_secret: bool,
+    pub(crate) unused_codes: bool,
+    /// The last factor the answer names; several are a choice, kept as the first that is no backup.
+    pub(crate) factors: Vec<Factor>,
+    pub(crate) exposed: Vec<(&'static str, &'a [u8])>,
+    pub(crate) items: Option<u32>,
+    pub(crate) beyond_limit: bool,
+    /// An HTML page with a field for a one-time code.
+    pub(crate) code_form: bool,
+    pub(crate) is_html: bool,
+    /// allauth's `flows`: what could be done next.
+    flows: bool,
+    flow_is_mfa: bool,
+    in_body: bool,
+}
+
+impl<'a> Answer<'a> {
+    /// Reads the head.
+    pub(crate) fn head(message: &'a Message, settings: &Settings) -> Self {
+        let mut answer = Self { status: message.status(), ..Self::default() };
+        for (name, value) in message.header_lines() {
+            let Some(role) = settings.response_headers.get(name) else { continue };
+            match role {
+                ResponseHeader::ContentType => answer.content_type = Some(value),
+                ResponseHeader::SetCookie => answer.set_cookie(value, settings),
+                ResponseHeader::Location => answer.redirect(value),
+                ResponseHeader::RetryAfter => answer.retry_after = true,
+                ResponseHeader::WwwAuthenticate => answer.www_authenticate(value),
+                ResponseHeader::Session => answer.issue(HandleKind::Session, value.into(), false),
+                ResponseHeader::Access => {
+                    let token = value.rsplit(|&b| b == b' ').next().unwrap_or(value);
+                    answer.issue(HandleKind::Access, token.into(), false);
+                }
+                ResponseHeader::ContentEncoding => {}
+            }
+        }
+        answer.is_html = answer.content_type.is_some_and(|t| starts_with_ignoring_case(t, b"text/html"));
+        answer
+    }
+
+    /// Reads the decoded body. `share`: the part of the whole body that `body` is, as bytes of both.
+    pub(crate) fn body(&mut self, body: &'a [u8], share: (u64, u64), settings: &Settings) {
+        self.in_body = true;
+        if self.is_html {
+            let has = |word: &[u8]| memchr::memmem::find(body, word).is_some();
+            self.code_form = has(b"one-time-code") || has(b"name=\"otp\"") || has(b"name=\"totp\"");
+            return;
+        }
+        if !matches!(body.iter().find(|b| !b.is_ascii_whitespace()), Some(b'{' | b'[')) {
+            if let Some(class) = private_key(body) {
+                self.exposed.push((class, b"body"));
+            }
+            return;
+        }
+        let summary = json::walk(body, &settings.answers, |member| self.member(&member));
+        self.beyond_limit = summary.beyond_limit;
+        self.items = summary.items.map(|n| estimate(n, summary.items_cut, share));
+        if self.flows && self.status == 401 && !self.markers.has(Marker::NeedsMfa) {
+            self.markers.insert(Marker::LoginFirst);
+        }
+    }
+
+    fn member(&mut self, member: &Member<'a, Answered>) {
+        match (member.key, member.value) {
+            (key, Value::Text(text)) => {
+                if let Some(class) = shape::known_key(text.raw).or_else(|| private_key(text.raw))
+                    && self.exposed.len() < EXPOSED_MAX
+                {
+                    self.exposed.push((class, member.name));
+                }
+                if let Some(key) = key {
+                    self.text(key, member, text);
+                }
+            }
+            (Some(key), Value::Number(number)) => match key {
+                Answered::UserId => self.name(key, member, number.into()),
+                // Numeric error codes say nothing; a pin handed out says little.
+                _ => {}
+            },
+            (Some(key), Value::Bool(yes)) => self.flag(key, member, yes),
+            (Some(Answered::Errors), Value::Array | Value::Object) => self.errors |= self.status < 300 || member.depth <= 2,
+            (Some(Answered::Flows), Value::Array) => self.flows = true,
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, key: Answered, member: &Member<'a, Answered>, text: json::Text<'a>) {
+        match key {
+            Answered::Access => self.issue(HandleKind::Access, text.decoded(), false),
+            Answered::IdToken => self.id_token = Some(text.decoded()),
+            Answered::Refresh => self.issue(HandleKind::Refresh, text.decoded(), false),
+            Answered::Session => self.issue(HandleKind::Session, text.decoded(), false),
+            Answered::Ticket => self.issue(HandleKind::Challenge, text.decoded(), false),
+            Answered::DeviceCode => self.issue(HandleKind::Code, text.decoded(), false),
+            Answered::Token => self.issue(HandleKind::Access, text.decoded(), true),
+            Answered::Key | Answered::ClientSecret => self.issue(HandleKind::ApiKey, text.decoded(), false),
+            Answered::Email | Answered::UserName => self.name(key, member, text.decoded()),
+            Answered::UserId => {
+                if member.parent == Some(Answered::Flows) {
+                    self.flow_is_mfa = MARKER_TABLE.read(text.raw) == Some(Marker::NeedsMfa);
+                } else {
+                    self.name(key, member, text.decoded());
+                }
+            }
+            Answered::User => self.name(Answered::UserName, member, text.decoded()),
+            Answered::Reason | Answered::Errors => self.mark(text.raw),
+            Answered::Factor => match factor(text.raw) {
+                Some(factor) if self.factors.len() < 8 => self.factors.push(factor),
+                Some(_) => {}
+                None => self.mark(text.raw),
+            },
+            Answered::TotpSecret => self.totp_secret |= text.raw.len() >= 16,
+            Answered::UnusedCodes => self.unused_codes = true,
+            _ => {}
+        }
+    }
+
+    fn flag(&mut self, key: Answered, member: &Member<'a, Answered>, yes: bool) {
+        match key {
+            Answered::Verdict if member.depth <= 3 => self.verdict = Some(self.verdict.unwrap_or(true) && yes),
+            Answered::NeedsMfa if yes => self.markers.insert(Marker::NeedsMfa),
+            Answered::HasMfa => self.has_mfa |= yes,
+            Answered::Pending if yes && self.flow_is_mfa => self.markers.insert(Marker::NeedsMfa),
+            _ => {}
+        }
+    }
+
+    fn mark(&mut self, words: &[u8]) {
+        if let Some(marker) = MARKER_TABLE.read(words) {
+            self.markers.insert(marker);
+        }
+    }
+
+    /// The account of the answer: at the top, under `data`, or in the account's own object; never of a list.
+    fn name(&mut self, key: Answered, member: &Member<'a, Answered>, value: Cow<'a, [u8]>) {
+        let own = member.depth <= 2 && member.parent.is_none() || member.depth <= 4 && member.parent == Some(Answered::User);
+        if !own {
+            return;
+        }
+        let slot = match key {
+            Answered::Email => &mut self.email,
+            Answered::UserName => &mut self.user_name,
+            _ => &mut self.user_id,
+        };
+        if slot.is_none() {
+            *slot = text::name(&value);
+        }
+    }
+
+    fn issue(&mut self, kind: HandleKind, value: Cow<'a, [u8]>, by_context: bool) {
+        if value.len() >= HANDLE_BYTES_MIN && self.issued.len() < ISSUED_MAX {
+            let from_body = self.in_body;
+            self.issued.push(Issued { kind, value, by_context, from_body });
+        }
+    }
+
+    fn set_cookie(&mut self, line: &'a [u8], settings: &Settings) {
+        let pair = line.split(|&b| b == b';').next().unwrap_or(line).trim_ascii();
+        let Some(equals) = memchr::memchr(b'=', pair) else { return };
+        let (name, value) = (pair.get(..equals).unwrap_or(&[]), pair.get(equals + 1..).unwrap_or(&[]));
+        let value = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
+        let kind = match cookie(name, value, &settings.cookies) {
+            Some(Cookie::Session) => HandleKind::Session,
+            Some(Cookie::Access) => HandleKind::Access,
+            Some(Cookie::Refresh) => HandleKind::Refresh,
+            Some(Cookie::Challenge) => HandleKind::Challenge,
+            Some(Cookie::Ignored) | None => return,
+        };
+        self.issue(kind, value.into(), false);
+    }
+
+    /// A redirect hands out codes in its query and tickets in its path.
+    fn redirect(&mut self, location: &'a [u8]) {
+        self.location = Some(location);
+        let (path, query) = split_query(location);
+        for (name, value) in urlencoded::pairs(query) {
+            match name {
+                b"code" => self.issue(HandleKind::Code, urlencoded::decode(value), false),
+                b"login_challenge" | b"flow" | b"session_code" => self.issue(HandleKind::Challenge, urlencoded::decode(value), false),
+                b"error" => self.mark(value),
+                _ => {}
+            }
+        }
+        for segment in path.split(|&b| b == b'/').skip(1).filter(|s| shape::looks_secret(s)) {
+            self.issue(HandleKind::Challenge, segment.into(), false);
+        }
+    }
+
+    /// `error="…"` of RFC 6750 and RFC 9470.
+    fn www_authenticate(&mut self, value: &[u8]) {
+        if let Some(at) = memchr::memmem::find(value, b"error=\"") {
+            let rest = value.get(at + 7..).unwrap_or(&[]);
+            self.mark(rest.split(|&b| b == b'"').next().unwrap_or(rest));
+        }
+    }
+
+    /// Names in order of preference.
+    pub(crate) fn names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> = Vec::new();
+        for name in [&self.email, &self.user_name, &self.user_id].into_iter().flatten() {
+            if !names.contains(name) && names.len() <= ALIASES_MAX {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+}
+
+/// The factor a word names.
+pub(crate) fn factor(word: &[u8]) -> Option<Factor> {
+    let mut letters = [0u8; 32];
+    let mut len = 0usize;
+    for &byte in word.iter().filter(|b| b.is_ascii_alphanumeric()) {
+        *letters.get_mut(len)? = byte.to_ascii_lowercase();
+        len += 1;
+    }
+    Some(match letters.get(..len)? {
+        b"totp" | b"authenticator" | b"authenticatorapp" | b"tokensoftwaretotp" | b"softwaretokenmfa" | b"googleauthenticator" | b"app" => Factor::Totp,
+        b"hotp" | b"tokenhotp" => Factor::Hotp,
+        b"sms" | b"smsmfa" | b"text" | b"smsotp" => Factor::Sms,
+        b"email" | b"emailotp" | b"emailcode" | b"mail" => Factor::Email,
+        b"call" | b"voice" | b"phonecall" => Factor::Voice,
+        b"push" | b"pushnotification" | b"oktaverify" | b"duopush" => Factor::Push,
+        b"webauthn" | b"fido" | b"fido2" | b"u2f" | b"passkey" | b"securitykey" => Factor::Webauthn,
+        b"recoverycodes" | b"recoverycode" | b"backup" | b"backupcode" | b"backupcodes" | b"recovery" | b"scratchcode" => Factor::Backup,
+        _ => return None,
+    })
+}
+
+/// Path (or URL) and query of a target, without fragment.
+pub(crate) fn split_query(target: &[u8]) -> (&[u8], &[u8]) {
+    let target = target.split(|&b| b == b'#').next().unwrap_or(target);
+    match memchr::memchr(b'?', target) {
+        Some(at) => (target.get(..at).unwrap_or(&[]), target.get(at + 1..).unwrap_or(&[])),
+        None => (target, &[]),
+    }
+}
+
+pub(crate) fn starts_with_ignoring_case(text: &[u8], prefix: &[u8]) -> bool {
+    text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+}
+
+/// `-----BEGIN … PRIVATE KEY-----`
+fn private_key(text: &[u8]) -> Option<&'static str> {
+    let begin = memchr::memmem::find(text.get(..text.len().min(4096))?, b"-----BEGIN ")?;
+    let line = text.get(begin..text.len().min(begin + 64))?;
+    memchr::memmem::find(line, b"PRIVATE KEY").map(|_| "private_key")
+}
+
+/// Records of the whole body: exact when the list ended in what was seen, else by proportion.
+fn estimate(seen: u32, cut: bool, (part, whole): (u64, u64)) -> u32 {
+    if !cut || part == 0 || whole <= part {
+        return seen;
+    }
+    u32::try_from(u128::from(seen) * u128::from(whole) / u128::from(part)).unwrap_or(u32::MAX)
+}

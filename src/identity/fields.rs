@@ -1,0 +1,147 @@
+//! The parameters of a request: query, form body, JSON body, read alike.
+//! It is given raw bytes and the table of field names and gives known fields with their values, in order.
+//! It promises bounded work and memory whatever the body holds, and never to keep a value beyond the request.
+
+use super::json::{self, Value};
+use super::names::Names;
+use super::tables::Field;
+use super::urlencoded;
+use heelguard_detectors::identity::Location;
+use std::borrow::Cow;
+
+/// Known fields that are kept of one request.
+const FIELDS_MAX: usize = 64;
+/// Most bytes of a multipart part's head that are looked at.
+const PART_HEAD_BYTES_MAX: usize = 512;
+/// Parts of a multipart body that are looked at.
+const PARTS_MAX: usize = 64;
+
+/// One known field.
+pub(crate) struct Known<'a> {
+    pub(crate) field: Field,
+    /// The name as sent.
+    pub(crate) name: &'a [u8],
+    pub(crate) value: Cow<'a, [u8]>,
+    pub(crate) location: Location,
+}
+
+/// The known fields of a request.
+#[derive(Default)]
+pub(crate) struct Fields<'a> {
+    pub(crate) known: Vec<Known<'a>>,
+    /// The body is deeper than the limit.
+    pub(crate) beyond_limit: bool,
+}
+
+impl<'a> Fields<'a> {
+    /// The first value of a field.
+    pub(crate) fn get(&self, field: Field) -> Option<&[u8]> {
+        self.find(field).map(|k| &*k.value)
+    }
+
+    /// The first field of that kind that says something.
+    pub(crate) fn find(&self, field: Field) -> Option<&Known<'a>> {
+        self.known.iter().find(|k| k.field == field && !k.value.is_empty())
+    }
+
+    /// Whether the field is there.
+    pub(crate) fn has(&self, field: Field) -> bool {
+        self.known.iter().any(|k| k.field == field)
+    }
+
+    /// Reads `a=1&b=2`.
+    pub(crate) fn read_pairs(&mut self, text: &'a [u8], location: Location, names: &Names<Field>) {
+        for (name, value) in urlencoded::pairs(text) {
+            let decoded = urlencoded::decode(name);
+            if let Some(field) = names.get(&decoded) {
+                self.add(field, name, urlencoded::decode(value), location);
+            }
+        }
+    }
+
+    /// Reads a JSON body. Scalars count; what is deeper than a GraphQL variable's field is data, not a login.
+    pub(crate) fn read_json(&mut self, text: &'a [u8], names: &Names<Field>) {
+        let summary = json::walk(text, names, |member| {
+            let (Some(field), 1..=6) = (member.key, member.depth) else { return };
+            let value = match member.value {
+                Value::Text(t) => t.decoded(),
+                Value::Number(n) => Cow::Borrowed(n),
+                // `"assertion": {…}` is there without a value of its own.
+                Value::Object if field == Field::Assertion => Cow::Borrowed(b"{}".as_slice()),
+                _ => return,
+            };
+            self.add(field, member.name, value, Location::Json);
+        });
+        self.beyond_limit |= summary.beyond_limit;
+    }
+
+    /// Reads the simple fields of a multipart form (RFC 7578); files are passed over.
+    pub(crate) fn read_multipart(&mut self, body: &'a [u8], names: &Names<Field>) {
+        let marker = b"name=\"";
+        let mut rest = body;
+        for _ in 0..PARTS_MAX {
+            let Some(at) = memchr::memmem::find(rest, marker) else { return };
+            rest = rest.get(at + marker.len()..).unwrap_or(&[]);
+            let Some(end) = memchr::memchr(b'"', rest.get(..PART_HEAD_BYTES_MAX.min(rest.len())).unwrap_or(&[])) else {
+                continue;
+            };
+            let (name, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            let head = tail.get(..PART_HEAD_BYTES_MAX.min(tail.len())).unwrap_or(&[]);
+            let Some(blank) = memchr::memmem::find(head, b"\r\n\r\n") else { continue };
+            let is_file = memchr::memmem::find(head.get(..blank).unwrap_or(&[]), b"filename").is_some();
+            rest = tail.get(blank + 4..).unwrap_or(&[]);
+            let value = memchr::memmem::find(rest, b"\r\n--").and_then(|e| rest.get(..e));
+            if let (Some(field), Some(value), false) = (names.get(name), value, is_file) {
+                self.add(field, name, Cow::Borrowed(value), Location::Form);
+            }
+        }
+    }
+
+    fn add(&mut self, field: Field, name: &'a [u8], value: Cow<'a, [u8]>, location: Location) {
+        if self.known.len() < FIELDS_MAX {
+            self.known.push(Known { field, name, value, location });
+        }
+    }
+
+    /// The page size asked for.
+    pub(crate) fn page_size(&self) -> Option<u32> {
+        let sizes = self.known.iter().filter(|k| k.field == Field::PageSize);
+        sizes.filter_map(|k| std::str::from_utf8(&k.value).ok()?.parse().ok()).next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::tables;
+
+    fn told(read: impl FnOnce(&mut Fields<'static>, &Names<Field>)) -> String {
+        let names = tables::names(Vec::new(), tables::FIELDS);
+        let mut fields = Fields::default();
+        read(&mut fields, &names);
+        let lines = fields.known.iter().map(|k| format!("{:?}={} ", k.field, String::from_utf8_lossy(&k.value)));
+        lines.collect()
+    }
+
+    #[test]
+    fn query_form_json_and_multipart_are_read_alike() {
+        assert_eq!(
+            told(|f, n| f.read_pairs(b"prompt=login&login=a%40b&password=p+q&limit=20", Location::Form, n)),
+            "Name=a@b Password=p q PageSize=20 "
+        );
+        assert_eq!(
+            told(|f, n| f.read_json(br#"{"query":"mutation","variables":{"input":{"email":"a@b","password":"x"}},"code":123456}"#, n)),
+            "Query=mutation Name=a@b Password=x AnyCode=123456 "
+        );
+        let form = b"--x\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\nal\r\n--x\r\nContent-Disposition: form-data; name=\"password\"; filename=\"f\"\r\n\r\nno\r\n--x\r\ncontent-disposition: form-data; name=\"password\"\r\n\r\np\r\n--x--";
+        assert_eq!(told(|f, n| f.read_multipart(form, n)), "Name=al Password=p ");
+    }
+
+    #[test]
+    fn hostile_bodies_are_bounded() {
+        let many: &'static str = "password=x&".repeat(5000).leak();
+        assert_eq!(told(|f, n| f.read_pairs(many.as_bytes(), Location::Form, n)).split(' ').count(), FIELDS_MAX + 1);
+        let parts: &'static str = "name=\"".repeat(100_000).leak();
+        assert_eq!(told(|f, n| f.read_multipart(parts.as_bytes(), n)), "");
+    }
+}

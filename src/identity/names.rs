@@ -1,0 +1,80 @@
+//! Sets of names that are looked up once for every header line, parameter and JSON key.
+//! They are given as `snake_case` and found in any case, as `kebab-case` and as `camelCase` too.
+//! It promises that a name in no set costs one table read: the slot is computed from length and three letters.
+
+/// Slots of the table; a power of two, well above the number of names, so that most slots are empty.
+const SLOTS: usize = 2048;
+
+/// Which of many known names a given one is.
+pub(crate) struct Names<T> {
+    /// `entries[starts[slot]..starts[slot + 1]]` are the names of a slot.
+    starts: Vec<u16>,
+    entries: Vec<(Box<[u8]>, T)>,
+}
+
+impl<T: Copy> Names<T> {
+    /// A table of these names and their spelling variants; of two equal names the first counts.
+    pub(crate) fn new<N: AsRef<str>>(names: impl IntoIterator<Item = (N, T)>) -> Self {
+        let mut entries: Vec<(Box<[u8]>, T)> = Vec::new();
+        for (name, meaning) in names {
+            for variant in variants(name.as_ref()) {
+                let known = entries.iter().any(|(n, _)| **n == *variant.as_bytes());
+                if !known && !variant.is_empty() && entries.len() < usize::from(u16::MAX) {
+                    entries.push((variant.into_bytes().into_boxed_slice(), meaning));
+                }
+            }
+        }
+        entries.sort_by_key(|(name, _)| slot(name));
+        let starts = (0..=SLOTS).map(|s| entries.partition_point(|(name, _)| slot(name) < s) as u16).collect();
+        Self { starts, entries }
+    }
+
+    /// The meaning of `name`, in whatever case it is written.
+    pub(crate) fn get(&self, name: &[u8]) -> Option<T> {
+        let slot = slot(name);
+        let (from, to) = (usize::from(*self.starts.get(slot)?), usize::from(*self.starts.get(slot + 1)?));
+        self.entries
+            .get(from..to)?
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|&(_, meaning)| meaning)
+    }
+}
+
+/// Length, first, middle and last letter, without case.
+fn slot(name: &[u8]) -> usize {
+    let letter = |at: usize| usize::from(name.get(at).copied().unwrap_or(0) | 0x20);
+    let len = name.len();
+    let mixed = (len.wrapping_mul(0x9E5) ^ letter(0).wrapping_mul(0x35))
+        ^ letter(len / 2).wrapping_mul(0x1F7)
+        ^ letter(len.saturating_sub(1)).wrapping_mul(0x6D);
+    mixed % SLOTS
+}
+
+/// `access_token` is also written `access-token` and, without case, `accessToken`.
+fn variants(name: &str) -> [String; 3] {
+    let snake = name.to_ascii_lowercase();
+    if !snake.contains('_') || snake.starts_with('_') || snake.starts_with('.') {
+        return [snake, String::new(), String::new()];
+    }
+    let (kebab, camel) = (snake.replace('_', "-"), snake.replace('_', ""));
+    [snake, kebab, camel]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_in_every_spelling_and_nothing_else_is() {
+        let names = Names::new([("access_token", 1), ("sid", 2), ("_session", 3)]);
+        for spelled in ["access_token", "ACCESS-TOKEN", "accessToken", "AccessToken"] {
+            assert_eq!(names.get(spelled.as_bytes()), Some(1), "{spelled}");
+        }
+        assert_eq!(names.get(b"SID"), Some(2));
+        assert_eq!(names.get(b"_session"), Some(3));
+        for other in ["", "access", "access_tokens", "session", "xid"] {
+            assert_eq!(names.get(other.as_bytes()), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A request, read once: target, head, query and body, with every credential found on the way.
+//! It is given the message and its decoded body and borrows from both.
+//! It promises to look at each header line once, by table, and never to copy what it does not decode.
+
+use super::answer::{split_query, starts_with_ignoring_case};
+use super::client_ip::Forwarding;
+use super::credential::Presented;
+use super::device::Traits;
+use super::fields::Fields;
+use super::settings::Settings;
+use super::tables::{Field, RequestHeader};
+use crate::http::Message;
+use heelguard_detectors::identity::Location;
+
+/// A request's parts, borrowed.
+#[derive(Default)]
+pub(crate) struct Asking<'a> {
+    pub(crate) method: &'a [u8],
+    /// The path of the target; the authority for CONNECT; `*`.
+    pub(crate) path: &'a [u8],
+    pub(crate) query: &'a [u8],
+    /// From the target, else from `Host`; without userinfo.
+    pub(crate) host: &'a [u8],
+    pub(crate) https: bool,
+    pub(crate) agent: Option<&'a [u8]>,
+    pub(crate) content_type: Option<&'a [u8]>,
+    pub(crate) referer: Option<&'a [u8]>,
+    pub(crate) forwarding: Forwarding<'a>,
+    pub(crate) traits: Traits,
+    pub(crate) fields: Fields<'a>,
+    pub(crate) presented: Presented<'a>,
+}
+
+impl<'a> Asking<'a> {
+    /// Reads head and target.
+    pub(crate) fn head(message: &'a Message, settings: &Settings) -> Self {
+        let mut asking = Self { method: message.method(), ..Self::default() };
+        for (name, value) in message.header_lines() {
+            if let Some(role) = settings.request_headers.get(name) {
+                asking.header(role, name, value, settings);
+            }
+        }
+        asking.target(message.target());
+        asking.host = asking.host.rsplit(|&b| b == b'@').next().unwrap_or(asking.host);
+        let query = asking.query;
+        asking.fields.read_pairs(query, Location::Query, &settings.fields);
+        asking
+    }
+
+    fn header(&mut self, role: RequestHeader, name: &'a [u8], value: &'a [u8], settings: &Settings) {
+        match role {
+            RequestHeader::Cookie => self.presented.cookies(value, &settings.cookies),
+            RequestHeader::Host => self.host = value,
+            RequestHeader::UserAgent => {
+                self.traits.in_order(name);
+                self.traits.agent(value);
+                self.agent = Some(value);
+            }
+            RequestHeader::ContentType => self.content_type = Some(value),
+            RequestHeader::Referer => self.referer = Some(value),
+            RequestHeader::XForwardedFor => self.forwarding.x_forwarded_for.push(value),
+            RequestHeader::Forwarded => self.forwarding.forwarded.push(value),
+            RequestHeader::XRealIp => self.forwarding.x_real_ip = Some(value),
+            RequestHeader::XForwardedProto => self.https = value.eq_ignore_ascii_case(b"https"),
+            RequestHeader::Platform => self.traits.platform(value),
+            RequestHeader::Habit => self.traits.in_order(name),
+            RequestHeader::ContentEncoding => {}
+            credential => self.presented.header(credential, name, value),
+        }
+    }
+
+    /// The forms of RFC 9112 3.2: origin, absolute, authority, asterisk.
+    fn target(&mut self, target: &'a [u8]) {
+        let scheme = [b"http://".as_slice(), b"https://"].into_iter().find(|s| starts_with_ignoring_case(target, s));
+        if let Some(scheme) = scheme {
+            let rest = target.get(scheme.len()..).unwrap_or(&[]);
+            let end = rest.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+            let (authority, rest) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            self.authority(authority);
+            self.https |= scheme.len() == 8;
+            (self.path, self.query) = split_query(rest);
+            if self.path.is_empty() {
+                self.path = b"/";
+            }
+        } else if self.method == b"CONNECT" {
+            self.authority(target);
+            self.path = self.host;
+        } else {
+            (self.path, self.query) = split_query(target);
+        }
+    }
+
+    fn authority(&mut self, authority: &'a [u8]) {
+        let at = authority.iter().rposition(|&b| b == b'@');
+        if let Some(userinfo) = at.and_then(|at| authority.get(..at)) {
+            self.presented.userinfo(userinfo);
+        }
+        self.host = authority.get(at.map_or(0, |at| at + 1)..).unwrap_or(&[]);
+    }
+
+    /// Reads the decoded body, by its type or, failing that, by its first byte.
+    pub(crate) fn body(&mut self, body: &'a [u8], settings: &Settings) {
+        let first = body.iter().find(|b| !b.is_ascii_whitespace());
+        let is = |kind: &[u8]| self.content_type.is_some_and(|t| starts_with_ignoring_case(t, kind));
+        if is(b"application/x-www-form-urlencoded") {
+            self.fields.read_pairs(body, Location::Form, &settings.fields);
+        } else if is(b"multipart/form-data") {
+            self.fields.read_multipart(body, &settings.fields);
+        } else if matches!(first, Some(b'{' | b'[')) {
+            self.fields.read_json(body, &settings.fields);
+        } else if self.content_type.is_none() && first.is_some() && memchr::memchr(b'=', body).is_some() {
+            self.fields.read_pairs(body, Location::Form, &settings.fields);
+        }
+    }
+
+    /// Finds the credentials among the fields that were read.
+    pub(crate) fn find_in_fields(&mut self) {
+        let code_is_grant = self.fields.get(Field::GrantType).is_some_and(|g| g.ends_with(b"code"));
+        self.presented.fields(&self.fields, code_is_grant);
+    }
+}
