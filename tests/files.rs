@@ -384,6 +384,7 @@ fn damage_is_reported_after_everything_before_it() {
     too_long[20..24].copy_from_slice(&order.u32(u32::MAX));
     check_damage(&good, &too_long, "a packet of 4294967295 bytes in a block of 36");
     check_damage(&good, &block(order, 6, &[0; 8]), "a packet block without its fixed part");
+    check_damage(&good, &block(order, 6, &[0; 16]), "a packet block without its fixed part");
     check_damage(&good, &block(order, 1, &[0; 4]), "an interface block without its fixed part");
     check_damage(&good, &block(order, 0x0a0d_0d0a, &[9; 16]), "a section header of no known byte order");
 }
