@@ -17,7 +17,7 @@ pub use keyfile::{Keys, mode_warning};
 pub use nearest::nearest;
 pub use raw::Raw;
 
-use document::{Document, Leaf};
+use document::Document;
 use serde::Deserialize as _;
 use std::path::{Path, PathBuf};
 

@@ -10,15 +10,16 @@ use crate::time::EventTime;
 use ahash::RandomState;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A subject quiet for this long is a new episode when it comes back, unless its window is longer.
-const QUIET_MIN: Duration = Duration::from_secs(600);
+const QUIET_MIN: Duration = Duration::from_mins(10);
 /// An episode that grows is told again after this long.
-const UPDATE_EVERY: Duration = Duration::from_secs(300);
+const UPDATE_EVERY: Duration = Duration::from_mins(5);
 /// The span the cap on alerts is counted in.
-const CAP_WITHIN: Duration = Duration::from_secs(60);
+const CAP_WITHIN: Duration = Duration::from_mins(1);
 
 /// What was raised and what became of it; findings = open + update + suppressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -357,7 +358,10 @@ fn update(alert: &mut Alert, severity: Severity, now: EventTime, finding: Findin
     alert.confidence = finding.doubts.confidence();
     alert.message = finding.message;
     if alert.count > finding.count {
-        alert.message.push_str(&format!("; {} since {}", alert.count, alert.first_seen));
+        let first = alert.first_seen.to_string();
+        let to_the_second = first.get(..19).unwrap_or(&first);
+        // Writing to a string cannot fail.
+        let _ = write!(alert.message, "; {} in all since {to_the_second}Z", alert.count);
     }
     alert.time = now;
     alert.principal = finding.principal;

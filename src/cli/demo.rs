@@ -5,9 +5,8 @@
 use super::records::OutputArgs;
 use super::replay::{Ended, run_to_end, settings};
 use super::{ConfigArgs, Failure};
-use crate::capture::Packet;
-use crate::capture::CaptureError;
 use crate::capture::replay::Progress as Reading;
+use crate::capture::{CaptureError, Packet};
 use crate::demo::{Day, Options, report, score};
 use crate::metrics::Counters;
 use crate::pipeline::Source;

@@ -199,25 +199,30 @@ impl Records {
     pub(super) fn finish(self, counters: &Counters, services: &[ServiceRow]) -> (Tally, Result<(), Failure>) {
         self.progress.end();
         let mut outcome = Ok(());
-        let mut total = SinkCounters::default();
-        let mut close = |sink: Jsonl| {
-            let (counters, closed) = sink.finish();
-            total.add(&counters);
+        let mut jsonl = SinkCounters::default();
+        let mut text = SinkCounters::default();
+        let mut close = |sink: Jsonl, counters: &mut SinkCounters| {
+            let (counted, closed) = sink.finish();
+            counters.add(&counted);
             if let Err(error) = closed {
                 keep_first(&mut outcome, Failure::running(error));
             }
         };
-        close(self.alerts);
-        self.transactions.map(&mut close);
+        close(self.alerts, if self.form == Form::Jsonl { &mut jsonl } else { &mut text });
+        if let Some(sink) = self.transactions {
+            close(sink, &mut jsonl);
+        }
         if let Some((inventory, mut sink)) = self.inventory {
             inventory.write(&mut sink);
-            close(sink);
+            close(sink, &mut jsonl);
             if inventory.left_out() > 0 {
                 warn(&format!("the inventory is full: {} sightings were left out", inventory.left_out()));
             }
         }
-        let name = if self.form == Form::Jsonl { "jsonl" } else { "text" };
-        let sinks = [(name, total)];
+        let mut sinks = vec![("jsonl", jsonl)];
+        if self.form != Form::Jsonl {
+            sinks.push(("text", text));
+        }
         if let Some(mut sink) = self.stats {
             sink.write(&StatsRecord::new(counters, &sinks, services));
             if let (_, Err(error)) = sink.finish() {

@@ -24,7 +24,7 @@ impl Keys {
             let why = "neither XDG_STATE_HOME nor HOME is set";
             return Self::for_this_run(why);
         };
-        let made = make_folder(&path).and_then(|()| Keyring::load_or_create(&path));
+        let made = make_folder(&path).and_then(|()| load_or_create(&path));
         match made {
             Ok(keyring) => Ok(Self { keyring, warning: mode_warning(&path) }),
             // A key that is there but broken must not be replaced: fingerprints would change unnoticed.
@@ -41,6 +41,13 @@ impl Keys {
         );
         Ok(Self { keyring: Keyring::ephemeral()?, warning: Some(warning) })
     }
+}
+
+/// Reads the key or makes it. Of two first runs at once, the second finds the key of the first.
+fn load_or_create(path: &Path) -> Result<Keyring, String> {
+    let was_missing = !path.exists();
+    Keyring::load_or_create(path)
+        .or_else(|why| if was_missing && path.exists() { Keyring::load_or_create(path) } else { Err(why) })
 }
 
 /// A warning when others can read the key.

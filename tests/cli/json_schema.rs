@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 /// Everything that is wrong, as `place: what`.
-pub fn violations(schema: &Value, value: &Value) -> Vec<String> {
+pub(super) fn violations(schema: &Value, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     check(schema, schema, value, "$", &mut found);
     found

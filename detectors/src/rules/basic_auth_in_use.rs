@@ -62,7 +62,8 @@ pub static RULE: Rule = Rule {
     scope: Scope::Service,
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
-    sees_repeats: false,
+    // The leg without TLS may be the second one seen.
+    sees_repeats: true,
     mitre: &["T1552", "T1040"],
     owasp: &["API2:2023"],
     response: "replace Basic by short-lived tokens; ask for the second factor on every way in",
@@ -79,7 +80,7 @@ pub struct State {
 struct Told(Option<(EventTime, Severity)>);
 
 impl State {
-    pub(super) fn new(thresholds: Thresholds, limits: &Limits) -> Self {
+    pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         let again_after = Duration::from_secs(u64::from(thresholds.again_after_days) * 86_400);
         Self { again_after, hosts: Keyed::new(limits.keys_per_table_max, again_after) }
     }
@@ -195,9 +196,12 @@ mod tests {
 
     #[test]
     fn plain_http_from_outside_is_high() {
-        check("10:00:00 203.0.113.1 -> use GET /me 200 user=ann basic has_mfa plain", expect![[r#"
-            10:00:00.000 KEY-06 credential_exposure high api.example.com: credentials cross the network without TLS on api.example.com, first a basic
-            10:00:00.000 POS-01 basic_auth_in_use high api.example.com: Basic authentication accepted on api.example.com for ann, without TLS from outside, past the account's second factor
-        "#]]);
+        check(
+            "10:00:00 203.0.113.1 -> use GET /me 200 user=ann basic has_mfa plain",
+            expect![[r#"
+                10:00:00.000 KEY-06 credential_exposure high api.example.com: credentials cross the network without TLS on api.example.com (first seen: basic)
+                10:00:00.000 POS-01 basic_auth_in_use high api.example.com: Basic authentication accepted on api.example.com for ann, without TLS from outside, past the account's second factor
+            "#]],
+        );
     }
 }
