@@ -10,7 +10,7 @@ DEMO_ARGS ?=
 LINT_ARGS ?= -D warnings
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt build setup clean
+.PHONY: help demo test lint fmt bench build setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,9 @@ lint: setup ## clippy; formatting and layers are checked by the tests
 
 fmt: ## format every Rust file, those declared by macros included
 	rustfmt --edition 2024 $$(git ls-files '*.rs')
+
+bench: build ## CPU of a replay against merely reading the file: make bench CAPTURE=FILE
+	tests/bench/run $(CAPTURE)
 
 build: setup ## target/release/heelguard
 	$(CARGO) build --release --locked
