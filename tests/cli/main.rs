@@ -2,6 +2,8 @@
 //! Each test gets a folder of its own, runs the built program in it and looks at what it left.
 //! Captures are conversations written as text.
 
+#![allow(unreachable_pub, reason = "the shared support modules are written for test crates of one file")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
