@@ -125,7 +125,7 @@ fn client_text(client: &AlertClient) -> String {
     let network = client.asn.map(|asn| format!("AS{asn}"));
     let places: Vec<String> = [country, network].into_iter().flatten().collect();
     if !places.is_empty() {
-        text.push_str(&format!(" ({})", places.join(", ")));
+        text = format!("{text} ({})", places.join(", "));
     }
     text
 }

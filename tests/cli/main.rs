@@ -3,6 +3,7 @@
 //! Captures are conversations written as text.
 
 #![allow(unreachable_pub, reason = "the shared support modules are written for test crates of one file")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
 
 #[path = "../support/mod.rs"]
 mod support;
