@@ -357,7 +357,9 @@ fn update(alert: &mut Alert, severity: Severity, now: EventTime, finding: Findin
     alert.confidence = finding.doubts.confidence();
     alert.message = finding.message;
     if alert.count > finding.count {
-        alert.message.push_str(&format!("; {} since {}", alert.count, alert.first_seen));
+        let first = alert.first_seen.to_string();
+        let to_the_second = first.get(..19).unwrap_or(&first);
+        alert.message.push_str(&format!("; {} in all since {to_the_second}Z", alert.count));
     }
     alert.time = now;
     alert.principal = finding.principal;

@@ -137,3 +137,6 @@ impl Runtime {
         self.detectors.iter().map(|(desk, detector)| (desk.rule.name, detector.evicted()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,8 +38,16 @@ fn the_first_culprit_is_told_and_no_other() {
 
 #[test]
 fn columns_count_characters() {
-    check("[web]\nä = 1\n", &[], &expect![[""]]);
-    check("web = { listen = 5 }\n", &[], &expect![[""]]);
+    check(
+        "[web]\nä = 1\n",
+        &[],
+        &expect!["c.toml:2:1: invalid unquoted key, expected letters, numbers, `-`, `_`"],
+    );
+    check(
+        "web = { listen = 5 }\n",
+        &[],
+        &expect!["c.toml:1:9: web.listen: invalid type: integer `5`, expected a string"],
+    );
 }
 
 #[test]

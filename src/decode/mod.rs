@@ -12,6 +12,8 @@ mod layers;
 mod link;
 mod senders;
 mod tcp;
+#[cfg(test)]
+mod tests;
 
 pub use config::{Checksums, Config};
 

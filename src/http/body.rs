@@ -63,8 +63,10 @@ impl BodyDecoder {
     /// The kept part of a message's body, unpacked. A body without coding is not copied.
     pub fn decode<'a>(&'a mut self, message: &'a Message) -> Decoded<'a> {
         let mut codings = Vec::new();
-        for value in message.header_lines().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding")) {
-            for name in value.1.split(|&b| b == b',').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty()) {
+        for value in message.header_lines().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding"))
+        {
+            for name in value.1.split(|&b| b == b',').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty())
+            {
                 match Coding::named(name) {
                     Named::Plain => {}
                     Named::Coding(coding) if codings.len() < self.limits.codings_max => codings.push(coding),
@@ -139,7 +141,11 @@ pub(super) fn keeps_prefix(content_type: Option<&[u8]>) -> bool {
     let essence = value.get(..end).unwrap_or(value).trim_ascii();
     let is = |known: &str| essence.eq_ignore_ascii_case(known.as_bytes());
     let ends = |suffix: &[u8]| {
-        essence.len().checked_sub(suffix.len()).and_then(|at| essence.get(at..)).is_some_and(|e| e.eq_ignore_ascii_case(suffix))
+        essence
+            .len()
+            .checked_sub(suffix.len())
+            .and_then(|at| essence.get(at..))
+            .is_some_and(|e| e.eq_ignore_ascii_case(suffix))
     };
     essence.is_empty()
         || is("application/json")

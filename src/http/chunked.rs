@@ -151,7 +151,11 @@ impl Chunked {
                     return Err(Anomaly::Http1FramingConflict);
                 }
                 self.odd |= self.last != b'\r';
-                self.begin(if value == 0 { State::Trailer { content: false } } else { State::Data { remaining: value } });
+                self.begin(if value == 0 {
+                    State::Trailer { content: false }
+                } else {
+                    State::Data { remaining: value }
+                });
                 return Ok(());
             }
             _ if closed => State::Size { value, digits, closed },
@@ -196,7 +200,9 @@ mod tests {
                         let end = if chunked.is_odd() { "odd end" } else { "end" };
                         return (String::from_utf8(out).unwrap(), format!("{end}, {} left", rest.len()));
                     }
-                    Piece::Broken(anomaly) => return (String::from_utf8(out).unwrap(), anomaly.name().to_owned()),
+                    Piece::Broken(anomaly) => {
+                        return (String::from_utf8(out).unwrap(), anomaly.name().to_owned());
+                    }
                 }
             }
         }
@@ -210,7 +216,11 @@ mod tests {
             "0005;name=\"quoted; value\"\r\nhello\r\n0;last\r\n\r\n",
             "2\r\nhe\r\n3\r\nllo\r\n000\r\nAuthorization: trailer\r\nX: y\r\n\r\n",
         ] {
-            assert_eq!(decode(&[body.as_bytes(), b"next"]), ("hello".into(), "end, 0 left".into()), "{body:?}");
+            assert_eq!(
+                decode(&[body.as_bytes(), b"next"]),
+                ("hello".into(), "end, 0 left".into()),
+                "{body:?}"
+            );
             let single: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
             assert_eq!(decode(&single), ("hello".into(), "end, 0 left".into()), "{body:?} by bytes");
         }
@@ -218,10 +228,15 @@ mod tests {
 
     #[test]
     fn what_readers_disagree_about_is_odd() {
-        for body in
-            ["5\nhello\r\n0\r\n\r\n", "5 \r\nhello\r\n0\r\n\r\n", " 5\r\nhello\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n",
-             "5\r\nhello\r\n0\n\n", "5;a\rb\r\nhello\r\n0\r\n\r\n", "00000000000000000005\r\nhello\r\n0\r\n\r\n"]
-        {
+        for body in [
+            "5\nhello\r\n0\r\n\r\n",
+            "5 \r\nhello\r\n0\r\n\r\n",
+            " 5\r\nhello\r\n0\r\n\r\n",
+            "5\r\nhello\n0\r\n\r\n",
+            "5\r\nhello\r\n0\n\n",
+            "5;a\rb\r\nhello\r\n0\r\n\r\n",
+            "00000000000000000005\r\nhello\r\n0\r\n\r\n",
+        ] {
             assert_eq!(decode(&[body.as_bytes()]), ("hello".into(), "odd end, 0 left".into()), "{body:?}");
         }
     }

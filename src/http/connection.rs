@@ -90,7 +90,10 @@ impl Connection {
 
     /// Whether nothing was understood so far.
     pub(super) fn is_barren(&self) -> bool {
-        self.requests.needs_offer() && self.responses.needs_offer() && self.ordinal() == 0 && self.answer.is_none()
+        self.requests.needs_offer()
+            && self.responses.needs_offer()
+            && self.ordinal() == 0
+            && self.answer.is_none()
     }
 
     /// The next bytes in one direction.
@@ -157,7 +160,9 @@ impl Connection {
         }
         let cut = match reason {
             CloseReason::Fin | CloseReason::Reset => Cut::No,
-            CloseReason::Reused | CloseReason::Idle | CloseReason::Evicted | CloseReason::CaptureEnd => Cut::End,
+            CloseReason::Reused | CloseReason::Idle | CloseReason::Evicted | CloseReason::CaptureEnd => {
+                Cut::End
+            }
         };
         if self.requests.has_partial_head() && cut == Cut::No {
             flag_flow(cx, Anomaly::Http1Malformed);

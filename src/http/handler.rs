@@ -100,7 +100,13 @@ impl StreamHandler for HttpHandler {
         }
     }
 
-    fn half_closed(&mut self, flow: &mut FlowInfo, direction: Direction, at: EventTime, shared: &mut HttpShared) {
+    fn half_closed(
+        &mut self,
+        flow: &mut FlowInfo,
+        direction: Direction,
+        at: EventTime,
+        shared: &mut HttpShared,
+    ) {
         if let State::Http1(connection) = &mut self.state {
             connection.half_closed(&mut Context { flow, shared }, direction, at);
         }

@@ -79,7 +79,9 @@ fn strict_within<'b>(side: Side, bytes: &'b [u8], slots: &mut [MaybeUninit<httpa
         Side::Request => {
             let mut head = httparse::Request::new(&mut []);
             let outcome = head.parse_with_uninit_headers(bytes, slots);
-            let (Some(method), Some(target)) = (head.method, head.path) else { return start_refused(outcome) };
+            let (Some(method), Some(target)) = (head.method, head.path) else {
+                return start_refused(outcome);
+            };
             let start = StartLine::Request {
                 method: range_of(bytes, method.as_bytes()),
                 target: range_of(bytes, target.as_bytes()),
@@ -162,7 +164,9 @@ mod tests {
 
     #[test]
     fn lines_are_counted_up_to_the_limit() {
-        let head = |lines: usize| [b"GET / HTTP/1.1\r\n".to_vec(), b"A: b\r\n".repeat(lines), b"\r\n".to_vec()].concat();
+        let head = |lines: usize| {
+            [b"GET / HTTP/1.1\r\n".to_vec(), b"A: b\r\n".repeat(lines), b"\r\n".to_vec()].concat()
+        };
         assert!(matches!(strict(Side::Request, &head(100), 100), Strict::Whole(l) if l.headers.len() == 100));
         assert!(matches!(strict(Side::Request, &head(101), 100), Strict::TooManyLines));
     }

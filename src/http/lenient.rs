@@ -59,7 +59,9 @@ fn request_line(head: &[u8], line: &[u8]) -> Option<(StartLine, u8)> {
     let last = rest.iter().rposition(|b| matches!(b, b' ' | b'\t')).map_or(0, |at| at + 1);
     let (before, version) = rest.split_at_checked(last)?;
     let (target, minor) = match version.get(..5) {
-        Some(prefix) if prefix.eq_ignore_ascii_case(b"HTTP/") => (before.trim_ascii(), minor_version(version)),
+        Some(prefix) if prefix.eq_ignore_ascii_case(b"HTTP/") => {
+            (before.trim_ascii(), minor_version(version))
+        }
         // Without a version it is HTTP/0.9, and only `GET /path` was ever that.
         _ if method == b"GET" && rest.first() == Some(&b'/') => (rest, 0),
         _ => return None,
@@ -111,13 +113,17 @@ mod tests {
     use super::*;
 
     fn show(side: Side, head: &[u8]) -> Option<(String, Vec<String>)> {
-        let text = |r: &std::ops::Range<u32>| head[r.start as usize..r.end as usize].escape_ascii().to_string();
+        let text =
+            |r: &std::ops::Range<u32>| head[r.start as usize..r.end as usize].escape_ascii().to_string();
         let layout = read(side, head)?;
         let start = match &layout.start {
             StartLine::Request { method, target } => format!("{}|{}", text(method), text(target)),
             StartLine::Response { status } => status.to_string(),
         };
-        Some((start, layout.headers.iter().map(|h| format!("{}|{}", text(&h.name), text(&h.value))).collect()))
+        Some((
+            start,
+            layout.headers.iter().map(|h| format!("{}|{}", text(&h.name), text(&h.value))).collect(),
+        ))
     }
 
     #[test]
@@ -130,14 +136,18 @@ mod tests {
 
     #[test]
     fn junk_is_no_request() {
-        for junk in ["PRI * HTTP/2.0\r\n\r\n", "EHLO x\r\n\r\n", "GET HTTP/1.1\r\n\r\n", "\r\n\r\n", "x\r\n\r\n"] {
+        for junk in
+            ["PRI * HTTP/2.0\r\n\r\n", "EHLO x\r\n\r\n", "GET HTTP/1.1\r\n\r\n", "\r\n\r\n", "x\r\n\r\n"]
+        {
             assert_eq!(show(Side::Request, junk.as_bytes()), None, "{junk:?}");
         }
     }
 
     #[test]
     fn odd_status_lines_are_read() {
-        for (line, status) in [("HTTP/1.1  200 ok", "200"), ("http/1.1\t404", "404"), ("HTTP/1.1 2", "2"), ("HTTP/1.1", "0")] {
+        for (line, status) in
+            [("HTTP/1.1  200 ok", "200"), ("http/1.1\t404", "404"), ("HTTP/1.1 2", "2"), ("HTTP/1.1", "0")]
+        {
             let head = format!("{line}\r\n\r\n");
             assert_eq!(show(Side::Response, head.as_bytes()).unwrap().0, status, "{line}");
         }

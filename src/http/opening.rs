@@ -68,7 +68,8 @@ pub(super) fn promising(bytes: &[u8]) -> bool {
     match opening(bytes) {
         Opening::Request | Opening::Response => true,
         Opening::Short => {
-            let known = [&b"HTTP/"[..], b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"PATCH ", b"OPTIONS "];
+            let known =
+                [&b"HTTP/"[..], b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"PATCH ", b"OPTIONS "];
             known.iter().any(|start| agrees(bytes, start))
         }
         Opening::Http2 | Opening::Tls | Opening::Other => false,
@@ -144,7 +145,15 @@ fn has_version(rest: &[u8]) -> bool {
 fn is_known(method: &[u8]) -> bool {
     matches!(
         method,
-        b"GET" | b"POST" | b"PUT" | b"HEAD" | b"DELETE" | b"PATCH" | b"OPTIONS" | b"CONNECT" | b"TRACE"
+        b"GET"
+            | b"POST"
+            | b"PUT"
+            | b"HEAD"
+            | b"DELETE"
+            | b"PATCH"
+            | b"OPTIONS"
+            | b"CONNECT"
+            | b"TRACE"
             | b"PROPFIND"
     )
 }

@@ -173,7 +173,9 @@ pub(super) struct Waiting {
 enum Order {
     Known,
     /// Requests may have been lost; `pairs` says that one was answered since.
-    Doubtful { pairs: bool },
+    Doubtful {
+        pairs: bool,
+    },
 }
 
 impl Waiting {
@@ -306,7 +308,9 @@ impl Waiting {
 
     /// The oldest request's answer may have been lost whole.
     pub(super) fn lose_answer(&mut self) {
-        if let Some(oldest) = self.queue.iter_mut().find(|pending| !pending.answer_lost && pending.early.is_none()) {
+        if let Some(oldest) =
+            self.queue.iter_mut().find(|pending| !pending.answer_lost && pending.early.is_none())
+        {
             oldest.answer_lost = true;
         }
     }
@@ -321,7 +325,13 @@ impl Waiting {
     }
 
     /// An answer ended.
-    pub(super) fn answered(&mut self, answer: Answer, cx: &mut Context<'_>, client: Direction, at: EventTime) {
+    pub(super) fn answered(
+        &mut self,
+        answer: Answer,
+        cx: &mut Context<'_>,
+        client: Direction,
+        at: EventTime,
+    ) {
         let mut answer = answer;
         answer.message.body.complete = answer.whole;
         match (answer.target, self.queue.front_mut()) {
@@ -438,7 +448,8 @@ impl Waiting {
         if let (Order::Doubtful { pairs }, Some(_), Some(_)) = (&mut self.order, &pending, &answer) {
             *pairs = true;
         }
-        let minor = pending.as_ref().map(|pending| pending.minor).or(answer.as_ref().map(|answer| answer.minor));
+        let minor =
+            pending.as_ref().map(|pending| pending.minor).or(answer.as_ref().map(|answer| answer.minor));
         let request = pending.map(|pending| pending.message);
         let response = answer.map(|answer| answer.message);
         cx.shared.counters.http.requests += u64::from(request.is_some());

@@ -93,7 +93,15 @@ impl Reader {
     /// Before the first message.
     pub(super) fn new(side: Side) -> Self {
         let at = EventTime::ZERO;
-        Self { side, state: State::Start, kept: Vec::new(), kept_since: at, line_seen: false, on_probation: false, lost_some: false }
+        Self {
+            side,
+            state: State::Start,
+            kept: Vec::new(),
+            kept_since: at,
+            line_seen: false,
+            on_probation: false,
+            lost_some: false,
+        }
     }
 
     /// In the middle of a connection.
@@ -102,7 +110,12 @@ impl Reader {
     }
 
     /// Takes what comes next out of `rest`; `None` when it needs more bytes.
-    pub(super) fn step<'a>(&mut self, rest: &mut &'a [u8], at: EventTime, config: &Config) -> Option<Step<'a>> {
+    pub(super) fn step<'a>(
+        &mut self,
+        rest: &mut &'a [u8],
+        at: EventTime,
+        config: &Config,
+    ) -> Option<Step<'a>> {
         match &mut self.state {
             State::Start => {
                 *rest = opening::skip_newlines(rest);
@@ -331,7 +344,13 @@ impl Reader {
         opening::is_simple_request(line.strip_suffix(b"\r").unwrap_or(line)).then_some(end + 1)
     }
 
-    fn parsed<'a>(&mut self, head: Vec<u8>, layout: Layout, first_byte: EventTime, at: EventTime) -> Step<'a> {
+    fn parsed<'a>(
+        &mut self,
+        head: Vec<u8>,
+        layout: Layout,
+        first_byte: EventTime,
+        at: EventTime,
+    ) -> Step<'a> {
         let Layout { start, headers, minor, well_formed, .. } = layout;
         self.state = State::Start;
         self.on_probation = false;

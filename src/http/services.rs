@@ -139,7 +139,11 @@ mod tests {
         services.count(server(80), Some(b"A.EXAMPLE"), ServiceKind::Http1);
         services.count(server(80), Some(b"<script>"), ServiceKind::Http1);
         services.count(server(443), None, ServiceKind::Tls);
-        let rows: Vec<_> = services.rows().iter().map(|(host, port, c)| format!("{host}:{port} {} {}", c.http1, c.tls)).collect();
+        let rows: Vec<_> = services
+            .rows()
+            .iter()
+            .map(|(host, port, c)| format!("{host}:{port} {} {}", c.http1, c.tls))
+            .collect();
         assert_eq!(rows, ["10.0.0.5:80 1 0", "10.0.0.5:443 0 1", "a.example:80 2 0", "b.example:80 1 0"]);
     }
 

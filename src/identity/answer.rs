@@ -132,7 +132,9 @@ impl<'a> Answer<'a> {
                 _ => {}
             },
             (Some(key), Value::Bool(yes)) => self.flag(key, member, yes),
-            (Some(Answered::Errors), Value::Array | Value::Object) => self.errors |= self.status < 300 || member.depth <= 2,
+            (Some(Answered::Errors), Value::Array | Value::Object) => {
+                self.errors |= self.status < 300 || member.depth <= 2
+            }
             (Some(Answered::Flows), Value::Array) => self.flows = true,
             _ => {}
         }
@@ -171,7 +173,9 @@ impl<'a> Answer<'a> {
 
     fn flag(&mut self, key: Answered, member: &Member<'a, Answered>, yes: bool) {
         match key {
-            Answered::Verdict if member.depth <= 3 => self.verdict = Some(self.verdict.unwrap_or(true) && yes),
+            Answered::Verdict if member.depth <= 3 => {
+                self.verdict = Some(self.verdict.unwrap_or(true) && yes)
+            }
             Answered::NeedsMfa if yes => self.markers.insert(Marker::NeedsMfa),
             Answered::HasMfa => self.has_mfa |= yes,
             Answered::Pending if yes && self.flow_is_mfa => self.markers.insert(Marker::NeedsMfa),
@@ -187,7 +191,8 @@ impl<'a> Answer<'a> {
 
     /// The account of the answer: at the top, under `data`, or in the account's own object; never of a list.
     fn name(&mut self, key: Answered, member: &Member<'a, Answered>, value: Cow<'a, [u8]>) {
-        let own = member.depth <= 2 && member.parent.is_none() || member.depth <= 4 && member.parent == Some(Answered::User);
+        let own = member.depth <= 2 && member.parent.is_none()
+            || member.depth <= 4 && member.parent == Some(Answered::User);
         if !own {
             return;
         }
@@ -230,7 +235,9 @@ impl<'a> Answer<'a> {
         for (name, value) in urlencoded::pairs(query) {
             match name {
                 b"code" => self.issue(HandleKind::Code, urlencoded::decode(value), false),
-                b"login_challenge" | b"flow" | b"session_code" => self.issue(HandleKind::Challenge, urlencoded::decode(value), false),
+                b"login_challenge" | b"flow" | b"session_code" => {
+                    self.issue(HandleKind::Challenge, urlencoded::decode(value), false)
+                }
                 b"error" => self.mark(value),
                 _ => {}
             }
@@ -269,14 +276,21 @@ pub(crate) fn factor(word: &[u8]) -> Option<Factor> {
         len += 1;
     }
     Some(match letters.get(..len)? {
-        b"totp" | b"authenticator" | b"authenticatorapp" | b"tokensoftwaretotp" | b"softwaretokenmfa" | b"googleauthenticator" | b"app" => Factor::Totp,
+        b"totp"
+        | b"authenticator"
+        | b"authenticatorapp"
+        | b"tokensoftwaretotp"
+        | b"softwaretokenmfa"
+        | b"googleauthenticator"
+        | b"app" => Factor::Totp,
         b"hotp" | b"tokenhotp" => Factor::Hotp,
         b"sms" | b"smsmfa" | b"text" | b"smsotp" => Factor::Sms,
         b"email" | b"emailotp" | b"emailcode" | b"mail" => Factor::Email,
         b"call" | b"voice" | b"phonecall" => Factor::Voice,
         b"push" | b"pushnotification" | b"oktaverify" | b"duopush" => Factor::Push,
         b"webauthn" | b"fido" | b"fido2" | b"u2f" | b"passkey" | b"securitykey" => Factor::Webauthn,
-        b"recoverycodes" | b"recoverycode" | b"backup" | b"backupcode" | b"backupcodes" | b"recovery" | b"scratchcode" => Factor::Backup,
+        b"recoverycodes" | b"recoverycode" | b"backup" | b"backupcode" | b"backupcodes" | b"recovery"
+        | b"scratchcode" => Factor::Backup,
         _ => return None,
     })
 }

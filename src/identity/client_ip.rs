@@ -15,7 +15,8 @@ impl Prefixes {
     pub(crate) fn parse(texts: &[String]) -> Result<Self, String> {
         let one = |text: &String| {
             let (address, len) = text.split_once('/').map_or((text.as_str(), None), |(a, l)| (a, Some(l)));
-            let ip: IpAddr = address.trim().parse().map_err(|_| format!("`{text}` is no address or prefix"))?;
+            let ip: IpAddr =
+                address.trim().parse().map_err(|_| format!("`{text}` is no address or prefix"))?;
             let offset = if ip.is_ipv4() { 96 } else { 0 };
             let len = match len {
                 None => 128 - offset,
@@ -88,7 +89,8 @@ fn address(text: &[u8]) -> Option<IpAddr> {
 /// The `for` parameter of one element of `Forwarded`.
 fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     let mut parameters = element.split(|&b| b == b';').map(<[u8]>::trim_ascii);
-    let value = parameters.find_map(|p| p.split_at_checked(4).filter(|(name, _)| name.eq_ignore_ascii_case(b"for=")))?;
+    let value = parameters
+        .find_map(|p| p.split_at_checked(4).filter(|(name, _)| name.eq_ignore_ascii_case(b"for=")))?;
     address(value.1)
 }
 
@@ -114,7 +116,8 @@ mod tests {
 
     fn check(peer: &str, headers: &[(&str, &'static str)], expected: &str) {
         let trusted = Prefixes::parse(&["10.0.0.0/8".into(), "fd00::/8".into(), "192.0.2.1".into()]).unwrap();
-        let lines = |name: &str| headers.iter().filter(|h| h.0 == name).map(|h| h.1.as_bytes()).collect::<Vec<_>>();
+        let lines =
+            |name: &str| headers.iter().filter(|h| h.0 == name).map(|h| h.1.as_bytes()).collect::<Vec<_>>();
         let forwarding = Forwarding {
             x_forwarded_for: lines("xff"),
             forwarded: lines("fwd"),
@@ -150,7 +153,11 @@ mod tests {
     fn forms_of_addresses() {
         check("10.0.0.1", &[("xff", "203.0.113.9:4711")], "203.0.113.9");
         check("10.0.0.1", &[("xff", "[2001:db8::7]:443")], "2001:db8::7");
-        check("fd00::1", &[("fwd", r#"for=1.1.1.1, proto=http;For="[2001:db8:cafe::17]:4711";by=x"#)], "2001:db8:cafe::17");
+        check(
+            "fd00::1",
+            &[("fwd", r#"for=1.1.1.1, proto=http;For="[2001:db8:cafe::17]:4711";by=x"#)],
+            "2001:db8:cafe::17",
+        );
         check("10.0.0.1", &[("fwd", "for=_hidden")], "10.0.0.1");
     }
 }

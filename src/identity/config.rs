@@ -17,7 +17,16 @@ pub struct Network {
 
 impl Default for Network {
     fn default() -> Self {
-        let private = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "::1/128", "fc00::/7", "fe80::/10"];
+        let private = [
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "::1/128",
+            "fc00::/7",
+            "fe80::/10",
+        ];
         let private: Vec<String> = private.map(str::to_owned).to_vec();
         Self { trusted_proxies: private.clone(), internal: private }
     }

@@ -66,7 +66,8 @@ impl<'a> Presented<'a> {
     /// Whether a presented value stands somewhere in `text`.
     pub(crate) fn is_within(&self, text: &[u8]) -> bool {
         self.values().any(|value| {
-            (SECRET_BYTES_MIN..=text.len()).contains(&value.len()) && memchr::memmem::find(text, value).is_some()
+            (SECRET_BYTES_MIN..=text.len()).contains(&value.len())
+                && memchr::memmem::find(text, value).is_some()
         })
     }
 
@@ -83,22 +84,28 @@ impl<'a> Presented<'a> {
         }
         let same = |f: &Found<'_>| f.location == Location::Header && f.name.eq_ignore_ascii_case(name);
         self.repeated |= self.found.iter().any(same);
-        let mut add = |kind, carrier, handle| self.add(kind, Location::Header, name, value, carrier, handle);
+        let at = Location::Header;
         match role {
             RequestHeader::Authorization => self.authorization(name, value),
-            RequestHeader::Key => add(Kind::ApiKey, "api_key", HandleKind::ApiKey),
-            RequestHeader::Session => add(Kind::Session, "session_token", HandleKind::Session),
-            RequestHeader::Access => self.bearer(Location::Header, name, bare_token(value)),
-            RequestHeader::Refresh => add(Kind::RefreshToken, "refresh_token", HandleKind::Refresh),
-            RequestHeader::ClientSecret => self.push(Kind::ClientSecret, Location::Header, name, value.into(), "client_secret", None, true),
-            RequestHeader::Dpop => self.push(Kind::Dpop, Location::Header, name, value.into(), "dpop_proof", None, true),
+            RequestHeader::Key => self.add(Kind::ApiKey, at, name, value, "api_key", HandleKind::ApiKey),
+            RequestHeader::Session => {
+                self.add(Kind::Session, at, name, value, "session_token", HandleKind::Session)
+            }
+            RequestHeader::Access => self.bearer(at, name, bare_token(value)),
+            RequestHeader::Refresh => {
+                self.add(Kind::RefreshToken, at, name, value, "refresh_token", HandleKind::Refresh)
+            }
+            RequestHeader::ClientSecret => {
+                self.push(Kind::ClientSecret, at, name, value.into(), "client_secret", None, true)
+            }
+            RequestHeader::Dpop => self.push(Kind::Dpop, at, name, value.into(), "dpop_proof", None, true),
             RequestHeader::ClientCertificate => {
-                self.push(Kind::ClientCertificate, Location::Header, name, value.into(), "client_certificate", None, true);
+                self.push(Kind::ClientCertificate, at, name, value.into(), "client_certificate", None, true);
             }
             RequestHeader::Mfa => {
                 self.mfa_header = Some(value);
                 if value.len() > 10 {
-                    add(Kind::MfaToken, "mfa_token", HandleKind::Challenge);
+                    self.add(Kind::MfaToken, at, name, value, "mfa_token", HandleKind::Challenge);
                 } else {
                     self.hidden.push(value.into());
                 }
@@ -131,7 +138,9 @@ impl<'a> Presented<'a> {
                 named(self, Kind::Digest, b"username", "digest");
             }
             b"hawk" => named(self, Kind::Hawk, b"id", "hawk"),
-            b"negotiate" | b"ntlm" => self.push(Kind::Negotiate, at, name, rest.into(), "negotiate", None, true),
+            b"negotiate" | b"ntlm" => {
+                self.push(Kind::Negotiate, at, name, rest.into(), "negotiate", None, true)
+            }
             b"signature" => named(self, Kind::Signature, b"keyId", "signature"),
             s if s.starts_with(b"aws4-hmac-sha256") || s.starts_with(b"aws4-ecdsa") => {
                 let credential = parameter_of(rest, b"Credential").unwrap_or(rest);
@@ -139,7 +148,8 @@ impl<'a> Presented<'a> {
                 self.hidden.push(rest.into());
                 self.push_named(Kind::Signature, name, id.into(), "aws_access_key");
             }
-            b"token" | b"apikey" | b"api-key" | b"key" | b"x-api-key" | b"apitoken" | b"api-token" | b"secret" | b"access-key" | b"genie-key" | b"ssws" | b"bot" => {
+            b"token" | b"apikey" | b"api-key" | b"key" | b"x-api-key" | b"apitoken" | b"api-token"
+            | b"secret" | b"access-key" | b"genie-key" | b"ssws" | b"bot" => {
                 let key = parameter_of(rest, b"token").unwrap_or(rest);
                 if shape::class(key) == shape::JWT {
                     self.bearer(at, name, key);
@@ -187,7 +197,15 @@ impl<'a> Presented<'a> {
             }
         }
         if password.is_empty() && colon.is_some() && shape::looks_secret(&user) {
-            return self.push(Kind::ApiKey, Location::Header, name, user.into(), "api_key", Some(HandleKind::ApiKey), true);
+            return self.push(
+                Kind::ApiKey,
+                Location::Header,
+                name,
+                user.into(),
+                "api_key",
+                Some(HandleKind::ApiKey),
+                true,
+            );
         }
         self.user = Some(user.clone().into());
         self.basic = Some((user.clone().into(), password.into()));
@@ -233,10 +251,16 @@ impl<'a> Presented<'a> {
     fn cookie(&mut self, role: Cookie, name: &'a [u8], value: &'a [u8]) {
         let at = Location::Cookie;
         match role {
-            Cookie::Session => self.add(Kind::Session, at, name, value, "session_cookie", HandleKind::Session),
+            Cookie::Session => {
+                self.add(Kind::Session, at, name, value, "session_cookie", HandleKind::Session)
+            }
             Cookie::Access => self.bearer(at, name, value),
-            Cookie::Refresh => self.add(Kind::RefreshToken, at, name, value, "refresh_token", HandleKind::Refresh),
-            Cookie::Challenge => self.push(Kind::Session, at, name, value.into(), "ticket", Some(HandleKind::Challenge), false),
+            Cookie::Refresh => {
+                self.add(Kind::RefreshToken, at, name, value, "refresh_token", HandleKind::Refresh)
+            }
+            Cookie::Challenge => {
+                self.push(Kind::Session, at, name, value.into(), "ticket", Some(HandleKind::Challenge), false)
+            }
             Cookie::Ignored => self.hidden.push(value.into()),
         }
     }
@@ -255,11 +279,15 @@ impl<'a> Presented<'a> {
         let (at, name, value) = (known.location, known.name, known.value.clone());
         let long = value.len() >= 8;
         let in_url = at == Location::Query;
-        let mut push = |kind, carrier, handle, listed| self.push(kind, at, name, value.clone(), carrier, Some(handle), listed);
+        let mut push = |kind, carrier, handle, listed| {
+            self.push(kind, at, name, value.clone(), carrier, Some(handle), listed)
+        };
         match known.field {
             Field::Password | Field::NewPassword => self.hide_password(&value),
             Field::Code | Field::BackupCode => self.hidden.push(value),
-            Field::AnyCode if code_is_grant => push(Kind::Other, "authorization_code", HandleKind::Code, false),
+            Field::AnyCode if code_is_grant => {
+                push(Kind::Other, "authorization_code", HandleKind::Code, false)
+            }
             Field::AnyCode => self.hidden.push(value),
             Field::DeviceCode => push(Kind::Other, "device_code", HandleKind::Code, false),
             Field::Access => self.bearer_value(at, name, value),
@@ -267,14 +295,20 @@ impl<'a> Presented<'a> {
             Field::Session if long => push(Kind::Session, "session_token", HandleKind::Session, true),
             Field::Ticket if long => push(Kind::Other, "ticket", HandleKind::Challenge, false),
             Field::Key if long => push(Kind::ApiKey, "api_key", HandleKind::ApiKey, true),
-            Field::MaybeKey if long && shape::looks_secret(&value) => push(Kind::ApiKey, "api_key", HandleKind::ApiKey, in_url),
+            Field::MaybeKey if long && shape::looks_secret(&value) => {
+                push(Kind::ApiKey, "api_key", HandleKind::ApiKey, in_url)
+            }
             Field::Token if shape::class(&value) == shape::JWT => {
                 push(Kind::BearerJwt, "opaque", HandleKind::Access, in_url);
             }
             Field::Token if long && in_url => push(Kind::BearerOpaque, "opaque", HandleKind::Access, true),
             Field::Token if long => push(Kind::Other, "opaque", HandleKind::Access, false),
-            Field::ClientSecret => self.push(Kind::ClientSecret, at, name, value, "client_secret", None, true),
-            Field::Signature if long && in_url => self.push(Kind::Signature, at, name, value, "presigned_url", None, true),
+            Field::ClientSecret => {
+                self.push(Kind::ClientSecret, at, name, value, "client_secret", None, true)
+            }
+            Field::Signature if long && in_url => {
+                self.push(Kind::Signature, at, name, value, "presigned_url", None, true)
+            }
             _ => {}
         }
     }
@@ -306,7 +340,15 @@ impl<'a> Presented<'a> {
         self.bearer_value(Location::Path, b"path", value);
     }
 
-    fn add(&mut self, kind: Kind, location: Location, name: &'a [u8], value: &'a [u8], carrier: &'static str, handle: HandleKind) {
+    fn add(
+        &mut self,
+        kind: Kind,
+        location: Location,
+        name: &'a [u8],
+        value: &'a [u8],
+        carrier: &'static str,
+        handle: HandleKind,
+    ) {
         let (kind, handle) = match (kind, shape::class(value)) {
             // A JWT is a JWT in whatever header or cookie it travels, but for what only refreshes.
             (Kind::ApiKey | Kind::Session, shape::JWT) => (Kind::BearerJwt, HandleKind::Access),
@@ -334,7 +376,16 @@ impl<'a> Presented<'a> {
         listed: bool,
     ) {
         if self.found.len() < FOUND_MAX {
-            self.found.push(Found { kind, location, name, secret: Secret::new(value), named: None, carrier, handle, listed });
+            self.found.push(Found {
+                kind,
+                location,
+                name,
+                secret: Secret::new(value),
+                named: None,
+                carrier,
+                handle,
+                listed,
+            });
         } else {
             self.hidden.push(value);
         }
@@ -343,7 +394,9 @@ impl<'a> Presented<'a> {
 
 /// What a cookie is, by its name and, failing that, by its value.
 pub(crate) fn cookie(name: &[u8], value: &[u8], names: &Names<Cookie>) -> Option<Cookie> {
-    let name = strip_prefix_ignoring_case(name, b"__host-").or_else(|| strip_prefix_ignoring_case(name, b"__secure-")).unwrap_or(name);
+    let name = strip_prefix_ignoring_case(name, b"__host-")
+        .or_else(|| strip_prefix_ignoring_case(name, b"__secure-"))
+        .unwrap_or(name);
     if let Some(role) = names.get(name) {
         return Some(role);
     }
@@ -358,10 +411,19 @@ pub(crate) fn cookie(name: &[u8], value: &[u8], names: &Names<Cookie>) -> Option
     if holds(b"refresh") && holds(b"token") {
         return Some(Cookie::Refresh);
     }
-    if holds(b"session") || lower.ends_with(b"sess") || lower.ends_with(b"sid") || lower.ends_with(b"sessid") || lower.starts_with(b"wordpress_logged_in") {
+    if holds(b"session")
+        || lower.ends_with(b"sess")
+        || lower.ends_with(b"sid")
+        || lower.ends_with(b"sessid")
+        || lower.starts_with(b"wordpress_logged_in")
+    {
         return Some(Cookie::Session);
     }
-    if shape::class(value) == shape::JWT || holds(b"access_token") || holds(b"authtoken") || holds(b"auth_token") {
+    if shape::class(value) == shape::JWT
+        || holds(b"access_token")
+        || holds(b"authtoken")
+        || holds(b"auth_token")
+    {
         return Some(Cookie::Access);
     }
     None

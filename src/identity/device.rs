@@ -25,7 +25,9 @@ impl Traits {
         self.agent = hash(value.iter().copied().filter(|b| !b.is_ascii_digit() && !matches!(b, b'.' | b'_')));
         let comment = value.iter().position(|&b| b == b'(').and_then(|from| value.get(from..));
         let system = comment.and_then(|c| c.iter().position(|&b| b == b')').and_then(|to| c.get(..to)));
-        self.system = system.map_or(0, |s| hash(s.iter().copied().filter(|b| !b.is_ascii_digit() && !matches!(b, b'.' | b'_'))));
+        self.system = system.map_or(0, |s| {
+            hash(s.iter().copied().filter(|b| !b.is_ascii_digit() && !matches!(b, b'.' | b'_')))
+        });
     }
 
     /// `Sec-CH-UA-Platform`.
@@ -94,7 +96,10 @@ mod tests {
         let order = ["User-Agent", "Accept-Encoding", "Accept"];
         let chrome = device(CHROME, &order);
         assert!(chrome.same_as(&device(&CHROME.replace("141", "142"), &order)));
-        assert!(!chrome.same_as(&device("Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0", &order)));
+        assert!(!chrome.same_as(&device(
+            "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0",
+            &order
+        )));
         assert!(!chrome.same_as(&device("curl/8.7.1", &["User-Agent", "Accept"])));
         assert!(chrome.same_as(&device(CHROME, &["Accept", "User-Agent"])));
         assert!(Traits::default().device().is_none());

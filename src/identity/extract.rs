@@ -3,8 +3,8 @@
 //! It promises that the sighting depends on the exchange and the settings alone, and holds no secret.
 
 use super::answer::{Answer, split_query};
-use super::clues::{AccountNames, Clues, Handle, HandleKind, Sighting, TokenSubject};
 use super::client_ip;
+use super::clues::{AccountNames, Clues, Handle, HandleKind, Sighting, TokenSubject};
 use super::credential::{Found, Presented};
 use super::jwt::Claims;
 use super::mfa::{self, Hits};
@@ -17,8 +17,8 @@ use super::step::{self, Asked, Step};
 use super::tables::Field;
 use super::text::{self, MASK, Texts};
 use super::urlencoded;
-use crate::http::{Exchange, Message};
 use crate::http::body::{BodyDecoder, DecodeLimits};
+use crate::http::{Exchange, Message};
 use crate::metrics::AnomalyCounters;
 use ahash::RandomState;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
@@ -26,8 +26,8 @@ use heelguard_detectors::identity::{
     Credential, CredentialKind, Location, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
 use heelguard_detectors::transaction::{
-    Activity, Client, Exposure, ExposureKind, Flow, Jwt, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome,
-    Request, Response, Transaction, TransactionId,
+    Activity, Client, Exposure, ExposureKind, Flow, Jwt, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome,
+    Outcome, Request, Response, Transaction, TransactionId,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -202,11 +202,15 @@ impl Extractor {
                 proved.handles.push((strength(found), Handle { kind, fingerprint: known.fingerprint }));
             }
             let is_token = matches!(found.kind, CredentialKind::BearerJwt | CredentialKind::RefreshToken);
-            if is_token && (proved.jwt.is_none() || found.location == Location::Header && found.kind == CredentialKind::BearerJwt) {
+            if is_token
+                && (proved.jwt.is_none()
+                    || found.location == Location::Header && found.kind == CredentialKind::BearerJwt)
+            {
                 proved.jwt = known.claims.clone().or(proved.jwt);
             }
             if found.listed {
-                let shown = matches!(known.class, shape::OPAQUE | "hex" | "uuid") && found.carrier != shape::OPAQUE;
+                let shown =
+                    matches!(known.class, shape::OPAQUE | "hex" | "uuid") && found.carrier != shape::OPAQUE;
                 proved.credentials.push(Credential {
                     kind: found.kind,
                     class: if shown { found.carrier } else { known.class },
@@ -254,16 +258,24 @@ impl Extractor {
         };
         let Some(answer) = answer else { return clues };
         let names = answer.names();
-        let in_login = matches!(step.activity, Activity::Login | Activity::Mfa | Activity::SignUp | Activity::TokenIssue);
-        if (200..300).contains(&answer.status) && step.outcome == Outcome::Success && (in_login || route.labels.any(Labels::OWN_ACCOUNT)) {
+        let in_login = matches!(
+            step.activity,
+            Activity::Login | Activity::Mfa | Activity::SignUp | Activity::TokenIssue
+        );
+        if (200..300).contains(&answer.status)
+            && step.outcome == Outcome::Success
+            && (in_login || route.labels.any(Labels::OWN_ACCOUNT))
+        {
             let mut names = names.iter().map(own);
             clues.answered = AccountNames { primary: names.next(), aliases: names.collect() };
         }
         if step.activity == Activity::KeyIssue {
             let asked_for = asked.fields.get(Field::Name).and_then(text::name);
-            clues.key_owner = answer.user_name.clone().or(answer.email.clone()).or(asked_for).as_ref().map(own);
+            clues.key_owner =
+                answer.user_name.clone().or(answer.email.clone()).or(asked_for).as_ref().map(own);
         }
-        let mfa_passed = step.mfa.is_some_and(|m| m.outcome == MfaOutcome::Success && m.event != MfaEvent::FactorChange);
+        let mfa_passed =
+            step.mfa.is_some_and(|m| m.outcome == MfaOutcome::Success && m.event != MfaEvent::FactorChange);
         clues.enrolled_mfa = step.outcome == Outcome::Success && (answer.has_mfa || answer.unused_codes)
             || mfa_passed
             || step.login == Some(LoginOutcome::SecondFactor);
@@ -271,18 +283,39 @@ impl Extractor {
         clues
     }
 
-    fn issued(&mut self, answer: &Answer<'_>, step: &Step<'_>, route: &Route, settings: &Settings, clues: &mut Clues) {
+    fn issued(
+        &mut self,
+        answer: &Answer<'_>,
+        step: &Step<'_>,
+        route: &Route,
+        settings: &Settings,
+        clues: &mut Clues,
+    ) {
         if step.activity == Activity::Logout {
             return;
         }
         let gives = step.activity != Activity::Use
-            || route.labels.any(Labels::LOGIN.or(Labels::TOKEN).or(Labels::SESSION).or(Labels::OWN_ACCOUNT).or(Labels::OAUTH_CLIENT));
+            || route.labels.any(
+                Labels::LOGIN
+                    .or(Labels::TOKEN)
+                    .or(Labels::SESSION)
+                    .or(Labels::OWN_ACCOUNT)
+                    .or(Labels::OAUTH_CLIENT),
+            );
         for issued in &answer.issued {
             if issued.from_body && (!gives || step.activity == Activity::Sensitive) {
                 continue;
             }
-            let kind = if issued.by_context && step.activity == Activity::KeyIssue { HandleKind::ApiKey } else { issued.kind };
-            let known = self.memory.know(&Secret::new(&*issued.value), &settings.keyring, settings.principal_claim.as_deref());
+            let kind = if issued.by_context && step.activity == Activity::KeyIssue {
+                HandleKind::ApiKey
+            } else {
+                issued.kind
+            };
+            let known = self.memory.know(
+                &Secret::new(&*issued.value),
+                &settings.keyring,
+                settings.principal_claim.as_deref(),
+            );
             if let (Some(claims), None) = (&known.claims, &clues.issued_subject) {
                 clues.issued_subject = subject(claims, step, settings);
             }
@@ -292,11 +325,19 @@ impl Extractor {
             }
         }
         if let Some(id_token) = &answer.id_token {
-            let known = self.memory.know(&Secret::new(&**id_token), &settings.keyring, settings.principal_claim.as_deref());
+            let known = self.memory.know(
+                &Secret::new(&**id_token),
+                &settings.keyring,
+                settings.principal_claim.as_deref(),
+            );
             // The identity token speaks of the person; the access token may speak of a program.
             let named = known.claims.as_deref().and_then(|claims| subject(claims, step, settings));
             clues.issued_subject = match (named, clues.issued_subject.take()) {
-                (Some(id), Some(access)) => Some(TokenSubject { service: access.service, says_mfa: id.says_mfa || access.says_mfa, ..id }),
+                (Some(id), Some(access)) => Some(TokenSubject {
+                    service: access.service,
+                    says_mfa: id.says_mfa || access.says_mfa,
+                    ..id
+                }),
                 (id, access) => id.or(access),
             };
         }
@@ -316,7 +357,8 @@ impl Extractor {
 
     fn request(&mut self, message: &Message, asked: &Asking<'_>, route: &Route) -> Request {
         let presented = &asked.presented;
-        let query_keys = urlencoded::pairs(asked.query).take(PARAMETERS_MAX).map(|(name, _)| name).collect::<Vec<_>>();
+        let query_keys =
+            urlencoded::pairs(asked.query).take(PARAMETERS_MAX).map(|(name, _)| name).collect::<Vec<_>>();
         Request {
             method: self.recorded(asked.method, METHOD_BYTES_MAX, presented),
             scheme: if asked.https { "https" } else { "http" },
@@ -364,13 +406,23 @@ impl Extractor {
     /// A parameter's, header's or cookie's name, lower case; a name that is itself a secret is masked.
     fn recorded_name(&mut self, raw: &[u8], presented: &Presented<'_>) -> Arc<str> {
         let decoded = urlencoded::decode(raw);
-        if decoded.len() > PARAMETER_BYTES_MAX || shape::looks_secret(&decoded) || presented.is_within(&decoded) {
+        if decoded.len() > PARAMETER_BYTES_MAX
+            || shape::looks_secret(&decoded)
+            || presented.is_within(&decoded)
+        {
             return MASK.into();
         }
         self.texts.share_lower(raw, PARAMETER_BYTES_MAX)
     }
 
-    fn exposures(&mut self, asked: &Asking<'_>, answer: Option<&Answer<'_>>, step: &Step<'_>, route: &Route, proved: &Proved) -> Vec<Exposure> {
+    fn exposures(
+        &mut self,
+        asked: &Asking<'_>,
+        answer: Option<&Answer<'_>>,
+        step: &Step<'_>,
+        route: &Route,
+        proved: &Proved,
+    ) -> Vec<Exposure> {
         let mut exposed = Vec::new();
         for credential in &proved.credentials {
             let kind = match credential.location {
@@ -381,16 +433,26 @@ impl Extractor {
             };
             exposed.push(Exposure { kind, class: credential.class, name: credential.name.clone() });
         }
-        for known in asked.fields.known.iter().filter(|k| k.location == Location::Query && !k.value.is_empty()) {
+        for known in
+            asked.fields.known.iter().filter(|k| k.location == Location::Query && !k.value.is_empty())
+        {
             let class = match known.field {
                 Field::Password | Field::NewPassword => "password",
                 Field::Code | Field::BackupCode => "one_time_code",
                 _ => continue,
             };
-            exposed.push(Exposure { kind: ExposureKind::Query, class, name: self.recorded_name(known.name, &asked.presented) });
+            exposed.push(Exposure {
+                kind: ExposureKind::Query,
+                class,
+                name: self.recorded_name(known.name, &asked.presented),
+            });
         }
         if route.path.windows(4).any(|w| w.eq_ignore_ascii_case(b";jse")) {
-            exposed.push(Exposure { kind: ExposureKind::Path, class: "session_cookie", name: "jsessionid".into() });
+            exposed.push(Exposure {
+                kind: ExposureKind::Path,
+                class: "session_cookie",
+                name: "jsessionid".into(),
+            });
         }
         if let Some(referer) = asked.referer {
             self.exposed_by_referer(referer, asked, &mut exposed);
@@ -413,14 +475,25 @@ impl Extractor {
             let value = urlencoded::decode(value);
             let named = matches!(
                 self.settings.fields.get(name),
-                Some(Field::Key | Field::Access | Field::Refresh | Field::Token | Field::ClientSecret | Field::Session)
+                Some(
+                    Field::Key
+                        | Field::Access
+                        | Field::Refresh
+                        | Field::Token
+                        | Field::ClientSecret
+                        | Field::Session
+                )
             );
             let class = match shape::class(&value) {
                 class if shape::is_static_key(class) || class == shape::JWT => class,
                 _ if named && value.len() >= 16 => "opaque",
                 _ => continue,
             };
-            exposed.push(Exposure { kind: ExposureKind::Referer, class, name: self.recorded_name(name, &asked.presented) });
+            exposed.push(Exposure {
+                kind: ExposureKind::Referer,
+                class,
+                name: self.recorded_name(name, &asked.presented),
+            });
         }
     }
 
@@ -460,7 +533,8 @@ fn read_request<'a>(
     if let Some(document) = asking.fields.get(Field::Query) {
         route.labels = route.labels.or(step::graphql_labels(document));
     }
-    let configured = settings.routes.iter().find(|r| std::str::from_utf8(asking.path).is_ok_and(|p| r.matches(p)));
+    let configured =
+        settings.routes.iter().find(|r| std::str::from_utf8(asking.path).is_ok_and(|p| r.matches(p)));
     if let Some(pattern) = configured {
         route.labels = pattern.label;
     }
@@ -541,7 +615,10 @@ fn subject(claims: &Claims, step: &Step<'_>, settings: &Settings) -> Option<Toke
 fn provisional_principal(clues: &Clues, proved: &Proved, ip: std::net::IpAddr) -> Principal {
     let of = |kind, id: &Arc<str>, source| Principal { kind, id: id.clone(), source };
     if let Some(name) = &clues.login_name {
-        let basic = proved.credentials.iter().any(|c| matches!(c.kind, CredentialKind::Basic | CredentialKind::Digest));
+        let basic = proved
+            .credentials
+            .iter()
+            .any(|c| matches!(c.kind, CredentialKind::Basic | CredentialKind::Digest));
         let source = if basic { PrincipalSource::Credential } else { PrincipalSource::Login };
         return of(PrincipalKind::User, name, source);
     }
@@ -555,7 +632,10 @@ fn provisional_principal(clues: &Clues, proved: &Proved, ip: std::net::IpAddr) -
     if let Some(client) = &clues.client_id {
         return of(PrincipalKind::Service, client, PrincipalSource::Credential);
     }
-    let first = proved.credentials.iter().find(|c| !matches!(c.kind, CredentialKind::Dpop | CredentialKind::MfaToken));
+    let first = proved
+        .credentials
+        .iter()
+        .find(|c| !matches!(c.kind, CredentialKind::Dpop | CredentialKind::MfaToken));
     if let Some(credential) = first {
         let hex = credential.fingerprint.to_string();
         let kind = match credential.kind {
@@ -563,13 +643,22 @@ fn provisional_principal(clues: &Clues, proved: &Proved, ip: std::net::IpAddr) -
             CredentialKind::ClientCertificate => PrincipalKind::Cert,
             _ => PrincipalKind::Session,
         };
-        return Principal { kind, id: hex.get(..8).unwrap_or(&hex).into(), source: PrincipalSource::Credential };
+        return Principal {
+            kind,
+            id: hex.get(..8).unwrap_or(&hex).into(),
+            source: PrincipalSource::Credential,
+        };
     }
     Principal { kind: PrincipalKind::Anonymous, id: ip.to_string().into(), source: PrincipalSource::Address }
 }
 
 /// What was proved, as far as this exchange alone tells.
-fn provisional_proof(step: &Step<'_>, proved: &Proved, clues: &Clues, end: heelguard_detectors::time::EventTime) -> Proof {
+fn provisional_proof(
+    step: &Step<'_>,
+    proved: &Proved,
+    clues: &Clues,
+    end: heelguard_detectors::time::EventTime,
+) -> Proof {
     let with = |level| Proof { level, account_has_mfa: clues.enrolled_mfa, ..Proof::UNKNOWN };
     if let Some(m) = step.mfa.filter(|m| m.event == MfaEvent::Attempt && m.outcome == MfaOutcome::Success) {
         return Proof { factor: Some(m.factor), mfa_at: Some(end), ..with(ProofLevel::Mfa) };
@@ -634,7 +723,8 @@ fn id_of(exchange: &Exchange) -> TransactionId {
         };
         hasher.update(&ip.octets()).update(&end.port.to_be_bytes());
     }
-    for number in [exchange.flow_opened_at.as_nanos(), exchange.time.as_nanos(), u64::from(exchange.ordinal)] {
+    for number in [exchange.flow_opened_at.as_nanos(), exchange.time.as_nanos(), u64::from(exchange.ordinal)]
+    {
         hasher.update(&number.to_be_bytes());
     }
     let mut out = [0; 16];

@@ -82,7 +82,9 @@ impl<'a> Fields<'a> {
         for _ in 0..PARTS_MAX {
             let Some(at) = memchr::memmem::find(rest, marker) else { return };
             rest = rest.get(at + marker.len()..).unwrap_or(&[]);
-            let Some(end) = memchr::memchr(b'"', rest.get(..PART_HEAD_BYTES_MAX.min(rest.len())).unwrap_or(&[])) else {
+            let Some(end) =
+                memchr::memchr(b'"', rest.get(..PART_HEAD_BYTES_MAX.min(rest.len())).unwrap_or(&[]))
+            else {
                 continue;
             };
             let (name, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
@@ -119,7 +121,8 @@ mod tests {
         let names = tables::names(Vec::new(), tables::FIELDS);
         let mut fields = Fields::default();
         read(&mut fields, &names);
-        let lines = fields.known.iter().map(|k| format!("{:?}={} ", k.field, String::from_utf8_lossy(&k.value)));
+        let lines =
+            fields.known.iter().map(|k| format!("{:?}={} ", k.field, String::from_utf8_lossy(&k.value)));
         lines.collect()
     }
 
@@ -130,7 +133,10 @@ mod tests {
             "Name=a@b Password=p q PageSize=20 "
         );
         assert_eq!(
-            told(|f, n| f.read_json(br#"{"query":"mutation","variables":{"input":{"email":"a@b","password":"x"}},"code":123456}"#, n)),
+            told(|f, n| f.read_json(
+                br#"{"query":"mutation","variables":{"input":{"email":"a@b","password":"x"}},"code":123456}"#,
+                n
+            )),
             "Query=mutation Name=a@b Password=x AnyCode=123456 "
         );
         let form = b"--x\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\nal\r\n--x\r\nContent-Disposition: form-data; name=\"password\"; filename=\"f\"\r\n\r\nno\r\n--x\r\ncontent-disposition: form-data; name=\"password\"\r\n\r\np\r\n--x--";
@@ -140,7 +146,10 @@ mod tests {
     #[test]
     fn hostile_bodies_are_bounded() {
         let many: &'static str = "password=x&".repeat(5000).leak();
-        assert_eq!(told(|f, n| f.read_pairs(many.as_bytes(), Location::Form, n)).split(' ').count(), FIELDS_MAX + 1);
+        assert_eq!(
+            told(|f, n| f.read_pairs(many.as_bytes(), Location::Form, n)).split(' ').count(),
+            FIELDS_MAX + 1
+        );
         let parts: &'static str = "name=\"".repeat(100_000).leak();
         assert_eq!(told(|f, n| f.read_multipart(parts.as_bytes(), n)), "");
     }

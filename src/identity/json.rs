@@ -130,7 +130,8 @@ pub(crate) fn walk<'a, K: Copy>(
                             summary.beyond_limit = true;
                             break;
                         };
-                        *frame = Frame { array: byte == b'[', key: under, items: 0, records: false, in_array };
+                        *frame =
+                            Frame { array: byte == b'[', key: under, items: 0, records: false, in_array };
                         depth += 1;
                         expect_key = byte == b'{';
                         if byte == b'{' { Value::Object } else { Value::Array }
@@ -207,14 +208,19 @@ fn next_special(bytes: &[u8], mut at: usize) -> usize {
         }
         at += 8;
     }
-    bytes.get(at..).and_then(|rest| rest.iter().position(|b| matches!(b, b'"' | b'\\'))).map_or(bytes.len(), |p| at + p)
+    bytes
+        .get(at..)
+        .and_then(|rest| rest.iter().position(|b| matches!(b, b'"' | b'\\')))
+        .map_or(bytes.len(), |p| at + p)
 }
 
 /// A number, a word, or rubbish up to the next delimiter.
 fn bare<'a>(bytes: &'a [u8], at: &mut usize) -> Value<'a> {
     let from = *at;
     let rest = bytes.get(from..).unwrap_or(&[]);
-    let len = rest.iter().position(|b| matches!(b, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t' | b'"' | b'{' | b'[' | b':'));
+    let len = rest.iter().position(|b| {
+        matches!(b, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t' | b'"' | b'{' | b'[' | b':')
+    });
     let text = rest.get(..len.unwrap_or(rest.len())).unwrap_or(&[]);
     *at = from + text.len().max(1);
     match text {
@@ -226,7 +232,11 @@ fn bare<'a>(bytes: &'a [u8], at: &mut usize) -> Value<'a> {
 }
 
 fn name_of<K: Copy>(names: &Names<K>, text: Text<'_>) -> Option<K> {
-    if text.escaped && text.raw.len() <= KEY_MAX { names.get(&unescape(text.raw)) } else { names.get(text.raw) }
+    if text.escaped && text.raw.len() <= KEY_MAX {
+        names.get(&unescape(text.raw))
+    } else {
+        names.get(text.raw)
+    }
 }
 
 fn unescape(raw: &[u8]) -> Vec<u8> {
@@ -296,7 +306,11 @@ mod tests {
                     Value::Object => "{}".into(),
                     Value::Array => "[]".into(),
                 };
-                lines += &format!("{}{key}@{} {value}\n", m.parent.map_or(String::new(), |p| format!("{p}.")), m.depth);
+                lines += &format!(
+                    "{}{key}@{} {value}\n",
+                    m.parent.map_or(String::new(), |p| format!("{p}.")),
+                    m.depth
+                );
             }
         });
         (lines, summary)
@@ -345,15 +359,29 @@ mod tests {
         let objects = "{\"email\":".repeat(200_000);
         assert!(told(&objects).1.beyond_limit);
         assert_eq!(told(&format!("{}\"error\":\"x\"", "{\"a\":".repeat(100))).1.beyond_limit, false);
-        for text in ["", "\"", "\\", "{\"", "{\"email\"", "{\"email\":", "{\"email\":\"\\", "]]}}", "{\"email\":\"\\u12", ",,,:::"] {
+        for text in [
+            "",
+            "\"",
+            "\\",
+            "{\"",
+            "{\"email\"",
+            "{\"email\":",
+            "{\"email\":\"\\",
+            "]]}}",
+            "{\"email\":\"\\u12",
+            ",,,:::",
+        ] {
             told(text);
         }
         let number = format!("{{\"email\":{}}}", "9".repeat(1_000_000));
         assert_eq!(told(&number).0.len(), 1_000_000 + "email@1 \n".len());
-        check("{\"email\":\"\\ud800\"}", expect![[r#"
+        check(
+            "{\"email\":\"\\ud800\"}",
+            expect![[r#"
             email@1 �
             Summary { items: None, items_cut: false, beyond_limit: false }
-        "#]]);
+        "#]],
+        );
         let twice = format!("{{{}\"email\":\"last\"}}", "\"email\":\"x\",".repeat(60_000));
         assert!(told(&twice).0.ends_with("email@1 last\n"));
     }

@@ -45,7 +45,26 @@ impl Claims {
     /// Whether the issuer says that a second factor was proved (RFC 8176, NIST levels, Entra, Keycloak).
     pub(crate) fn says_mfa(&self) -> bool {
         let proved = |method: &str| {
-            matches!(method, "mfa" | "otp" | "sms" | "tel" | "hwk" | "swk" | "pop" | "fpt" | "face" | "iris" | "vbm" | "fido" | "hotp" | "totp" | "passkey" | "rsa" | "ngcmfa")
+            matches!(
+                method,
+                "mfa"
+                    | "otp"
+                    | "sms"
+                    | "tel"
+                    | "hwk"
+                    | "swk"
+                    | "pop"
+                    | "fpt"
+                    | "face"
+                    | "iris"
+                    | "vbm"
+                    | "fido"
+                    | "hotp"
+                    | "totp"
+                    | "passkey"
+                    | "rsa"
+                    | "ngcmfa"
+            )
         };
         let level = |acr: &str| {
             let acr = acr.to_ascii_lowercase();
@@ -106,8 +125,9 @@ static CLAIMS: LazyLock<Names<Claim>> = LazyLock::new(|| {
 });
 
 /// Both alphabets are met in the wild, with and without padding.
-pub(crate) const BASE64_ANY: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
+pub(crate) const BASE64_ANY: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, BASE64_ANY);
 const BASE64_STANDARD: GeneralPurpose = GeneralPurpose::new(&STANDARD, BASE64_ANY);
 
@@ -119,7 +139,8 @@ pub(crate) fn base64_any(text: &[u8]) -> Option<Vec<u8>> {
 /// The claims of a token, and whether it is beyond the limits. `claim`: the configured subject claim.
 pub(crate) fn read(token: &[u8], claim: Option<&[u8]>) -> (Option<Claims>, bool) {
     let mut parts = token.splitn(3, |&b| b == b'.');
-    let (header, payload, signature) = (parts.next().unwrap_or(&[]), parts.next().unwrap_or(&[]), parts.next());
+    let (header, payload, signature) =
+        (parts.next().unwrap_or(&[]), parts.next().unwrap_or(&[]), parts.next());
     if header.len() / 4 * 3 > HEADER_BYTES_MAX || payload.len() / 4 * 3 > PAYLOAD_BYTES_MAX {
         return (None, true);
     }
@@ -198,7 +219,9 @@ impl Claims {
             (Claim::Azp, _) if self.client_id.is_none() => self.client_id = text::name(&value),
             (Claim::Exp, _) => self.exp = seconds(&value),
             (Claim::Acr, _) => self.acr = kept(),
-            (Claim::Use | Claim::Typ, _) => self.refreshes |= value.to_ascii_lowercase().starts_with(b"refresh"),
+            (Claim::Use | Claim::Typ, _) => {
+                self.refreshes |= value.to_ascii_lowercase().starts_with(b"refresh")
+            }
             _ => {}
         }
     }
@@ -225,7 +248,17 @@ mod tests {
         let line = match claims {
             Some(c) => format!(
                 "{} kid={:?} iss={:?} sub={:?} name={:?} client={:?} exp={:?} amr={:?} mfa={} service={} signature={} beyond={beyond}",
-                c.alg, c.kid, c.iss, c.sub, c.name, c.client_id, c.exp, c.amr, c.says_mfa(), c.is_service(), c.signature
+                c.alg,
+                c.kid,
+                c.iss,
+                c.sub,
+                c.name,
+                c.client_id,
+                c.exp,
+                c.amr,
+                c.says_mfa(),
+                c.is_service(),
+                c.signature
             ),
             None => format!("unreadable beyond={beyond}"),
         };
@@ -235,25 +268,52 @@ mod tests {
     #[test]
     fn a_person_and_a_program() {
         check(
-            &token(r#"{"alg":"RS256","kid":"k1"}"#, r#"{"sub":"u1","preferred_username":"al","email":"al@x.example","exp":1794223800,"iss":"https://i","amr":["pwd","otp"],"azp":"web"}"#, ".c2ln"),
-            expect![[r#"RS256 kid=Some("k1") iss=Some("https://i") sub=Some("u1") name=Some("al@x.example") client=Some("web") exp=Some(1794223800) amr=["pwd", "otp"] mfa=true service=false signature=present beyond=false"#]],
+            &token(
+                r#"{"alg":"RS256","kid":"k1"}"#,
+                r#"{"sub":"u1","preferred_username":"al","email":"al@x.example","exp":1794223800,"iss":"https://i","amr":["pwd","otp"],"azp":"web"}"#,
+                ".c2ln",
+            ),
+            expect![[
+                r#"RS256 kid=Some("k1") iss=Some("https://i") sub=Some("u1") name=Some("al@x.example") client=Some("web") exp=Some(1794223800) amr=["pwd", "otp"] mfa=true service=false signature=present beyond=false"#
+            ]],
         );
         check(
-            &token(r#"{"alg":"RS256"}"#, r#"{"sub":"svc","client_id":"svc","exp":1.5e9,"amr":["pwd"]}"#, ".c2ln"),
-            expect![[r#"RS256 kid=None iss=None sub=Some("svc") name=None client=Some("svc") exp=Some(1500000000) amr=["pwd"] mfa=false service=true signature=present beyond=false"#]],
+            &token(
+                r#"{"alg":"RS256"}"#,
+                r#"{"sub":"svc","client_id":"svc","exp":1.5e9,"amr":["pwd"]}"#,
+                ".c2ln",
+            ),
+            expect![[
+                r#"RS256 kid=None iss=None sub=Some("svc") name=None client=Some("svc") exp=Some(1500000000) amr=["pwd"] mfa=false service=true signature=present beyond=false"#
+            ]],
         );
     }
 
     #[test]
     fn unsigned_tokens_and_claims_that_are_no_claims() {
-        check(&token(r#"{"alg":"nOnE"}"#, r#"{"sub":"1","x":{"sub":"2"}}"#, "."), expect![[r#"nOnE kid=None iss=None sub=Some("1") name=None client=None exp=None amr=[] mfa=false service=false signature=missing beyond=false"#]]);
-        check(&token(r#"{"typ":"JWT"}"#, r#"{"sub":"null"}"#, ""), expect![[r#" kid=None iss=None sub=None name=None client=None exp=None amr=[] mfa=false service=false signature=missing beyond=false"#]]);
+        check(
+            &token(r#"{"alg":"nOnE"}"#, r#"{"sub":"1","x":{"sub":"2"}}"#, "."),
+            expect![[
+                r#"nOnE kid=None iss=None sub=Some("1") name=None client=None exp=None amr=[] mfa=false service=false signature=missing beyond=false"#
+            ]],
+        );
+        check(
+            &token(r#"{"typ":"JWT"}"#, r#"{"sub":"null"}"#, ""),
+            expect![[
+                r#" kid=None iss=None sub=None name=None client=None exp=None amr=[] mfa=false service=false signature=missing beyond=false"#
+            ]],
+        );
     }
 
     #[test]
     fn hostile_tokens() {
         check(&token(r#"{"alg":"RS256"}"#, &"x".repeat(100_000), ".c"), expect!["unreadable beyond=true"]);
-        check(&token(r#"{"alg":"RS256"}"#, &"[".repeat(20_000), ".c"), expect![[r#"RS256 kid=None iss=None sub=None name=None client=None exp=None amr=[] mfa=false service=false signature=present beyond=true"#]]);
+        check(
+            &token(r#"{"alg":"RS256"}"#, &"[".repeat(20_000), ".c"),
+            expect![[
+                r#"RS256 kid=None iss=None sub=None name=None client=None exp=None amr=[] mfa=false service=false signature=present beyond=true"#
+            ]],
+        );
         check(&"ey.".repeat(5000), expect!["unreadable beyond=false"]);
         check("eyJ.%%%.x", expect!["unreadable beyond=false"]);
     }

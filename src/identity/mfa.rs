@@ -34,7 +34,10 @@ impl Evidence {
     }
 
     fn negative(&self) -> bool {
-        self.verdict == Some(false) || self.errors || self.markers.denies() || self.markers.has(Marker::LoginFirst)
+        self.verdict == Some(false)
+            || self.errors
+            || self.markers.denies()
+            || self.markers.has(Marker::LoginFirst)
     }
 
     fn bad_code(&self) -> bool {
@@ -55,7 +58,12 @@ pub(crate) struct Row {
     applies: fn(&Evidence) -> bool,
 }
 
-const fn row(name: &'static str, outcome: MfaOutcome, by_status_only: bool, applies: fn(&Evidence) -> bool) -> Row {
+const fn row(
+    name: &'static str,
+    outcome: MfaOutcome,
+    by_status_only: bool,
+    applies: fn(&Evidence) -> bool,
+) -> Row {
     Row { name, outcome, by_status_only, applies }
 }
 
@@ -131,9 +139,34 @@ mod tests {
     fn the_answer_decides() {
         check(
             &[
-                "200", "200 !false", "200 !errors", "200 !true", "302", "202", "200 pending", "400 authorization_pending", "401 mfa_required", "403 mfa_required !issued",
-                "400 incorrect_code", "401", "403", "422", "404", "500", "503 !retry", "401 invalid_token", "403 insufficient_scope", "400 invalid_grant", "403 invalid_grant !grant",
-                "429", "423", "400 too_many_attempts", "401 locked", "200 rejected", "400 mfa_required incorrect_code", "",
+                "200",
+                "200 !false",
+                "200 !errors",
+                "200 !true",
+                "302",
+                "202",
+                "200 pending",
+                "400 authorization_pending",
+                "401 mfa_required",
+                "403 mfa_required !issued",
+                "400 incorrect_code",
+                "401",
+                "403",
+                "422",
+                "404",
+                "500",
+                "503 !retry",
+                "401 invalid_token",
+                "403 insufficient_scope",
+                "400 invalid_grant",
+                "403 invalid_grant !grant",
+                "429",
+                "423",
+                "400 too_many_attempts",
+                "401 locked",
+                "200 rejected",
+                "400 mfa_required incorrect_code",
+                "",
             ],
             expect![[r"
                 200 -> success

@@ -2,16 +2,18 @@
 //! `Extractor` runs in a shard and sees one exchange at a time; `Lineage` sees all of them in order.
 //! It promises that no value that crossed the wire as a credential leaves this module.
 
+pub mod clues;
+pub mod config;
+pub mod geo;
+pub mod secret;
+
 mod accounts;
 mod answer;
 mod client_ip;
-pub mod clues;
-pub mod config;
 mod credential;
 mod device;
 mod extract;
 mod fields;
-pub mod geo;
 mod handles;
 mod json;
 mod jwt;
@@ -21,7 +23,6 @@ mod mfa;
 mod names;
 mod request;
 mod route;
-pub mod secret;
 mod settings;
 mod shape;
 mod step;

@@ -25,7 +25,8 @@ impl<T: Copy> Names<T> {
             }
         }
         entries.sort_by_key(|(name, _)| slot(name));
-        let starts = (0..=SLOTS).map(|s| entries.partition_point(|(name, _)| slot(name) < s) as u16).collect();
+        let starts =
+            (0..=SLOTS).map(|s| entries.partition_point(|(name, _)| slot(name) < s) as u16).collect();
         Self { starts, entries }
     }
 

@@ -71,7 +71,8 @@ impl<'a> Asking<'a> {
 
     /// The forms of RFC 9112 3.2: origin, absolute, authority, asterisk.
     fn target(&mut self, target: &'a [u8]) {
-        let scheme = [b"http://".as_slice(), b"https://"].into_iter().find(|s| starts_with_ignoring_case(target, s));
+        let scheme =
+            [b"http://".as_slice(), b"https://"].into_iter().find(|s| starts_with_ignoring_case(target, s));
         if let Some(scheme) = scheme {
             let rest = target.get(scheme.len()..).unwrap_or(&[]);
             let end = rest.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(rest.len());

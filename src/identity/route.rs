@@ -52,8 +52,18 @@ impl Labels {
     pub(crate) const PUSH: Self = Self(1 << 18);
 
     /// The labels an operator can give.
-    pub(crate) const NAMES: [&'static str; 10] =
-        ["login", "mfa", "token", "logout", "signup", "key_issue", "enrolment", "session", "sensitive", "none"];
+    pub(crate) const NAMES: [&'static str; 10] = [
+        "login",
+        "mfa",
+        "token",
+        "logout",
+        "signup",
+        "key_issue",
+        "enrolment",
+        "session",
+        "sensitive",
+        "none",
+    ];
 
     /// The label of that name.
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -90,21 +100,105 @@ impl Labels {
 /// `-`, `_` and `.` separate words, and a segment is also looked up without them (`sign-in`).
 const WORDS: &[(&[&str], Labels)] = &[
     (&["login", "signin", "logon", "authenticate", "tokenauth", "checkpassword"], Labels::LOGIN),
-    (&["mfa", "2fa", "otp", "totp", "hotp", "twofactor", "multifactor", "webauthn", "passkey", "passkeys", "stepup", "secondfactor"], Labels::MFA),
+    (
+        &[
+            "mfa",
+            "2fa",
+            "otp",
+            "totp",
+            "hotp",
+            "twofactor",
+            "multifactor",
+            "webauthn",
+            "passkey",
+            "passkeys",
+            "stepup",
+            "secondfactor",
+        ],
+        Labels::MFA,
+    ),
     (&["authenticator", "authenticators", "factor", "factors"], Labels::FACTORS),
     (&["push", "poll"], Labels::PUSH),
     (&["disable", "deactivate", "remove", "reset", "regenerate"], Labels::REMOVAL),
-    (&["verify", "challenge", "assertion", "push", "confirm", "validate", "verification", "code"], Labels::MAYBE_MFA),
+    (
+        &["verify", "challenge", "assertion", "push", "confirm", "validate", "verification", "code"],
+        Labels::MAYBE_MFA,
+    ),
     (&["backup", "recovery", "recoverycodes", "backupcodes"], Labels::BACKUP.or(Labels::MAYBE_MFA)),
-    (&["enroll", "enrol", "enrollment", "enrolment", "setup", "activate", "enable", "associate", "register"], Labels::ENROLMENT),
-    (&["token", "tokenauth", "oauth2token", "refresh", "refreshtoken", "accesstoken", "gettoken", "exchange"], Labels::TOKEN),
+    (
+        &[
+            "enroll",
+            "enrol",
+            "enrollment",
+            "enrolment",
+            "setup",
+            "activate",
+            "enable",
+            "associate",
+            "register",
+        ],
+        Labels::ENROLMENT,
+    ),
+    (
+        &[
+            "token",
+            "tokenauth",
+            "oauth2token",
+            "refresh",
+            "refreshtoken",
+            "accesstoken",
+            "gettoken",
+            "exchange",
+        ],
+        Labels::TOKEN,
+    ),
     (&["introspect", "introspection", "par", "revoke"], Labels::OAUTH_CLIENT),
     (&["logout", "signout", "logoff", "endsession", "revoke"], Labels::LOGOUT),
     (&["signup", "register", "registration", "createaccount"], Labels::SIGNUP),
-    (&["apikeys", "apikey", "accesskeys", "personalaccesstokens", "apitokens", "apitoken", "serviceaccountkeys", "keys", "tokens", "credentials", "pat", "pats"], Labels::KEY_ISSUE),
+    (
+        &[
+            "apikeys",
+            "apikey",
+            "accesskeys",
+            "personalaccesstokens",
+            "apitokens",
+            "apitoken",
+            "serviceaccountkeys",
+            "keys",
+            "tokens",
+            "credentials",
+            "pat",
+            "pats",
+        ],
+        Labels::KEY_ISSUE,
+    ),
     (&["session", "sessions"], Labels::SESSION),
     (&["reauthenticate", "reauth", "sudo", "confirmpassword"], Labels::REAUTH),
-    (&["password", "passwords", "roles", "role", "permissions", "permission", "payment", "payments", "payout", "payouts", "transfer", "transfers", "withdraw", "withdrawal", "withdrawals", "grants", "admin", "privileges", "iam", "impersonate"], Labels::SENSITIVE),
+    (
+        &[
+            "password",
+            "passwords",
+            "roles",
+            "role",
+            "permissions",
+            "permission",
+            "payment",
+            "payments",
+            "payout",
+            "payouts",
+            "transfer",
+            "transfers",
+            "withdraw",
+            "withdrawal",
+            "withdrawals",
+            "grants",
+            "admin",
+            "privileges",
+            "iam",
+            "impersonate",
+        ],
+        Labels::SENSITIVE,
+    ),
     (&["export", "exports", "dump", "download-all", "bulkexport"], Labels::SENSITIVE.or(Labels::EXPORT)),
     (&["interaction"], Labels::LOGIN.or(Labels::INTERACTION)),
 ];
@@ -247,14 +341,22 @@ fn holds_secret(segment: &[u8]) -> bool {
     shape::looks_secret(segment)
         || segment.len() > 24
             && segment
-                .split(|b| matches!(b, b'=' | b':' | b',' | b'~' | b'(' | b')' | b'!' | b'"' | b' ' | b'/' | b'&' | b'|'))
+                .split(|b| {
+                    matches!(
+                        b,
+                        b'=' | b':' | b',' | b'~' | b'(' | b')' | b'!' | b'"' | b' ' | b'/' | b'&' | b'|'
+                    )
+                })
                 .any(|piece| piece.len() < segment.len() && shape::looks_secret(piece))
 }
 
 /// `2026-11-21`
 fn is_date(segment: &[u8]) -> bool {
     segment.len() == 10
-        && segment.iter().enumerate().all(|(i, b)| if matches!(i, 4 | 7) { *b == b'-' } else { b.is_ascii_digit() })
+        && segment
+            .iter()
+            .enumerate()
+            .all(|(i, b)| if matches!(i, 4 | 7) { *b == b'-' } else { b.is_ascii_digit() })
 }
 
 /// The labels of one literal segment: of the segment as one word, and of each of its words.
@@ -369,8 +471,12 @@ mod tests {
         };
         assert!(labels("/auth/sign-in").any(Labels::LOGIN));
         assert!(labels("/api/two-factor/check").any(Labels::MFA));
-        assert!(labels("/orders/7/verify").any(Labels::MAYBE_MFA) && !labels("/orders/7/verify").any(Labels::MFA));
-        assert!(labels("/api/v1/me").any(Labels::OWN_ACCOUNT) && !labels("/me/friends").any(Labels::OWN_ACCOUNT));
+        assert!(
+            labels("/orders/7/verify").any(Labels::MAYBE_MFA) && !labels("/orders/7/verify").any(Labels::MFA)
+        );
+        assert!(
+            labels("/api/v1/me").any(Labels::OWN_ACCOUNT) && !labels("/me/friends").any(Labels::OWN_ACCOUNT)
+        );
         assert!(labels("/account/authenticators/recovery-codes").any(Labels::BACKUP));
         assert_eq!(labels("/api/v1/customers"), Labels::NONE);
     }

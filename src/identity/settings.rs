@@ -58,23 +58,33 @@ impl Settings {
         keyring: Keyring,
         geo: Geo,
     ) -> Result<Self, String> {
-        let own = |names: &[String]| -> Vec<String> { names.iter().map(|n| n.trim().to_ascii_lowercase()).collect() };
-        let with = |names: &[String], meaning| own(names).into_iter().map(move |n| (n, meaning)).collect::<Vec<_>>();
+        let own = |names: &[String]| -> Vec<String> {
+            names.iter().map(|n| n.trim().to_ascii_lowercase()).collect()
+        };
+        let with =
+            |names: &[String], meaning| own(names).into_iter().map(move |n| (n, meaning)).collect::<Vec<_>>();
         let headers = [
             with(&identity.key_headers, RequestHeader::Key),
             with(&identity.session_headers, RequestHeader::Session),
             with(&identity.mfa_headers, RequestHeader::Mfa),
         ];
-        let cookies =
-            [with2(&identity.session_cookies, Cookie::Session), with2(&identity.ignored_cookies, Cookie::Ignored)];
+        let cookies = [
+            with2(&identity.session_cookies, Cookie::Session),
+            with2(&identity.ignored_cookies, Cookie::Ignored),
+        ];
         let fields = [
             with2(&identity.login_fields, Field::Name),
             with2(&identity.code_fields, Field::Code),
             with2(&identity.key_fields, Field::Key),
         ];
         let routes = identity.routes.iter().map(|r| {
-            let label = Labels::named(&r.label)
-                .ok_or_else(|| format!("identity.routes: unknown label `{}`; wanted one of {}", r.label, Labels::NAMES.join(", ")))?;
+            let label = Labels::named(&r.label).ok_or_else(|| {
+                format!(
+                    "identity.routes: unknown label `{}`; wanted one of {}",
+                    r.label,
+                    Labels::NAMES.join(", ")
+                )
+            })?;
             if !r.path.starts_with('/') {
                 return Err(format!("identity.routes: path `{}` must begin with `/`", r.path));
             }
@@ -83,7 +93,8 @@ impl Settings {
         Ok(Self {
             keyring,
             geo,
-            trusted: Prefixes::parse(&network.trusted_proxies).map_err(|e| format!("network.trusted_proxies: {e}"))?,
+            trusted: Prefixes::parse(&network.trusted_proxies)
+                .map_err(|e| format!("network.trusted_proxies: {e}"))?,
             internal: Prefixes::parse(&network.internal).map_err(|e| format!("network.internal: {e}"))?,
             request_headers: tables::names(headers.concat(), tables::REQUEST_HEADERS),
             response_headers: tables::names(Vec::new(), tables::RESPONSE_HEADERS),
@@ -124,7 +135,13 @@ mod tests {
     use crate::identity::config::RouteLabel;
 
     fn build(identity: Identity, network: Network) -> Result<Settings, String> {
-        Settings::build(&network, &identity, &Privacy::default(), Keyring::ephemeral().unwrap(), Geo::builtin())
+        Settings::build(
+            &network,
+            &identity,
+            &Privacy::default(),
+            Keyring::ephemeral().unwrap(),
+            Geo::builtin(),
+        )
     }
 
     #[test]
@@ -155,7 +172,10 @@ mod tests {
 
     #[test]
     fn route_patterns() {
-        let pattern = |path: &str| RoutePattern { segments: path.split('/').map(str::to_owned).collect(), label: Labels::MFA };
+        let pattern = |path: &str| RoutePattern {
+            segments: path.split('/').map(str::to_owned).collect(),
+            label: Labels::MFA,
+        };
         assert!(pattern("/a/*/c").matches("/a/b/c"));
         assert!(!pattern("/a/*/c").matches("/a/b/d"));
         assert!(!pattern("/a/*").matches("/a/b/c"));

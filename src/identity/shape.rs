@@ -247,7 +247,14 @@ mod tests {
     fn check(values: &[&str], expected: Expect) {
         let lines: Vec<String> = values
             .iter()
-            .map(|v| format!("{} {}{}\n", v, class(v.as_bytes()), if looks_secret(v.as_bytes()) { " secret" } else { "" }))
+            .map(|v| {
+                format!(
+                    "{} {}{}\n",
+                    v,
+                    class(v.as_bytes()),
+                    if looks_secret(v.as_bytes()) { " secret" } else { "" }
+                )
+            })
             .collect();
         expected.assert_eq(&lines.concat());
     }

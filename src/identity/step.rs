@@ -63,7 +63,10 @@ pub(crate) fn graphql_labels(document: &[u8]) -> Labels {
     if !head.trim_ascii_start().starts_with(b"mutation") {
         return Labels::NONE;
     }
-    MUTATIONS.iter().filter(|(name, _)| memchr::memmem::find(&head, name).is_some()).fold(Labels::NONE, |all, m| all.or(m.1))
+    MUTATIONS
+        .iter()
+        .filter(|(name, _)| memchr::memmem::find(&head, name).is_some())
+        .fold(Labels::NONE, |all, m| all.or(m.1))
 }
 
 /// Reads the step.
@@ -88,15 +91,30 @@ pub(crate) fn read<'r>(asked: &Asked<'r, '_>, answer: Option<&Answer<'_>>, hits:
     step
 }
 
-fn activity(asked: &Asked<'_, '_>, answer: Option<&Answer<'_>>, grant: Option<&[u8]>, step: &Step<'_>) -> Activity {
+fn activity(
+    asked: &Asked<'_, '_>,
+    answer: Option<&Answer<'_>>,
+    grant: Option<&[u8]>,
+    step: &Step<'_>,
+) -> Activity {
     let (labels, writes) = (asked.labels, writes(asked.method));
     let succeeded = answer.is_some_and(|a| (200..300).contains(&a.status));
-    let mints = |a: &Answer<'_>| a.issued.iter().any(|i| i.by_context || i.kind == super::clues::HandleKind::ApiKey);
+    let mints =
+        |a: &Answer<'_>| a.issued.iter().any(|i| i.by_context || i.kind == super::clues::HandleKind::ApiKey);
     if step.login.is_some() {
         let token_route = labels.any(Labels::TOKEN) || grant.is_some();
-        return if token_route && step.login == Some(LoginOutcome::Success) { Activity::TokenIssue } else { Activity::Login };
+        return if token_route && step.login == Some(LoginOutcome::Success) {
+            Activity::TokenIssue
+        } else {
+            Activity::Login
+        };
     }
-    if step.mfa.is_some_and(|m| m.event != MfaEvent::Attempt || asked.presented.mfa_header.is_none() || is_mfa_route(labels) || m.outcome != MfaOutcome::Success) {
+    if step.mfa.is_some_and(|m| {
+        m.event != MfaEvent::Attempt
+            || asked.presented.mfa_header.is_none()
+            || is_mfa_route(labels)
+            || m.outcome != MfaOutcome::Success
+    }) {
         return Activity::Mfa;
     }
     let refreshes = writes && labels.any(Labels::TOKEN) && asked.fields.has(Field::Refresh);
@@ -110,12 +128,23 @@ fn activity(asked: &Asked<'_, '_>, answer: Option<&Answer<'_>>, grant: Option<&[
         return Activity::SignUp;
     }
     let creates = asked.method == b"POST" || asked.method == b"PUT";
-    if creates && succeeded && answer.is_some_and(|a| labels.any(Labels::KEY_ISSUE) && mints(a) || a.issued.iter().any(|i| i.kind == super::clues::HandleKind::ApiKey && a.status == 201)) {
+    if creates
+        && succeeded
+        && answer.is_some_and(|a| {
+            labels.any(Labels::KEY_ISSUE) && mints(a)
+                || a.issued.iter().any(|i| i.kind == super::clues::HandleKind::ApiKey && a.status == 201)
+        })
+    {
         return Activity::KeyIssue;
     }
-    let changes_users = writes && asked.template.split('/').any(|s| matches!(s, "users" | "keys" | "api-keys" | "members"));
+    let changes_users =
+        writes && asked.template.split('/').any(|s| matches!(s, "users" | "keys" | "api-keys" | "members"));
     let changes_password = writes && asked.fields.has(Field::NewPassword);
-    if labels.any(Labels::EXPORT) || labels.any(Labels::SENSITIVE) && writes || changes_password || changes_users && labels.any(Labels::SENSITIVE) {
+    if labels.any(Labels::EXPORT)
+        || labels.any(Labels::SENSITIVE) && writes
+        || changes_password
+        || changes_users && labels.any(Labels::SENSITIVE)
+    {
         return Activity::Sensitive;
     }
     Activity::Use
@@ -138,15 +167,32 @@ fn meaning(step: &Step<'_>, answer: Option<&Answer<'_>>) -> Outcome {
     }
     match (step.activity, step.login, step.mfa.map(|m| (m.event, m.outcome))) {
         (Activity::Logout, ..) if step.outcome == Outcome::Denied => Outcome::Success,
-        (_, Some(LoginOutcome::Refused | LoginOutcome::Throttled | LoginOutcome::SecondFactor), _) => Outcome::Denied,
-        (_, _, Some((MfaEvent::Attempt, MfaOutcome::FailCode | MfaOutcome::Locked | MfaOutcome::Throttled))) => Outcome::Denied,
-        (Activity::TokenIssue, ..) if answer.is_some_and(|a| a.status == 400 && (a.markers.has(Marker::BadGrant) || a.markers.has(Marker::BadClient))) => Outcome::Denied,
+        (_, Some(LoginOutcome::Refused | LoginOutcome::Throttled | LoginOutcome::SecondFactor), _) => {
+            Outcome::Denied
+        }
+        (
+            _,
+            _,
+            Some((MfaEvent::Attempt, MfaOutcome::FailCode | MfaOutcome::Locked | MfaOutcome::Throttled)),
+        ) => Outcome::Denied,
+        (Activity::TokenIssue, ..)
+            if answer.is_some_and(|a| {
+                a.status == 400 && (a.markers.has(Marker::BadGrant) || a.markers.has(Marker::BadClient))
+            }) =>
+        {
+            Outcome::Denied
+        }
         _ => step.outcome,
     }
 }
 
 /// The second-factor step of this exchange, if it is one.
-fn mfa_step<'r>(asked: &Asked<'r, '_>, answer: Option<&Answer<'_>>, grant: Option<&[u8]>, hits: &mut Hits) -> Option<MfaStep<'r>> {
+fn mfa_step<'r>(
+    asked: &Asked<'r, '_>,
+    answer: Option<&Answer<'_>>,
+    grant: Option<&[u8]>,
+    hits: &mut Hits,
+) -> Option<MfaStep<'r>> {
     let mfa_grant = grant.is_some_and(is_mfa_grant);
     if grant.is_some() && !mfa_grant {
         return None;
@@ -154,11 +200,14 @@ fn mfa_step<'r>(asked: &Asked<'r, '_>, answer: Option<&Answer<'_>>, grant: Optio
     let labels = asked.labels;
     let writes = writes(asked.method);
     let code = if writes { presented_code(asked, mfa_grant) } else { None };
-    let assertion = writes && asked.fields.has(Field::Assertion) && (is_mfa_route(labels) || labels.any(Labels::LOGIN.or(Labels::FACTORS)));
+    let assertion = writes
+        && asked.fields.has(Field::Assertion)
+        && (is_mfa_route(labels) || labels.any(Labels::LOGIN.or(Labels::FACTORS)));
     let header = asked.presented.mfa_header;
     let event = mfa_event(asked, answer, code.is_some() || assertion, mfa_grant)?;
     let mut evidence = evidence(answer, mfa_grant);
-    evidence.presented = code.is_some() || assertion || header.is_some() || mfa_grant || labels.any(Labels::PUSH);
+    evidence.presented =
+        code.is_some() || assertion || header.is_some() || mfa_grant || labels.any(Labels::PUSH);
     let (mut outcome, by_status_only) = mfa::outcome(&evidence, hits);
     if event != MfaEvent::Attempt && outcome == MfaOutcome::FailCode && event != MfaEvent::Enrolment {
         outcome = MfaOutcome::FailOther;
@@ -175,10 +224,16 @@ fn mfa_step<'r>(asked: &Asked<'r, '_>, answer: Option<&Answer<'_>>, grant: Optio
 }
 
 /// Which step of a second factor's life this is.
-fn mfa_event(asked: &Asked<'_, '_>, answer: Option<&Answer<'_>>, proof: bool, mfa_grant: bool) -> Option<MfaEvent> {
+fn mfa_event(
+    asked: &Asked<'_, '_>,
+    answer: Option<&Answer<'_>>,
+    proof: bool,
+    mfa_grant: bool,
+) -> Option<MfaEvent> {
     let labels = asked.labels;
     let about_factors = labels.any(Labels::MFA.or(Labels::FACTORS).or(Labels::BACKUP));
-    let is_verification = labels.any(Labels::MAYBE_MFA.or(Labels::LOGIN)) && !labels.any(Labels::BACKUP) || labels.any(Labels::LOGIN);
+    let is_verification = labels.any(Labels::MAYBE_MFA.or(Labels::LOGIN)) && !labels.any(Labels::BACKUP)
+        || labels.any(Labels::LOGIN);
     if asked.method == b"DELETE" {
         return about_factors.then_some(MfaEvent::FactorChange);
     }
@@ -197,7 +252,9 @@ fn mfa_event(asked: &Asked<'_, '_>, answer: Option<&Answer<'_>>, proof: bool, mf
     if about_factors && labels.any(Labels::REMOVAL) {
         return Some(MfaEvent::FactorChange);
     }
-    if about_factors && labels.any(Labels::ENROLMENT) || labels.any(Labels::FACTORS) && !is_verification && !labels.any(Labels::PUSH) {
+    if about_factors && labels.any(Labels::ENROLMENT)
+        || labels.any(Labels::FACTORS) && !is_verification && !labels.any(Labels::PUSH)
+    {
         let regenerates = labels.any(Labels::BACKUP);
         return Some(if regenerates { MfaEvent::FactorChange } else { MfaEvent::Enrolment });
     }
@@ -205,11 +262,14 @@ fn mfa_event(asked: &Asked<'_, '_>, answer: Option<&Answer<'_>>, proof: bool, mf
         return Some(MfaEvent::Attempt);
     }
     let asks = answer.is_some_and(|a| a.markers.has(Marker::NeedsMfa) || a.markers.has(Marker::Pending));
-    let verdict_comes = labels.any(Labels::PUSH) && answer.is_some_and(|a| a.markers.has(Marker::Success) || a.markers.has(Marker::Rejected));
+    let verdict_comes = labels.any(Labels::PUSH)
+        && answer.is_some_and(|a| a.markers.has(Marker::Success) || a.markers.has(Marker::Rejected));
     if verdict_comes && about_factors {
         return Some(MfaEvent::Attempt);
     }
-    let starts = about_factors && (labels.any(Labels::MAYBE_MFA) || labels.any(Labels::PUSH)) || labels.any(Labels::MFA) || labels.any(Labels::FACTORS.or(Labels::MAYBE_MFA)) && asks;
+    let starts = about_factors && (labels.any(Labels::MAYBE_MFA) || labels.any(Labels::PUSH))
+        || labels.any(Labels::MFA)
+        || labels.any(Labels::FACTORS.or(Labels::MAYBE_MFA)) && asks;
     (starts && !asked.fields.has(Field::Password)).then_some(MfaEvent::Challenge)
 }
 
@@ -218,7 +278,9 @@ fn presented_code<'r>(asked: &Asked<'r, '_>, mfa_grant: bool) -> Option<&'r Know
     let fields: &'r Fields<'_> = asked.fields;
     let labels = asked.labels;
     let on_route = is_mfa_route(labels) || mfa_grant;
-    let in_login = labels.any(Labels::LOGIN.or(Labels::SESSION)) || fields.has(Field::Ticket) || fields.has(Field::Password);
+    let in_login = labels.any(Labels::LOGIN.or(Labels::SESSION))
+        || fields.has(Field::Ticket)
+        || fields.has(Field::Password);
     fields.known.iter().find(|k| match k.field {
         Field::Code | Field::BackupCode => is_code(&k.value) || on_route && !k.value.is_empty(),
         Field::AnyCode => is_code(&k.value) && (on_route || in_login || labels.any(Labels::FACTORS)),
@@ -232,7 +294,9 @@ fn is_mfa_route(labels: Labels) -> bool {
 }
 
 fn is_mfa_grant(grant: &[u8]) -> bool {
-    [b"mfa".as_slice(), b"otp", b"two_factor", b"2fa"].iter().any(|w| memchr::memmem::find(grant, w).is_some())
+    [b"mfa".as_slice(), b"otp", b"two_factor", b"2fa"]
+        .iter()
+        .any(|w| memchr::memmem::find(grant, w).is_some())
 }
 
 /// Four to ten digits, blanks and dashes aside.
@@ -250,15 +314,22 @@ fn is_code(value: &[u8]) -> bool {
 }
 
 /// Which factor: what the answer names, else the request, else the route, else the look of the code.
-fn step_factor(asked: &Asked<'_, '_>, answer: Option<&Answer<'_>>, code: Option<&Known<'_>>, assertion: bool) -> Factor {
+fn step_factor(
+    asked: &Asked<'_, '_>,
+    answer: Option<&Answer<'_>>,
+    code: Option<&Known<'_>>,
+    assertion: bool,
+) -> Factor {
     let answered = answer.filter(|a| a.status < 400).and_then(|a| a.factors.last().copied());
     let named = asked.fields.known.iter().filter(|k| k.field == Field::Factor).find_map(|k| factor(&k.value));
-    let by_field = code.and_then(|k| if k.field == Field::BackupCode { Some(Factor::Backup) } else { factor_in(k.name) });
+    let by_field = code
+        .and_then(|k| if k.field == Field::BackupCode { Some(Factor::Backup) } else { factor_in(k.name) });
     let by_grant = asked.fields.get(Field::GrantType).and_then(factor_in);
     let by_route = || asked.template.rsplit('/').find_map(|s| factor_in(s.as_bytes()));
     let by_look = || {
         code.map(|k| {
-            let is_six = is_short_code(&k.value) && k.value.iter().filter(|b| b.is_ascii_digit()).count() <= 7;
+            let is_six =
+                is_short_code(&k.value) && k.value.iter().filter(|b| b.is_ascii_digit()).count() <= 7;
             if is_six { Factor::Totp } else { Factor::Backup }
         })
     };
@@ -309,25 +380,40 @@ fn evidence(answer: Option<&Answer<'_>>, mfa_grant: bool) -> Evidence {
         verdict: answer.verdict,
         errors: answer.errors,
         retry_after: answer.retry_after,
-        issued: answer.issued.iter().any(|i| !matches!(i.kind, super::clues::HandleKind::Challenge)) && answer.status < 400,
+        issued: answer.issued.iter().any(|i| !matches!(i.kind, super::clues::HandleKind::Challenge))
+            && answer.status < 400,
         mfa_grant,
         presented: false,
     }
 }
 
 /// What the answer says about a password, if one was presented for checking.
-fn login(asked: &Asked<'_, '_>, answer: Option<&Answer<'_>>, grant: Option<&[u8]>, mfa: Option<&MfaStep<'_>>) -> Option<LoginOutcome> {
+fn login(
+    asked: &Asked<'_, '_>,
+    answer: Option<&Answer<'_>>,
+    grant: Option<&[u8]>,
+    mfa: Option<&MfaStep<'_>>,
+) -> Option<LoginOutcome> {
     let labels = asked.labels;
     let password = asked.fields.has(Field::Password);
-    let by_form = password && asked.method == b"POST" && !labels.any(Labels::SIGNUP) && !asked.fields.has(Field::NewPassword);
-    let named = asked.fields.has(Field::Name) || labels.any(Labels::LOGIN.or(Labels::REAUTH).or(Labels::TOKEN).or(Labels::SESSION));
+    let by_form = password
+        && asked.method == b"POST"
+        && !labels.any(Labels::SIGNUP)
+        && !asked.fields.has(Field::NewPassword);
+    let named = asked.fields.has(Field::Name)
+        || labels.any(Labels::LOGIN.or(Labels::REAUTH).or(Labels::TOKEN).or(Labels::SESSION));
     let by_grant = grant == Some(b"password");
-    let by_basic = asked.presented.basic.is_some() && asked.method == b"POST" && grant.is_none() && labels.any(Labels::LOGIN.or(Labels::SESSION)) && !is_mfa_route(labels);
+    let by_basic = asked.presented.basic.is_some()
+        && asked.method == b"POST"
+        && grant.is_none()
+        && labels.any(Labels::LOGIN.or(Labels::SESSION))
+        && !is_mfa_route(labels);
     if grant.is_some() && !by_grant || !(by_form && named || by_grant || by_basic) {
         return None;
     }
     // A user made by an administrator has a password too; that is no login.
-    let administers = labels.any(Labels::SENSITIVE) && !labels.any(Labels::LOGIN.or(Labels::REAUTH).or(Labels::TOKEN).or(Labels::SESSION));
+    let administers = labels.any(Labels::SENSITIVE)
+        && !labels.any(Labels::LOGIN.or(Labels::REAUTH).or(Labels::TOKEN).or(Labels::SESSION));
     if administers && !by_grant {
         return None;
     }
@@ -347,7 +433,10 @@ fn login_outcome(answer: &Answer<'_>, mfa: Option<&MfaStep<'_>>) -> LoginOutcome
     if m.has(M::BadPassword) {
         return LoginOutcome::Refused;
     }
-    if m.has(M::NeedsMfa) || m.has(M::BadCode) || mfa.is_some_and(|m| m.outcome == MfaOutcome::FailCode && !m.by_status_only) {
+    if m.has(M::NeedsMfa)
+        || m.has(M::BadCode)
+        || mfa.is_some_and(|m| m.outcome == MfaOutcome::FailCode && !m.by_status_only)
+    {
         return LoginOutcome::SecondFactor;
     }
     match status {
@@ -365,11 +454,15 @@ fn login_outcome(answer: &Answer<'_>, mfa: Option<&MfaStep<'_>>) -> LoginOutcome
 
 /// A form login is answered by where it sends the browser.
 fn redirected(answer: &Answer<'_>) -> LoginOutcome {
-    let location: Vec<u8> = answer.location.unwrap_or(&[]).iter().take(256).map(u8::to_ascii_lowercase).collect();
+    let location: Vec<u8> =
+        answer.location.unwrap_or(&[]).iter().take(256).map(u8::to_ascii_lowercase).collect();
     let holds = |words: &[&[u8]]| words.iter().any(|w| memchr::memmem::find(&location, w).is_some());
     if holds(&[b"2fa", b"mfa", b"otp", b"two-factor", b"two_factor"]) {
         LoginOutcome::SecondFactor
-    } else if holds(&[b"error", b"failed", b"failure", b"invalid", b"denied"]) || location.ends_with(b"/login") || location.ends_with(b"/signin") {
+    } else if holds(&[b"error", b"failed", b"failure", b"invalid", b"denied"])
+        || location.ends_with(b"/login")
+        || location.ends_with(b"/signin")
+    {
         LoginOutcome::Refused
     } else {
         LoginOutcome::Success

@@ -36,11 +36,24 @@ pub(crate) fn bounded(raw: &[u8], max: usize) -> String {
 /// An account's or client's name; `None` for what names nobody and for what looks like a key or token.
 pub(crate) fn name(raw: &[u8]) -> Option<Arc<str>> {
     let raw = raw.trim_ascii();
-    let nobody = ["-", "null", "none", "nil", "unknown", "anonymous", "undefined", "n/a", "nan", "[object object]", "\0"];
+    let nobody = [
+        "-",
+        "null",
+        "none",
+        "nil",
+        "unknown",
+        "anonymous",
+        "undefined",
+        "n/a",
+        "nan",
+        "[object object]",
+        "\0",
+    ];
     if raw.is_empty() || nobody.iter().any(|n| raw.eq_ignore_ascii_case(n.as_bytes())) {
         return None;
     }
-    let is_credential = shape::known_key(raw).is_some() || matches!(shape::class(raw), shape::JWT | shape::JWE | "paseto");
+    let is_credential =
+        shape::known_key(raw).is_some() || matches!(shape::class(raw), shape::JWT | shape::JWE | "paseto");
     (!is_credential).then(|| bounded(raw, NAME_BYTES_MAX).into())
 }
 
@@ -68,7 +81,9 @@ fn pieces(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn is_telling(piece: &[u8]) -> bool {
-    piece.len() >= 18 && (shape::known_key(piece).is_some() || piece.starts_with(b"ey") && shape::class(piece) != shape::OPAQUE)
+    piece.len() >= 18
+        && (shape::known_key(piece).is_some()
+            || piece.starts_with(b"ey") && shape::class(piece) != shape::OPAQUE)
 }
 
 fn is_separator(b: u8) -> bool {
@@ -132,7 +147,18 @@ mod tests {
 
     #[test]
     fn names_of_nobody_are_no_names() {
-        for nobody in ["", " ", "-", "NULL", "unknown", "Anonymous", "undefined", "N/A", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "sk_live_4eC39HqLyjWDarjtT1zdp7dc"] {
+        for nobody in [
+            "",
+            " ",
+            "-",
+            "NULL",
+            "unknown",
+            "Anonymous",
+            "undefined",
+            "N/A",
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
+            "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+        ] {
             assert_eq!(name(nobody.as_bytes()), None, "{nobody}");
         }
         assert_eq!(name(b" alice@example.com ").as_deref(), Some("alice@example.com"));

@@ -9,12 +9,12 @@ const PAIRS_MAX: usize = 1024;
 
 /// Raw names and values in order; a pair without `=` has an empty value.
 pub(crate) fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    text.split(|&b| b == b'&').filter(|pair| !pair.is_empty()).take(PAIRS_MAX).map(|pair| {
-        match memchr::memchr(b'=', pair) {
+    text.split(|&b| b == b'&').filter(|pair| !pair.is_empty()).take(PAIRS_MAX).map(
+        |pair| match memchr::memchr(b'=', pair) {
             Some(at) => (pair.get(..at).unwrap_or(&[]), pair.get(at + 1..).unwrap_or(&[])),
             None => (pair, [].as_slice()),
-        }
-    })
+        },
+    )
 }
 
 /// The bytes meant: `%41` is `A`, `+` is a blank; a broken escape stays as it is.
@@ -66,7 +66,9 @@ mod tests {
         let read: Vec<_> = pairs(b"a=1&&b&c=x=y&=z").collect();
         let expected: [(&[u8], &[u8]); 4] = [(b"a", b"1"), (b"b", b""), (b"c", b"x=y"), (b"", b"z")];
         assert_eq!(read, expected);
-        for (raw, meant) in [("a%40b", "a@b"), ("a+b", "a b"), ("100%", "100%"), ("%4", "%4"), ("%zz", "%zz"), ("%2B", "+")] {
+        for (raw, meant) in
+            [("a%40b", "a@b"), ("a+b", "a b"), ("100%", "100%"), ("%4", "%4"), ("%zz", "%zz"), ("%2B", "+")]
+        {
             assert_eq!(decode(raw.as_bytes()), meant.as_bytes(), "{raw}");
         }
         assert_eq!(&*decode_path(b"a+b%20c"), b"a+b c");

@@ -284,7 +284,12 @@ mod tests {
     fn one_request_makes_one_entry_of_each_kind() {
         let mut inventory = Inventory::default();
         inventory.observe(&Transaction { repeat_of: None, ..samples::transaction() });
-        expect![[""]].assert_eq(&written(&inventory));
+        expect![[r#"
+            {"schema":"heelguard.inventory/1","kind":"endpoint","first_seen":"2026-11-21T10:00:00.000000Z","last_seen":"2026-11-21T10:00:00.003250Z","transactions":1,"success":0,"denied":1,"method":"POST","host":"api.example.com","route":"/v1/users/{id}","with_credential":1,"without_credential":0}
+            {"schema":"heelguard.inventory/1","kind":"credential","first_seen":"2026-11-21T10:00:00.000000Z","last_seen":"2026-11-21T10:00:00.003250Z","transactions":1,"success":0,"denied":1,"fingerprint":"a1b200000000000000000000000000ff","credential_kind":"bearer_jwt","class":"jwt","location":"header","name":"authorization","principal":{"kind":"user","id":"alice@example.com"}}
+            {"schema":"heelguard.inventory/1","kind":"principal","first_seen":"2026-11-21T10:00:00.000000Z","last_seen":"2026-11-21T10:00:00.003250Z","transactions":1,"success":0,"denied":1,"principal":{"kind":"user","id":"alice@example.com"},"source":"jwt"}
+            {"schema":"heelguard.inventory/1","kind":"service","first_seen":"2026-11-21T10:00:00.000000Z","last_seen":"2026-11-21T10:00:00.003250Z","transactions":1,"success":0,"denied":1,"host":"api.example.com","ip":"10.0.0.5","port":8080,"protocol":"http/1.1"}
+        "#]].assert_eq(&written(&inventory));
     }
 
     #[test]
@@ -303,9 +308,9 @@ mod tests {
         };
         let inventory = |names: [&str; 3]| {
             let mut inventory = Inventory::default();
-            names
-                .iter()
-                .for_each(|name| inventory.observe(&Transaction { credentials: Vec::new(), ..named(name) }));
+            for name in names {
+                inventory.observe(&Transaction { credentials: Vec::new(), ..named(name) });
+            }
             written(&inventory)
         };
         assert_eq!(inventory(["a", "b", "c"]), inventory(["c", "a", "b"]));

@@ -91,9 +91,10 @@ pub(super) fn markdown(html: &mut Html, page: &str) {
     }
 }
 
-/// Words between back quotes are code; an unpaired back quote is a back quote.
+/// Words between back quotes are code; an unpaired back quote is a back quote. Line ends are blanks.
 fn inline(html: &mut Html, words: &str) {
-    let mut rest = words;
+    let words = words.replace('\n', " ");
+    let mut rest = words.as_str();
     while let Some((before, code, after)) = rest
         .split_once('`')
         .and_then(|(before, after)| after.split_once('`').map(|(code, after)| (before, code, after)))

@@ -113,7 +113,7 @@ fn every_answer_is_guarded() {
 fn pages_of_rules_are_rendered() {
     let mut html = Html::new();
     rules::markdown(&mut html, "# A <b>\n\n## Head\n\nwords `a<b` and ` alone\nmore\n\n- one\n- two `x`\n");
-    expect![[""]].assert_eq(html.as_str());
+    expect![[r#"<h1>A &lt;b&gt;</h1><h2>Head</h2><p>words <code>a&lt;b</code> and ` alone more</p><ul><li>one</li><li>two <code>x</code></li></ul>"#]].assert_eq(html.as_str());
 }
 
 #[test]

@@ -111,7 +111,10 @@ fn a_fingerprint_is_found_again_and_the_secret_is_not_echoed() {
 #[test]
 fn a_fingerprint_names_the_key_of_a_transaction() {
     let bench = Bench::new();
-    bench.write("a.pcap", super::conversation::pcap(include_str!("../cases/key-in-the-url/traffic.txt")));
+    bench.write(
+        "a.pcap",
+        super::support::conversation::pcap(include_str!("../cases/key-in-the-url/traffic.txt")),
+    );
     bench.run(&["replay", "--alerts", "al", "--transactions", "tx", "a.pcap"]).succeeds();
     let traffic = include_str!("../cases/key-in-the-url/traffic.txt");
     let key = traffic.split("api_key=").nth(1).unwrap().split(['&', ' ']).next().unwrap();

@@ -2,8 +2,11 @@
 //! Each test gets a folder of its own, runs the built program in it and looks at what it left.
 //! Captures are conversations written as text.
 
-#[path = "../support/conversation.rs"]
-mod conversation;
+#![allow(unreachable_pub, reason = "the shared support modules are written for test crates of one file")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
+
+#[path = "../support/mod.rs"]
+mod support;
 
 mod commands;
 mod config;
@@ -48,7 +51,10 @@ impl Bench {
 
     /// The capture of three wrong codes after a right password.
     fn capture(&self, name: &str) -> PathBuf {
-        self.write(name, conversation::pcap(include_str!("../cases/mfa-three-wrong-codes/traffic.txt")))
+        self.write(
+            name,
+            support::conversation::pcap(include_str!("../cases/mfa-three-wrong-codes/traffic.txt")),
+        )
     }
 
     /// The program, in this folder, without what the tester's own environment says.

@@ -18,7 +18,7 @@ fn every_record_of_a_run_is_valid_under_its_schema() {
     let forms = ["alert", "transaction", "inventory", "stats"].map(|form| (form, schema(form)));
     let mut seen = 0;
     for text in TRAFFIC {
-        bench.write("a.pcap", super::conversation::pcap(text));
+        bench.write("a.pcap", super::support::conversation::pcap(text));
         let outputs = [
             "--alerts",
             "alert",
@@ -45,7 +45,7 @@ fn every_record_of_a_run_is_valid_under_its_schema() {
 fn the_checker_sees_what_is_wrong() {
     let bench = Bench::new();
     let schema: Value = serde_json::from_str(&bench.run(&["schema", "transaction"]).out).unwrap();
-    bench.write("a.pcap", super::conversation::pcap(TRAFFIC[0]));
+    bench.write("a.pcap", super::support::conversation::pcap(TRAFFIC[0]));
     bench.run(&["replay", "--alerts", "al", "--transactions", "tx", "a.pcap"]).succeeds();
     let record: Value = serde_json::from_str(bench.read("tx").lines().next().unwrap()).unwrap();
     let broken = |change: fn(&mut Value)| {

@@ -195,9 +195,12 @@ mod tests {
 
     #[test]
     fn plain_http_from_outside_is_high() {
-        check("10:00:00 203.0.113.1 -> use GET /me 200 user=ann basic has_mfa plain", expect![[r#"
-            10:00:00.000 KEY-06 credential_exposure high api.example.com: credentials cross the network without TLS on api.example.com, first a basic
-            10:00:00.000 POS-01 basic_auth_in_use high api.example.com: Basic authentication accepted on api.example.com for ann, without TLS from outside, past the account's second factor
-        "#]]);
+        check(
+            "10:00:00 203.0.113.1 -> use GET /me 200 user=ann basic has_mfa plain",
+            expect![[r#"
+                10:00:00.000 KEY-06 credential_exposure high api.example.com: credentials cross the network without TLS on api.example.com (first seen: basic)
+                10:00:00.000 POS-01 basic_auth_in_use high api.example.com: Basic authentication accepted on api.example.com for ann, without TLS from outside, past the account's second factor
+            "#]],
+        );
     }
 }

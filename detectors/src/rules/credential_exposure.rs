@@ -205,9 +205,9 @@ fn cleartext(tx: &Transaction, request: &Request) -> Finding {
         classes.push("password".into());
     }
     let message = format!(
-        "credentials cross the network without TLS on {}, first a {}",
+        "credentials cross the network without TLS on {} (first seen: {})",
         request.host,
-        classes.join(" and ")
+        classes.join(", ")
     );
     Finding {
         principal: None,
@@ -252,9 +252,9 @@ mod tests {
              1d+09:59:59 203.0.113.1 -> use GET /me 200 user=u1 session=s1 plain
              1d+10:00:00 203.0.113.1 -> use GET /me 200 user=u1 session=s1 plain",
             expect![[r#"
-                10:00:00.000 KEY-06 credential_exposure high api.example.com: credentials cross the network without TLS on api.example.com, first a session_cookie
-                10:01:00.000 KEY-06 credential_exposure high login.example.com: credentials cross the network without TLS on login.example.com, first a password
-                10:00:00.000 KEY-06 credential_exposure high api.example.com: credentials cross the network without TLS on api.example.com, first a session_cookie
+                10:00:00.000 KEY-06 credential_exposure high api.example.com: credentials cross the network without TLS on api.example.com (first seen: session_cookie)
+                10:01:00.000 KEY-06 credential_exposure high login.example.com: credentials cross the network without TLS on login.example.com (first seen: password)
+                10:00:00.000 KEY-06 credential_exposure high api.example.com: credentials cross the network without TLS on api.example.com (first seen: session_cookie)
             "#]],
         );
     }
@@ -276,7 +276,7 @@ mod tests {
             "10:00:00 203.0.113.1 -> use GET /me 200 user=ann session=s1 plain via=10.0.0.2
              10:00:00.002 203.0.113.1 -> use GET /me 200 user=ann session=s1 plain repeat",
             expect![[r#"
-                10:00:00.002 KEY-06 credential_exposure high api.example.com: credentials cross the network without TLS on api.example.com, first a session_cookie
+                10:00:00.002 KEY-06 credential_exposure high api.example.com: credentials cross the network without TLS on api.example.com (first seen: session_cookie)
             "#]],
         );
     }

@@ -23,6 +23,7 @@ pub(super) struct Crowd {
     attempts: Window<Attempt>,
     /// The failed attempts in the window, by account.
     failing: Tally,
+    fresh_failures: u64,
     /// Every account tried since the source was last quiet.
     pub(super) accounts: Distinct,
     pub(super) samples: Samples,
@@ -43,10 +44,10 @@ impl Crowd {
         if self.attempts.count() == 1 {
             self.accounts = Distinct::default();
             self.samples.clear();
-            self.failing = Tally::default();
         }
         if failed {
             self.failing.add(account);
+            self.fresh_failures = self.fresh_failures.saturating_add(1);
         }
         self.accounts.insert(account);
     }
@@ -81,8 +82,8 @@ impl Crowd {
         self.attempts.first()
     }
 
-    /// Attempts since this was last asked.
+    /// Failed attempts since this was last asked.
     pub(super) fn take_fresh(&mut self) -> u64 {
-        self.attempts.take_fresh()
+        std::mem::take(&mut self.fresh_failures)
     }
 }

@@ -35,7 +35,7 @@ use super::actor::Actor;
 use super::crowd::Crowd;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span, client_of,
+    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span, client_of,
 };
 use crate::identity::{Country, Principal, PrincipalKind};
 use crate::keyed::Keyed;
@@ -164,7 +164,7 @@ impl State {
             return;
         }
         let crossing = Crossing {
-            about: crate::detector::About::Client(network),
+            about: About::Client(network),
             severity: RULE.severity,
             first: crowd.first().unwrap_or(tx.end),
             fresh: crowd.take_fresh(),
@@ -191,7 +191,7 @@ impl State {
             return;
         }
         let crossing = Crossing {
-            about: crate::detector::About::Principal(&tx.principal),
+            about: About::Principal(&tx.principal),
             severity: RULE.severity,
             first: siege.guesses.first().unwrap_or(tx.end),
             fresh: siege.guesses.take_fresh(),
@@ -270,18 +270,18 @@ fn spray(tx: &Transaction, crowd: &Crowd, limits: &Thresholds) -> Finding {
 }
 
 fn surrounded(tx: &Transaction, siege: &Siege, spread: Spread, limit: Limit) -> Finding {
+    let Spread { addresses, countries, networks } = spread;
+    let places = match (countries, networks) {
+        (0, _) => format!("in {}", Several(networks, "autonomous system")),
+        (1, _) => "in 1 country".into(),
+        _ => format!("in {countries} countries"),
+    };
     Finding {
         message: format!(
-            "{} for {} from {} in {} and {} in {} (limit {} in {} s)",
+            "{} for {} from {} {places} in {} (limit {} in {} s)",
             Several(siege.guesses.count(), "wrong MFA code"),
             tx.principal.id,
-            Several(spread.addresses, "client network"),
-            if spread.countries == 1 {
-                "1 country".into()
-            } else {
-                format!("{} countries", spread.countries)
-            },
-            Several(spread.networks, "autonomous system"),
+            Several(addresses, "client network"),
             Span(siege.guesses.span()),
             limit.count,
             limit.within.as_secs(),
@@ -294,9 +294,9 @@ fn surrounded(tx: &Transaction, siege: &Siege, spread: Spread, limit: Limit) -> 
         endpoint: tx.endpoint(),
         evidence: siege.samples.evidence(),
         facts: vec![
-            ("addresses", Fact::Count(spread.addresses)),
-            ("countries", Fact::Count(spread.countries)),
-            ("networks", Fact::Count(spread.networks)),
+            ("addresses", Fact::Count(addresses)),
+            ("countries", Fact::Count(countries)),
+            ("networks", Fact::Count(networks)),
         ],
         doubts: siege.samples.doubts(),
     }
@@ -309,9 +309,12 @@ mod tests {
 
     #[test]
     fn five_wrong_codes_over_five_accounts() {
-        check("10:00:00 203.0.113.7 -> mfa POST /mfa 401 user=s{1..5} every 10s", expect![[r#"
+        check(
+            "10:00:00 203.0.113.7 -> mfa POST /mfa 401 user=s{1..5} every 10s",
+            expect![[r#"
             10:00:40.000 MFA-02 mfa_failure_spray high 203.0.113.7: 5 wrong MFA codes over 5 accounts in 40 s from 203.0.113.7 (limit 5 over 3 in 300 s)
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -338,7 +341,7 @@ mod tests {
             "10:00:00 198.51.{1..4}.9 -> mfa POST /mfa 401 user=bob country=DE x2 every 170s
              10:25:00 203.0.113.9 -> mfa POST /mfa 401 user=bob country=FR x2 every 170s",
             expect![[r#"
-                10:27:50.000 MFA-02 mfa_failure_spray high user:bob: 10 wrong MFA codes for bob from 5 client networks in 2 countries and 0 autonomous systems in 1670 s (limit 10 in 1800 s)
+                10:27:50.000 MFA-02 mfa_failure_spray high user:bob: 10 wrong MFA codes for bob from 5 client networks in 2 countries in 1670 s (limit 10 in 1800 s)
             "#]],
         );
     }

@@ -230,7 +230,7 @@ mod tests {
             expect![[r#"
                 10:00:00.000 JWT-01 unsigned_jwt low 203.0.113.1: JWT with alg none from 203.0.113.1, refused with 401 on GET /me
                 10:01:00.000 JWT-01 unsigned_jwt medium (update) 203.0.113.1: JWT tampering probe from 203.0.113.1: 3 variants in 60 s, the last with alg none, refused with 401 on GET /me
-                10:01:10.000 JWT-01 unsigned_jwt critical (update) 203.0.113.1: JWT tampering probe from 203.0.113.1: 3 variants in 40 s, the last with alg none, accepted on GET /me; 4 since 2026-11-21T10:00:00.000000Z
+                10:01:10.000 JWT-01 unsigned_jwt critical (update) 203.0.113.1: JWT tampering probe from 203.0.113.1: 3 variants in 40 s, the last with alg none, accepted on GET /me; 4 in all since 2026-11-21T10:00:00Z
             "#]],
         );
         check(

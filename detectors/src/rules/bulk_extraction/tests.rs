@@ -39,9 +39,12 @@ fn small_pages_at_a_persons_pace_and_single_rows() {
 
 #[test]
 fn a_thousand_requests_in_ten_seconds() {
-    check("10:00:00 203.0.113.7 -> use GET /status 200 user=ann session=s x1000 every 10.01ms", expect![[r#"
+    check(
+        "10:00:00 203.0.113.7 -> use GET /status 200 user=ann session=s x1000 every 10.01ms",
+        expect![[r#"
         10:00:09.999 EXF-01 bulk_extraction high user:ann: 1000 reads in 9.9 s by ann (limit 100 a second for 10 s)
-    "#]]);
+    "#]],
+    );
     check("10:00:00 203.0.113.7 -> use GET /status 200 user=ann session=s x1000 every 10.02ms", expect![""]);
 }
 

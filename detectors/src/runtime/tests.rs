@@ -1,0 +1,228 @@
+use super::*;
+use crate::alert::{Severity, Status};
+use crate::story;
+use std::time::Duration;
+
+fn lines(alerts: &[Alert]) -> String {
+    alerts.iter().map(|alert| format!("{} {} {}", alert.id, alert.rev, story::line_of(alert))).collect()
+}
+
+/// Runs the story and returns its alerts with the runtime.
+fn run(story: &str, config: RuntimeConfig) -> (Vec<Alert>, Runtime) {
+    let mut runtime = Runtime::new(config).unwrap();
+    let mut alerts = Vec::new();
+    let transactions = story::transactions(story).unwrap();
+    transactions.iter().for_each(|tx| runtime.observe(tx, &mut alerts));
+    (alerts, runtime)
+}
+
+fn assert_balanced(runtime: &Runtime) {
+    let counters = runtime.counters();
+    assert_eq!(counters.findings, counters.open + counters.update + counters.suppressed, "{counters:?}");
+}
+
+const BURST: &str = "10:00:00 203.0.113.7 -> mfa POST /mfa 401 user=ann x3 every 1s";
+
+#[test]
+fn an_episode_opens_grows_and_closes() {
+    let story = "10:00:00 203.0.113.7 -> mfa POST /mfa 401 user=ann x400 every 2s
+                 11:00:00 203.0.113.7 -> use GET /me 200 user=ann session=s";
+    let (alerts, runtime) = run(story, RuntimeConfig::default());
+    let burst: Vec<String> = alerts
+        .iter()
+        .map(|alert| {
+            format!("{} {} {} {}", &alert.time.to_string()[11..19], alert.rev, alert.status, alert.count)
+        })
+        .collect();
+    // Third failure; ten make it high; thirty and three hundred are ten and a hundred times as many;
+    // in between every five minutes; closed ten minutes after the last failure.
+    let expected = [
+        "10:00:04 1 open 3",
+        "10:00:18 2 update 10",
+        "10:00:58 3 update 30",
+        "10:05:58 4 update 180",
+        "10:09:58 5 update 300",
+        "10:23:18 6 closed 400",
+    ];
+    assert_eq!(burst, expected);
+    assert!(alerts.iter().all(|alert| alert.id == alerts[0].id));
+    assert_balanced(&runtime);
+}
+
+#[test]
+fn the_id_is_a_uuid_and_depends_on_tenant_rule_subject_and_minute_alone() {
+    let id = |story: &str, tenant: &str| {
+        let config =
+            RuntimeConfig { tenant: tenant.into(), sensor: story.into(), ..RuntimeConfig::default() };
+        run(story, config).0[0].id.to_string()
+    };
+    let first = id(BURST, "default");
+    assert_eq!((&first[14..15], first.len()), ("8", 36));
+    assert!("89ab".contains(&first[19..20]));
+    // Written down once: a change would break every consumer that keys on it.
+    assert_eq!(first, "15f46174-b9d0-8986-8418-c00fbe9dc6c9");
+    assert_eq!(first, id("10:00:59 198.51.100.1 -> mfa POST /other 400 user=ann x3 every 9s", "default"));
+    assert_ne!(first, id("10:01:00 203.0.113.7 -> mfa POST /mfa 401 user=ann x3 every 1s", "default"));
+    assert_ne!(first, id("10:00:00 203.0.113.7 -> mfa POST /mfa 401 user=bob x3 every 1s", "default"));
+    assert_ne!(first, id(BURST, "other"));
+}
+
+#[test]
+fn a_flood_of_alerts_is_capped_and_said_so() {
+    let story = "10:00:00 203.0.113.7 -> mfa POST /mfa 401 user=u{1..1000} x3 every 10ms";
+    let (alerts, mut runtime) = run(story, RuntimeConfig::default());
+    let told = alerts.iter().filter(|alert| alert.detector == "mfa_failure_burst").count();
+    let spray = alerts.iter().filter(|alert| alert.detector == "mfa_failure_spray").count();
+    let cap: Vec<&Alert> = alerts.iter().filter(|alert| alert.rule == "POS-06").collect();
+    assert_eq!(told + spray, 200);
+    assert_eq!(
+        cap[0].message,
+        "more than 200 alerts in 60 s, further ones are only counted; most by mfa_failure_burst"
+    );
+    assert!(cap.len() < 5);
+    assert_balanced(&runtime);
+    let mut closed = Vec::new();
+    runtime.finish(EventTime::MAX, &mut closed);
+    assert_eq!(runtime.counters().closed, runtime.counters().open);
+}
+
+#[test]
+fn a_suppressed_finding_is_counted_and_not_told() {
+    let config = || {
+        let text = r#"
+            [[suppress]]
+            rule = "MFA-01"
+            subject = "user:load-*"
+            until = "2026-11-21T12:00:00Z"
+            reason = "load test"
+        "#;
+        let mut table: toml::Table = text.parse().unwrap();
+        let suppress = table.remove("suppress").unwrap().try_into().unwrap();
+        RuntimeConfig { suppress, ..RuntimeConfig::default() }
+    };
+    let silent = "10:00:00 203.0.113.7 -> mfa POST /mfa 401 user=load-1 x4 every 1s";
+    let (alerts, runtime) = run(silent, config());
+    assert_eq!((alerts.len(), runtime.counters().suppressed), (0, 2));
+    assert_balanced(&runtime);
+    assert_eq!(run(BURST, config()).0.len(), 1);
+    assert_eq!(run(&silent.replace("10:00", "13:00"), config()).0.len(), 1);
+}
+
+#[test]
+fn a_suppression_of_no_rule_is_refused() {
+    let entry = Suppression { rule: Some("MFA-99".into()), subject: None, until: None, reason: "?".into() };
+    let config = RuntimeConfig { suppress: vec![entry], ..RuntimeConfig::default() };
+    assert_eq!(Runtime::new(config).unwrap_err().0, "suppress.rule: there is no rule `MFA-99`");
+}
+
+#[test]
+fn the_operator_may_turn_a_rule_off_or_set_its_severity() {
+    let config = |text: &str| {
+        let rules: rules::Config = toml::from_str(text).unwrap();
+        RuntimeConfig { rules, ..RuntimeConfig::default() }
+    };
+    assert!(run(BURST, config("[mfa_failure_burst]\nenabled = false")).0.is_empty());
+    let critical = run(BURST, config("[mfa_failure_burst]\nseverity = \"critical\"")).0;
+    assert_eq!(critical[0].severity, Severity::Critical);
+    assert!(run(BURST, config("[mfa_failure_burst]\nfailures = 4")).0.is_empty());
+}
+
+/// A day of every kind of traffic, drawn by a fixed generator.
+fn mixed_day() -> Vec<Transaction> {
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut draw = |n: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed % n
+    };
+    let mut story = String::new();
+    for _ in 0..3_000 {
+        let (hour, minute, second) = (draw(24), draw(60), draw(60));
+        let (client, user) = (draw(6), draw(12));
+        let country = ["DE", "FR", "US"][draw(3) as usize];
+        let what = match draw(7) {
+            0 => "login POST /login 200",
+            1 => "login POST /login 401",
+            2 => "mfa POST /mfa 401 x3 every 20s",
+            3 => "mfa POST /mfa 200 factor=backup",
+            4 => "use GET /rows 200 session=s items=700 limit=200 x5 every 900ms",
+            5 => "use GET /me 200 basic plain",
+            _ => "use GET /me 401 jwt=none unsigned",
+        };
+        story.push_str(&format!(
+            "{hour:02}:{minute:02}:{second:02} 203.0.113.{client} -> {what} user=u{user} country={country}\n"
+        ));
+    }
+    story::transactions(&story).unwrap()
+}
+
+#[test]
+fn the_same_input_gives_the_same_alerts_however_often_time_is_told() {
+    let day = mixed_day();
+    let tell = |every: Option<u64>| {
+        let mut runtime = Runtime::new(RuntimeConfig::default()).unwrap();
+        let mut alerts = Vec::new();
+        for (place, tx) in day.iter().enumerate() {
+            if every.is_some_and(|every| (place as u64).is_multiple_of(every)) {
+                runtime.advance(tx.end.before(Duration::from_secs(2)), &mut alerts);
+            }
+            runtime.observe(tx, &mut alerts);
+        }
+        runtime.finish(day.last().unwrap().end, &mut alerts);
+        assert_balanced(&runtime);
+        assert_eq!(runtime.counters().open, runtime.counters().closed);
+        alerts
+    };
+    let (first, again, ticking) = (tell(None), tell(None), tell(Some(3)));
+    assert!(first.len() > 1_000, "{}", first.len());
+    assert_eq!(lines(&first), lines(&again));
+    assert_eq!(lines(&first), lines(&ticking));
+    assert!(first.windows(2).all(|pair| pair[0].time <= pair[1].time));
+}
+
+#[test]
+fn a_slow_attacker_is_seen_inside_a_flood_of_new_identities() {
+    let limits = Limits { keys_per_table_max: 1_000, ..Limits::default() };
+    let mut runtime = Runtime::new(RuntimeConfig { limits, ..RuntimeConfig::default() }).unwrap();
+    let mut alerts = Vec::new();
+    let known = "09:45:00 203.0.113.9 -> mfa POST /mfa 401 user=victim
+                 09:49:00 203.0.113.9 -> mfa POST /mfa 200 user=victim
+                 09:53:00 203.0.113.9 -> mfa POST /mfa 200 user=victim
+                 09:57:00 203.0.113.9 -> mfa POST /mfa 200 user=victim";
+    let slow = "10:00:00 203.0.113.9 -> mfa POST /mfa 401 user=victim x3 every 140s";
+    let mut all = story::transactions(&format!("{known}\n{slow}")).unwrap();
+    let template = story::transactions("10:00:00 203.0.113.7 -> mfa POST /mfa 401 user=x").unwrap().remove(0);
+    for n in 0..100_000_u64 {
+        let mut tx = template.clone();
+        tx.end = tx.end.after(Duration::from_millis(n * 3));
+        tx.id.0 = u128::from(n) + 1_000;
+        tx.principal.id = format!("flood-{n}").into();
+        all.push(tx);
+    }
+    all.sort_by_key(|tx| (tx.end, tx.id));
+    all.iter().for_each(|tx| runtime.observe(tx, &mut alerts));
+    let burst: Vec<&str> = alerts
+        .iter()
+        .filter(|alert| alert.detector == "mfa_failure_burst")
+        .map(|alert| &*alert.subject.value)
+        .collect();
+    assert_eq!(burst, ["user:victim"]);
+    let evicted: u64 = runtime.evictions().map(|(_, evicted)| evicted).sum();
+    assert!(evicted > 90_000, "{evicted}");
+}
+
+#[test]
+fn closings_come_in_the_order_of_their_times() {
+    let story = "10:00:00 203.0.113.7 -> mfa POST /mfa 401 user=a{1..3} x3 every 1s
+                 10:05:00 203.0.113.7 -> mfa POST /mfa 401 user=a1
+                 12:00:00 203.0.113.7 -> use GET /me 200 user=z session=s";
+    let (alerts, _) = run(story, RuntimeConfig::default());
+    let closed: Vec<&str> = alerts
+        .iter()
+        .filter(|alert| alert.status == Status::Closed && alert.rule == "MFA-01")
+        .map(|alert| &*alert.subject.value)
+        .collect();
+    assert_eq!(closed.len(), 3);
+    assert!(alerts.windows(2).all(|pair| pair[0].time <= pair[1].time));
+}
