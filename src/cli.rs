@@ -116,7 +116,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Schema(command) => command.run(),
         Command::Fingerprint(command) => command.run(),
         Command::Completions(command) => command.run::<Cli>(),
-        Command::Man(command) => command.run::<Cli>(),
+        Command::Man(shell::Man) => shell::Man::run::<Cli>(),
         Command::Run(_) => Err(not_here(
             "run",
             "live capture",

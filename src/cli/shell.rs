@@ -30,10 +30,10 @@ impl Completions {
 /// Print the man page.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  heelguard man > heelguard.1 && man ./heelguard.1")]
-pub(super) struct Man {}
+pub(super) struct Man;
 
 impl Man {
-    pub(super) fn run<Cli: CommandFactory>(self) -> Result<(), Failure> {
+    pub(super) fn run<Cli: CommandFactory>() -> Result<(), Failure> {
         let mut command = Cli::command();
         command.build();
         let mut page = Vec::new();

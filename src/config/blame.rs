@@ -40,9 +40,10 @@ fn unknown_key(leaf: &Leaf, unknown: &str, expected: &str) -> String {
     }
     let hint = nearest(unknown, allowed.iter().map(String::as_str))
         .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-    match allowed.is_empty() {
-        true => format!("unknown key `{full}`{hint}"),
-        false => format!("unknown key `{full}`{hint}\n  allowed: {}", allowed.join(", ")),
+    if allowed.is_empty() {
+        format!("unknown key `{full}`{hint}")
+    } else {
+        format!("unknown key `{full}`{hint}\n  allowed: {}", allowed.join(", "))
     }
 }
 

@@ -308,9 +308,9 @@ mod tests {
         };
         let inventory = |names: [&str; 3]| {
             let mut inventory = Inventory::default();
-            names
-                .iter()
-                .for_each(|name| inventory.observe(&Transaction { credentials: Vec::new(), ..named(name) }));
+            for name in names {
+                inventory.observe(&Transaction { credentials: Vec::new(), ..named(name) });
+            }
             written(&inventory)
         };
         assert_eq!(inventory(["a", "b", "c"]), inventory(["c", "a", "b"]));

@@ -48,27 +48,31 @@ impl Colours {
     }
 }
 
-/// Appends one state of an episode: opening in full, growth and end in two lines.
+/// Appends one state of an episode: the opening in full, growth in two lines, the end in one.
 pub fn write_alert(out: &mut Vec<u8>, alert: &Alert, colours: Colours) -> io::Result<()> {
+    let time = colours.paint(Paint::Dim, short_time(alert.time));
+    let subject = for_terminal(&alert.subject.value);
+    let title = format!("{} {}", alert.rule, alert.title);
+    if alert.status == Status::Closed {
+        return writeln!(
+            out,
+            "{time}  {}\n",
+            colours.paint(Paint::Dim, format_args!("over      {title}  {subject}"))
+        );
+    }
     let severity = format!("{:<8}", alert.severity.name().to_uppercase());
-    let mut title = format!("{} {}", alert.rule, alert.title);
-    match alert.status {
-        Status::Open => {}
-        Status::Update => title.push_str(" goes on"),
-        Status::Closed => title.push_str(" is over"),
-    }
-    writeln!(
-        out,
-        "{}  {}  {}  {}",
-        colours.paint(Paint::Dim, short_time(alert.time)),
-        colours.paint(Paint::Severity(alert.severity), severity),
-        colours.paint(Paint::Bold, title),
-        for_terminal(&alert.subject.value),
-    )?;
+    let severity = colours.paint(Paint::Severity(alert.severity), severity);
+    let grew = if alert.status == Status::Update { " goes on" } else { "" };
+    writeln!(out, "{time}  {severity}  {}{grew}  {subject}", colours.paint(Paint::Bold, title))?;
     writeln!(out, "    {}", for_terminal(&alert.message))?;
-    if alert.status != Status::Open {
-        return writeln!(out);
+    if alert.status == Status::Open {
+        write_story(out, alert, colours)?;
     }
+    writeln!(out)
+}
+
+/// Where, the evidence, the facts, and what to do.
+fn write_story(out: &mut Vec<u8>, alert: &Alert, colours: Colours) -> io::Result<()> {
     write_where(out, alert, colours)?;
     for evidence in &alert.evidence {
         write_evidence(out, evidence, colours)?;
@@ -77,8 +81,7 @@ pub fn write_alert(out: &mut Vec<u8>, alert: &Alert, colours: Colours) -> io::Re
         let facts = alert.facts.iter().map(|(name, fact)| format!("{name} {}", fact_text(fact)));
         labelled(out, "facts", &facts.collect::<Vec<_>>().join(" · "), colours)?;
     }
-    labelled(out, "do", alert.response, colours)?;
-    writeln!(out)
+    labelled(out, "do", alert.response, colours)
 }
 
 /// From where, with what and at which endpoint.
@@ -96,7 +99,8 @@ fn write_where(out: &mut Vec<u8>, alert: &Alert, colours: Colours) -> io::Result
         parts.push(format!("{} {}{}", endpoint.method, endpoint.host, endpoint.route));
     }
     parts.push(format!("confidence {}", alert.confidence));
-    labelled(out, "from", &for_terminal(&parts.join(" · ")), colours)
+    let label = if alert.client.is_some() { "from" } else { "at" };
+    labelled(out, label, &for_terminal(&parts.join(" · ")), colours)
 }
 
 fn write_evidence(out: &mut Vec<u8>, evidence: &Evidence, colours: Colours) -> io::Result<()> {
@@ -121,7 +125,7 @@ fn client_text(client: &AlertClient) -> String {
     let network = client.asn.map(|asn| format!("AS{asn}"));
     let places: Vec<String> = [country, network].into_iter().flatten().collect();
     if !places.is_empty() {
-        text.push_str(&format!(" ({})", places.join(", ")));
+        text = format!("{text} ({})", places.join(", "));
     }
     text
 }
@@ -173,10 +177,14 @@ mod tests {
 
     #[test]
     fn growth_and_end_are_short() {
-        let alert = Alert { status: Status::Closed, ..samples::alert() };
-        let text = shown(&alert, Colours::Off);
-        assert_eq!(text.lines().count(), 3, "{text}");
-        assert!(text.contains("Burst of failed MFA codes is over"), "{text}");
+        let growth = shown(&Alert { status: Status::Update, ..samples::alert() }, Colours::Off);
+        assert_eq!(growth.lines().count(), 3, "{growth}");
+        assert!(growth.contains("Burst of failed MFA codes goes on  user:alice@example.com"), "{growth}");
+        expect![[r#"
+            2026-11-21 10:03:00.120  over      MFA-01 Burst of failed MFA codes  user:alice@example.com
+
+        "#]]
+        .assert_eq(&shown(&Alert { status: Status::Closed, ..samples::alert() }, Colours::Off));
     }
 
     #[test]

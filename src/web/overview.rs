@@ -16,16 +16,16 @@ pub(super) fn page(snapshot: &Snapshot) -> Html {
     let tls: u64 = snapshot.services.iter().map(|service| service.tls).sum();
     let mut html = Html::new();
     html.raw("<h1>").text(&snapshot.source).raw("</h1><div class=\"cards\">");
-    card(&mut html, counters.packets.read, "packets");
-    card(&mut html, transactions, "transactions");
+    card(&mut html, "", counters.packets.read, "packets");
+    card(&mut html, "", transactions, "transactions");
     for &severity in Severity::ALL.iter().rev() {
         let count = snapshot.episodes.iter().filter(|episode| episode.severity == severity).count() as u64;
         if count > 0 {
-            card(&mut html, count, severity.name());
+            card(&mut html, severity.name(), count, severity.name());
         }
     }
     if tls > 0 {
-        card(&mut html, tls, "TLS connections not read");
+        card(&mut html, "", tls, "TLS connections not read");
     }
     html.raw("</div><h2>Alerts</h2>");
     if snapshot.episodes.is_empty() {
@@ -43,8 +43,13 @@ pub(super) fn page(snapshot: &Snapshot) -> Html {
     html
 }
 
-fn card(html: &mut Html, number: u64, name: &str) {
-    html.raw("<div class=\"card\"><b>").text(grouped(number)).raw("</b><span class=\"soft\">").text(name);
+fn card(html: &mut Html, class: &'static str, number: u64, name: &str) {
+    html.raw("<div class=\"card\"><b class=\"")
+        .raw(class)
+        .raw("\">")
+        .text(grouped(number))
+        .raw("</b><span class=\"soft\">")
+        .text(name);
     html.raw("</span></div>");
 }
 

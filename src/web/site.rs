@@ -30,7 +30,7 @@ impl Site {
             return self.failure(StatusCode::METHOD_NOT_ALLOWED, "This page can only be read.");
         }
         match self.find(path) {
-            Some((title, content)) => self.reply(StatusCode::OK, &title, content),
+            Some((title, content)) => self.reply(StatusCode::OK, &title, &content),
             None => self.failure(StatusCode::NOT_FOUND, "There is no such page."),
         }
     }
@@ -51,14 +51,14 @@ impl Site {
     fn failure(&self, status: StatusCode, words: &str) -> Response<Body> {
         let mut content = Html::new();
         content.raw("<h1>").text(status.as_u16()).raw("</h1><p>").text(words).raw("</p>");
-        self.reply(status, "Not here", content)
+        self.reply(status, "Not here", &content)
     }
 
-    fn reply(&self, status: StatusCode, title: &str, content: Html) -> Response<Body> {
+    fn reply(&self, status: StatusCode, title: &str, content: &Html) -> Response<Body> {
         let Ok(nonce) = Nonce::random() else {
             return Response::new(Body::from("the system gives no random bytes"));
         };
-        let body = page(&self.snapshot.labels, title, &content, &nonce);
+        let body = page(&self.snapshot.labels, title, content, &nonce);
         let policy = format!(
             "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         );

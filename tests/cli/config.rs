@@ -47,16 +47,16 @@ const BROKEN: &[(&str, &[&str])] = &[
 #[test]
 fn a_broken_file_is_refused_with_place_key_and_what_is_allowed() {
     let bench = Bench::new();
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     for (text, words) in BROKEN {
         bench.write("c.toml", text);
         let run = bench.run(&["check", "--config", "c.toml"]);
         let missing: Vec<_> = words.iter().filter(|word| !run.err.contains(**word)).collect();
         if run.code != Some(2) || !run.out.is_empty() || !missing.is_empty() {
-            wrong.push_str(&format!("{text:?}: {:?}, {missing:?} not in: {}\n", run.code, run.err));
+            wrong.push(format!("{text:?}: {:?}, {missing:?} not in: {}\n", run.code, run.err));
         }
     }
-    assert!(wrong.is_empty(), "{wrong}");
+    assert!(wrong.is_empty(), "{}", wrong.concat());
 }
 
 #[test]

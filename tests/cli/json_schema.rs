@@ -20,7 +20,15 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
             }
         };
         match keyword.as_str() {
-            "$schema" | "$id" | "$defs" | "title" | "description" | "default" => {}
+            // Words about the schema; properties are looked at below, all at once.
+            "$schema"
+            | "$id"
+            | "$defs"
+            | "title"
+            | "description"
+            | "default"
+            | "properties"
+            | "additionalProperties" => {}
             "const" => expect(value == rule),
             "enum" => expect(rule.as_array().unwrap().contains(value)),
             "type" => expect(match rule {
@@ -30,7 +38,7 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
             "minimum" => expect(value.as_f64().is_none_or(|number| number >= rule.as_f64().unwrap())),
             "maximum" => expect(value.as_f64().is_none_or(|number| number <= rule.as_f64().unwrap())),
             "maxItems" => {
-                expect(value.as_array().is_none_or(|items| items.len() as u64 <= rule.as_u64().unwrap()))
+                expect(value.as_array().is_none_or(|items| items.len() as u64 <= rule.as_u64().unwrap()));
             }
             "pattern" => expect(value.as_str().is_none_or(|text| matches(rule.as_str().unwrap(), text))),
             "required" => {
@@ -50,7 +58,6 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
                     check(root, rule, item, &format!("{at}[{index}]"), found);
                 }
             }
-            "properties" | "additionalProperties" => {}
             unknown => panic!("{at}: the checker does not know `{unknown}`"),
         }
     }
@@ -58,10 +65,9 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
     for (name, inner) in value.as_object().into_iter().flatten() {
         let at = format!("{at}.{name}");
         match (known.and_then(|known| known.get(name)), rules.get("additionalProperties")) {
-            (Some(schema), _) => check(root, schema, inner, &at, found),
             (None, Some(Value::Bool(false))) => found.push(format!("{at}: not a known property")),
             (None, Some(Value::Bool(true)) | None) => {}
-            (None, Some(schema)) => check(root, schema, inner, &at, found),
+            (Some(schema), _) | (None, Some(schema)) => check(root, schema, inner, &at, found),
         }
     }
 }

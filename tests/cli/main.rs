@@ -2,6 +2,9 @@
 //! Each test gets a folder of its own, runs the built program in it and looks at what it left.
 //! Captures are conversations written as text.
 
+#![allow(unreachable_pub, reason = "the shared support modules are written for test crates of one file")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -55,7 +55,7 @@ pub(crate) fn alert() -> Alert {
         last_seen: at(180_120_000),
         count: 3,
         threshold: 3,
-        window: Some(Duration::from_secs(300)),
+        window: Some(Duration::from_mins(5)),
         subject: Subject { scope: Scope::Principal, value: "user:alice@example.com".into() },
         principal: Some(alice(PrincipalSource::Login)),
         client: Some(AlertClient {
