@@ -55,6 +55,8 @@ pub(super) struct Connection {
     answered: bool,
     /// A request was read.
     requests_met: bool,
+    /// The client's direction was lost inside a body, and no request was read since.
+    lost_in_body: bool,
     /// The server's direction carried bytes.
     server_heard: bool,
     interim: u32,
@@ -73,6 +75,7 @@ impl Connection {
             hold: None,
             answered: false,
             requests_met: false,
+            lost_in_body: false,
             server_heard: false,
             interim: 0,
         }
@@ -108,8 +111,8 @@ impl Connection {
             if self.requests.needs_offer() && self.request_may_start() && opening::promising(bytes) {
                 self.requests.offer();
             }
-            self.request_bytes(cx, at, bytes);
             self.answered = false;
+            self.request_bytes(cx, at, bytes);
             return Fate::GoesOn;
         }
         self.server_heard = true;
@@ -182,9 +185,11 @@ impl Connection {
     // ---- requests
 
     /// After lost bytes: whether the client may be starting a request here. It may when every known request was
-    /// answered since its last byte, or when the server's direction cannot tell.
+    /// answered since its last byte. Where the server's direction cannot tell, a body that lost its end is the
+    /// reason not to: what looks like a request may be part of it.
     fn request_may_start(&self) -> bool {
-        !self.requests_met || self.answered || !self.server_heard || self.responses.is_lost()
+        let server_tells = self.server_heard && !self.responses.is_lost();
+        !self.requests_met || self.answered || (!server_tells && !self.lost_in_body)
     }
 
     fn request_bytes(&mut self, cx: &mut Context<'_>, at: EventTime, bytes: &[u8]) {
@@ -226,6 +231,7 @@ impl Connection {
             pending.anomalies.merge(cx.shared.note(Anomaly::Http1Resync));
         }
         self.requests_met = true;
+        self.lost_in_body = false;
         let length = match framing.length {
             _ if expect == Expect::Tunnel => Length::Sized(0),
             // There is no telling where its body ends; what follows is on hold from here.
@@ -260,7 +266,11 @@ impl Connection {
         if self.responses.is_deaf() {
             self.waiting.give_up_received(cx, self.client, at);
         }
-        self.settle_hold();
+        if self.hold == Some(Hold::Switch) && self.waiting.is_empty() {
+            // The answer came early, and it was not a switch.
+            self.hold = None;
+            self.requests.restart();
+        }
     }
 
     /// The client's bytes make no sense (any more).
@@ -284,6 +294,7 @@ impl Connection {
                 self.request_bytes(cx, at, &[]);
             }
             Gap::LostInBody => {
+                self.lost_in_body = true;
                 self.waiting.cut_receiving(Cut::Gap);
                 self.waiting.doubt_order();
                 self.waiting.finish_early(cx, self.client, at);
