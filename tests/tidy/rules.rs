@@ -1,0 +1,96 @@
+//! What a detector's file must have: six heads on its page, a line in the registry, an attack and an innocent.
+//! It reads `detectors/src/rules` as text and compares it with the catalogue.
+//! It promises that no rule sits beside the registry unseen, and none is there without its page and tests.
+
+use super::source::{Complaints, Source, rust};
+use heelguard_detectors::rules::catalogue;
+use std::collections::BTreeSet;
+
+const FOLDER: &str = "detectors/src/rules/";
+
+const HEADS: [&str; 6] = [
+    "//! ## What it sees",
+    "//! ## Why it matters",
+    "//! ## How it decides",
+    "//! ## Benign look-alikes",
+    "//! ## Tuning",
+    "//! ## References",
+];
+
+#[test]
+fn every_rule_has_its_page() {
+    let mut complaints = Complaints::default();
+    for rule in rules() {
+        let heads: Vec<&str> = rule.text.lines().filter(|line| line.starts_with("//! ## ")).collect();
+        if heads != HEADS {
+            complaints.line(
+                &rule.path,
+                1,
+                format_args!("the page has the heads {heads:?}; it needs {HEADS:?}"),
+            );
+        }
+        if !rule.text.starts_with("//! # ") {
+            complaints.line(&rule.path, 1, "the page opens with its title: `//! # Title`");
+        }
+    }
+    complaints.end();
+}
+
+#[test]
+fn every_rule_is_in_the_registry() {
+    let mut complaints = Complaints::default();
+    let registered: BTreeSet<&str> = catalogue().iter().map(|entry| entry.rule.name).collect();
+    for rule in rules() {
+        if !registered.contains(name(&rule)) {
+            complaints.file(
+                &rule.path,
+                format_args!("add the line `{},` to `registry!` in {FOLDER}mod.rs", name(&rule)),
+            );
+        }
+    }
+    complaints.end();
+}
+
+#[test]
+fn ids_and_names_stand_for_one_rule_each() {
+    let ids: BTreeSet<&str> = catalogue().iter().map(|entry| entry.rule.id).collect();
+    let names: BTreeSet<&str> = catalogue().iter().map(|entry| entry.rule.name).collect();
+    assert_eq!(
+        (ids.len(), names.len()),
+        (catalogue().len(), catalogue().len()),
+        "an id or a name is used twice"
+    );
+}
+
+#[test]
+fn every_rule_has_tests() {
+    let mut complaints = Complaints::default();
+    let sources = rust();
+    for rule in rules() {
+        let beside = format!("{FOLDER}{}/tests.rs", name(&rule));
+        let tests = sources.iter().find(|source| source.path == beside).unwrap_or(&rule);
+        let count = tests.text.matches("#[test]").count();
+        if count < 2 {
+            complaints.file(
+                &rule.path,
+                format_args!("{count} tests: it needs the attack and its nearest innocent twin"),
+            );
+        }
+    }
+    complaints.end();
+}
+
+/// The files that declare a rule, as opposed to what rules share.
+fn rules() -> Vec<Source> {
+    let declares = |source: &Source| {
+        source.text.contains("pub static RULE: Rule") || source.text.contains("pub const RULE: Rule")
+    };
+    let direct = |source: &Source| source.path.strip_prefix(FOLDER).is_some_and(|name| !name.contains('/'));
+    let rules: Vec<Source> = rust().into_iter().filter(|source| direct(source) && declares(source)).collect();
+    assert!(rules.len() >= catalogue().len(), "{} of {} rules are found", rules.len(), catalogue().len());
+    rules
+}
+
+fn name(rule: &Source) -> &str {
+    rule.path.trim_start_matches(FOLDER).trim_end_matches(".rs")
+}
