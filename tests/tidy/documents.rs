@@ -6,6 +6,7 @@ use super::source::{Complaints, Source, files, root, sources};
 use std::collections::BTreeSet;
 
 const ARCHITECTURE: &str = "src/ARCHITECTURE.md";
+const LIMITS: &str = "docs/limits.md";
 const DEPENDENCIES: &str = "docs/dependencies.md";
 
 #[test]
@@ -60,6 +61,39 @@ fn every_dependency_has_its_reason() {
         if !named.iter().any(|(dependency, _)| dependency == name) {
             complaints
                 .file(DEPENDENCIES, format_args!("`{name}` is no dependency any more: take its line out"));
+        }
+    }
+    complaints.end();
+}
+
+#[test]
+fn every_limit_is_told_with_its_default() {
+    let mut complaints = Complaints::default();
+    let page = document(LIMITS);
+    let told: BTreeSet<(&str, &str)> = page
+        .text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "))
+        .filter_map(|(key, rest)| Some((key, rest.split(" |").next()?)))
+        .collect();
+    let settings: toml::Table =
+        document("deploy/heelguard.toml").text.parse().expect("the settings are TOML");
+    let mut limits = BTreeSet::new();
+    for section in ["capture", "limits"] {
+        let keys = settings.get(section).and_then(toml::Value::as_table).expect("the section is there");
+        let numbers =
+            keys.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_integer()?.to_string())));
+        limits.extend(numbers);
+    }
+    for (key, default) in &limits {
+        if !told.contains(&(*key, default.as_str())) {
+            complaints.file(LIMITS, format_args!("needs a row `{key}` | {default} | what happens | counter"));
+        }
+    }
+    for (key, default) in told {
+        if !limits.contains(&(key, default.to_owned())) {
+            complaints
+                .file(LIMITS, format_args!("`{key}` with default {default} is no setting: mend the row"));
         }
     }
     complaints.end();
