@@ -390,9 +390,7 @@ impl Extractor {
     }
 
     fn host(&mut self, asked: &Asking<'_>) -> Arc<str> {
-        let default: &[u8] = if asked.https { b":443" } else { b":80" };
-        let host = asked.host.strip_suffix(default).unwrap_or(asked.host);
-        let lower = host.to_ascii_lowercase();
+        let lower = asked.host.to_ascii_lowercase();
         self.recorded(&lower, HOST_BYTES_MAX, &asked.presented)
     }
 
