@@ -233,7 +233,7 @@ impl<H: StreamHandler> Conversation<H> {
 
     /// Looks at what this moment's evidence says about holes and unproved pieces.
     pub(super) fn review(&mut self, at: EventTime, ctx: &mut Context<'_, H::Shared>) {
-        if self.streams.iter().all(|s| s.held.is_none()) {
+        if !self.holds_any() {
             return;
         }
         self.prove(at, ctx);
@@ -244,7 +244,11 @@ impl<H: StreamHandler> Conversation<H> {
         }
     }
 
+    /// Lets held pieces go that what was seen since has proved.
     pub(super) fn prove(&mut self, at: EventTime, ctx: &mut Context<'_, H::Shared>) {
+        if !self.holds_any() {
+            return;
+        }
         for direction in DIRECTIONS {
             let answer = &self.streams[direction.opposite().index()];
             let sent = answer.sender_seen().then_some(answer.sent_max);
@@ -256,6 +260,11 @@ impl<H: StreamHandler> Conversation<H> {
         }
     }
 
+    fn holds_any(&self) -> bool {
+        self.streams.iter().any(|stream| stream.held.is_some())
+    }
+
+    /// When the first hole is to be given up, and whose.
     pub(super) fn hole_deadline(&self, config: &Config) -> Option<(Direction, EventTime)> {
         DIRECTIONS
             .into_iter()
