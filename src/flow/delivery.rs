@@ -27,7 +27,8 @@ impl<H: StreamHandler> Conversation<H> {
         let end = start.plus(span(segment.payload.len())).plus(segment.missing).plus(u32::from(fin));
         ctx.counters.bytes.received += segment.payload.len() as u64;
         if segment.missing > 0 {
-            self.note(Anomaly::CaptureTruncated, ctx);
+            // Counted where the packet was decoded.
+            self.info.anomalies.insert(Anomaly::CaptureTruncated);
         }
         let stream = &mut self.streams[direction.index()];
         if !stream.sender_seen() {
