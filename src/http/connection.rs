@@ -117,8 +117,12 @@ impl Connection {
             return Fate::GoesOn;
         }
         self.server_heard = true;
-        if self.responses.needs_offer() && self.response_may_start() && opening::promising(bytes) {
-            self.responses.offer();
+        if self.responses.needs_offer() {
+            if !opening::promising(bytes) {
+                self.miss_answer();
+            } else if self.response_may_start() {
+                self.responses.offer();
+            }
         }
         self.response_bytes(cx, at, bytes)
     }
@@ -342,6 +346,14 @@ impl Connection {
         !self.requests_met || self.waiting.len() > begun || self.waiting.has_overflow()
     }
 
+    /// The server answers where its messages cannot be told: the oldest request's answer is lost, or part of it.
+    fn miss_answer(&mut self) {
+        if self.answer.is_none() && !self.waiting.is_empty() {
+            self.responses.lose();
+            self.waiting.lose_answer();
+        }
+    }
+
     fn response_bytes<'a>(&mut self, cx: &mut Context<'_>, at: EventTime, bytes: &'a [u8]) -> Fate<'a> {
         let mut rest = bytes;
         while let Some(step) = self.responses.step(&mut rest, at, &cx.shared.config) {
@@ -468,7 +480,7 @@ impl Connection {
                 self.waiting.lose_answer();
                 self.waiting.doubt_all();
             }
-            Gap::Ignored => {}
+            Gap::Ignored => self.miss_answer(),
         }
         Fate::GoesOn
     }

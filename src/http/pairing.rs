@@ -310,9 +310,7 @@ impl Waiting {
 
     /// The oldest request's answer may have been lost whole.
     pub(super) fn lose_answer(&mut self) {
-        if let Some(oldest) =
-            self.queue.iter_mut().find(|pending| !pending.answer_lost && pending.early.is_none())
-        {
+        if let Some(oldest) = self.queue.front_mut().filter(|oldest| oldest.early.is_none()) {
             oldest.answer_lost = true;
         }
     }

@@ -125,13 +125,12 @@ fn links_between_documents_lead_somewhere() {
 fn every_document_is_in_the_index() {
     let mut complaints = Complaints::default();
     let index = document("docs/README.md");
-    for path in files() {
-        if let Some(name) = path.strip_prefix("docs/")
+    for page in sources(&[".md"]) {
+        if let Some(name) = page.path.strip_prefix("docs/")
             && name != "README.md"
-            && name.ends_with(".md")
             && !index.text.contains(&format!("({name})"))
         {
-            complaints.file(&index.path, format_args!("link {path}"));
+            complaints.file(&index.path, format_args!("link {}", page.path));
         }
     }
     complaints.end();
@@ -139,17 +138,17 @@ fn every_document_is_in_the_index() {
 
 /// Names in the dependency tables of both manifests, with the manifest.
 fn dependencies() -> Vec<(String, &'static str)> {
-    let mut named = Vec::new();
+    let mut found = Vec::new();
     for path in ["Cargo.toml", "detectors/Cargo.toml"] {
         let manifest: toml::Table = document(path).text.parse().expect("a manifest is TOML");
         for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
             let names =
                 manifest.get(table).and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys);
-            named.extend(names.map(|name| (name.clone(), path)));
+            found.extend(names.map(|name| (name.clone(), path)));
         }
     }
-    assert!(named.len() > 10, "only {named:?}: the check has gone blind");
-    named
+    assert!(found.len() > 10, "only {found:?}: the check has gone blind");
+    found
 }
 
 fn document(path: &str) -> Source {
