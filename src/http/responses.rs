@@ -56,7 +56,10 @@ impl Connection {
                             let (ahead, since) = self.requests.release();
                             return Fate::Tunnel { ahead, since, rest };
                         }
-                        Switch::Opaque => return Fate::Opaque,
+                        Switch::Opaque => {
+                            self.waiting.give_up_all(cx, self.client, at);
+                            return Fate::Opaque;
+                        }
                     }
                 }
                 Step::Broken(anomaly) => self.response_broken(cx, at, anomaly),
