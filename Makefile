@@ -12,7 +12,7 @@ BENCH_ARGS ?=
 LINT_ARGS ?= -D warnings
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint build setup clean
+.PHONY: help demo test lint fmt bench build setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,12 @@ bench: setup ## what a replay costs beside libpcap alone (BENCH_ARGS="--quick --
 
 lint: setup ## clippy; formatting and layers are checked by the tests
 	$(CARGO) clippy --workspace --all-targets --locked -- $(LINT_ARGS)
+
+fmt: ## format every Rust file, those declared by macros included
+	rustfmt --edition 2024 $$(git ls-files '*.rs')
+
+bench: build ## CPU of a replay against merely reading the file: make bench CAPTURE=FILE
+	tests/bench/run $(CAPTURE)
 
 build: setup ## target/release/heelguard
 	$(CARGO) build --release --locked

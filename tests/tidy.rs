@@ -2,6 +2,8 @@
 //! They read the source tree as text; each names file and line, and what to do.
 //! They promise to take seconds, so that nobody has a reason to skip them.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a tree that cannot be read is a failed test")]
+
 mod tidy {
     mod catalogue;
     mod documents;

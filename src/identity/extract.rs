@@ -69,11 +69,12 @@ impl Extractor {
     /// With nothing remembered yet.
     pub fn new(settings: Arc<Settings>) -> Self {
         let decoder = || BodyDecoder::new(DecodeLimits::default());
+        let route = Route { hides_names: settings.hash_names, ..Route::default() };
         Self {
             settings,
             memory: Memory::new(),
             texts: Texts::new(),
-            route: Route::default(),
+            route,
             hits: [0; mfa::ROWS.len()],
             counters: AnomalyCounters::default(),
             legs: RandomState::with_seeds(1, 2, 3, 4),
@@ -734,3 +735,6 @@ fn id_of(exchange: &Exchange) -> TransactionId {
     let variant = 0b11 << 62;
     TransactionId(id & !version & !variant | 8 << 76 | 0b10 << 62)
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,7 +71,8 @@ impl Geo {
     /// With databases in MaxMind's format, the one to be asked first in front. Each is read into memory and verified.
     pub fn with_databases(paths: &[PathBuf]) -> Result<Self, GeoError> {
         let databases = paths.iter().map(|path| Database::open(path)).collect::<Result<_, _>>()?;
-        Ok(Self { databases, ..Self::builtin() })
+        LazyLock::force(&BUILTIN);
+        Ok(Self { databases })
     }
 
     /// The day the built-in table's data was made, `YYYY-MM-DD`.
@@ -108,7 +109,7 @@ fn is_public(ip: IpAddr) -> bool {
 fn is_public_v4(ip: Ipv4Addr) -> bool {
     !matches!(
         ip.octets(),
-        [0 | 10 | 127, ..]
+        [0 | 10 | 127 | 224..=255, ..]
             | [100, 64..=127, ..]
             | [169, 254, ..]
             | [172, 16..=31, ..]
@@ -117,7 +118,6 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
             | [198, 18 | 19, ..]
             | [198, 51, 100, _]
             | [203, 0, 113, _]
-            | [224..=255, ..]
     )
 }
 

@@ -116,7 +116,7 @@ mod tests {
         let mut lines = String::new();
         for case in cases {
             let mut evidence = Evidence { presented: true, ..Evidence::default() };
-            for word in case.split(' ') {
+            for word in case.split_whitespace() {
                 match word {
                     "!false" => evidence.verdict = Some(false),
                     "!true" => evidence.verdict = Some(true),

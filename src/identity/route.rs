@@ -209,6 +209,8 @@ const OWN_ACCOUNT: &[&str] = &["me", "session", "userinfo", "whoami", "current-u
 /// A path, read.
 #[derive(Default)]
 pub(crate) struct Route {
+    /// E-mail addresses are names that may not be written.
+    pub(crate) hides_names: bool,
     /// The path as it may be written down.
     pub(crate) path: Vec<u8>,
     /// The template.
@@ -245,6 +247,8 @@ impl Route {
             if kind == Segment::Secret {
                 self.path.extend_from_slice(MASK.as_bytes());
                 self.secrets.push(start..start + bare.len());
+            } else if kind == Segment::Email && self.hides_names {
+                self.path.extend_from_slice(b"{email}");
             } else {
                 self.path.extend_from_slice(bare);
             }
@@ -258,7 +262,7 @@ impl Route {
             match index {
                 0..=SEGMENTS_MAX => self.template_segment(kind, &decoded),
                 _ if self.template.ends_with("{rest}") => {}
-                _ => self.template.push_str("{rest}"),
+                _ => self.template.push_str("/{rest}"),
             }
         }
         self.path.truncate(PATH_BYTES_MAX);

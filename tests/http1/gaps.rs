@@ -191,3 +191,27 @@ fn one_direction_alone_is_read() {
     "#]]
     .assert_eq(&wire.lines());
 }
+
+#[test]
+fn a_gap_past_the_end_of_a_body_does_not_silence_one_direction() {
+    let mut wire = Wire::new();
+    wire.client("POST /a HTTP/1.1\r\nContent-Length: 10\r\n\r\n01")
+        .client_gap(500)
+        .client("GET /b HTTP/1.1\r\n\r\n");
+    expect![[r#"
+        #0 POST /a(2?) -> - gap [tcp.gap]
+        #1 GET /b -> - request_only [http1.resync]
+    "#]]
+    .assert_eq(&wire.lines());
+}
+
+#[test]
+fn a_joined_flow_whose_first_answer_is_lost_gives_it_to_nobody_else() {
+    let mut wire = Wire::midstream();
+    wire.client("GET /a HTTP/1.1\r\n\r\n").server_gap(1_460).server("the rest of the page");
+    wire.client("GET /b HTTP/1.1\r\n\r\n").server("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n");
+    expect![[r#"
+        #0 GET /a -> - gap [tcp.gap]
+        #1 GET /b -> 302 whole [http1.resync]
+    "#]].assert_eq(&wire.lines());
+}

@@ -245,6 +245,23 @@ fn http_inside_a_tunnel_is_found_and_tls_is_let_be() {
 }
 
 #[test]
+fn http_behind_a_socks_relay_is_found() {
+    check(
+        &[
+            ('C', "\x05\x01\0"),
+            ('S', "\x05\0"),
+            ('C', "\x05\x01\0\x01\x0a\0\0\x01\0\x50"),
+            ('S', "\x05\0\0\x01\0\0\0\0\0\0"),
+            ('C', "GET /through HTTP/1.1\r\n\r\n"),
+            ('S', OK),
+        ],
+        &expect![[r#"
+            #0 GET /through -> 200(2) whole
+        "#]],
+    );
+}
+
+#[test]
 fn a_tunnel_in_a_tunnel_ends_somewhere() {
     let mut wire = Wire::new();
     wire.client("CONNECT a HTTP/1.1\r\n\r\n".repeat(2_000)).server("HTTP/1.1 200 OK\r\n\r\n".repeat(2_000));

@@ -203,3 +203,35 @@ fn a_decoy_at_a_segment_start_stays_a_body() {
     "#]]
     .assert_eq(&wire.lines());
 }
+
+#[test]
+fn lines_that_end_in_lf_alone_are_flagged_and_believed() {
+    let found = Wire::new()
+        .client("GET /a HTTP/1.1\nHost: a\n\nGET /b HTTP/1.1\r\n\r\n")
+        .server(OK)
+        .server(OK)
+        .close();
+    expect![[r#"
+        #0 GET /a -> 200(2) whole [http1.malformed]
+        #1 GET /b -> 200(2) whole
+    "#]]
+    .assert_eq(&show(&found));
+    // To a server that keeps to CRLF this length is part of a value.
+    let hidden = format!("POST /outer HTTP/1.1\r\nX: y\nContent-Length: {}\r\n\r\n{INNER}", INNER.len());
+    let found = Wire::new().client(hidden).server(BAD).close();
+    expect![[r#"
+        #0 POST /outer(66) -> 400 whole [http1.framing_conflict http1.malformed]
+    "#]]
+    .assert_eq(&show(&found));
+}
+
+#[test]
+fn without_the_servers_direction_what_is_on_hold_is_shown_and_flagged() {
+    let found =
+        Wire::new().client(format!("POST /outer HTTP/1.1\r\nContent-Length: 0, 0\r\n\r\n{INNER}")).close();
+    expect![[r#"
+        #0 POST /outer -> - request_only [http1.framing_conflict]
+        #1 GET /admin -> - request_only [http1.framing_conflict]
+    "#]]
+    .assert_eq(&show(&found));
+}

@@ -6,4 +6,5 @@ pub mod conversation;
 pub mod craft;
 pub mod replay;
 pub mod secrets;
+pub mod sensor;
 pub mod story;

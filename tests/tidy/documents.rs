@@ -6,6 +6,7 @@ use super::source::{Complaints, Source, files, root, sources};
 use std::collections::BTreeSet;
 
 const ARCHITECTURE: &str = "src/ARCHITECTURE.md";
+const LIMITS: &str = "docs/limits.md";
 const DEPENDENCIES: &str = "docs/dependencies.md";
 
 #[test]
@@ -66,6 +67,39 @@ fn every_dependency_has_its_reason() {
 }
 
 #[test]
+fn every_limit_is_told_with_its_default() {
+    let mut complaints = Complaints::default();
+    let page = document(LIMITS);
+    let told: BTreeSet<(&str, &str)> = page
+        .text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "))
+        .filter_map(|(key, rest)| Some((key, rest.split(" |").next()?)))
+        .collect();
+    let settings: toml::Table =
+        document("deploy/heelguard.toml").text.parse().expect("the settings are TOML");
+    let mut limits = BTreeSet::new();
+    for section in ["capture", "limits"] {
+        let keys = settings.get(section).and_then(toml::Value::as_table).expect("the section is there");
+        let numbers =
+            keys.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_integer()?.to_string())));
+        limits.extend(numbers);
+    }
+    for (key, default) in &limits {
+        if !told.contains(&(*key, default.as_str())) {
+            complaints.file(LIMITS, format_args!("needs a row `{key}` | {default} | what happens | counter"));
+        }
+    }
+    for (key, default) in told {
+        if !limits.contains(&(key, default.to_owned())) {
+            complaints
+                .file(LIMITS, format_args!("`{key}` with default {default} is no setting: mend the row"));
+        }
+    }
+    complaints.end();
+}
+
+#[test]
 fn links_between_documents_lead_somewhere() {
     let mut complaints = Complaints::default();
     for source in sources(&[".md"]) {
@@ -91,13 +125,12 @@ fn links_between_documents_lead_somewhere() {
 fn every_document_is_in_the_index() {
     let mut complaints = Complaints::default();
     let index = document("docs/README.md");
-    for path in files() {
-        if let Some(name) = path.strip_prefix("docs/")
+    for page in sources(&[".md"]) {
+        if let Some(name) = page.path.strip_prefix("docs/")
             && name != "README.md"
-            && name.ends_with(".md")
             && !index.text.contains(&format!("({name})"))
         {
-            complaints.file(&index.path, format_args!("link {path}"));
+            complaints.file(&index.path, format_args!("link {}", page.path));
         }
     }
     complaints.end();
@@ -105,17 +138,17 @@ fn every_document_is_in_the_index() {
 
 /// Names in the dependency tables of both manifests, with the manifest.
 fn dependencies() -> Vec<(String, &'static str)> {
-    let mut named = Vec::new();
+    let mut found = Vec::new();
     for path in ["Cargo.toml", "detectors/Cargo.toml"] {
         let manifest: toml::Table = document(path).text.parse().expect("a manifest is TOML");
         for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
             let names =
                 manifest.get(table).and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys);
-            named.extend(names.map(|name| (name.clone(), path)));
+            found.extend(names.map(|name| (name.clone(), path)));
         }
     }
-    assert!(named.len() > 10, "only {named:?}: the check has gone blind");
-    named
+    assert!(found.len() > 10, "only {found:?}: the check has gone blind");
+    found
 }
 
 fn document(path: &str) -> Source {

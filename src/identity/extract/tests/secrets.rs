@@ -1,0 +1,103 @@
+//! No value that was presented or handed out is in a sighting, in no spelling, wherever it was put.
+
+use super::*;
+use crate::identity::config::Principals;
+
+/// Spellings of a secret: as it is, base64, hex, percent-encoded, and eight letters from its middle.
+fn spellings(secret: &str) -> Vec<String> {
+    let percent =
+        |b: u8| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") };
+    let middle = (secret.len() / 2).saturating_sub(4);
+    vec![
+        secret.to_owned(),
+        BASE64_STANDARD.encode(secret).trim_end_matches('=').to_owned(),
+        secret.bytes().map(|b| format!("{b:02x}")).collect(),
+        secret.bytes().map(percent).collect(),
+        secret.get(middle..middle + 8).unwrap_or(secret).to_owned(),
+    ]
+}
+
+fn assert_silent(request: &str, answer: &str, secrets: &[&str]) {
+    let said = format!("{:?}", see(request, answer));
+    for secret in secrets {
+        for spelling in spellings(secret) {
+            assert!(!said.contains(&spelling), "{spelling} of {secret} in {said}");
+        }
+    }
+}
+
+#[test]
+fn nothing_presented_is_written_wherever_it_stands() {
+    let password = "Harbor-rill9925!";
+    let session = "tnbb4188906e52l9fo856k8e1irfcnzd";
+    let key = "5357442683a5ad1695b3b8a7aa0a6e69ae5d7ec2";
+    let stripe = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
+    let token = jwt(r#"{"sub":"al"}"#);
+    let basic = basic(&format!("al:{password}"));
+    let request = format!(
+        "POST http://al:{password}@api.example/hook/{key}/x;jsessionid={session}?api_key={key}&access_token={token}&{stripe}=1&note={session} HTTP/1.1\n\
+         Host: al:{password}@api.example\nAuthorization: Basic {basic}\nAuthorization: Bearer {token}\nX-API-Key: {key}\n\
+         Cookie: sessionid={session}; tracker={stripe}\nUser-Agent: tool/1 ({password}; {stripe}; {key})\n\
+         Referer: https://x.example/{stripe}?token={token}\nX-OTP: kx918273\nX-MFA-Token: mfa-{session}\n\
+         Content-Type: application/json\n\n\
+         {{\"username\":\"{stripe}\",\"password\":\"{password}\",\"otp\":\"kx918273\",\"refresh_token\":\"{token}\"}}"
+    );
+    let answer = format!(
+        "200\nSet-Cookie: sessionid={session}x\nLocation: /cb?code={key}\nContent-Type: application/json\n\n\
+         {{\"access_token\":\"{token}\",\"session_token\":\"{session}\",\"user\":{{\"email\":\"{stripe}\",\"id\":\"{token}\"}},\"leak\":\"{stripe}\"}}"
+    );
+    let secrets = [password, session, key, stripe, &token, &basic, "kx918273"];
+    assert_silent(&request, &answer, &secrets);
+    assert_silent(&request, "", &secrets);
+    assert_silent("", &answer, &secrets);
+}
+
+#[test]
+fn a_password_in_a_path_or_agent_is_masked_by_comparison() {
+    let request = "POST /login/Harbor-rill9925!/x HTTP/1.1\nUser-Agent: Harbor-rill9925!\nContent-Type: application/json\n\n\
+                   {\"user\":\"al\",\"password\":\"Harbor-rill9925!\"}";
+    let seen = see(request, "401").transaction.request.unwrap();
+    assert_eq!((&*seen.path, seen.user_agent.as_deref()), ("/login/{secret}/x", Some("{secret}")));
+    let innocent = see(&request.replace("password\"", "motto\""), "401").transaction.request.unwrap();
+    assert_eq!(&*innocent.path, "/login/Harbor-rill9925!/x");
+}
+
+#[test]
+fn a_password_is_in_no_fingerprint() {
+    let fingerprints = |password: &str| {
+        let request = format!("GET / HTTP/1.1\nAuthorization: Basic {}", basic(&format!("al:{password}")));
+        let credentials = see(&request, "200").transaction.credentials;
+        credentials.into_iter().map(|c| c.fingerprint).collect::<Vec<_>>()
+    };
+    assert_eq!(fingerprints("Harbor-rill9925!"), fingerprints("another-password"));
+}
+
+#[test]
+fn a_value_has_one_fingerprint_wherever_it_is_carried() {
+    let key = "5357442683a5ad1695b3b8a7aa0a6e69ae5d7ec2";
+    let expected = Keyring::from_bytes(&[7; 32]).unwrap().fingerprint(key.as_bytes()).0;
+    for request in [
+        format!("GET / HTTP/1.1\nX-API-Key: {key}"),
+        format!("GET / HTTP/1.1\nAuthorization: Token {key}"),
+        format!("GET / HTTP/1.1\nCookie: session={key}"),
+        format!("GET /?api_key={key} HTTP/1.1"),
+        format!("POST /x HTTP/1.1\n\n{{\"api_key\":\"{key}\"}}"),
+    ] {
+        assert_eq!(see(&request, "200").transaction.credentials[0].fingerprint, expected, "{request}");
+    }
+}
+
+#[test]
+fn hashed_names_are_written_nowhere() {
+    let privacy = Privacy { principals: Principals::Hashed, ..Privacy::default() };
+    let keyring = Keyring::from_bytes(&[7; 32]).unwrap();
+    let settings =
+        Settings::build(&Network::default(), &Identity::default(), &privacy, keyring, Geo::builtin());
+    let exchange = exchange(
+        "POST /users/alice%40x.example/login HTTP/1.1\n\n{\"email\":\"alice@x.example\",\"password\":\"Harbor-rill9925!\"}",
+        "200\n\n{\"user\":{\"email\":\"alice@x.example\",\"username\":\"alice\"}}",
+    );
+    let sighting = Extractor::new(Arc::new(settings.unwrap())).extract(exchange);
+    assert!(sighting.transaction.principal.id.starts_with("h:"));
+    assert!(!format!("{sighting:?}").contains("alice"));
+}
