@@ -12,7 +12,8 @@ use super::timeline::{Actor, Exchange, Lane, Then, Timeline, Totals};
 use super::tokens::{self, Claims};
 use crate::capture::Packet;
 use heelguard_detectors::time::EventTime;
-use std::io::{self, Write};
+use std::fmt::Write as _;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +84,7 @@ impl Load {
     }
 
     /// Writes all packets that are left as a capture file.
-    pub fn write_pcap(&mut self, out: &mut impl Write) -> io::Result<()> {
+    pub fn write_pcap(&mut self, out: &mut impl io::Write) -> io::Result<()> {
         super::write_pcap(&mut self.timeline, out)
     }
 }
@@ -121,7 +122,7 @@ impl Actor for TinyClient {
             ..json(200, r#"{"ok":true}"#)
         };
         self.left -= 1;
-        let last = self.left == 0 || self.left % TINY_PER_CONNECTION == 0;
+        let last = self.left == 0 || self.left.is_multiple_of(TINY_PER_CONNECTION);
         let server = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 20, 1, 11)), 80);
         let lane = Lane { client: self.address, server, id: 0 };
         let then = if last { Then::Close } else { Then::KeepBrisk };
@@ -157,17 +158,19 @@ impl User {
             lifetime_s: 3_600,
         };
         let jwt = tokens::jwt(&claims, random);
+        // Writing to a string does not fail, here and below.
         let mut proof = String::new();
         let has_key = random.chance(350);
         if has_key {
-            proof += &format!("X-API-Key: hk_live_{}\r\n", random.hex(32));
+            let _ = write!(proof, "X-API-Key: hk_live_{}\r\n", random.hex(32));
         }
         if !has_key || random.chance(600) {
-            proof += &format!("Authorization: Bearer {jwt}\r\n");
+            let _ = write!(proof, "Authorization: Bearer {jwt}\r\n");
         }
         if random.chance(600) {
             let (session, csrf) = (random.token(64), random.hex(32));
-            proof += &format!(
+            let _ = write!(
+                proof,
                 "Cookie: session={session}; csrftoken={csrf}; _ga=GA1.2.{}.1794; theme=dark; locale=en-GB\r\n",
                 random.below(1_000_000_000)
             );
@@ -211,10 +214,11 @@ impl Actor for MixedClient {
             user.proof
         );
         if user.sends_mfa_token {
-            request.proof += &format!("X-MFA-Token: {}\r\n", self.random.digits(6));
+            let _ = write!(request.proof, "X-MFA-Token: {}\r\n", self.random.digits(6));
         }
         answer.service_us = self.random.log_uniform(300, 12_000);
-        answer.lines += &format!(
+        let _ = write!(
+            answer.lines,
             "Connection: keep-alive\r\nX-Request-Id: {}\r\nCache-Control: no-store\r\n\
              Strict-Transport-Security: max-age=31536000\r\n",
             self.random.hex(32)
