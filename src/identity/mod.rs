@@ -13,6 +13,7 @@ mod fields;
 pub mod geo;
 mod json;
 mod jwt;
+mod markers;
 mod mfa;
 mod names;
 mod request;

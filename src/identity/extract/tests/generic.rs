@@ -140,13 +140,13 @@ fn a_login_form_is_answered_by_where_it_leads() {
     let outcome = |answer: &str| see(form, answer).transaction.login.unwrap().outcome;
     let told: String =
         answers.iter().map(|a| format!("{} -> {}\n", a.replace('\n', " "), outcome(a))).collect();
-    expect![[r#"
+    expect![[r"
         302 Location: /home Set-Cookie: sid=4oyyilulumoxrzekx0l93qz -> success
         302 Location: /login?error=1 -> refused
         302 Location: /two-factor -> second_factor
         200 Content-Type: text/html  <form> -> refused
         500 -> error
-    "#]]
+    "]]
     .assert_eq(&told);
 }
 
@@ -181,7 +181,7 @@ fn every_place_a_credential_can_stand() {
     ];
     let answer = "200\nContent-Type: application/json\n\n[]";
     let told: String = cases.iter().map(|request| format!("{}\n", line(&see(request, answer)))).collect();
-    expect![[r#"
+    expect![[r"
         use success key:ce7ef4a0 by credential; api_key stripe_live header x-api-key; presents ApiKey
         use success key:ce7ef4a0 by credential; api_key stripe_live header authorization; presents ApiKey
         use success key:ce7ef4a0 by credential; api_key stripe_live header authorization; presents ApiKey
@@ -204,7 +204,7 @@ fn every_place_a_credential_can_stand() {
         use success user:dave by credential; basic basic userinfo url; exposed query basic url
         use success key:33694234 by credential; signature presigned_url query x-amz-signature; exposed query presigned_url x-amz-signature
         use success anonymous:203.0.113.7 by address
-    "#]].assert_eq(&told);
+    "]].assert_eq(&told);
 }
 
 #[test]
