@@ -6,11 +6,13 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 CARGO ?= cargo
 # Further options of the demonstration: DEMO_ARGS=--once ends it after the alerts.
 DEMO_ARGS ?=
+# Further options of the measurement: BENCH_ARGS=--quick uses captures a tenth as large.
+BENCH_ARGS ?=
 # Newer compilers know more lints than this source was checked against: LINT_ARGS= only shows them.
 LINT_ARGS ?= -D warnings
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint build setup clean
+.PHONY: help demo test lint fmt bench build setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -21,8 +23,17 @@ demo: setup ## build, replay a generated day with attacks in it, show its alerts
 test: setup lint ## lints, then every test: the whole gate
 	$(CARGO) test --workspace --locked
 
+bench: setup ## what a replay costs beside libpcap alone (BENCH_ARGS="--quick --runs 3"); needs gcc, libpcap-dev, 2 GB of disk
+	$(CARGO) bench --locked --bench replay -- $(BENCH_ARGS)
+
 lint: setup ## clippy; formatting and layers are checked by the tests
 	$(CARGO) clippy --workspace --all-targets --locked -- $(LINT_ARGS)
+
+fmt: ## format every Rust file, those declared by macros included
+	rustfmt --edition 2024 $$(git ls-files '*.rs')
+
+bench: build ## CPU of a replay against merely reading the file: make bench CAPTURE=FILE
+	tests/bench/run $(CAPTURE)
 
 build: setup ## target/release/heelguard
 	$(CARGO) build --release --locked

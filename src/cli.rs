@@ -1,1 +1,156 @@
-//! cli
+//! The command line: what can be asked for, and how it ends.
+//! It is given the program's arguments, runs one command (a file each in `cli/`) and gives the exit code.
+//! It promises the codes of the contract: 0 done, 1 failed while running, 2 wrong usage, 4 `--fail-on`.
+
+mod check;
+mod demo;
+mod failure;
+mod fingerprint;
+mod logging;
+mod place;
+mod progress;
+mod records;
+mod replay;
+mod rules;
+mod schema;
+mod shell;
+mod summary;
+
+pub use failure::Failure;
+
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  heelguard replay capture.pcap                     alerts of a capture, readable on a terminal
+  heelguard replay --transactions tx.jsonl *.pcap   several captures as one timeline
+  tcpdump -i eth1 -w - tcp | heelguard replay -     whatever writes a capture
+  heelguard rules mfa_failure_burst                 the page of one detector
+  heelguard demo                                    a generated day with attacks in it, and a page";
+
+/// A passive sensor for API authentication: sees who called what with which proof, and when that turns bad.
+#[derive(Debug, Parser)]
+#[command(name = "heelguard", version, after_help = EXAMPLES, propagate_version = true, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// What to log on stderr: error, warn, info, debug or trace (or set `HEELGUARD_LOG`)
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read captures as one timeline and write alerts
+    Replay(replay::Replay),
+    /// Replay a generated day of traffic with attacks in it, and show it
+    Demo(demo::Demo),
+    /// Validate a configuration
+    Check(check::Check),
+    /// Show the detectors, or the page of one
+    Rules(rules::Rules),
+    /// Print the schema of a record, of the configuration, or the tables to keep records in
+    Schema(schema::Schema),
+    /// Find a secret that an alert names: reads one a line on stdin, prints `fingerprint<TAB>class`
+    Fingerprint(fingerprint::Fingerprint),
+    /// Print a completion script for a shell
+    Completions(shell::Completions),
+    /// Print the man page
+    Man(shell::Man),
+    /// The live sensor
+    #[command(hide = true)]
+    Run(NotHere),
+    /// The scale-out worker
+    #[command(hide = true)]
+    Detect(NotHere),
+    /// Looks at this machine
+    #[command(hide = true)]
+    Doctor(NotHere),
+}
+
+/// Commands that this build does not have; whatever follows them is read so that the answer can be given.
+#[derive(Args, Debug)]
+struct NotHere {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _rest: Vec<OsString>,
+}
+
+/// Where a command takes its configuration from.
+#[derive(Args, Debug)]
+struct ConfigArgs {
+    /// The TOML file; without it the built-in defaults are used
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Override one key, repeatable: `--set detectors.mfa_failure_burst.failures=5`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+impl ConfigArgs {
+    fn load(&self) -> Result<crate::config::Raw, Failure> {
+        Ok(crate::config::load(self.config.as_deref(), &self.overrides)?)
+    }
+}
+
+/// Runs the program with these arguments, the first being its name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        // Help and version are no errors and go to stdout; clap knows which is which.
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()) * 2);
+        }
+    };
+    let outcome = logging::start(cli.log.as_deref()).and_then(|()| match cli.command {
+        Command::Replay(command) => command.run(),
+        Command::Demo(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Rules(command) => command.run(),
+        Command::Schema(command) => command.run(),
+        Command::Fingerprint(command) => command.run(),
+        Command::Completions(command) => command.run::<Cli>(),
+        Command::Man(shell::Man) => shell::Man::run::<Cli>(),
+        Command::Run(_) => Err(not_here(
+            "run",
+            "live capture",
+            "pipe one in: `tcpdump -i eth1 -w - tcp | heelguard replay -`",
+        )),
+        Command::Detect(_) => {
+            Err(not_here("detect", "the Kafka worker", "`heelguard replay` runs every detector on captures"))
+        }
+        Command::Doctor(_) => {
+            Err(not_here("doctor", "the machine check", "`heelguard check` validates a configuration"))
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn not_here(command: &str, what: &str, instead: &str) -> Failure {
+    Failure::usage(format!("`{command}`: {what} is not in this build; {instead}"))
+}
+
+/// Writes a command's answer to stdout. A reader that has seen enough is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::running(format!("cannot write standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells the operator something that is worth knowing and stops nothing.
+fn warn(message: &str) {
+    let _ = writeln!(io::stderr(), "heelguard: warning: {}", crate::sinks::escape::for_terminal(message));
+}

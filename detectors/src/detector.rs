@@ -80,7 +80,7 @@ pub struct Rule {
 pub enum About<'a> {
     /// A principal.
     Principal(&'a Principal),
-    /// A client address or network.
+    /// A client as it is counted: an IPv4 address, or the /64 of an IPv6 address.
     Client(IpAddr),
     /// A session nobody is known to own.
     Session(Fingerprint),
@@ -122,7 +122,8 @@ impl fmt::Display for About<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Principal(principal) => write!(f, "{}:{}", principal.kind, principal.id),
-            Self::Client(ip) => write!(f, "{ip}"),
+            Self::Client(IpAddr::V4(ip)) => write!(f, "{ip}"),
+            Self::Client(IpAddr::V6(network)) => write!(f, "{network}/64"),
             Self::Session(fingerprint) => write!(f, "{fingerprint}"),
             Self::Service(host) => f.write_str(host),
             Self::Endpoint { method, host, route, part: "" } => write!(f, "{method} {host} {route}"),

@@ -33,7 +33,9 @@ impl Distinct {
                 seen.insert(hash);
                 if seen.len() > EXACT_MAX {
                     let mut registers = Box::new([0; REGISTERS]);
-                    seen.iter().for_each(|&hash| note(&mut registers, hash));
+                    for &hash in seen.iter() {
+                        note(&mut registers, hash);
+                    }
                     *self = Self::Sketch(registers);
                 }
             }
@@ -64,7 +66,7 @@ fn estimate(registers: &[u8; REGISTERS]) -> u64 {
     let m = REGISTERS as f64;
     let harmonic: f64 = registers.iter().map(|&rank| (-f64::from(rank)).exp2()).sum();
     let raw = 0.7213 / (1.0 + 1.079 / m) * m * m / harmonic;
-    let empty = registers.iter().filter(|&&rank| rank == 0).count();
+    let empty = registers.iter().map(|&rank| usize::from(rank == 0)).sum::<usize>();
     // Small counts fill few registers; counting the empty ones is the better estimate there.
     let best = if raw <= 2.5 * m && empty > 0 { m * (m / empty as f64).ln() } else { raw };
     best.round() as u64

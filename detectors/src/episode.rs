@@ -10,15 +10,16 @@ use crate::time::EventTime;
 use ahash::RandomState;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A subject quiet for this long is a new episode when it comes back, unless its window is longer.
-const QUIET_MIN: Duration = Duration::from_secs(600);
+const QUIET_MIN: Duration = Duration::from_mins(10);
 /// An episode that grows is told again after this long.
-const UPDATE_EVERY: Duration = Duration::from_secs(300);
+const UPDATE_EVERY: Duration = Duration::from_mins(5);
 /// The span the cap on alerts is counted in.
-const CAP_WITHIN: Duration = Duration::from_secs(60);
+const CAP_WITHIN: Duration = Duration::from_mins(1);
 
 /// What was raised and what became of it; findings = open + update + suppressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -359,7 +360,8 @@ fn update(alert: &mut Alert, severity: Severity, now: EventTime, finding: Findin
     if alert.count > finding.count {
         let first = alert.first_seen.to_string();
         let to_the_second = first.get(..19).unwrap_or(&first);
-        alert.message.push_str(&format!("; {} in all since {to_the_second}Z", alert.count));
+        // Writing to a string cannot fail.
+        let _ = write!(alert.message, "; {} in all since {to_the_second}Z", alert.count);
     }
     alert.time = now;
     alert.principal = finding.principal;

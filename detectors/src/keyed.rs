@@ -9,7 +9,7 @@ use std::hash::Hash;
 use std::time::Duration;
 
 /// From this age on a key counts as known.
-const KNOWN_AFTER: Duration = Duration::from_secs(600);
+const KNOWN_AFTER: Duration = Duration::from_mins(10);
 /// No slot.
 const NONE: u32 = u32::MAX;
 
@@ -215,7 +215,7 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
 mod tests {
     use super::*;
 
-    const IDLE: Duration = Duration::from_secs(3600);
+    const IDLE: Duration = Duration::from_hours(1);
 
     fn at(secs: u64) -> EventTime {
         EventTime::from_secs(secs)

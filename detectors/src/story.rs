@@ -15,7 +15,7 @@
 //! | CLIENT | the address; external unless it is private |
 //! | KIND | `use`, `login`, `mfa` (an attempt), `challenge`, `enrolment`, `token`, `signup`, `sensitive`, `logout` |
 //! | STATUS | the answer's status; `-` when none was seen |
-//! | `{1..40}` | anywhere: one transaction for each number |
+//! | `{1..40}` | anywhere: one transaction for each number; shorter ranges begin again |
 //! | `x5` | the whole line five times |
 //! | `every 2s` | the distance of a line's transactions (`ns`, `us`, `ms`, `s`, `m`, `h`, `d`; default 1 s) |
 //! | `user=` `service=` | the principal; `login` carries `user` as the name typed |
@@ -87,12 +87,14 @@ pub fn line_of(alert: &Alert) -> String {
 
 /// The one boundary of rule tests: a story and what is told about it.
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "`check(story, expect![…])` reads best")]
 pub(crate) fn check(story: &str, expected: expect_test::Expect) {
     expected.assert_eq(&tell(story).unwrap());
 }
 
 /// As `check`, for the confidence of each alert.
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "as `check`")]
 pub(crate) fn check_confidence(story: &str, expected: expect_test::Expect) {
     let told = alerts(story, RuntimeConfig::default()).unwrap();
     let lines: Vec<String> = told

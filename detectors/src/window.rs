@@ -179,7 +179,7 @@ impl Tally {
 mod tests {
     use super::*;
 
-    const LIMIT: Limit = Limit { count: 3, within: Duration::from_secs(300) };
+    const LIMIT: Limit = Limit { count: 3, within: Duration::from_mins(5) };
 
     fn crossings(nanos: &[u64]) -> Vec<bool> {
         let mut window = Window::default();
@@ -225,7 +225,9 @@ mod tests {
     #[test]
     fn a_tally_forgets_what_left() {
         let mut tally = Tally::default();
-        [7, 7, 9].into_iter().for_each(|thing| tally.add(thing));
+        for thing in [7, 7, 9] {
+            tally.add(thing);
+        }
         tally.remove(9);
         tally.remove(9);
         assert_eq!((tally.distinct(), tally.total(), tally.of(7), tally.of(9)), (1, 2, 2, 0));

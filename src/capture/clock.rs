@@ -23,6 +23,8 @@ pub(super) struct Clock {
     /// What is added to a packet's time, one entry for each clock met; the first is always zero.
     /// Of those that do not lead back, the smallest is taken: time stays as near to the packets' as it can.
     bases: [u64; BASES],
+    /// The one that led to the last time.
+    base_in_use: u64,
     /// The entry to be replaced next, less one.
     replace: usize,
     ahead: Option<Ahead>,
@@ -50,6 +52,7 @@ impl Clock {
         let last = self.last.unwrap_or(raw);
         if raw >= last && raw - last <= JUMP_NANOS_MAX {
             self.ahead = None;
+            self.base_in_use = 0;
             return self.at(raw, false);
         }
         self.stamp_odd(raw, last)
@@ -69,8 +72,10 @@ impl Clock {
         let time = raw.saturating_add(base);
         if time <= last.saturating_add(JUMP_NANOS_MAX) {
             self.ahead = None;
-            // A clock that was set back and still runs is no news; the packet that showed it was.
-            return self.at(time.max(last), false);
+            // A clock that was set back and runs on is no news; the step back was.
+            let stepped_back = base != 0 && base != self.base_in_use;
+            self.base_in_use = base;
+            return self.at(time.max(last), stepped_back);
         }
         let witnesses = match self.ahead {
             Some(earlier) if agree(earlier.raw, raw) => earlier.witnesses + 1,
@@ -87,8 +92,9 @@ impl Clock {
     /// The clock now tells an earlier time: what it tells from here on is added to the last time.
     fn set_back(&mut self, raw: u64, last: u64) -> Stamp {
         self.ahead = None;
+        self.base_in_use = last - raw;
         if let Some(base) = self.bases.get_mut(1 + self.replace) {
-            *base = last - raw;
+            *base = self.base_in_use;
         }
         self.replace = (self.replace + 1) % (BASES - 1);
         self.at(last, true)

@@ -157,12 +157,16 @@ impl Section {
         if !window.fill(head_bytes)? {
             return Err(Fault::Cut(Cut::Packet));
         }
-        let head = PacketHead::parse(window.front(), order, kind)
+        let head = window
+            .front()
+            .get(..head_bytes)
+            .and_then(|front| PacketHead::parse(front, order, kind))
+            .filter(|head| head.before_data + 4 <= length)
             .ok_or_else(|| Fault::Damage("a packet block without its fixed part".to_owned()))?;
         let interface = self.interfaces.get(head.interface as usize).ok_or_else(|| {
             Fault::Damage(format!("a packet of interface {}, which is not described", head.interface))
         })?;
-        let room = length.saturating_sub(head.before_data + 4);
+        let room = length - head.before_data - 4;
         let captured = match (kind, interface.snap_len) {
             (SIMPLE_PACKET_BLOCK, 0) => head.captured.min(room),
             (SIMPLE_PACKET_BLOCK, snap_len) => head.captured.min(snap_len).min(room),
@@ -259,10 +263,11 @@ impl Resolution {
         match (code & 0x80 != 0, exponent) {
             (true, _) => Self::SecondShifted(exponent),
             (false, 0..=9) => Self::Nanos(10_u64.pow(9 - u32::from(exponent))),
-            // Finer than u64 can count means that no timestamp reaches a nanosecond.
-            (false, _) => {
-                Self::NanosDividedBy(10_u64.checked_pow(u32::from(exponent) - 9).unwrap_or(u64::MAX))
-            }
+            (false, _) => match 10_u64.checked_pow(u32::from(exponent) - 9) {
+                Some(divisor) => Self::NanosDividedBy(divisor),
+                // So fine that no timestamp reaches a nanosecond.
+                None => Self::SecondShifted(127),
+            },
         }
     }
 }

@@ -5,8 +5,11 @@
 use super::source::Source;
 use std::io::{self, Read};
 
-/// Size of the buffer: large enough for every packet, small enough for the cache.
+/// Size of the buffer: large enough for every packet.
 pub(super) const WINDOW_BYTES: usize = 1024 * 1024;
+
+/// A single read fills at most this much, so that packets are still in the near cache when they are decoded.
+const READ_BYTES: usize = 256 * 1024;
 
 /// A buffer over a source. `bytes[start..end]` is what was read and not yet taken.
 pub(super) struct Window {
@@ -128,7 +131,8 @@ impl Window {
         self.end -= self.start;
         self.start = 0;
         while self.end < wanted && self.ending == Ending::Open {
-            let Some(room) = self.bytes.get_mut(self.end..) else { break };
+            let until = WINDOW_BYTES.min(self.end + READ_BYTES);
+            let Some(room) = self.bytes.get_mut(self.end..until) else { break };
             match self.source.read(room) {
                 Ok(0) => self.ending = Ending::Whole,
                 Ok(count) => {

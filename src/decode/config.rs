@@ -1,9 +1,9 @@
 //! What an operator may set about decoding.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-/// `[limits.decode]`-like settings of the decoder.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// `[capture]`: how packets are read.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// IPv6 extension headers of one packet; those with more are dropped.
@@ -30,7 +30,7 @@ impl Default for Config {
 }
 
 /// What a wrong checksum means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Checksums {
     /// The receiver drops the packet, unless the sender's network card was still to write the checksum.

@@ -39,21 +39,34 @@ impl Senders {
         }
     }
 
-    /// Whether the sender was seen to write right checksums.
+    /// Whether the sender was seen to write right checksums. A loopback address is never exact: its packets
+    /// cross no wire, and systems leave out on some of them what they write on others.
     pub(super) fn is_exact(&self, sender: IpAddr, layer: Layer) -> bool {
+        if sender.is_loopback() {
+            return false;
+        }
         let sender = number(sender);
         let layers = self.young.get(&sender).or_else(|| self.old.get(&sender)).copied().unwrap_or(0);
         layers & layer as u8 != 0
     }
 
     fn note_other(&mut self, sender: u128, layer: Layer) {
-        if self.young.len() >= SENDERS_MAX && !self.young.contains_key(&sender) {
+        let layers = match self.young.get_mut(&sender) {
+            Some(layers) => layers,
+            None => self.admit(sender),
+        };
+        *layers |= layer as u8;
+        self.last = Some((sender, *layers));
+    }
+
+    /// A new sender of the young generation, with what the old one knew of it.
+    #[cold]
+    fn admit(&mut self, sender: u128) -> &mut u8 {
+        if self.young.len() >= SENDERS_MAX {
             self.old = mem::take(&mut self.young);
         }
         let known = self.old.get(&sender).copied().unwrap_or(0);
-        let layers = self.young.entry(sender).or_insert(known);
-        *layers |= layer as u8;
-        self.last = Some((sender, *layers));
+        self.young.entry(sender).or_insert(known)
     }
 }
 
@@ -84,6 +97,15 @@ mod tests {
         assert!(!senders.is_exact(sender(2), Layer::Ip));
         senders.note(sender(1), Layer::Tcp);
         assert!(senders.is_exact(sender(1), Layer::Ip) && senders.is_exact(sender(1), Layer::Tcp));
+    }
+
+    #[test]
+    fn loopback_is_never_exact_and_its_neighbour_is() {
+        let mut senders = Senders::default();
+        for sender in [Ipv4Addr::LOCALHOST, Ipv4Addr::new(126, 0, 0, 1)].map(IpAddr::V4) {
+            senders.note(sender, Layer::Ip);
+            assert_eq!(senders.is_exact(sender, Layer::Ip), !sender.is_loopback());
+        }
     }
 
     #[test]

@@ -4,10 +4,9 @@
 
 use super::accept::{self, Negotiated, Verdict};
 use super::halfopen::Handshake;
-use super::overlap::{Extent, Piece};
 use super::recent::ByteHash;
-use super::seq::{SeqNo, span};
-use super::stream::{Held, Hole, Phase, Stream};
+use super::seq::SeqNo;
+use super::stream::{Hole, Phase, Stream};
 use super::{CloseReason, Config, Direction, FlowInfo, Origin, StreamHandler};
 use crate::decode::{Segment, TcpFlags};
 use crate::metrics::Counters;
@@ -16,7 +15,8 @@ use heelguard_detectors::time::EventTime;
 
 /// TTLs of one sender may differ by this much from segment to segment: routes change a little.
 const TTL_DRIFT_MAX: u8 = 3;
-const DIRECTIONS: [Direction; 2] = [Direction::FromInitiator, Direction::FromResponder];
+/// Both ways, in the order in which what is due at one time is done.
+pub(super) const DIRECTIONS: [Direction; 2] = [Direction::FromInitiator, Direction::FromResponder];
 
 /// What a flow needs from its table.
 pub(super) struct Context<'a, S> {
@@ -37,9 +37,9 @@ pub(super) enum Fate {
 
 /// A flow.
 pub(super) struct Conversation<H> {
-    info: FlowInfo,
-    handler: H,
-    streams: [Stream; 2],
+    pub(super) info: FlowInfo,
+    pub(super) handler: H,
+    pub(super) streams: [Stream; 2],
     last_seen: EventTime,
     negotiated: Negotiated,
 }
@@ -134,19 +134,16 @@ impl<H: StreamHandler> Conversation<H> {
         self.fate()
     }
 
+    /// Whether a SYN only repeats the one that opened this flow.
+    pub(super) fn is_opened_by(&self, segment: &Segment<'_>) -> bool {
+        self.streams[self.direction_of(segment).index()].start == Some(SeqNo(segment.seq).plus(1))
+    }
+
     /// Notes a SYN that came inside the connection: the host answers with a challenge, and lives on.
-    /// One that repeats the opening is an ordinary retransmission.
-    pub(super) fn syn_inside(&mut self, segment: &Segment<'_>, ctx: &mut Context<'_, H::Shared>) -> bool {
+    pub(super) fn challenge(&mut self, segment: &Segment<'_>, ctx: &mut Context<'_, H::Shared>) {
         self.touch(segment.time);
-        let stream = &self.streams[self.direction_of(segment).index()];
-        let repeats = stream.start == Some(SeqNo(segment.seq).plus(1));
-        if repeats {
-            ctx.counters.segments.accepted += 1;
-        } else {
-            ctx.counters.segments.refused += 1;
-            self.note(Anomaly::TcpInvalidSegment, ctx);
-        }
-        repeats
+        ctx.counters.segments.refused += 1;
+        self.note(Anomaly::TcpInvalidSegment, ctx);
     }
 
     /// Whether only one side was ever seen, and this is not where it would go on.
@@ -158,10 +155,7 @@ impl<H: StreamHandler> Conversation<H> {
 
     /// When this flow has to be looked at again if no segment comes.
     pub(super) fn deadline(&self, config: &Config) -> EventTime {
-        let closing = self
-            .streams
-            .iter()
-            .all(|s| s.phase == Phase::Ended || s.held.as_ref().is_some_and(|held| held.queue.has_fin()));
+        let closing = self.both_ended_or_ending();
         let timeout = if closing { config.closing_timeout() } else { config.idle_timeout() };
         self.hole_deadline(config).map_or(EventTime::MAX, |(_, at)| at).min(self.last_seen.after(timeout))
     }
@@ -222,258 +216,6 @@ impl<H: StreamHandler> Conversation<H> {
     }
 }
 
-/// Where segments go.
-impl<H: StreamHandler> Conversation<H> {
-    /// Puts a segment's bytes where they belong: delivered, held or known already.
-    fn place(
-        &mut self,
-        direction: Direction,
-        segment: &Segment<'_>,
-        unproved: Option<SeqNo>,
-        at: EventTime,
-        ctx: &mut Context<'_, H::Shared>,
-    ) {
-        let start = SeqNo(segment.seq);
-        let fin = segment.flags.has(TcpFlags::FIN);
-        let end = start.plus(span(segment.payload.len())).plus(segment.missing).plus(u32::from(fin));
-        ctx.counters.bytes.received += segment.payload.len() as u64;
-        if segment.missing > 0 {
-            self.note(Anomaly::CaptureTruncated, ctx);
-        }
-        let stream = &mut self.streams[direction.index()];
-        if !stream.sender_seen() {
-            stream.begin_midstream(start);
-        }
-        if unproved.is_none() {
-            stream.sent_max = stream.sent_max.later(end);
-        }
-        if !end.after(stream.next) {
-            self.repeat(direction, start, segment.payload, ctx);
-        } else if start.after(stream.next) || unproved.is_some() {
-            let (bytes, missing) = (segment.payload.to_vec(), segment.missing);
-            self.hold(direction, Piece { start, bytes, missing, fin, unproved }, at, ctx);
-        } else {
-            if stream.held.is_some() {
-                self.overrule_held(
-                    direction,
-                    Extent { start, end, bytes: segment.payload, proved: true },
-                    ctx,
-                );
-            }
-            self.take(direction, start, segment.payload, segment.missing, fin, at, ctx);
-            if let Some(held) = &mut self.streams[direction.index()].held {
-                held.moved(at);
-                self.drain(direction, at, ctx);
-            }
-        }
-    }
-
-    /// Delivers a segment or piece that reaches beyond `next` and starts at or before it.
-    #[expect(clippy::too_many_arguments, reason = "the parts of a segment and of a held piece")]
-    fn take(
-        &mut self,
-        direction: Direction,
-        start: SeqNo,
-        bytes: &[u8],
-        missing: u32,
-        fin: bool,
-        at: EventTime,
-        ctx: &mut Context<'_, H::Shared>,
-    ) {
-        let known = self.streams[direction.index()].next.since(start);
-        let (old, new) = bytes.split_at_checked(known as usize).unwrap_or((bytes, &[]));
-        if known > 0 {
-            self.repeat(direction, start, old, ctx);
-        }
-        if !new.is_empty() {
-            self.deliver(direction, at, new, ctx);
-        }
-        let cut_end = start.plus(span(bytes.len())).plus(missing);
-        let next = self.streams[direction.index()].next;
-        if cut_end.after(next) {
-            self.skip(direction, cut_end.since(next), at, ctx);
-        }
-        if fin {
-            self.end(direction, at, ctx);
-        }
-    }
-
-    /// Counts bytes that were delivered before, and compares them with what was.
-    fn repeat(&mut self, direction: Direction, start: SeqNo, bytes: &[u8], ctx: &mut Context<'_, H::Shared>) {
-        ctx.counters.bytes.duplicate += bytes.len() as u64;
-        let stream = &self.streams[direction.index()];
-        let conflict =
-            !bytes.is_empty() && stream.recent.contradicts(start, bytes, stream.receiver.acked, ctx.key);
-        self.note(Anomaly::TcpRetransmission, ctx);
-        if conflict {
-            self.note(Anomaly::TcpOverlapConflict, ctx);
-        }
-    }
-
-    /// Hands bytes at `next` to the handler, without the urgent one.
-    fn deliver(
-        &mut self,
-        direction: Direction,
-        at: EventTime,
-        bytes: &[u8],
-        ctx: &mut Context<'_, H::Shared>,
-    ) {
-        let receiver_seen = self.receiver_seen(direction);
-        let stream = &mut self.streams[direction.index()];
-        let urgent_at = stream.urgent.map(|urgent| urgent.since(stream.next) as usize);
-        stream.recent.remember(stream.next, bytes, receiver_seen, ctx.key);
-        stream.pass(span(bytes.len()));
-        let Some((before, rest)) = urgent_at.and_then(|offset| bytes.split_at_checked(offset)) else {
-            ctx.counters.bytes.delivered += bytes.len() as u64;
-            return self.handler.data(&mut self.info, direction, at, bytes, ctx.shared);
-        };
-        let Some((_, after)) = rest.split_first() else {
-            ctx.counters.bytes.delivered += before.len() as u64;
-            return self.handler.data(&mut self.info, direction, at, before, ctx.shared);
-        };
-        stream.urgent = None;
-        ctx.counters.bytes.discarded += 1;
-        for part in [before, after].into_iter().filter(|part| !part.is_empty()) {
-            ctx.counters.bytes.delivered += part.len() as u64;
-            self.handler.data(&mut self.info, direction, at, part, ctx.shared);
-        }
-    }
-
-    /// Tells the handler of bytes that will not come.
-    fn skip(&mut self, direction: Direction, missing: u32, at: EventTime, ctx: &mut Context<'_, H::Shared>) {
-        ctx.counters.bytes.missing += u64::from(missing);
-        self.streams[direction.index()].pass(missing);
-        self.handler.gap(&mut self.info, direction, at, u64::from(missing), ctx.shared);
-    }
-
-    /// The sender's FIN was reached: nothing can follow, so what was held is dropped, as Linux does.
-    fn end(&mut self, direction: Direction, at: EventTime, ctx: &mut Context<'_, H::Shared>) {
-        let stream = &mut self.streams[direction.index()];
-        stream.pass(1);
-        stream.phase = Phase::Ended;
-        if stream.held.as_ref().is_some_and(|held| !held.queue.is_empty()) {
-            self.note(Anomaly::TcpInvalidSegment, ctx);
-        }
-        self.discard_held(direction, ctx);
-        self.handler.half_closed(&mut self.info, direction, at, ctx.shared);
-    }
-}
-
-/// What waits out of order.
-impl<H: StreamHandler> Conversation<H> {
-    fn hold(&mut self, direction: Direction, piece: Piece, at: EventTime, ctx: &mut Context<'_, H::Shared>) {
-        let len = piece.bytes.len() as u64;
-        let stream = &mut self.streams[direction.index()];
-        let held = stream.held.get_or_insert_with(|| Box::new(Held::new(at)));
-        let outcome = held.queue.insert(piece);
-        if held.queue.is_empty() {
-            stream.held = None;
-        }
-        let bytes = &mut ctx.counters.bytes;
-        bytes.buffered = (bytes.buffered + len) - outcome.duplicate - outcome.overruled;
-        bytes.duplicate += outcome.duplicate;
-        bytes.discarded += outcome.overruled;
-        self.note_outcome(&outcome, ctx);
-        while self.is_over_limit(direction, ctx.config) {
-            self.note(Anomaly::TcpBufferLimit, ctx);
-            self.give_up_hole(direction, at, ctx);
-        }
-    }
-
-    /// A segment in order decides over held pieces that it overlaps.
-    fn overrule_held(&mut self, direction: Direction, new: Extent<'_>, ctx: &mut Context<'_, H::Shared>) {
-        let Some(held) = &mut self.streams[direction.index()].held else { return };
-        let outcome = held.queue.overrule(&new);
-        ctx.counters.bytes.buffered -= outcome.overruled;
-        ctx.counters.bytes.discarded += outcome.overruled;
-        self.note_outcome(&outcome, ctx);
-    }
-
-    /// Delivers every held piece that `next` has reached.
-    fn drain(&mut self, direction: Direction, at: EventTime, ctx: &mut Context<'_, H::Shared>) {
-        loop {
-            let stream = &mut self.streams[direction.index()];
-            let Some(held) = &mut stream.held else { return };
-            let Some(piece) = held.queue.pop_ready(stream.next) else {
-                if held.queue.is_empty() {
-                    stream.held = None;
-                }
-                return;
-            };
-            held.moved(at);
-            ctx.counters.bytes.buffered -= piece.bytes.len() as u64;
-            if piece.end().after(stream.next) {
-                self.take(direction, piece.start, &piece.bytes, piece.missing, piece.fin, at, ctx);
-            } else {
-                ctx.counters.bytes.duplicate += piece.bytes.len() as u64;
-            }
-        }
-    }
-
-    /// Takes the bytes before the first held piece for lost, or the piece itself for good, and goes on.
-    fn give_up_hole(&mut self, direction: Direction, at: EventTime, ctx: &mut Context<'_, H::Shared>) {
-        let stream = &mut self.streams[direction.index()];
-        let Some(held) = &mut stream.held else { return };
-        let start = held.queue.first().map_or(stream.next, |first| first.start);
-        held.moved(at);
-        if start.after(stream.next) {
-            let missing = start.since(stream.next);
-            self.note(Anomaly::TcpGap, ctx);
-            self.skip(direction, missing, at, ctx);
-        } else if held.queue.believe_first() {
-            self.note(Anomaly::TcpInvalidSegment, ctx);
-        }
-        self.drain(direction, at, ctx);
-    }
-
-    fn discard_held(&mut self, direction: Direction, ctx: &mut Context<'_, H::Shared>) {
-        if let Some(mut held) = self.streams[direction.index()].held.take() {
-            let bytes = held.queue.clear();
-            ctx.counters.bytes.buffered -= bytes;
-            ctx.counters.bytes.discarded += bytes;
-        }
-    }
-
-    fn is_over_limit(&self, direction: Direction, config: &Config) -> bool {
-        self.streams[direction.index()].held.as_ref().is_some_and(|held| {
-            held.queue.charge() > config.direction_buffer_bytes_max
-                || held.queue.len() > config.direction_segments_max
-        })
-    }
-
-    /// Looks at what this moment's evidence says about holes and unproved pieces.
-    fn review(&mut self, at: EventTime, ctx: &mut Context<'_, H::Shared>) {
-        if self.streams.iter().all(|s| s.held.is_none()) {
-            return;
-        }
-        self.prove(at, ctx);
-        for direction in DIRECTIONS {
-            if self.streams[direction.index()].weigh_evidence(at) {
-                self.give_up_hole(direction, at, ctx);
-            }
-        }
-    }
-
-    fn prove(&mut self, at: EventTime, ctx: &mut Context<'_, H::Shared>) {
-        for direction in DIRECTIONS {
-            let answer = &self.streams[direction.opposite().index()];
-            let sent = answer.sender_seen().then_some(answer.sent_max);
-            let stream = &mut self.streams[direction.index()];
-            if let Some(held) = &mut stream.held {
-                held.queue.prove(stream.receiver.acked, sent);
-                self.drain(direction, at, ctx);
-            }
-        }
-    }
-
-    fn hole_deadline(&self, config: &Config) -> Option<(Direction, EventTime)> {
-        DIRECTIONS
-            .into_iter()
-            .filter_map(|d| Some((d, self.streams[d.index()].hole_deadline(config.gap_timeout())?)))
-            .min_by_key(|&(_, at)| at)
-    }
-}
-
 /// What a segment says beside its bytes.
 impl<H: StreamHandler> Conversation<H> {
     fn direction_of(&self, segment: &Segment<'_>) -> Direction {
@@ -485,7 +227,7 @@ impl<H: StreamHandler> Conversation<H> {
         self.last_seen
     }
 
-    fn receiver_seen(&self, direction: Direction) -> bool {
+    pub(super) fn receiver_seen(&self, direction: Direction) -> bool {
         self.streams[direction.index()].receiver.acked.is_some()
     }
 
@@ -526,7 +268,11 @@ impl<H: StreamHandler> Conversation<H> {
         }
     }
 
-    fn note_outcome(&mut self, outcome: &super::overlap::Outcome, ctx: &mut Context<'_, H::Shared>) {
+    pub(super) fn note_outcome(
+        &mut self,
+        outcome: &super::overlap::Outcome,
+        ctx: &mut Context<'_, H::Shared>,
+    ) {
         if outcome.duplicate > 0 {
             self.note(Anomaly::TcpRetransmission, ctx);
         }
@@ -538,7 +284,7 @@ impl<H: StreamHandler> Conversation<H> {
         }
     }
 
-    fn note(&mut self, anomaly: Anomaly, ctx: &mut Context<'_, H::Shared>) {
+    pub(super) fn note(&mut self, anomaly: Anomaly, ctx: &mut Context<'_, H::Shared>) {
         ctx.counters.anomalies.count(anomaly);
         self.info.anomalies.insert(anomaly);
     }
@@ -557,5 +303,15 @@ impl<H: StreamHandler> Conversation<H> {
             self.streams[d.index()].phase == Phase::Ended || never_seen
         });
         if over { Fate::Closed(CloseReason::Fin) } else { Fate::Open }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_flow_leaves_its_handler_half_a_kibibyte() {
+        assert!(size_of::<Conversation<()>>() <= 448, "{}", size_of::<Conversation<()>>());
     }
 }

@@ -26,7 +26,7 @@ impl FlowKey {
     pub(super) fn of(segment: &Segment<'_>, vlan_in_key: bool) -> Self {
         let (src, dst) = (End::of(segment.src), End::of(segment.dst));
         let (low, high) = if src <= dst { (src, dst) } else { (dst, src) };
-        let vlans = if vlan_in_key { vlan_ids(&segment.vlans) } else { [0; 2] };
+        let vlans = if vlan_in_key { vlan_ids(segment.vlans) } else { [0; 2] };
         Self { low, high, vlans, v6: segment.src.ip.is_ipv6() }
     }
 
@@ -61,7 +61,7 @@ impl Hash for FlowKey {
 }
 
 /// Ids of both tags, plus one so that "VLAN 0" and "no tag" differ.
-fn vlan_ids(vlans: &Vlans) -> [u16; 2] {
+fn vlan_ids(vlans: Vlans) -> [u16; 2] {
     let mut ids = [0; 2];
     for (slot, id) in ids.iter_mut().zip(vlans.as_slice()) {
         *slot = id.saturating_add(1);

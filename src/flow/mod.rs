@@ -4,6 +4,7 @@
 
 mod accept;
 mod conversation;
+mod delivery;
 mod fifo;
 mod halfopen;
 mod key;

@@ -178,19 +178,18 @@ impl<H: StreamHandler> FlowTable<H> {
         shared: &mut H::Shared,
     ) {
         let Some(slot) = slot_mut(&mut self.slots, id) else { return };
-        let mut ctx = Context {
-            shared: &mut *shared,
-            counters: &mut self.counters,
-            config: &self.config,
-            key: &self.byte_hash,
-        };
-        if slot.flow.syn_inside(segment, &mut ctx) {
+        if slot.flow.is_opened_by(segment) {
+            self.counters.segments.accepted += 1;
             return;
         }
-        slot.rival = true;
         if self.half_open.record(hash, key, segment) == Recorded::Answered {
-            self.close(id, segment.time, CloseReason::Reused, shared);
+            self.counters.segments.accepted += 1;
+            return self.close(id, segment.time, CloseReason::Reused, shared);
         }
+        slot.rival = true;
+        let mut ctx =
+            Context { shared, counters: &mut self.counters, config: &self.config, key: &self.byte_hash };
+        slot.flow.challenge(segment, &mut ctx);
     }
 
     fn push_without_flow(&mut self, hash: u64, key: FlowKey, segment: &Segment<'_>, shared: &mut H::Shared) {
@@ -202,6 +201,10 @@ impl<H: StreamHandler> FlowTable<H> {
             return match self.half_open.record(hash, key, segment) {
                 Recorded::Stray => self.refuse(Anomaly::TcpInvalidSegment),
                 Recorded::Begun | Recorded::Answered => self.counters.segments.accepted += 1,
+                Recorded::Corrected => {
+                    self.counters.segments.accepted += 1;
+                    self.counters.anomalies.count(Anomaly::TcpInvalidSegment);
+                }
             };
         }
         if segment.flags.has(TcpFlags::RST) {

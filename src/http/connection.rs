@@ -7,6 +7,7 @@
 //! flagged then. The same hold waits for the answer to CONNECT and Upgrade.
 
 use super::framing::{Expect, Facts, Length};
+use super::head::Form;
 use super::pairing::{Answer, Cut, Pending, Switch, Target, Waiting};
 use super::reader::{Gap, Parsed, Reader, Step};
 use super::services::ServiceKind;
@@ -55,6 +56,8 @@ pub(super) struct Connection {
     answered: bool,
     /// A request was read.
     requests_met: bool,
+    /// The client's direction was lost inside a body, and no request was read since.
+    lost_in_body: bool,
     /// The server's direction carried bytes.
     server_heard: bool,
     interim: u32,
@@ -73,6 +76,7 @@ impl Connection {
             hold: None,
             answered: false,
             requests_met: false,
+            lost_in_body: false,
             server_heard: false,
             interim: 0,
         }
@@ -108,13 +112,17 @@ impl Connection {
             if self.requests.needs_offer() && self.request_may_start() && opening::promising(bytes) {
                 self.requests.offer();
             }
-            self.request_bytes(cx, at, bytes);
             self.answered = false;
+            self.request_bytes(cx, at, bytes);
             return Fate::GoesOn;
         }
         self.server_heard = true;
-        if self.responses.needs_offer() && self.response_may_start() && opening::promising(bytes) {
-            self.responses.offer();
+        if self.responses.needs_offer() {
+            if !opening::promising(bytes) {
+                self.miss_answer();
+            } else if self.response_may_start() {
+                self.responses.offer();
+            }
         }
         self.response_bytes(cx, at, bytes)
     }
@@ -147,6 +155,9 @@ impl Connection {
             }
             return;
         }
+        if self.responses.has_partial_head() {
+            flag_flow(cx, Anomaly::Http1Malformed);
+        }
         self.end_answer(cx, at, Cut::No, true);
         self.responses.deafen();
         self.waiting.give_up_received(cx, self.client, at);
@@ -154,9 +165,9 @@ impl Connection {
 
     /// The flow is over: everything that waits leaves.
     pub(super) fn closed(mut self, cx: &mut Context<'_>, at: EventTime, reason: CloseReason) {
-        if self.hold == Some(Hold::Switch) && !self.server_heard {
-            // Of one direction alone nobody can tell whether the protocol was switched; HTTP shows itself.
-            self.release(cx, at);
+        if let Some(hold) = self.hold.filter(|_| !self.server_heard) {
+            // Of one direction alone nobody can tell what the answers were; what looks like HTTP is shown.
+            self.release(cx, at, hold);
         }
         let cut = match reason {
             CloseReason::Fin | CloseReason::Reset => Cut::No,
@@ -182,9 +193,11 @@ impl Connection {
     // ---- requests
 
     /// After lost bytes: whether the client may be starting a request here. It may when every known request was
-    /// answered since its last byte, or when the server's direction cannot tell.
+    /// answered since its last byte. Where the server's direction cannot tell, a body that lost its end is the
+    /// reason not to: what looks like a request may be part of it.
     fn request_may_start(&self) -> bool {
-        !self.requests_met || self.answered || !self.server_heard || self.responses.is_lost()
+        let server_tells = self.server_heard && !self.responses.is_lost();
+        !self.requests_met || self.answered || (!server_tells && !self.lost_in_body)
     }
 
     fn request_bytes(&mut self, cx: &mut Context<'_>, at: EventTime, bytes: &[u8]) {
@@ -200,7 +213,7 @@ impl Connection {
     }
 
     fn request_head(&mut self, cx: &mut Context<'_>, at: EventTime, parsed: Parsed) {
-        let Parsed { message, minor, well_formed, resynced } = parsed;
+        let Parsed { message, minor, form, resynced } = parsed;
         let facts = Facts::of(&message);
         let framing = facts.request_framing(minor);
         let expect = match message.method() {
@@ -216,7 +229,8 @@ impl Connection {
             cx.shared.services.count(server, facts.host, ServiceKind::Http1);
         }
         let mut pending = Pending::new(message, minor, expect, prefix_max);
-        if !well_formed {
+        pending.refused = form == Form::Refused || framing.conflict;
+        if form != Form::Strict {
             pending.anomalies.merge(cx.shared.note(Anomaly::Http1Malformed));
         }
         if framing.conflict {
@@ -226,6 +240,7 @@ impl Connection {
             pending.anomalies.merge(cx.shared.note(Anomaly::Http1Resync));
         }
         self.requests_met = true;
+        self.lost_in_body = false;
         let length = match framing.length {
             _ if expect == Expect::Tunnel => Length::Sized(0),
             // There is no telling where its body ends; what follows is on hold from here.
@@ -245,7 +260,7 @@ impl Connection {
     fn request_end(&mut self, cx: &mut Context<'_>, at: EventTime, odd: bool) {
         if odd {
             let flags = cx.shared.note(Anomaly::Http1FramingConflict);
-            self.waiting.flag_newest(flags);
+            self.waiting.refuse_newest(flags);
         }
         let Some((expect, refused)) = self.waiting.received(cx, self.client, at) else { return };
         self.hold = match expect {
@@ -260,7 +275,11 @@ impl Connection {
         if self.responses.is_deaf() {
             self.waiting.give_up_received(cx, self.client, at);
         }
-        self.settle_hold();
+        if self.hold == Some(Hold::Switch) && self.waiting.is_empty() {
+            // The answer came early, and it was not a switch.
+            self.hold = None;
+            self.requests.restart();
+        }
     }
 
     /// The client's bytes make no sense (any more).
@@ -268,7 +287,7 @@ impl Connection {
         self.hold = None;
         if self.waiting.is_receiving() {
             let flags = cx.shared.note(anomaly);
-            self.waiting.flag_newest(flags);
+            self.waiting.refuse_newest(flags);
             self.waiting.cut_receiving(Cut::No);
             self.request_end(cx, at, false);
             return;
@@ -283,7 +302,8 @@ impl Connection {
                 self.waiting.bridge(missing);
                 self.request_bytes(cx, at, &[]);
             }
-            Gap::LostInBody => {
+            lost @ (Gap::LostInBody | Gap::LostPastBody) => {
+                self.lost_in_body = lost == Gap::LostInBody;
                 self.waiting.cut_receiving(Cut::Gap);
                 self.waiting.doubt_order();
                 self.waiting.finish_early(cx, self.client, at);
@@ -297,12 +317,17 @@ impl Connection {
     }
 
     /// Reads what was held as if it came now; it has to prove that it is a request.
-    fn release(&mut self, cx: &mut Context<'_>, at: EventTime) {
+    fn release(&mut self, cx: &mut Context<'_>, at: EventTime, hold: Hold) {
         self.hold = None;
         let (held, since) = self.requests.release();
         self.requests.offer();
         let when = if held.is_empty() { at } else { since };
+        let before = self.waiting.len();
         self.request_bytes(cx, when, &held);
+        if hold == Hold::Refused {
+            let flags = cx.shared.note(Anomaly::Http1FramingConflict);
+            self.waiting.flag_from(before, flags);
+        }
     }
 
     /// Ends a hold whose request was answered without a switch and behind which nothing was sent ahead.
@@ -319,6 +344,14 @@ impl Connection {
     fn response_may_start(&self) -> bool {
         let begun = usize::from(self.answer.is_some());
         !self.requests_met || self.waiting.len() > begun || self.waiting.has_overflow()
+    }
+
+    /// The server answers where its messages cannot be told: the oldest request's answer is lost, or part of it.
+    fn miss_answer(&mut self) {
+        if self.answer.is_none() && !self.waiting.is_empty() {
+            self.responses.lose();
+            self.waiting.lose_answer();
+        }
     }
 
     fn response_bytes<'a>(&mut self, cx: &mut Context<'_>, at: EventTime, bytes: &'a [u8]) -> Fate<'a> {
@@ -363,15 +396,13 @@ impl Connection {
         }
         // Only a response whose end nobody could tell is still open here.
         self.end_answer(cx, at, Cut::No, false);
-        let Parsed { message, minor, well_formed, resynced } = parsed;
+        let Parsed { message, minor, form, resynced } = parsed;
         if resynced {
             self.waiting.give_up_lost(cx, self.client, at);
         }
         if self.hold == Some(Hold::Refused) && self.waiting.is_empty() && self.requests.holds_bytes() {
             // A second answer: the server took what follows the refused request for another request.
-            self.release(cx, at);
-            let flags = cx.shared.note(Anomaly::Http1FramingConflict);
-            self.waiting.flag_all(flags);
+            self.release(cx, at, Hold::Refused);
         }
         let target = self.waiting.next_target();
         let facts = Facts::of(&message);
@@ -380,7 +411,7 @@ impl Connection {
         let prefix_max = if keeps { cx.shared.config.response_body_prefix_bytes_max } else { 0 };
         let mut answer = Answer::new(message, minor, target, prefix_max);
         answer.whole = framing.length != Length::Undecided;
-        if !well_formed {
+        if form != Form::Strict {
             answer.anomalies.merge(cx.shared.note(Anomaly::Http1Malformed));
         }
         if framing.conflict {
@@ -441,7 +472,7 @@ impl Connection {
                 }
                 return self.response_bytes(cx, at, &[]);
             }
-            Gap::LostInBody => {
+            Gap::LostInBody | Gap::LostPastBody => {
                 self.end_answer(cx, at, Cut::Gap, false);
                 self.waiting.doubt_all();
             }
@@ -449,7 +480,7 @@ impl Connection {
                 self.waiting.lose_answer();
                 self.waiting.doubt_all();
             }
-            Gap::Ignored => {}
+            Gap::Ignored => self.miss_answer(),
         }
         Fate::GoesOn
     }

@@ -168,12 +168,13 @@ impl<'a> Facts<'a> {
 }
 
 /// Whether a header line looks as it must: the name at the line's start, the colon behind it, blanks, the value, the line's end.
+/// A bare LF before it is a line's end to some and part of the value before to others.
 fn is_tidy(head: &[u8], header: &Header) -> bool {
     let at = |from: u32, to: u32| head.get(from as usize..to as usize).unwrap_or(&[]);
-    let before = head.get(..header.name.start as usize).and_then(<[u8]>::last);
+    let before = head.get(..header.name.start as usize).unwrap_or(&[]);
     let between = at(header.name.end, header.value.start);
     let behind = head.get(header.value.end as usize);
-    before == Some(&b'\n')
+    before.ends_with(b"\r\n")
         && between.first() == Some(&b':')
         && between.iter().skip(1).all(|b| matches!(b, b' ' | b'\t'))
         && matches!(behind, Some(b'\r' | b'\n' | b' ' | b'\t'))

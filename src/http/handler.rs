@@ -141,8 +141,14 @@ impl HttpHandler {
                 return look.hold(direction, at, bytes);
             }
             // In the middle of a flow this piece may be part of anything; the next one may start a message.
-            Opening::Short | Opening::Other if look.joining => {
+            Opening::Short | Opening::Other | Opening::Socks if look.joining => {
                 look.take(direction);
+                return;
+            }
+            Opening::Socks => {
+                // The relay's own words come first: whatever is HTTP after them shows itself.
+                look.take(direction);
+                look.joining = true;
                 return;
             }
             Opening::Short | Opening::Other => return self.give_up(cx, ServiceKind::Unknown),

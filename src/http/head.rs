@@ -22,7 +22,18 @@ pub(super) struct Layout {
     /// The minor version: 0 for HTTP/1.0 and older, 1 for all others.
     pub(super) minor: u8,
     /// Whether RFC 9112 allows the head as it is.
-    pub(super) well_formed: bool,
+    pub(super) form: Form,
+}
+
+/// How well a head is formed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// By the book.
+    Strict,
+    /// Lines that end in LF alone, which a recipient may take (RFC 9112 section 2.2).
+    BareLf,
+    /// What a strict server answers with 400.
+    Refused,
 }
 
 /// What a strict look at the bytes says.
@@ -130,7 +141,13 @@ fn layout(
     if !method_fits {
         return Strict::Refused;
     }
-    Strict::Whole(Layout { len, start, headers, minor: version.unwrap_or(1), well_formed: crlf })
+    Strict::Whole(Layout {
+        len,
+        start,
+        headers,
+        minor: version.unwrap_or(1),
+        form: if crlf { Form::Strict } else { Form::BareLf },
+    })
 }
 
 #[cfg(test)]
@@ -152,7 +169,7 @@ mod tests {
     #[test]
     fn a_bare_line_feed_is_read_but_not_well_formed() {
         let read = |bytes: &[u8]| match strict(Side::Request, bytes, 100) {
-            Strict::Whole(layout) => (layout.headers.len(), layout.well_formed),
+            Strict::Whole(layout) => (layout.headers.len(), layout.form == Form::Strict),
             other => panic!("{other:?}"),
         };
         assert_eq!(read(b"GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n\r\n"), (2, true));

@@ -2,7 +2,7 @@
 //! It is given a whole head that `httparse` refused and gives its lines: folded, with blanks before the colon, with control bytes.
 //! It promises to lose no line that any server could take for a header; whatever it reads is malformed.
 
-use super::head::{Layout, range_of};
+use super::head::{Form, Layout, range_of};
 use super::opening::METHOD_BYTES_MAX;
 use super::{Header, Side, StartLine};
 use memchr::memchr;
@@ -27,7 +27,7 @@ pub(super) fn read(side: Side, head: &[u8]) -> Option<Layout> {
             headers.push(header);
         }
     }
-    Some(Layout { len: head.len(), start, headers, minor, well_formed: false })
+    Some(Layout { len: head.len(), start, headers, minor, form: Form::Refused })
 }
 
 /// Lines without their ends, `\r\n` or `\n`; the empty line at the end is left out.
@@ -72,7 +72,7 @@ fn request_line(head: &[u8], line: &[u8]) -> Option<(StartLine, u8)> {
     Some((StartLine::Request { method: range_of(head, method), target: range_of(head, target) }, minor))
 }
 
-/// `HTTP/x.y NNN reason` with any blanks; a status of other than three digits reads as what digits there are.
+/// `HTTP/x.y NNN reason` with any blanks; a status of other than three digits reads as 0.
 fn status_line(line: &[u8]) -> Option<(StartLine, u8)> {
     let line = line.trim_ascii();
     let prefix = line.get(..5)?;
@@ -81,8 +81,13 @@ fn status_line(line: &[u8]) -> Option<(StartLine, u8)> {
     }
     let blank = line.iter().position(|b| matches!(b, b' ' | b'\t')).unwrap_or(line.len());
     let (version, rest) = line.split_at_checked(blank)?;
-    let digits = rest.trim_ascii_start().iter().take_while(|b| b.is_ascii_digit()).take(3);
-    let status = digits.fold(0_u16, |status, digit| status * 10 + u16::from(digit - b'0'));
+    let status = match rest.trim_ascii_start() {
+        [a, b, c] | [a, b, c, b' ' | b'\t' | b'\r', ..] => {
+            let digits = [*a, *b, *c].map(|digit| (digit as char).to_digit(10));
+            digits.iter().try_fold(0, |status, digit| Some(status * 10 + (*digit)? as u16)).unwrap_or(0)
+        }
+        _ => 0,
+    };
     Some((StartLine::Response { status }, minor_version(version)))
 }
 
@@ -145,9 +150,13 @@ mod tests {
 
     #[test]
     fn odd_status_lines_are_read() {
-        for (line, status) in
-            [("HTTP/1.1  200 ok", "200"), ("http/1.1\t404", "404"), ("HTTP/1.1 2", "2"), ("HTTP/1.1", "0")]
-        {
+        for (line, status) in [
+            ("HTTP/1.1  200 ok", "200"),
+            ("http/1.1\t404", "404"),
+            ("HTTP/1.1 2", "0"),
+            ("HTTP/1.1 2000", "0"),
+            ("HTTP/1.1", "0"),
+        ] {
             let head = format!("{line}\r\n\r\n");
             assert_eq!(show(Side::Response, head.as_bytes()).unwrap().0, status, "{line}");
         }

@@ -84,13 +84,6 @@ impl HttpShared {
         Self { config, ..Self::default() }
     }
 
-    /// Counts every class of `anomalies` once.
-    fn count(&mut self, anomalies: AnomalySet) {
-        for anomaly in anomalies.iter() {
-            self.counters.anomalies.count(anomaly);
-        }
-    }
-
     /// Counts one class, and gives it as a set.
     fn note(&mut self, anomaly: Anomaly) -> AnomalySet {
         self.counters.anomalies.count(anomaly);

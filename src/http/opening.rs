@@ -23,6 +23,8 @@ pub(super) enum Opening {
     Http2,
     /// A TLS record.
     Tls,
+    /// A SOCKS greeting: HTTP may come after it.
+    Socks,
     /// Something else.
     Other,
     /// Too few bytes to say; more will tell.
@@ -35,6 +37,7 @@ pub(super) fn opening(bytes: &[u8]) -> Opening {
     let Some(&first) = bytes.first() else { return Opening::Short };
     match first {
         0x14..=0x17 => tls(bytes),
+        4 | 5 => socks(bytes),
         b'H' | b'h' if prefixed(bytes, b"HTTP/") => match bytes.get(5) {
             Some(b'0'..=b'9') => Opening::Response,
             Some(_) => Opening::Other,
@@ -59,7 +62,7 @@ pub(super) fn plausible(bytes: &[u8], response: bool) -> bool {
         Opening::Response => response,
         Opening::Request => !response,
         // `proto: HTTP/1.1` and the like never come from a server; junk is told early here.
-        Opening::Http2 | Opening::Tls | Opening::Other => false,
+        Opening::Http2 | Opening::Tls | Opening::Socks | Opening::Other => false,
     }
 }
 
@@ -72,7 +75,7 @@ pub(super) fn promising(bytes: &[u8]) -> bool {
                 [&b"HTTP/"[..], b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"PATCH ", b"OPTIONS "];
             known.iter().any(|start| agrees(bytes, start))
         }
-        Opening::Http2 | Opening::Tls | Opening::Other => false,
+        Opening::Http2 | Opening::Tls | Opening::Socks | Opening::Other => false,
     }
 }
 
@@ -98,6 +101,18 @@ fn tls(bytes: &[u8]) -> Opening {
     match *bytes {
         [_, 3, 0..=4, high, ..] if high <= 0x48 => Opening::Tls,
         [_] | [_, 3] | [_, 3, 0..=4] => Opening::Short,
+        _ => Opening::Other,
+    }
+}
+
+/// SOCKS 4: version and CONNECT, port, address. SOCKS 5 (RFC 1928 section 3): version and a list of methods.
+fn socks(bytes: &[u8]) -> Opening {
+    match *bytes {
+        [4, 1, _, _, _, _, _, _, ..] => Opening::Socks,
+        [5, methods @ 1..=9, ref list @ ..] if list.len() == usize::from(methods) => Opening::Socks,
+        [4] | [5] => Opening::Short,
+        [4, 1, ..] => Opening::Short,
+        [5, methods @ 1..=9, ref list @ ..] if list.len() < usize::from(methods) => Opening::Short,
         _ => Opening::Other,
     }
 }
@@ -195,6 +210,9 @@ mod tests {
             (b"\x00\x01binary", Opening::Other),
             (b"\x16\x03", Opening::Short),
             (b"\x16\x04\x00", Opening::Other),
+            (b"\x05\x02\x00\x02", Opening::Socks),
+            (b"\x04\x01\x00\x50\x0a\x00\x00\x01\x00", Opening::Socks),
+            (b"\x05\x20\x00\x02", Opening::Other),
         ];
         for (bytes, expected) in cases {
             assert_eq!(opening(bytes), *expected, "{}", bytes.escape_ascii());

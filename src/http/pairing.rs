@@ -71,6 +71,8 @@ pub(super) struct Pending {
     pub(super) whole: bool,
     cut: Cut,
     receiving: bool,
+    /// A strict server answers it with 400.
+    pub(super) refused: bool,
     over_limit: bool,
     /// Whether the next answer is this one's is a guess.
     doubtful: bool,
@@ -95,6 +97,7 @@ impl Pending {
             whole: true,
             cut: Cut::No,
             receiving: true,
+            refused: false,
             over_limit: false,
             doubtful: false,
             answer_lost: false,
@@ -249,16 +252,17 @@ impl Waiting {
         }
     }
 
-    /// Marks the newest request.
-    pub(super) fn flag_newest(&mut self, flags: AnomalySet) {
+    /// Marks the newest request, which a strict server refuses for it.
+    pub(super) fn refuse_newest(&mut self, flags: AnomalySet) {
         if let Some(newest) = self.queue.back_mut() {
             newest.anomalies.merge(flags);
+            newest.refused = true;
         }
     }
 
-    /// Marks every waiting request.
-    pub(super) fn flag_all(&mut self, flags: AnomalySet) {
-        self.queue.iter_mut().for_each(|pending| pending.anomalies.merge(flags));
+    /// Marks the waiting requests from the `first` on.
+    pub(super) fn flag_from(&mut self, first: usize, flags: AnomalySet) {
+        self.queue.iter_mut().skip(first).for_each(|pending| pending.anomalies.merge(flags));
     }
 
     /// The newest request ended. Gives what answer it expects and whether a strict server refuses it.
@@ -274,9 +278,7 @@ impl Waiting {
             newest.message.last_byte = at;
             newest.message.body.complete = newest.whole && newest.cut == Cut::No;
         }
-        let refused = newest.anomalies.contains(Anomaly::Http1Malformed)
-            || newest.anomalies.contains(Anomaly::Http1FramingConflict);
-        let expect = newest.expect;
+        let (expect, refused) = (newest.expect, newest.refused);
         if newest.over_limit {
             let pending = self.pop_back()?;
             if self.overflow.len() < OVERFLOW_MAX {
@@ -308,9 +310,7 @@ impl Waiting {
 
     /// The oldest request's answer may have been lost whole.
     pub(super) fn lose_answer(&mut self) {
-        if let Some(oldest) =
-            self.queue.iter_mut().find(|pending| !pending.answer_lost && pending.early.is_none())
-        {
+        if let Some(oldest) = self.queue.front_mut().filter(|oldest| oldest.early.is_none()) {
             oldest.answer_lost = true;
         }
     }

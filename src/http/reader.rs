@@ -11,7 +11,7 @@
 
 use super::chunked::{Chunked, Piece};
 use super::framing::Length;
-use super::head::{self, Layout, Strict};
+use super::head::{self, Form, Layout, Strict};
 use super::opening::{self, LOOK_BYTES_MAX};
 use super::{Body, Config, Message, Side, StartLine};
 use heelguard_detectors::anomaly::Anomaly;
@@ -71,7 +71,7 @@ pub(super) struct Parsed {
     /// 0 for HTTP/1.0 and older.
     pub(super) minor: u8,
     /// Whether RFC 9112 allows it.
-    pub(super) well_formed: bool,
+    pub(super) form: Form,
     /// Found again after lost bytes.
     pub(super) resynced: bool,
 }
@@ -83,7 +83,9 @@ pub(super) enum Gap {
     Bridged,
     /// Between messages or in a head: whole messages may be missing.
     LostBetween,
-    /// In a body, beyond its known part.
+    /// Over the end of a body whose length was known: what follows is outside of it.
+    LostPastBody,
+    /// In a body of unknown length: what follows may belong to it.
     LostInBody,
     /// Nothing was expected here anyway.
     Ignored,
@@ -199,25 +201,26 @@ impl Reader {
 
     /// Jumps over bytes that were not seen.
     pub(super) fn gap(&mut self, missing: u64) -> Gap {
-        let bridged = match &mut self.state {
-            State::Sized { remaining } => {
-                let left = remaining.checked_sub(missing);
-                *remaining = left.unwrap_or(0);
-                left.is_some()
+        let lost = match &mut self.state {
+            State::Sized { remaining } => match remaining.checked_sub(missing) {
+                Some(left) => {
+                    *remaining = left;
+                    return Gap::Bridged;
+                }
+                None => Gap::LostPastBody,
+            },
+            State::Chunked(chunked) => {
+                if chunked.skip(missing) {
+                    return Gap::Bridged;
+                }
+                Gap::LostInBody
             }
-            State::Chunked(chunked) => chunked.skip(missing),
-            State::UntilClose { .. } => true,
-            State::Start | State::Head | State::Held => {
-                self.lose();
-                return Gap::LostBetween;
-            }
+            State::UntilClose { .. } => return Gap::Bridged,
+            State::Start | State::Head | State::Held => Gap::LostBetween,
             State::Lost { .. } | State::Deaf => return Gap::Ignored,
         };
-        if bridged {
-            return Gap::Bridged;
-        }
         self.lose();
-        Gap::LostInBody
+        lost
     }
 
     /// Whether bytes were lost and the place is not known.
@@ -351,12 +354,12 @@ impl Reader {
         first_byte: EventTime,
         at: EventTime,
     ) -> Step<'a> {
-        let Layout { start, headers, minor, well_formed, .. } = layout;
+        let Layout { start, headers, minor, form, .. } = layout;
         self.state = State::Start;
         self.on_probation = false;
         let resynced = std::mem::take(&mut self.lost_some);
         let message = Message { head, start, headers, first_byte, last_byte: at, body: Body::default() };
-        Step::Head(Parsed { message, minor, well_formed, resynced })
+        Step::Head(Parsed { message, minor, form, resynced })
     }
 
     fn hold_more<'a>(&mut self, rest: &mut &'a [u8], at: EventTime, config: &Config) -> Option<Step<'a>> {

@@ -23,14 +23,23 @@ use table::Table;
 static BUILTIN: LazyLock<Builtin> = LazyLock::new(|| {
     // The bytes are part of the program and a test reads them; were they damaged, all places would be unknown.
     let table = Table::parse(include_bytes!("geo/countries.geo")).unwrap_or_default();
-    let answers = table.countries().iter().map(|&country| Located::in_country(country)).collect();
-    Builtin { table, answers }
+    let places = table.countries().iter().map(|&country| (country, centroids::centroid(country))).collect();
+    Builtin { table, places }
 });
 
-/// The built-in table with a ready answer for each of its countries.
+/// The built-in table, and beside it the middle of each of its countries.
 struct Builtin {
     table: Table,
-    answers: Vec<Located>,
+    places: Vec<(Country, Option<Place>)>,
+}
+
+impl Builtin {
+    fn find(&self, ip: IpAddr) -> Option<(Country, Option<Place>)> {
+        if !is_public(ip) {
+            return None;
+        }
+        self.places.get(self.table.index(ip)?).copied()
+    }
 }
 
 /// What is known of an address.
@@ -44,12 +53,6 @@ pub struct Located {
     pub place: Option<Place>,
     /// The autonomous system's number; only from a database.
     pub asn: Option<u32>,
-}
-
-impl Located {
-    fn in_country(country: Country) -> Self {
-        Self { country: Some(country), place: centroids::centroid(country), ..Self::default() }
-    }
 }
 
 /// Looks addresses up; cheap to share between threads.
@@ -68,7 +71,8 @@ impl Geo {
     /// With databases in MaxMind's format, the one to be asked first in front. Each is read into memory and verified.
     pub fn with_databases(paths: &[PathBuf]) -> Result<Self, GeoError> {
         let databases = paths.iter().map(|path| Database::open(path)).collect::<Result<_, _>>()?;
-        Ok(Self { databases, ..Self::builtin() })
+        LazyLock::force(&BUILTIN);
+        Ok(Self { databases })
     }
 
     /// The day the built-in table's data was made, `YYYY-MM-DD`.
@@ -83,13 +87,12 @@ impl Geo {
         for database in &self.databases {
             database.complete(ip, &mut located);
         }
-        if located.country.is_none() && is_public(ip) {
-            let answer = BUILTIN.table.index(ip).and_then(|index| BUILTIN.answers.get(index));
-            let known = answer.cloned().unwrap_or_default();
-            located.country = known.country;
-            located.place = located.place.or(known.place);
+        if let Some(country) = located.country {
+            located.place = located.place.or_else(|| centroids::centroid(country));
+        } else if let Some((country, place)) = BUILTIN.find(ip) {
+            located.country = Some(country);
+            located.place = located.place.or(place);
         }
-        located.place = located.place.or_else(|| centroids::centroid(located.country?));
         located
     }
 }

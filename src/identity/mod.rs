@@ -2,23 +2,28 @@
 //! `Extractor` runs in a shard and sees one exchange at a time; `Lineage` sees all of them in order.
 //! It promises that no value that crossed the wire as a credential leaves this module.
 
-mod answer;
-mod client_ip;
 pub mod clues;
 pub mod config;
+pub mod geo;
+pub mod secret;
+
+mod accounts;
+mod answer;
+mod client_ip;
 mod credential;
 mod device;
 mod extract;
 mod fields;
-pub mod geo;
+mod handles;
 mod json;
 mod jwt;
+mod legs;
+mod lineage;
 mod markers;
 mod mfa;
 mod names;
 mod request;
 mod route;
-pub mod secret;
 mod settings;
 mod shape;
 mod step;
@@ -28,4 +33,6 @@ mod urlencoded;
 
 pub use clues::Sighting;
 pub use extract::Extractor;
+pub use legs::Legs;
+pub use lineage::{Lineage, LineageConfig};
 pub use settings::Settings;

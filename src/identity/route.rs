@@ -199,13 +199,7 @@ impl Route {
             } else {
                 self.path.extend_from_slice(bare);
             }
-            if !parameters.is_empty() {
-                let name_end = memchr::memchr(b'=', parameters);
-                self.path.extend_from_slice(name_end.and_then(|e| parameters.get(..e)).unwrap_or(b";"));
-                self.path.extend_from_slice(b"=");
-                self.path.extend_from_slice(MASK.as_bytes());
-                self.secrets.push(start + bare.len() + name_end.map_or(0, |e| e + 1)..start + raw.len());
-            }
+            self.parameters(parameters, start + bare.len(), &is_presented);
             match index {
                 0..=SEGMENTS_MAX => self.template_segment(kind, &decoded),
                 _ if self.template.ends_with("{rest}") => {}
@@ -214,6 +208,27 @@ impl Route {
         }
         self.path.truncate(PATH_BYTES_MAX);
         self.label_ends();
+    }
+
+    /// Matrix parameters (`;version=2`, `;jsessionid=…`), each from its semicolon on. A session id is a secret by
+    /// its name, any other value by its looks.
+    fn parameters(&mut self, parameters: &[u8], mut at: usize, is_presented: &impl Fn(&[u8]) -> bool) {
+        for parameter in parameters.split(|&b| b == b';').skip(1) {
+            let value_at = memchr::memchr(b'=', parameter).map_or(0, |equals| equals + 1);
+            let (name, value) = parameter.split_at_checked(value_at).unwrap_or((&[], parameter));
+            let names_session = name.to_ascii_lowercase().windows(4).any(|w| w == b"sess" || w == b"sid=");
+            let looks = Segment::of(&urlencoded::decode_path(value), is_presented) == Segment::Secret;
+            self.path.push(b';');
+            self.path.extend_from_slice(name);
+            if looks || names_session && !value.is_empty() {
+                self.path.extend_from_slice(MASK.as_bytes());
+                let from = at + 1 + name.len();
+                self.secrets.push(from..from + value.len());
+            } else {
+                self.path.extend_from_slice(value);
+            }
+            at += 1 + parameter.len();
+        }
     }
 
     fn template_segment(&mut self, kind: Segment, decoded: &[u8]) {

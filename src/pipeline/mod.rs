@@ -1,1 +1,180 @@
-//! pipeline
+//! The wiring: packets in, alerts and transactions out, on one thread or several.
+//! It is given a packet source, the layers' configurations and outputs, and runs until the source ends.
+//! It promises the same output bytes for every number of shards: packet time alone decides the order.
+//!
+//! ```text
+//! source → decoder → shard: flow · http · extract          (inline, or one thread a shard)
+//!                      ↓ sightings + watermark
+//!                    merge by (end, id) → lineage → legs → detectors → outputs
+//! ```
+
+mod analysis;
+mod batch;
+mod merge;
+mod shard;
+mod threads;
+
+use crate::capture::replay::{Progress as Reading, Timeline};
+use crate::capture::{CaptureError, Packet};
+use crate::decode::{self, Decoder};
+use crate::flow;
+use crate::http;
+use crate::identity::{LineageConfig, Settings};
+use crate::metrics::Counters;
+use analysis::Analysis;
+use heelguard_detectors::alert::Alert;
+use heelguard_detectors::runtime::RuntimeConfig;
+use heelguard_detectors::time::EventTime;
+use heelguard_detectors::transaction::Transaction;
+use merge::Merge;
+use shard::Shard;
+use std::sync::Arc;
+
+/// What the pipeline is built from; every part was checked before.
+pub struct Options {
+    /// Parser threads; 1 runs everything on the caller's thread.
+    pub shards: usize,
+    /// Link to TCP.
+    pub decode: decode::Config,
+    /// Reassembly.
+    pub flow: flow::Config,
+    /// HTTP.
+    pub http: http::Config,
+    /// Who is who, in one exchange.
+    pub identity: Arc<Settings>,
+    /// Who is who, over time.
+    pub lineage: LineageConfig,
+    /// Rules, episodes, suppression.
+    pub detection: RuntimeConfig,
+}
+
+/// Where packets come from.
+pub trait Source: Send {
+    /// The next packet; `None` at the end. After an error the next call goes on with what is left.
+    fn next(&mut self) -> Result<Option<Packet<'_>>, CaptureError>;
+    /// How far it is.
+    fn progress(&self) -> Reading;
+    /// What it counted.
+    fn counters(&self) -> Counters;
+    /// What an operator should know, once.
+    fn warnings(&mut self) -> Vec<String>;
+}
+
+impl Source for Timeline {
+    fn next(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
+        Timeline::next(self)
+    }
+
+    fn progress(&self) -> Reading {
+        Timeline::progress(self)
+    }
+
+    fn counters(&self) -> Counters {
+        Counters {
+            capture: Timeline::counters(self).clone(),
+            anomalies: Timeline::anomalies(self).clone(),
+            ..Counters::default()
+        }
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        Timeline::warnings(self).collect()
+    }
+}
+
+/// How far the run is.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// Bytes read of the capture, and of how many.
+    pub reading: Option<Reading>,
+    /// Transactions so far.
+    pub transactions: u64,
+    /// Alerts opened so far.
+    pub alerts: u64,
+}
+
+/// Where records go. An error stops the run.
+pub trait Outputs {
+    /// One state of one episode.
+    fn alert(&mut self, alert: &Alert) -> anyhow::Result<()>;
+    /// One transaction, in order of `end`, then `id`.
+    fn transaction(&mut self, transaction: &Transaction) -> anyhow::Result<()>;
+    /// Called now and then.
+    fn progress(&mut self, progress: &Progress);
+}
+
+/// What a run leaves behind.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Every counter of the run.
+    pub counters: Counters,
+    /// Connections by service.
+    pub services: http::Services,
+    /// Captures that are damaged; everything before the damage was used.
+    pub errors: Vec<CaptureError>,
+    /// What an operator should know.
+    pub warnings: Vec<String>,
+    /// The last packet's time.
+    pub last_packet: EventTime,
+}
+
+/// Runs the source to its end.
+pub fn run(source: &mut dyn Source, options: Options, outputs: &mut dyn Outputs) -> anyhow::Result<Summary> {
+    let analysis = Analysis::new(options.lineage.clone(), options.detection.clone())?;
+    let mut summary = if options.shards <= 1 {
+        run_inline(source, &options, analysis, outputs)?
+    } else {
+        threads::run(source, &options, analysis, outputs)?
+    };
+    summary.counters.add(&source.counters());
+    summary.warnings.extend(source.warnings());
+    Ok(summary)
+}
+
+/// Segments between two looks at the merge.
+const ROUND_SEGMENTS: u32 = 4_096;
+
+fn run_inline(
+    source: &mut dyn Source,
+    options: &Options,
+    mut analysis: Analysis,
+    outputs: &mut dyn Outputs,
+) -> anyhow::Result<Summary> {
+    let mut decoder = Decoder::new(options.decode.clone());
+    let mut shard = Shard::new(options);
+    let mut merge = Merge::new(1);
+    let mut errors = Vec::new();
+    let mut now = EventTime::ZERO;
+    let mut in_round = 0;
+    loop {
+        match source.next() {
+            Ok(Some(packet)) => {
+                now = packet.time;
+                if let Some(segment) = decoder.decode(packet) {
+                    shard.push(&segment);
+                }
+            }
+            Ok(None) => break,
+            Err(error) => errors.push(error),
+        }
+        in_round += 1;
+        if in_round == ROUND_SEGMENTS {
+            in_round = 0;
+            let watermark = shard.advance(now);
+            merge.take(0, shard.sightings(), watermark);
+            analysis.consume(merge.release(), outputs)?;
+            outputs.progress(&analysis.progress(Some(source.progress())));
+        }
+    }
+    decoder.finish();
+    shard.finish(now);
+    merge.take(0, shard.sightings(), EventTime::MAX);
+    analysis.consume(merge.release(), outputs)?;
+    analysis.finish(now, outputs)?;
+    outputs.progress(&analysis.progress(Some(source.progress())));
+
+    let (mut counters, services) = shard.into_results();
+    counters.add(decoder.counters());
+    counters.add(&analysis.counters());
+    Ok(Summary { counters, services, errors, warnings: Vec::new(), last_packet: now })
+}

@@ -1,6 +1,11 @@
-//! What the integration tests share: crafted packets and captures.
+//! What the integration tests share: crafted packets, conversations, stories told to a flow table, and the sensor
+//! run on captures, inside the test's process or as the program.
 
 #![allow(dead_code, reason = "each test binary uses its own part of this module")]
 
+pub mod conversation;
 pub mod craft;
+pub mod replay;
+pub mod secrets;
+pub mod sensor;
 pub mod story;

@@ -4,8 +4,9 @@
 
 use super::craft::{Tcp, endpoint};
 use heelguard::decode::{Endpoint, TcpFlags};
-use heelguard::flow::{CloseReason, Config, Direction, FlowInfo, FlowTable, StreamHandler};
+use heelguard::flow::{CloseReason, Config, Direction, FlowInfo, FlowTable, Origin, StreamHandler};
 use heelguard::metrics::Counters;
+use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::time::EventTime;
 use std::fmt::Write;
 use std::time::Duration;
@@ -91,8 +92,7 @@ impl Tcp {
 
 /// One flow's share of the story.
 pub struct Teller {
-    name: String,
-    speaking: Option<Direction>,
+    number: usize,
 }
 
 /// What all flows told.
@@ -100,6 +100,10 @@ pub struct Teller {
 pub struct Told {
     pub text: String,
     flows: usize,
+    /// The flow and direction whose bytes the last line shows.
+    speaking: Option<(usize, Direction)>,
+    /// What the flows themselves were told to be odd.
+    odd: AnomalySet,
 }
 
 /// A table with its story so far.
@@ -107,6 +111,8 @@ pub struct Story {
     table: FlowTable<Teller>,
     pub told: Told,
     now: EventTime,
+    /// How often the table is swept between segments, if it is.
+    sweep: Option<Duration>,
 }
 
 impl Default for Story {
@@ -118,7 +124,13 @@ impl Default for Story {
 impl Story {
     pub fn new(config: Config) -> Self {
         let start = EventTime::from_secs(1_000);
-        Self { table: FlowTable::new(config), told: Told::default(), now: start }
+        Self { table: FlowTable::new(config), told: Told::default(), now: start, sweep: None }
+    }
+
+    /// Sweeps the table this often.
+    pub fn swept_every(mut self, step: Duration) -> Self {
+        self.sweep = Some(step);
+        self
     }
 
     /// Pushes segments a millisecond apart.
@@ -130,8 +142,14 @@ impl Story {
     pub fn push(&mut self, segments: impl IntoIterator<Item = Tcp>) {
         for mut tcp in segments {
             let pause = tcp.time.since(EventTime::ZERO).max(Duration::from_millis(1));
-            self.now = self.now.after(pause);
-            tcp.time = self.now;
+            tcp.time = self.now.after(pause);
+            while let Some(step) = self.sweep
+                && self.now.after(step) < tcp.time
+            {
+                self.now = self.now.after(step);
+                assert!(self.table.advance(self.now, &mut self.told) <= self.now);
+            }
+            self.now = tcp.time;
             self.table.push(&tcp.segment(), &mut self.told);
         }
     }
@@ -145,36 +163,50 @@ impl Story {
         self.table.counters()
     }
 
-    /// Ends the capture; the story with what was odd.
+    /// Ends the capture; the story in one line, with what was odd.
     pub fn end(mut self) -> String {
         self.table.finish(self.now, &mut self.told);
         let counters = self.table.counters();
         assert_eq!(counters.imbalance(), None, "{counters:?}");
         assert_eq!((counters.bytes.buffered, counters.flows.open), (0, 0), "all is over: {counters:?}");
-        let mut text = self.told.text;
-        for (name, count) in counters.anomalies.rows() {
-            _ = writeln!(text, "{name} {count}");
+        let counted = counters.anomalies.rows();
+        for odd in self.told.odd.iter() {
+            let decoder_counts = odd == Anomaly::CaptureTruncated;
+            assert!(
+                decoder_counts || counted.iter().any(|(name, _)| *name == odd.name()),
+                "{odd:?} is counted"
+            );
         }
-        text
+        let mut text = self.told.text;
+        if !counted.is_empty() {
+            let counted: Vec<_> = counted.iter().map(|(name, count)| format!("{name} {count}")).collect();
+            _ = writeln!(text, "odd: {}", counted.join(", "));
+        }
+        text.trim_end().replace('\n', "; ")
     }
 }
 
 impl Teller {
     /// Bytes of one direction in a row are one line, however they were cut.
-    fn say(&mut self, direction: Direction, bytes: &[u8], told: &mut Told) {
-        let escaped = bytes.escape_ascii().to_string();
-        if self.speaking == Some(direction) && told.text.ends_with("'\n") {
+    fn say(&self, direction: Direction, bytes: &[u8], told: &mut Told) {
+        let escaped = bytes.escape_ascii();
+        let speaking = Some((self.number, direction));
+        if told.speaking == speaking {
             told.text.truncate(told.text.len() - 2);
             _ = writeln!(told.text, "{escaped}'");
         } else {
-            _ = writeln!(told.text, "{}{} '{escaped}'", self.name, side(direction));
+            self.remark(&format!("{} '{escaped}'", side(direction)), told);
         }
-        self.speaking = Some(direction);
+        told.speaking = speaking;
     }
 
-    fn remark(&mut self, remark: &str, told: &mut Told) {
-        self.speaking = None;
-        _ = writeln!(told.text, "{}{remark}", self.name);
+    /// The first flow goes without its number.
+    fn remark(&self, remark: &str, told: &mut Told) {
+        told.speaking = None;
+        _ = match self.number {
+            1 => writeln!(told.text, "{remark}"),
+            number => writeln!(told.text, "[{number}] {remark}"),
+        };
     }
 }
 
@@ -183,10 +215,10 @@ impl StreamHandler for Teller {
 
     fn opened(flow: &FlowInfo, told: &mut Told) -> Self {
         told.flows += 1;
-        let name = if told.flows == 1 { String::new() } else { format!("[{}] ", told.flows) };
-        let mut teller = Self { name, speaking: None };
-        let (origin, port) = (flow.origin, flow.responder.port);
-        teller.remark(&format!("opened {origin:?} to {port}"), told);
+        let teller = Self { number: told.flows };
+        if told.flows > 1 || flow.origin == Origin::Midstream {
+            teller.remark(&format!("opened {:?} to {}", flow.origin, flow.responder.port), told);
+        }
         teller
     }
 
@@ -203,10 +235,14 @@ impl StreamHandler for Teller {
         self.remark(&format!("{} fin", side(direction)), told);
     }
 
-    fn closed(mut self, flow: FlowInfo, at: EventTime, reason: CloseReason, told: &mut Told) {
-        let lasted = at.since(flow.opened_at).as_millis();
-        let odd: Vec<_> = flow.anomalies.iter().map(|anomaly| anomaly.name()).collect();
-        self.remark(&format!("closed {reason:?} after {lasted} ms {odd:?}"), told);
+    fn closed(self, flow: FlowInfo, at: EventTime, reason: CloseReason, told: &mut Told) {
+        told.odd.merge(flow.anomalies);
+        if reason != CloseReason::CaptureEnd {
+            self.remark(
+                &format!("closed {reason:?} after {} ms", at.since(flow.opened_at).as_millis()),
+                told,
+            );
+        }
     }
 }
 

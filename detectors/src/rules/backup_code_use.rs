@@ -41,7 +41,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How long an account's habits are remembered without a login.
-const HABIT_KEPT: Duration = Duration::from_secs(30 * 86_400);
+const HABIT_KEPT: Duration = Duration::from_hours(30 * 24);
 /// Devices and countries remembered of one account; of more, the oldest go.
 const HABITS_MAX: usize = 16;
 
@@ -96,7 +96,7 @@ struct Account {
 }
 
 impl State {
-    pub(super) fn new(thresholds: Thresholds, limits: &Limits) -> Self {
+    pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         Self {
             burst: Limit::new(thresholds.burst_failures, thresholds.burst_window_s),
             after_burst: Duration::from_secs(u64::from(thresholds.after_burst_h) * 3600),

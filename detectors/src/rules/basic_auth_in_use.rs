@@ -62,7 +62,8 @@ pub static RULE: Rule = Rule {
     scope: Scope::Service,
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
-    sees_repeats: false,
+    // The leg without TLS may be the second one seen.
+    sees_repeats: true,
     mitre: &["T1552", "T1040"],
     owasp: &["API2:2023"],
     response: "replace Basic by short-lived tokens; ask for the second factor on every way in",
@@ -79,7 +80,7 @@ pub struct State {
 struct Told(Option<(EventTime, Severity)>);
 
 impl State {
-    pub(super) fn new(thresholds: Thresholds, limits: &Limits) -> Self {
+    pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         let again_after = Duration::from_secs(u64::from(thresholds.again_after_days) * 86_400);
         Self { again_after, hosts: Keyed::new(limits.keys_per_table_max, again_after) }
     }

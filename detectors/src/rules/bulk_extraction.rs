@@ -50,7 +50,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a reader's habits are kept without a read.
-const HABIT_KEPT: Duration = Duration::from_secs(7 * 86_400);
+const HABIT_KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// When it fires.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -114,7 +114,7 @@ pub struct State {
     routes: Keyed<(Arc<str>, Arc<str>), u32>,
 }
 
-/// A client, read as a whole once several principals stand behind it.
+/// A client; its reads are counted as one reader's once several principals stand behind it.
 #[derive(Debug, Default)]
 struct Shared {
     reader: Reader,
@@ -123,12 +123,12 @@ struct Shared {
 }
 
 impl State {
-    pub(super) fn new(thresholds: Thresholds, limits: &Limits) -> Self {
+    pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         let keys = limits.keys_per_table_max;
         Self {
-            thresholds,
+            thresholds: thresholds.clone(),
             principals: Keyed::new(keys, HABIT_KEPT),
-            clients: Keyed::new(keys, Duration::from_secs(600)),
+            clients: Keyed::new(keys, Duration::from_mins(10)),
             routes: Keyed::new(keys, HABIT_KEPT),
         }
     }
@@ -165,9 +165,10 @@ impl Detector for State {
         let network = tx.client.network();
         let shared = self.clients.entry(&network, tx.end);
         shared.meet(&tx.principal);
-        if let Some(form) = shared.reader.note(read, tx, &self.thresholds)
-            && (shared.has_several || !is_named)
-        {
+        if is_named && !shared.has_several {
+            return;
+        }
+        if let Some(form) = shared.reader.note(read, tx, &self.thresholds) {
             raise(tx, About::Client(network), &mut shared.reader, form, &self.thresholds, findings);
         }
     }

@@ -94,11 +94,11 @@ struct Weakness {
 }
 
 impl State {
-    pub(super) fn new(thresholds: Thresholds, limits: &Limits) -> Self {
+    pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         let again_after = Duration::from_secs(u64::from(thresholds.again_after_h) * 3600);
         let keys = limits.keys_per_table_max;
         Self {
-            thresholds,
+            thresholds: thresholds.clone(),
             again_after,
             services: Keyed::new(keys, again_after),
             routes: Keyed::new(keys, again_after),

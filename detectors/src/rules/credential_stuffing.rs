@@ -46,6 +46,7 @@ use crate::time::EventTime;
 use crate::transaction::{LoginOutcome, Transaction};
 use outbreak::Outbreaks;
 use serde::{Deserialize, Serialize};
+use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,14 +117,14 @@ struct Source {
 }
 
 impl State {
-    pub(super) fn new(thresholds: Thresholds, limits: &Limits) -> Self {
+    pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         let window = Duration::from_secs(u64::from(thresholds.window_s));
         let keys = limits.keys_per_table_max;
         Self {
             window,
             clients: Keyed::new(keys, window),
             outbreaks: Outbreaks::new(keys, window),
-            thresholds,
+            thresholds: thresholds.clone(),
         }
     }
 
@@ -206,7 +207,9 @@ fn finding(tx: &Transaction, source: &Source, limits: &Thresholds) -> Finding {
         limits.window_s,
     );
     if let Some((_, name)) = source.hits.last() {
-        message.push_str(&format!("; {} hit, the last {name}", Several(source.hits.len() as u64, "account")));
+        let hits = Several(source.hits.len() as u64, "account");
+        // Writing to a string cannot fail.
+        let _ = write!(message, "; {hits} hit, the last {name}");
     }
     Finding {
         count: crowd.failures(),

@@ -42,7 +42,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// How long the last place of an account matters: the farthest point on earth is a day away by air.
-const PLACE_KEPT: Duration = Duration::from_secs(86_400);
+const PLACE_KEPT: Duration = Duration::from_hours(24);
 /// One device at two addresses within this time is a device with two stacks.
 const DUAL_STACK: Duration = Duration::from_secs(5);
 /// Pairs of places remembered of one account; of more, the oldest go.
@@ -120,11 +120,11 @@ struct Leap {
 }
 
 impl State {
-    pub(super) fn new(thresholds: Thresholds, limits: &Limits) -> Self {
+    pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         Self {
             again_after: Duration::from_secs(u64::from(thresholds.again_after_h) * 3600),
             accounts: Keyed::new(limits.keys_per_table_max, PLACE_KEPT),
-            thresholds,
+            thresholds: thresholds.clone(),
         }
     }
 }

@@ -97,9 +97,13 @@ struct Guess {
 }
 
 impl State {
-    pub(super) fn new(thresholds: Thresholds, limits: &Limits) -> Self {
+    pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         let limit = Limit::new(thresholds.failures, thresholds.window_s);
-        Self { limit, actors: Keyed::new(limits.keys_per_table_max, limit.within), thresholds }
+        Self {
+            limit,
+            actors: Keyed::new(limits.keys_per_table_max, limit.within),
+            thresholds: thresholds.clone(),
+        }
     }
 
     fn severity(&self, actor: &Actor, failures: u64) -> Severity {

@@ -135,12 +135,12 @@ struct Spread {
 }
 
 impl State {
-    pub(super) fn new(thresholds: Thresholds, limits: &Limits) -> Self {
+    pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         let window = Duration::from_secs(u64::from(thresholds.window_s));
         let siege_limit = Limit::new(thresholds.reverse_failures, thresholds.reverse_window_s);
         let keys = limits.keys_per_table_max;
         Self {
-            thresholds,
+            thresholds: thresholds.clone(),
             window,
             siege_limit,
             clients: Keyed::new(keys, window),

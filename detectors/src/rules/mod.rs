@@ -53,7 +53,7 @@ macro_rules! registry {
                     instances.push(Instance {
                         rule: &$name::RULE,
                         severity: config.$name.severity,
-                        detector: Box::new($name::State::new(config.$name.thresholds.clone(), limits)),
+                        detector: Box::new($name::State::new(&config.$name.thresholds, limits)),
                     });
                 }
             )*

@@ -45,7 +45,7 @@ use std::time::Duration;
 const COUNTRIES_MAX: usize = 32;
 /// Different days of use that make a country known.
 const DAYS_TO_KNOW: u8 = 3;
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// When it fires.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -114,14 +114,14 @@ struct Visit {
 }
 
 impl State {
-    pub(super) fn new(thresholds: Thresholds, limits: &Limits) -> Self {
+    pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         let known = DAY.saturating_mul(thresholds.known_days);
         Self {
             known,
             again_after: Duration::from_secs(u64::from(thresholds.again_after_h) * 3600),
             fresh_mfa: Duration::from_secs(u64::from(thresholds.fresh_mfa_s)),
             accounts: Keyed::new(limits.keys_per_table_max, known),
-            thresholds,
+            thresholds: thresholds.clone(),
         }
     }
 

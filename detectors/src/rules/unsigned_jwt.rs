@@ -90,7 +90,7 @@ struct Source {
 struct Variant(Arc<str>, Signature);
 
 impl State {
-    pub(super) fn new(thresholds: Thresholds, limits: &Limits) -> Self {
+    pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         let probe = Limit::new(thresholds.probe_variants, thresholds.probe_window_s);
         Self { probe, sources: Keyed::new(limits.keys_per_table_max, probe.within) }
     }

@@ -1,10 +1,12 @@
 use super::*;
 use crate::alert::{Severity, Status};
 use crate::story;
+use std::fmt::Write;
 use std::time::Duration;
 
 fn lines(alerts: &[Alert]) -> String {
-    alerts.iter().map(|alert| format!("{} {} {}", alert.id, alert.rev, story::line_of(alert))).collect()
+    let line = |alert: &Alert| format!("{} {} {}", alert.id, alert.rev, story::line_of(alert));
+    alerts.iter().map(line).collect::<Vec<_>>().concat()
 }
 
 /// Runs the story and returns its alerts with the runtime.
@@ -12,7 +14,9 @@ fn run(story: &str, config: RuntimeConfig) -> (Vec<Alert>, Runtime) {
     let mut runtime = Runtime::new(config).unwrap();
     let mut alerts = Vec::new();
     let transactions = story::transactions(story).unwrap();
-    transactions.iter().for_each(|tx| runtime.observe(tx, &mut alerts));
+    for tx in &transactions {
+        runtime.observe(tx, &mut alerts);
+    }
     (alerts, runtime)
 }
 
@@ -150,9 +154,8 @@ fn mixed_day() -> Vec<Transaction> {
             5 => "use GET /me 200 basic plain",
             _ => "use GET /me 401 jwt=none unsigned",
         };
-        story.push_str(&format!(
-            "{hour:02}:{minute:02}:{second:02} 203.0.113.{client} -> {what} user=u{user} country={country}\n"
-        ));
+        let who = format!("user=u{user} country={country}");
+        writeln!(story, "{hour:02}:{minute:02}:{second:02} 203.0.113.{client} -> {what} {who}").unwrap();
     }
     story::transactions(&story).unwrap()
 }
@@ -201,7 +204,9 @@ fn a_slow_attacker_is_seen_inside_a_flood_of_new_identities() {
         all.push(tx);
     }
     all.sort_by_key(|tx| (tx.end, tx.id));
-    all.iter().for_each(|tx| runtime.observe(tx, &mut alerts));
+    for tx in &all {
+        runtime.observe(tx, &mut alerts);
+    }
     let burst: Vec<&str> = alerts
         .iter()
         .filter(|alert| alert.detector == "mfa_failure_burst")

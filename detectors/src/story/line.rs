@@ -34,9 +34,8 @@ pub(super) fn read(text: &str, transactions: &mut Vec<Transaction>) -> Result<()
             words.push(word);
         }
     }
-    let copies = words.iter().filter_map(|word| braces(word)).map(|(_, (low, high), _)| high - low + 1).max();
-    let copies = copies.unwrap_or(1) * times;
-    for copy in 0..copies {
+    let copies = words.iter().map(|word| numbers(word)).max().unwrap_or(1);
+    for copy in 0..copies.saturating_mul(times) {
         let words: Vec<String> = words.iter().map(|word| expand(word, copy)).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let after = every.saturating_mul(copy as u32);
@@ -46,7 +45,7 @@ pub(super) fn read(text: &str, transactions: &mut Vec<Transaction>) -> Result<()
     Ok(())
 }
 
-/// `u{1..40}` in its parts.
+/// `u{1..40}` in its parts: what stands before, the range, what follows.
 fn braces(word: &str) -> Option<(&str, (usize, usize), &str)> {
     let (before, rest) = word.split_once('{')?;
     let (range, after) = rest.split_once('}')?;
@@ -55,9 +54,17 @@ fn braces(word: &str) -> Option<(&str, (usize, usize), &str)> {
     (range.0 <= range.1).then_some((before, range, after))
 }
 
+/// How many numbers the longest range of a word has.
+fn numbers(word: &str) -> usize {
+    braces(word).map_or(1, |(_, (low, high), after)| (high - low).saturating_add(1).max(numbers(after)))
+}
+
 fn expand(word: &str, copy: usize) -> String {
     match braces(word) {
-        Some((before, (low, high), after)) => format!("{before}{}{after}", low + copy % (high - low + 1)),
+        Some((before, (low, high), after)) => {
+            let number = low + copy % (high - low).saturating_add(1);
+            format!("{before}{number}{}", expand(after, copy))
+        }
         None => word.to_owned(),
     }
 }
@@ -218,7 +225,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
             tx.client.place = Some(Place { lat, lon, radius_km: 20.0 });
         }
         "radius" => {
-            tx.client.place.as_mut().ok_or("radius wants a place first")?.radius_km = parse(value, "km")?
+            tx.client.place.as_mut().ok_or("radius wants a place first")?.radius_km = parse(value, "km")?;
         }
         "device" => tx.device = Some(device(value)?),
         "via" => tx.flow.src = SocketAddr::new(parse(value, "address")?, 50_000),
@@ -240,7 +247,7 @@ fn set_flag(tx: &mut Transaction, word: &str) -> Result<(), String> {
     match word {
         "basic" => present(tx, CredentialKind::Basic, "basic", Location::Header, "basic"),
         "client_secret" => {
-            present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, "secret")
+            present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, "secret");
         }
         "unsigned" => tx.jwt.as_mut().ok_or("unsigned wants a jwt first")?.signature = Signature::Missing,
         "by_status" => tx.mfa.as_mut().ok_or("by_status wants a factor step")?.by_status_only = true,
@@ -370,7 +377,8 @@ fn moment(text: &str) -> Result<EventTime, String> {
     let [hours, minutes, seconds] = clock.split(':').collect::<Vec<_>>()[..] else {
         return Err(format!("`{clock}` is no time of day"));
     };
-    let whole = days * 86_400 + parse::<u64>(hours, "hours")? * 3600 + parse::<u64>(minutes, "minutes")? * 60;
+    let parts = [(days, 86_400), (parse(hours, "hours")?, 3600), (parse(minutes, "minutes")?, 60)];
+    let whole = parts.into_iter().fold(0_u64, |sum, (n, secs)| sum.saturating_add(n.saturating_mul(secs)));
     Ok(DAY_ONE.after(Duration::from_secs(whole)).after(decimal(seconds, 1_000_000_000)?))
 }
 
@@ -393,11 +401,12 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// `1.5` of a unit, exact to the nanosecond.
 fn decimal(text: &str, unit_nanos: u64) -> Result<Duration, String> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let mut nanos = parse::<u64>(whole, "number")? * unit_nanos;
+    let mut nanos = parse::<u64>(whole, "number")?.saturating_mul(unit_nanos);
     let mut share = unit_nanos;
     for digit in fraction.chars() {
         share /= 10;
-        nanos += u64::from(digit.to_digit(10).ok_or_else(|| format!("`{text}` is no number"))?) * share;
+        let digit = digit.to_digit(10).ok_or_else(|| format!("`{text}` is no number"))?;
+        nanos = nanos.saturating_add(u64::from(digit) * share);
     }
     Ok(Duration::from_nanos(nanos))
 }

@@ -41,7 +41,7 @@ fn theirs(frame: &[u8]) -> Option<Facts> {
             IpAddr::from(ip.header().destination_addr()),
             ip.payload().fragmented,
         ),
-        _ => return None,
+        LaxNetSlice::Arp(_) => return None,
     };
     let Some(TransportSlice::Tcp(tcp)) = packet.transport else { return None };
     (!fragmented).then(|| {

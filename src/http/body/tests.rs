@@ -1,1 +1,147 @@
+//! Bodies packed in every way a server may choose, and in ways only an attacker would.
 
+use super::*;
+use crate::http::{Body, Header, StartLine};
+use flate2::Compression;
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+use heelguard_detectors::time::EventTime;
+use std::io::Write;
+
+fn message(coding: &str, prefix: Vec<u8>) -> Message {
+    let at = EventTime::ZERO;
+    let head = format!("Content-Encoding: {coding}").into_bytes();
+    let headers = vec![Header { name: 0..16, value: 18..head.len() as u32 }];
+    let body = Body { bytes: prefix.len() as u64, prefix, complete: true };
+    Message { head, start: StartLine::Response { status: 200 }, headers, first_byte: at, last_byte: at, body }
+}
+
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zlib(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn raw(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(plain: &[u8]) -> Vec<u8> {
+    let mut out = vec![0; plain.len() + 1_024];
+    let len = ::zstd::zstd_safe::compress(&mut out[..], plain, 3).unwrap();
+    out.truncate(len);
+    out
+}
+
+/// `login ok` as a brotli stream of one stored block (RFC 7932 section 9.2).
+const BROTLI: &[u8] = b"\x8b\x03\x80login ok\x03";
+
+const PLAIN: &[u8] = b"login ok";
+
+#[test]
+fn every_coding_is_taken_off() {
+    let mut decoder = BodyDecoder::default();
+    let members = [gzip(b"login"), gzip(b" ok")].concat();
+    for (coding, packed) in [
+        ("gzip", gzip(PLAIN)),
+        ("X-GZIP", members),
+        ("deflate", zlib(PLAIN)),
+        ("deflate", raw(PLAIN)),
+        ("br", BROTLI.to_vec()),
+        ("zstd", zstd(PLAIN)),
+        ("zstd", [zstd(b"login"), zstd(b" ok")].concat()),
+        ("identity", PLAIN.to_vec()),
+        ("deflate, gzip", gzip(&zlib(PLAIN))),
+        ("gzip, identity, gzip", gzip(&gzip(PLAIN))),
+        ("", PLAIN.to_vec()),
+    ] {
+        let message = message(coding, packed);
+        assert_eq!(decoder.decode(&message), Decoded { bytes: PLAIN, anomaly: None }, "{coding}");
+    }
+}
+
+#[test]
+fn a_body_that_was_cut_gives_what_there_is() {
+    let plain: Vec<u8> = (0..20_000_u32).flat_map(|n| n.to_string().into_bytes()).collect();
+    let mut decoder = BodyDecoder::default();
+    for (coding, packed) in [("gzip", gzip(&plain)), ("deflate", zlib(&plain)), ("zstd", zstd(&plain))] {
+        let half = message(coding, packed[..packed.len() / 2].to_vec());
+        let decoded = decoder.decode(&half);
+        assert_eq!(decoded.anomaly, None, "{coding}");
+        assert!(plain.starts_with(decoded.bytes), "{coding}");
+        // zstd gives whole blocks only.
+        assert!(
+            coding == "zstd" || decoded.bytes.len() > plain.len() / 4,
+            "{coding}: {}",
+            decoded.bytes.len()
+        );
+    }
+}
+
+#[test]
+fn a_bomb_costs_no_more_than_the_limit() {
+    let zeros = vec![0; 32 << 20];
+    let limits = DecodeLimits::default();
+    let mut decoder = BodyDecoder::new(limits);
+    for (coding, packed) in [
+        ("gzip", gzip(&zeros)),
+        ("deflate", raw(&zeros)),
+        ("zstd", zstd(&zeros)),
+        ("gzip, gzip", gzip(&gzip(&zeros))),
+    ] {
+        let bomb = message(coding, packed);
+        let decoded = decoder.decode(&bomb);
+        assert_eq!(decoded.anomaly, Some(Anomaly::BodyDecompressionLimit), "{coding}");
+        assert!(decoded.bytes.len() <= limits.output_bytes_max, "{coding}");
+    }
+    assert!(decoder.output.capacity() <= 2 * limits.output_bytes_max);
+    assert!(decoder.between.capacity() <= 2 * limits.output_bytes_max);
+    let innocent = vec![7; limits.ratio_free_bytes - 1];
+    let small = message("gzip", gzip(&innocent));
+    assert_eq!(decoder.decode(&small), Decoded { bytes: &innocent, anomaly: None });
+}
+
+#[test]
+fn junk_and_unknown_codings_are_errors() {
+    let mut decoder = BodyDecoder::default();
+    for (coding, packed, anomaly) in [
+        ("gzip", b"no gzip at all".to_vec(), Anomaly::BodyCodingError),
+        ("gzip", [&gzip(PLAIN)[..10], b"\xff\xff\xff\xff"].concat(), Anomaly::BodyCodingError),
+        ("br", b"\xff\xff\xff\xff".to_vec(), Anomaly::BodyCodingError),
+        ("zstd", b"\x28\xb5\x2f\xfd\x00\xf8\x00\x00".to_vec(), Anomaly::BodyCodingError),
+        ("foo", PLAIN.to_vec(), Anomaly::BodyCodingError),
+        ("gzip, gzip, gzip", PLAIN.to_vec(), Anomaly::BodyDecompressionLimit),
+    ] {
+        let message = message(coding, packed);
+        let decoded = decoder.decode(&message);
+        assert_eq!(decoded.anomaly, Some(anomaly), "{coding}");
+    }
+    // What follows a whole member is ignored, as clients do.
+    let trailing = message("gzip", [gzip(PLAIN), b"junk".to_vec()].concat());
+    assert_eq!(decoder.decode(&trailing), Decoded { bytes: PLAIN, anomaly: None });
+}
+
+#[test]
+fn types_that_identity_reads_are_kept() {
+    for kept in [
+        "application/json",
+        "Application/JSON;charset=x",
+        "application/vnd.api+json",
+        "text/plain",
+        "",
+        "application/graphql-response+json",
+    ] {
+        assert!(keeps_prefix(Some(kept.as_bytes())), "{kept}");
+    }
+    for dropped in ["text/html", "image/svg+xml", "application/jsonp", "+jso", "application/grpc"] {
+        assert!(!keeps_prefix(Some(dropped.as_bytes())), "{dropped}");
+    }
+    assert!(keeps_prefix(None));
+}

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 /// Records in a minute from which on a reader's habits are worth learning.
 const HABIT_FROM: u64 = 100;
 

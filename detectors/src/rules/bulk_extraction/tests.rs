@@ -86,9 +86,9 @@ fn a_hundred_pages_in_a_second() {
 #[test]
 fn several_accounts_behind_one_client_are_read_as_one() {
     check(
-        "10:00:00 203.0.113.7 -> use GET /customers 200 user=u{1..4} session=s items=900 x3 every 1s",
+        "10:00:00 203.0.113.7 -> use GET /customers 200 user=u{1..4} session=s items=900 x4 every 1s",
         expect![[r#"
-            10:00:11.000 EXF-01 bulk_extraction high 203.0.113.7: 10800 records in 11 s by 203.0.113.7 on GET /customers (limit 10000 in 60 s)
+            10:00:12.000 EXF-01 bulk_extraction high 203.0.113.7: 10800 records in 11 s by 203.0.113.7 on GET /customers (limit 10000 in 60 s)
         "#]],
     );
 }

@@ -24,7 +24,7 @@ const USUAL_FLOOR_PCT: u64 = 5;
 /// And the share that fires is never asked to be more than this.
 const CEILING_PCT: u64 = 90;
 /// A route without logins for this long has no habits any more.
-const ROUTE_KEPT: Duration = Duration::from_secs(7 * 86_400);
+const ROUTE_KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// Logins by host and route.
 #[derive(Debug)]

@@ -1,0 +1,105 @@
+//! `heelguard demo`: a generated day of traffic with attacks in it, seen by the real sensor.
+//! It is given the configuration, makes the packets, runs the pipeline and shows what was found.
+//! It promises the same alerts every time, and a page to look at them until Ctrl-C.
+
+use super::records::OutputArgs;
+use super::replay::{Ended, run_to_end, settings};
+use super::{ConfigArgs, Failure};
+use crate::capture::replay::Progress as Reading;
+use crate::capture::{CaptureError, Packet};
+use crate::demo::{Day, Options, report, score};
+use crate::metrics::Counters;
+use crate::pipeline::Source;
+use crate::sinks::record::Labels;
+use crate::web::{Server, Snapshot};
+use clap::Args;
+use heelguard_detectors::alert::{Alert, AlertId};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+
+/// Replay a generated day of traffic with attacks in it, and show it.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  heelguard demo\n  heelguard demo --once | head -1\n  heelguard demo --set web.listen=127.0.0.1:0"
+)]
+pub(super) struct Demo {
+    /// Print the alerts and exit, without the page
+    #[arg(long)]
+    once: bool,
+
+    #[command(flatten)]
+    config: ConfigArgs,
+
+    #[command(flatten)]
+    outputs: OutputArgs,
+}
+
+impl Demo {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let raw = self.config.load()?;
+        // A port that is taken is better told before the work than after it.
+        let server = if self.once { None } else { Some(Server::bind(&raw.web).map_err(Failure::running)?) };
+        let mut records = self.outputs.plan(&[])?.open(raw.labels())?;
+        records.keep_alerts();
+        let mut source = Generated { day: Day::new(Options::default()), bytes: 0 };
+        let Some(ended) = run_to_end(&mut source, raw.options(settings(&raw)?, 1), records)? else {
+            return Ok(());
+        };
+        let verdict = report(&score(source.day.labels(), &ended.alerts));
+        let _ = io::stderr().write_all(verdict.as_bytes());
+        match server {
+            Some(server) => show(server, raw.labels(), ended),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Serves the page until the user has seen enough.
+fn show(server: Server, labels: Labels, ended: Ended) -> Result<(), Failure> {
+    let _ = writeln!(io::stderr(), "the page is at http://{}/ until Ctrl-C", server.address());
+    let snapshot = Snapshot {
+        labels,
+        source: "A generated day of traffic".to_owned(),
+        episodes: last_states(ended.alerts),
+        counters: ended.counters,
+        services: ended.services,
+    };
+    server.serve_until_interrupted(snapshot).map_err(Failure::running)
+}
+
+/// The last state of each episode, the newest episode first.
+fn last_states(alerts: Vec<Alert>) -> Vec<Alert> {
+    let by_id: BTreeMap<AlertId, Alert> = alerts.into_iter().map(|alert| (alert.id, alert)).collect();
+    let mut episodes: Vec<Alert> = by_id.into_values().collect();
+    episodes.sort_by_key(|episode| (Reverse(episode.first_seen), episode.id));
+    episodes
+}
+
+/// Packets that never were on a wire, as a source of packets.
+struct Generated {
+    day: Day,
+    bytes: u64,
+}
+
+impl Source for Generated {
+    fn next(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
+        let packet = self.day.next_packet();
+        self.bytes += packet.map_or(0, |packet| packet.data.len() as u64);
+        Ok(packet)
+    }
+
+    fn progress(&self) -> Reading {
+        Reading { bytes_read: self.bytes, bytes_total: None }
+    }
+
+    fn counters(&self) -> Counters {
+        let mut counters = Counters::default();
+        counters.capture.bytes = self.bytes;
+        counters
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,60 @@
+//! How a command fails: the exit code and what is said.
+//! It is given errors of the layers below and keeps the one distinction a caller makes: usage or running.
+//! It promises one message on stderr, escaped, that begins with the program's name.
+
+use crate::config::ConfigError;
+use crate::sinks::escape::for_terminal;
+use std::fmt::{self, Display};
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+/// Why a command did not end well.
+#[derive(Debug)]
+pub enum Failure {
+    /// Wrong usage or configuration: code 2.
+    Usage(String),
+    /// Failed while running: code 1.
+    Running(String),
+    /// `--fail-on` was asked for and happened: code 4. Said by the alerts themselves.
+    AlertRaised,
+}
+
+impl Failure {
+    pub(super) fn usage(message: impl Display) -> Self {
+        Self::Usage(message.to_string())
+    }
+
+    pub(super) fn running(message: impl Display) -> Self {
+        Self::Running(message.to_string())
+    }
+
+    /// Says what is to be said and gives the code.
+    pub fn report(self) -> ExitCode {
+        let (message, code) = match self {
+            Self::Usage(message) => (message, 2),
+            Self::Running(message) => (message, 1),
+            Self::AlertRaised => return ExitCode::from(4),
+        };
+        let mut stderr = io::stderr().lock();
+        for (number, line) in message.lines().enumerate() {
+            let start = if number == 0 { "heelguard: " } else { "" };
+            let _ = writeln!(stderr, "{start}{}", for_terminal(line));
+        }
+        ExitCode::from(code)
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(message) | Self::Running(message) => f.write_str(message),
+            Self::AlertRaised => f.write_str("an alert was raised"),
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error)
+    }
+}

@@ -1,0 +1,262 @@
+//! The records of a run: what the pipeline finds, on its way to the outputs that were asked for.
+//! It is given alerts and transactions in order and writes them; at the end inventory and counters.
+//! It promises that a full disk under one output stops no other, and is told with what was lost.
+
+use super::place::{Place, refuse_collisions};
+use super::progress::Progress;
+use super::{Failure, warn};
+use crate::metrics::{Counters, SinkCounters};
+use crate::pipeline;
+use crate::sinks::inventory::Inventory;
+use crate::sinks::jsonl::Jsonl;
+use crate::sinks::readable::{self, Colours};
+use crate::sinks::record::{AlertRecord, Labels, ServiceRow, StatsRecord, TransactionRecord};
+use clap::{Args, ValueEnum};
+use heelguard_detectors::alert::{Alert, Severity, Status};
+use heelguard_detectors::transaction::Transaction;
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+
+/// Alerts kept for the page; later ones are written and not kept.
+const KEPT_MAX: usize = 100_000;
+
+/// Which records are wanted, and where.
+#[derive(Args, Debug, Default)]
+pub(super) struct OutputArgs {
+    /// Alerts as JSON Lines; `-` is stdout and the default
+    #[arg(long, value_name = "PATH")]
+    alerts: Option<PathBuf>,
+
+    /// Transactions as JSON Lines
+    #[arg(long, value_name = "PATH")]
+    transactions: Option<PathBuf>,
+
+    /// Endpoints, credentials, principals and services as JSON Lines, at the end
+    #[arg(long, value_name = "PATH")]
+    inventory: Option<PathBuf>,
+
+    /// Every counter as one JSON object, at the end
+    #[arg(long, value_name = "PATH")]
+    stats: Option<PathBuf>,
+
+    /// How alerts are written; the default is text on a terminal and jsonl elsewhere
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Jsonl,
+    Text,
+}
+
+/// Destinations that do not get in each other's way.
+pub(super) struct Plan {
+    alerts: Place,
+    transactions: Option<Place>,
+    inventory: Option<Place>,
+    stats: Option<Place>,
+    form: Form,
+}
+
+/// How alerts are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Jsonl,
+    Text(Colours),
+}
+
+impl OutputArgs {
+    /// The destinations, checked against each other and against the inputs. Nothing is created.
+    pub(super) fn plan(&self, inputs: &[PathBuf]) -> Result<Plan, Failure> {
+        let place = |path: &Option<PathBuf>| path.as_deref().map(Place::of);
+        let alerts = place(&self.alerts).unwrap_or(Place::Stdout);
+        let to_terminal = alerts == Place::Stdout && io::stdout().is_terminal();
+        let form = match self.format {
+            Some(Format::Jsonl) => Form::Jsonl,
+            None if !to_terminal => Form::Jsonl,
+            Some(Format::Text) | None => Form::Text(colours(to_terminal)),
+        };
+        let plan = Plan {
+            alerts,
+            transactions: place(&self.transactions),
+            inventory: place(&self.inventory),
+            stats: place(&self.stats),
+            form,
+        };
+        let optional = [
+            ("--transactions", &plan.transactions),
+            ("--inventory", &plan.inventory),
+            ("--stats", &plan.stats),
+        ];
+        let mut outputs = vec![("--alerts", &plan.alerts)];
+        outputs.extend(optional.iter().filter_map(|(option, place)| Some((*option, place.as_ref()?))));
+        refuse_collisions(&outputs, inputs)?;
+        Ok(plan)
+    }
+}
+
+/// Colours on a terminal, unless the user wants none (no-color.org).
+fn colours(to_terminal: bool) -> Colours {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if to_terminal && !unwanted { Colours::On } else { Colours::Off }
+}
+
+impl Plan {
+    /// Opens every output: from here on files exist.
+    pub(super) fn open(&self, labels: Labels) -> Result<Records, Failure> {
+        let open = |place: &Option<Place>| place.as_ref().map(Place::open).transpose();
+        Ok(Records {
+            labels,
+            form: self.form,
+            alerts: self.alerts.open()?,
+            transactions: open(&self.transactions)?,
+            inventory: open(&self.inventory)?.map(|sink| (Inventory::default(), sink)),
+            stats: open(&self.stats)?,
+            tally: Tally::default(),
+            kept: None,
+            progress: Progress::new(),
+        })
+    }
+}
+
+/// What was raised, for `--fail-on` and the closing words.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    /// Episodes opened, by severity in the order of the list.
+    pub(super) opened: [u64; Severity::ALL.len()],
+    /// The worst state of any episode.
+    pub(super) worst: Option<Severity>,
+}
+
+/// The open outputs of a run.
+pub(super) struct Records {
+    labels: Labels,
+    form: Form,
+    alerts: Jsonl,
+    transactions: Option<Jsonl>,
+    inventory: Option<(Inventory, Jsonl)>,
+    stats: Option<Jsonl>,
+    tally: Tally,
+    /// Alerts for whoever asked to keep them.
+    kept: Option<Vec<Alert>>,
+    progress: Progress,
+}
+
+/// The reader of stdout went away, and nothing else is wanted of this run.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads any more")]
+pub(super) struct ReaderGone;
+
+impl pipeline::Outputs for Records {
+    fn alert(&mut self, alert: &Alert) -> anyhow::Result<()> {
+        if alert.status == Status::Open
+            && let Some(count) = self.tally.opened.get_mut(alert.severity as usize)
+        {
+            *count += 1;
+        }
+        self.tally.worst = self.tally.worst.max(Some(alert.severity));
+        if let Some(kept) = self.kept.as_mut().filter(|kept| kept.len() < KEPT_MAX) {
+            kept.push(alert.clone());
+        }
+        let (sink, labels) = (&mut self.alerts, &self.labels);
+        match self.form {
+            Form::Jsonl => sink.write(&AlertRecord::new(alert, labels)),
+            // A person is watching: each alert is shown at once.
+            Form::Text(colours) => self.progress.aside(|| {
+                sink.write_with(|out| readable::write_alert(out, alert, colours));
+                sink.flush();
+            }),
+        }
+        self.go_on()
+    }
+
+    fn transaction(&mut self, transaction: &Transaction) -> anyhow::Result<()> {
+        if let Some((inventory, _)) = &mut self.inventory {
+            inventory.observe(transaction);
+        }
+        if let Some(sink) = &mut self.transactions {
+            sink.write(&TransactionRecord::new(transaction));
+        }
+        self.go_on()
+    }
+
+    fn progress(&mut self, progress: &pipeline::Progress) {
+        self.alerts.flush();
+        self.progress.show(progress);
+    }
+}
+
+impl Records {
+    /// Stops the run when its only reader has gone.
+    fn go_on(&self) -> anyhow::Result<()> {
+        let gone = |sink: &Option<Jsonl>| sink.as_ref().is_none_or(Jsonl::reader_gone);
+        let nothing_else = gone(&self.transactions) && self.inventory.is_none() && self.stats.is_none();
+        if self.alerts.reader_gone() && nothing_else { Err(ReaderGone.into()) } else { Ok(()) }
+    }
+
+    /// Writes inventory and counters, closes everything, and gives the first failure.
+    pub(super) fn finish(self, counters: &Counters, services: &[ServiceRow]) -> (Tally, Result<(), Failure>) {
+        self.progress.end();
+        let mut outcome = Ok(());
+        let mut jsonl = SinkCounters::default();
+        let mut text = SinkCounters::default();
+        let mut close = |sink: Jsonl, counters: &mut SinkCounters| {
+            let (counted, closed) = sink.finish();
+            counters.add(&counted);
+            if let Err(error) = closed {
+                keep_first(&mut outcome, Failure::running(error));
+            }
+        };
+        close(self.alerts, if self.form == Form::Jsonl { &mut jsonl } else { &mut text });
+        if let Some(sink) = self.transactions {
+            close(sink, &mut jsonl);
+        }
+        if let Some((inventory, mut sink)) = self.inventory {
+            inventory.write(&mut sink);
+            close(sink, &mut jsonl);
+            if inventory.left_out() > 0 {
+                warn(&format!("the inventory is full: {} sightings were left out", inventory.left_out()));
+            }
+        }
+        let mut sinks = vec![("jsonl", jsonl)];
+        if self.form != Form::Jsonl {
+            sinks.push(("text", text));
+        }
+        if let Some(mut sink) = self.stats {
+            sink.write(&StatsRecord::new(counters, &sinks, services));
+            if let (_, Err(error)) = sink.finish() {
+                keep_first(&mut outcome, Failure::running(error));
+            }
+        }
+        (self.tally, outcome)
+    }
+
+    /// Keeps alerts beside writing them, for `take_alerts`.
+    pub(super) fn keep_alerts(&mut self) {
+        self.kept = Some(Vec::new());
+    }
+
+    /// The alerts that were kept.
+    pub(super) fn take_alerts(&mut self) -> Vec<Alert> {
+        self.kept.take().unwrap_or_default()
+    }
+
+    /// Whether alerts are written to be read by a person.
+    pub(super) fn is_for_a_person(&self) -> bool {
+        matches!(self.form, Form::Text(_))
+    }
+
+    /// Takes the progress bar off the terminal without finishing.
+    pub(super) fn abandon(self) {
+        self.progress.end();
+    }
+}
+
+/// Keeps the first failure; later ones are told as warnings.
+fn keep_first(outcome: &mut Result<(), Failure>, failure: Failure) {
+    match outcome {
+        Ok(()) => *outcome = Err(failure),
+        Err(_) => warn(&failure.to_string()),
+    }
+}

@@ -1,0 +1,174 @@
+//! `heelguard replay`: captures in, records out.
+//! It is given files and options, runs the pipeline over them as one timeline, and writes what was asked for.
+//! It promises that nothing is written before every file is known to be a capture.
+
+use super::records::{OutputArgs, ReaderGone, Records, Tally};
+use super::{ConfigArgs, Failure, summary, warn};
+use crate::capture::replay::Timeline;
+use crate::config::{Keys, Raw};
+use crate::identity::Settings;
+use crate::identity::geo::Geo;
+use crate::metrics::Counters;
+use crate::pipeline::{self, Source, Summary};
+use crate::sinks::record::{ServiceRow, imbalance};
+use clap::Args;
+use heelguard_detectors::alert::{Alert, Severity};
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Parser threads at most: beyond this, queues cost more than they save.
+const SHARDS_MAX: u64 = 64;
+
+const EXAMPLES: &str = "\
+Examples:
+  heelguard replay capture.pcap
+  heelguard replay --transactions tx.jsonl --stats stats.json monday.pcapng.zst tuesday.pcap.gz
+  heelguard replay --fail-on high --alerts alerts.jsonl capture.pcap    exit code 4 if something bad is in it
+  heelguard replay --set detectors.mfa_failure_burst.failures=5 capture.pcap
+  tcpdump -i eth1 -w - tcp | heelguard replay -";
+
+/// Read captures as one timeline and write alerts.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Replay {
+    #[command(flatten)]
+    config: ConfigArgs,
+
+    #[command(flatten)]
+    outputs: OutputArgs,
+
+    /// TLS secrets in NSS key-log form
+    #[arg(long, value_name = "FILE")]
+    keylog: Option<PathBuf>,
+
+    /// A MaxMind DB in place of the built-in one, repeatable (country or city, ASN)
+    #[arg(long, value_name = "FILE")]
+    geoip: Vec<PathBuf>,
+
+    /// Parser threads; the output is the same for every number [default: by the machine]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=SHARDS_MAX))]
+    shards: Option<u64>,
+
+    /// Exit with 4 if an alert of this severity or worse was raised: info, low, medium, high or critical
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    fail_on: Option<Severity>,
+
+    /// Captures: pcap or pcapng, plain, .gz or .zst; `-` is stdin
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+impl Replay {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let mut raw = self.config.load()?;
+        if !self.geoip.is_empty() {
+            raw.geoip.databases.clone_from(&self.geoip);
+        }
+        let plan = self.outputs.plan(&self.files)?;
+        if self.keylog.is_some() {
+            warn("--keylog: this build does not decrypt TLS; encrypted connections are counted and not read");
+        }
+        let mut timeline = Timeline::open(&self.files).map_err(Failure::running)?;
+        let identity = settings(&raw)?;
+        let outputs = plan.open(raw.labels())?;
+        let shards = self.shards.map_or_else(machine_shards, |shards| shards as usize);
+        let options = raw.options(identity, shards);
+        let Some(ended) = run_to_end(&mut timeline, options, outputs)? else { return Ok(()) };
+        match self.fail_on {
+            Some(limit) if ended.tally.worst >= Some(limit) => Err(Failure::AlertRaised),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What identity works with: presets, networks, GeoIP and the fingerprint key.
+pub(super) fn settings(raw: &Raw) -> Result<Arc<Settings>, Failure> {
+    let keys = Keys::load(raw).map_err(Failure::running)?;
+    if let Some(warning) = &keys.warning {
+        warn(warning);
+    }
+    let geo = if raw.geoip.databases.is_empty() {
+        Geo::builtin()
+    } else {
+        Geo::with_databases(&raw.geoip.databases).map_err(Failure::running)?
+    };
+    let settings = Settings::build(&raw.network, &raw.identity, &raw.privacy, keys.keyring, geo);
+    settings.map(Arc::new).map_err(Failure::running)
+}
+
+/// What a run leaves for the command that asked for it.
+pub(super) struct Ended {
+    pub(super) tally: Tally,
+    pub(super) counters: Counters,
+    pub(super) services: Vec<ServiceRow>,
+    /// Every alert, when the records were told to keep them.
+    pub(super) alerts: Vec<Alert>,
+}
+
+/// Runs a source into outputs; nothing is left to say when the reader of stdout went away.
+pub(super) fn run_to_end(
+    source: &mut dyn Source,
+    options: pipeline::Options,
+    mut records: Records,
+) -> Result<Option<Ended>, Failure> {
+    let started = Instant::now();
+    let mut summary = match pipeline::run(source, options, &mut records) {
+        Ok(summary) => summary,
+        Err(error) => {
+            records.abandon();
+            return if error.is::<ReaderGone>() {
+                Ok(None)
+            } else {
+                Err(Failure::running(format!("{error:#}")))
+            };
+        }
+    };
+    let services = service_rows(&summary);
+    let wants_words = records.is_for_a_person() || io::stderr().is_terminal();
+    let alerts = records.take_alerts();
+    let (tally, written) = records.finish(&summary.counters, &services);
+    for warning in summary.warnings.drain(..) {
+        warn(&warning);
+    }
+    if let Some(account) = imbalance(&summary.counters, &[]) {
+        warn(&format!("the counters do not add up: {account}"));
+    }
+    if wants_words {
+        summary::print(&summary, &services, &tally, started.elapsed());
+    }
+    written?;
+    if !summary.errors.is_empty() {
+        let messages: Vec<String> = summary.errors.iter().map(ToString::to_string).collect();
+        return Err(Failure::running(messages.join("\n")));
+    }
+    Ok(Some(Ended { tally, counters: summary.counters, services, alerts }))
+}
+
+/// The services in the form of records.
+fn service_rows(summary: &Summary) -> Vec<ServiceRow> {
+    let rows = summary.services.rows().into_iter();
+    rows.map(|(host, port, counts)| ServiceRow {
+        host: host.to_owned(),
+        port,
+        tls: counts.tls,
+        http1: counts.http1,
+        http2: counts.http2,
+        unknown: counts.unknown,
+    })
+    .collect()
+}
+
+/// One parser thread for each two processors: the reader and the analysis want theirs too.
+fn machine_shards() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).clamp(1, 8))
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    let known = || Severity::ALL.iter().map(|severity| severity.name());
+    Severity::ALL.iter().copied().find(|severity| severity.name() == text).ok_or_else(|| {
+        let hint = crate::config::nearest(text, known()).map(|near| format!("; did you mean `{near}`?"));
+        format!("allowed: {}{}", known().collect::<Vec<_>>().join(", "), hint.unwrap_or_default())
+    })
+}

@@ -1,0 +1,42 @@
+//! `heelguard schema`: the published forms.
+//! It is given a name and prints the JSON Schema or the tables.
+//! It promises that what is printed is what the program writes and reads.
+
+use super::{Failure, print};
+use crate::{config, sinks};
+use clap::{Args, ValueEnum};
+
+/// Print the schema of a record, of the configuration, or the tables to keep records in.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  heelguard schema alert > alert.schema.json\n  heelguard schema clickhouse | clickhouse-client --multiquery"
+)]
+pub(super) struct Schema {
+    /// Which form
+    #[arg(value_name = "FORM")]
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Form {
+    Alert,
+    Transaction,
+    Inventory,
+    Stats,
+    Config,
+    Clickhouse,
+}
+
+impl Schema {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let name = match self.form {
+            Form::Alert => "alert",
+            Form::Transaction => "transaction",
+            Form::Inventory => "inventory",
+            Form::Stats => "stats",
+            Form::Clickhouse => "clickhouse",
+            Form::Config => return print(&format!("{:#}\n", config::json_schema())),
+        };
+        print(sinks::schema::text(name).unwrap_or_default())
+    }
+}

@@ -1,0 +1,161 @@
+//! What was written: the sections of the file, each in the type of the layer that owns it.
+//! It is given a TOML table and gives raw values; keys that are missing have their defaults.
+//! It promises to refuse unknown keys, and values that are of the right type but make no sense.
+
+use crate::identity;
+use crate::pipeline;
+use crate::sinks::record::Labels;
+use crate::{decode, flow, http, web};
+use heelguard_detectors::rules;
+use heelguard_detectors::runtime::{self, Runtime, RuntimeConfig};
+use heelguard_detectors::suppress::Suppression;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The whole file.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Raw {
+    /// `[sensor]`
+    pub sensor: Sensor,
+    /// `[capture]`
+    pub capture: decode::Config,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[network]`
+    pub network: identity::config::Network,
+    /// `[geoip]`
+    pub geoip: identity::config::Geoip,
+    /// `[identity]`
+    pub identity: identity::config::Identity,
+    /// `[privacy]`
+    pub privacy: identity::config::Privacy,
+    /// `[web]`
+    pub web: web::Config,
+    /// `[[suppress]]`
+    pub suppress: Vec<Suppression>,
+    /// `[detectors.<name>]`
+    pub detectors: rules::Config,
+}
+
+/// `[sensor]`: who writes the records.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sensor {
+    /// The sensor's name in alerts.
+    pub name: String,
+    /// Whose traffic this is; part of every alert's id.
+    pub tenant: String,
+}
+
+impl Default for Sensor {
+    fn default() -> Self {
+        Self { name: "sensor-1".to_owned(), tenant: "default".to_owned() }
+    }
+}
+
+/// `[limits]`: how much each table may hold; the layers' own limits stand beside each other.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Flows and reassembly.
+    #[serde(flatten)]
+    pub flow: flow::Config,
+    /// Messages.
+    #[serde(flatten)]
+    pub http: http::Config,
+    /// Sessions, tokens, tickets, codes and keys remembered.
+    pub handles_max: usize,
+    /// Accounts remembered.
+    pub accounts_max: usize,
+    /// Keys in each table of each detector.
+    pub keys_per_table_max: usize,
+    /// Opened and updated alerts in any minute.
+    pub alerts_per_minute_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let lineage = identity::LineageConfig::default();
+        let detection = runtime::Limits::default();
+        Self {
+            flow: flow::Config::default(),
+            http: http::Config::default(),
+            handles_max: lineage.handles_max,
+            accounts_max: lineage.accounts_max,
+            keys_per_table_max: detection.keys_per_table_max,
+            alerts_per_minute_max: detection.alerts_per_minute_max,
+        }
+    }
+}
+
+/// Longest name of a sensor or tenant.
+const NAME_BYTES_MAX: usize = 128;
+
+impl Raw {
+    /// Refuses values that no layer can work with. What needs files is built later, in `options`.
+    pub(super) fn check(&self) -> Result<(), String> {
+        for name in [&self.sensor.name, &self.sensor.tenant] {
+            if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains(char::is_control) {
+                return Err(format!(
+                    "wanted a name of 1 to {NAME_BYTES_MAX} bytes without control characters"
+                ));
+            }
+        }
+        let limits = toml::Table::try_from(&self.limits).map_err(|error| error.to_string())?;
+        if limits.values().any(|limit| limit.as_integer() == Some(0)) {
+            return Err("a limit of 0 leaves nothing to work with; wanted 1 or more".to_owned());
+        }
+        self.web.check()?;
+        identity::Settings::check(&self.network, &self.identity, &self.privacy)?;
+        Runtime::new(self.detection()).map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Who writes the records.
+    pub fn labels(&self) -> Labels {
+        Labels { tenant: self.sensor.tenant.clone(), sensor: self.sensor.name.clone() }
+    }
+
+    /// What the detectors are built from.
+    fn detection(&self) -> RuntimeConfig {
+        RuntimeConfig {
+            tenant: self.sensor.tenant.as_str().into(),
+            sensor: self.sensor.name.as_str().into(),
+            rules: self.detectors.clone(),
+            suppress: self.suppress.clone(),
+            limits: runtime::Limits {
+                keys_per_table_max: self.limits.keys_per_table_max,
+                alerts_per_minute_max: self.limits.alerts_per_minute_max,
+            },
+        }
+    }
+
+    /// What the pipeline is built from.
+    pub fn options(&self, identity: Arc<identity::Settings>, shards: usize) -> pipeline::Options {
+        pipeline::Options {
+            shards,
+            decode: self.capture.clone(),
+            flow: self.limits.flow.clone(),
+            http: self.limits.http.clone(),
+            identity,
+            lineage: identity::LineageConfig {
+                handles_max: self.limits.handles_max,
+                accounts_max: self.limits.accounts_max,
+            },
+            detection: self.detection(),
+        }
+    }
+
+    /// Where the fingerprint key is kept; `None` when neither the file nor the environment says.
+    pub fn key_path(&self) -> Option<PathBuf> {
+        let written = &self.privacy.key_file;
+        if !written.as_os_str().is_empty() {
+            return Some(written.clone());
+        }
+        let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let state =
+            folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))?;
+        Some(state.join("heelguard/fingerprint.key"))
+    }
+}

@@ -1,0 +1,270 @@
+//! Stories of who is who: each step is one exchange, each line says whom it was attributed to and with what proof.
+
+use super::*;
+use crate::identity::clues::{AccountNames, Handle, HandleKind};
+use expect_test::{Expect, expect};
+use heelguard_detectors::anomaly::AnomalySet;
+use heelguard_detectors::identity::Fingerprint;
+use heelguard_detectors::transaction::{
+    Client, Completeness, Flow, Login, Mfa, Protocol, Request, Response, TransactionId,
+};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// Runs the steps through one memory and compares `name by source, proof` of each.
+fn check(steps: Vec<Sighting>, expected: &Expect) {
+    let mut lineage = Lineage::new(LineageConfig::default());
+    let lines: Vec<String> = steps
+        .into_iter()
+        .map(|step| {
+            let tx = lineage.attribute(step);
+            let enrolled = if tx.proof.account_has_mfa { ", account has MFA" } else { "" };
+            format!("{} by {}, proof {}{enrolled}\n", tx.principal.key(), tx.principal.source, tx.proof.level)
+        })
+        .collect();
+    expected.assert_eq(&lines.concat());
+}
+
+fn text(value: &str) -> Arc<str> {
+    Arc::from(value)
+}
+
+fn handle(kind: HandleKind, value: &str) -> Handle {
+    let mut fingerprint = [0; 16];
+    fingerprint.iter_mut().zip(value.bytes()).for_each(|(f, b)| *f = b);
+    Handle { kind, fingerprint: Fingerprint(fingerprint) }
+}
+
+/// An exchange on `host` that the server took, nothing known of its caller.
+fn step(host: &str, activity: Activity) -> Sighting {
+    let ip = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
+    let address = SocketAddr::new(ip, 443);
+    let empty = || text("");
+    let transaction = Transaction {
+        id: TransactionId(0),
+        time: EventTime::from_secs(1),
+        end: EventTime::from_secs(1),
+        ttfb_us: None,
+        flow: Flow { src: address, dst: address, vlan: Vec::new(), tls: false },
+        protocol: Protocol::Http11,
+        request: Some(Request {
+            method: text("POST"),
+            scheme: "http",
+            host: text(host),
+            path: empty(),
+            route: empty(),
+            query_keys: Vec::new(),
+            page_limit: None,
+            bytes: 0,
+            content_type: None,
+            user_agent: None,
+        }),
+        response: Some(Response { status: 200, grpc_status: None, bytes: 0, content_type: None, items: None }),
+        client: Client { ip, external: true, country: None, city: None, place: None, asn: None },
+        device: None,
+        principal: Principal {
+            kind: PrincipalKind::Anonymous,
+            id: text("203.0.113.7"),
+            source: PrincipalSource::Address,
+        },
+        proof: Proof::UNKNOWN,
+        credentials: Vec::new(),
+        jwt: None,
+        mfa: None,
+        login: None,
+        activity,
+        exposed: Vec::new(),
+        outcome: Outcome::Success,
+        completeness: Completeness::Whole,
+        anomalies: AnomalySet::EMPTY,
+        repeat_of: None,
+    };
+    Sighting { transaction, clues: Clues::default() }
+}
+
+trait Story: Sized {
+    fn edit(self, change: impl FnOnce(&mut Transaction, &mut Clues)) -> Self;
+
+    fn presents(self, kind: HandleKind, value: &str) -> Self {
+        self.edit(|_, clues| clues.presented.push(handle(kind, value)))
+    }
+
+    fn issues(self, kind: HandleKind, value: &str) -> Self {
+        self.edit(|_, clues| clues.issued.push(handle(kind, value)))
+    }
+
+    fn answers(self, primary: &str, aliases: &[&str]) -> Self {
+        self.edit(|_, clues| {
+            let aliases = aliases.iter().map(|alias| text(alias)).collect();
+            clues.answered = AccountNames { primary: Some(text(primary)), aliases };
+        })
+    }
+}
+
+impl Story for Sighting {
+    fn edit(mut self, change: impl FnOnce(&mut Transaction, &mut Clues)) -> Self {
+        change(&mut self.transaction, &mut self.clues);
+        self
+    }
+}
+
+fn login(host: &str, name: &str, outcome: LoginOutcome) -> Sighting {
+    step(host, Activity::Login).edit(|tx, clues| {
+        let refused = matches!(outcome, LoginOutcome::Refused | LoginOutcome::SecondFactor);
+        tx.outcome = if refused { Outcome::Denied } else { Outcome::Success };
+        tx.login = Some(Login { name: Some(text(name)), outcome });
+        tx.principal =
+            Principal { kind: PrincipalKind::User, id: text(name), source: PrincipalSource::Login };
+        clues.login_name = Some(text(name));
+    })
+}
+
+fn verify(host: &str, outcome: MfaOutcome) -> Sighting {
+    step(host, Activity::Mfa).edit(|tx, _| {
+        tx.outcome = if outcome == MfaOutcome::Success { Outcome::Success } else { Outcome::Denied };
+        tx.mfa = Some(Mfa {
+            event: MfaEvent::Attempt,
+            factor: Factor::Totp,
+            outcome,
+            by_status_only: false,
+            code: None,
+        });
+    })
+}
+
+const API: &str = "api.example.com";
+
+#[test]
+fn the_second_factor_belongs_to_the_account_of_the_password() {
+    check(
+        vec![
+            login(API, "alice", LoginOutcome::SecondFactor).issues(HandleKind::Challenge, "ticket"),
+            verify(API, MfaOutcome::FailCode).presents(HandleKind::Challenge, "ticket"),
+            verify(API, MfaOutcome::Success)
+                .presents(HandleKind::Challenge, "ticket")
+                .issues(HandleKind::Session, "s1"),
+            step(API, Activity::Use).presents(HandleKind::Session, "s1"),
+        ],
+        &expect![[r#"
+            user:alice by login, proof unknown
+            user:alice by lineage, proof password, account has MFA
+            user:alice by lineage, proof mfa, account has MFA
+            user:alice by lineage, proof mfa, account has MFA
+        "#]],
+    );
+}
+
+#[test]
+fn a_refused_login_binds_nothing() {
+    check(
+        vec![
+            login(API, "alice", LoginOutcome::Refused).issues(HandleKind::Session, "s1"),
+            step(API, Activity::Use).presents(HandleKind::Session, "s1"),
+        ],
+        &expect![[r#"
+            user:alice by login, proof unknown
+            anonymous:203.0.113.7 by address, proof unknown
+        "#]],
+    );
+}
+
+#[test]
+fn a_session_of_the_password_step_alone_is_no_second_factor() {
+    check(
+        vec![
+            login(API, "bob", LoginOutcome::Success).issues(HandleKind::Session, "s1"),
+            step(API, Activity::Use).presents(HandleKind::Session, "s1"),
+        ],
+        &expect![[r#"
+            user:bob by login, proof unknown
+            user:bob by lineage, proof password
+        "#]],
+    );
+}
+
+#[test]
+fn the_same_user_name_on_another_host_is_another_account() {
+    check(
+        vec![
+            login("a.example", "alice", LoginOutcome::Success).answers("alice@a.example", &["alice"]),
+            login("b.example", "alice", LoginOutcome::Success).issues(HandleKind::Session, "s1"),
+            step("b.example", Activity::Use).presents(HandleKind::Session, "s1"),
+        ],
+        &expect![[r#"
+            user:alice@a.example by login, proof unknown
+            user:alice by login, proof unknown
+            user:alice by lineage, proof password
+        "#]],
+    );
+}
+
+#[test]
+fn a_key_belongs_to_the_account_it_was_issued_for_not_to_the_one_who_made_it() {
+    check(
+        vec![
+            login(API, "root", LoginOutcome::Success).issues(HandleKind::Session, "s1"),
+            step(API, Activity::KeyIssue)
+                .presents(HandleKind::Session, "s1")
+                .issues(HandleKind::ApiKey, "k1")
+                .edit(|_, clues| clues.key_owner = Some(text("robot"))),
+            step(API, Activity::Use).presents(HandleKind::ApiKey, "k1"),
+        ],
+        &expect![[r#"
+            user:root by login, proof unknown
+            user:root by lineage, proof password
+            user:robot by lineage, proof api_key
+        "#]],
+    );
+}
+
+#[test]
+fn a_code_carries_the_proof_of_its_session_to_the_token_and_its_refreshed_heirs() {
+    check(
+        vec![
+            login(API, "carol", LoginOutcome::Success).issues(HandleKind::Session, "s1"),
+            verify(API, MfaOutcome::Success).presents(HandleKind::Session, "s1"),
+            step(API, Activity::Use).presents(HandleKind::Session, "s1").issues(HandleKind::Code, "c1"),
+            step(API, Activity::TokenIssue)
+                .presents(HandleKind::Code, "c1")
+                .issues(HandleKind::Access, "t1")
+                .issues(HandleKind::Refresh, "r1"),
+            step(API, Activity::TokenIssue)
+                .presents(HandleKind::Refresh, "r1")
+                .issues(HandleKind::Access, "t2"),
+            step(API, Activity::Use).presents(HandleKind::Access, "t2"),
+        ],
+        &expect![[r#"
+            user:carol by login, proof unknown
+            user:carol by lineage, proof mfa, account has MFA
+            user:carol by lineage, proof mfa, account has MFA
+            user:carol by lineage, proof mfa, account has MFA
+            user:carol by lineage, proof mfa, account has MFA
+            user:carol by lineage, proof mfa, account has MFA
+        "#]],
+    );
+}
+
+#[test]
+fn a_token_that_was_refused_names_nobody_but_itself() {
+    let forged = || {
+        step(API, Activity::Use).edit(|tx, clues| {
+            tx.outcome = Outcome::Denied;
+            tx.principal =
+                Principal { kind: PrincipalKind::User, id: text("root"), source: PrincipalSource::Jwt };
+            clues.presented_subject = Some(TokenSubject {
+                issuer: text("https://idp.example"),
+                subject: text("root"),
+                name: None,
+                service: false,
+                says_mfa: true,
+            });
+            clues.presented.push(handle(HandleKind::Access, "forged"));
+        })
+    };
+    check(
+        vec![forged(), step(API, Activity::Use).presents(HandleKind::Access, "forged")],
+        &expect![[r#"
+            user:root by jwt, proof unknown
+            anonymous:203.0.113.7 by address, proof unknown
+        "#]],
+    );
+}

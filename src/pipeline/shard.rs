@@ -1,0 +1,67 @@
+//! One parser: reassembly, HTTP and extraction for the flows that belong to it.
+//! It is given segments in packet order and keeps the sightings they complete.
+//! It promises that all bytes of a flow pass through one shard, so a flow's story does not depend on the number of shards.
+
+use super::Options;
+use crate::decode::Segment;
+use crate::flow::FlowTable;
+use crate::http::{HttpHandler, HttpShared, Services};
+use crate::identity::{Extractor, Sighting};
+use crate::metrics::Counters;
+use heelguard_detectors::time::EventTime;
+
+pub(super) struct Shard {
+    flows: FlowTable<HttpHandler>,
+    http: HttpShared,
+    extractor: Extractor,
+    sightings: Vec<Sighting>,
+}
+
+impl Shard {
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            flows: FlowTable::new(options.flow.clone()),
+            http: HttpShared::new(options.http.clone()),
+            extractor: Extractor::new(options.identity.clone()),
+            sightings: Vec::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, segment: &Segment<'_>) {
+        self.flows.push(segment, &mut self.http);
+        if !self.http.exchanges.is_empty() {
+            self.extract();
+        }
+    }
+
+    /// Moves time on; nothing that comes later ends before the returned watermark.
+    pub(super) fn advance(&mut self, now: EventTime) -> EventTime {
+        let watermark = self.flows.advance(now, &mut self.http);
+        self.extract();
+        watermark
+    }
+
+    /// The capture is over: open flows end now.
+    pub(super) fn finish(&mut self, now: EventTime) {
+        self.flows.finish(now, &mut self.http);
+        self.extract();
+    }
+
+    /// What was completed since the last call; the caller drains it.
+    pub(super) fn sightings(&mut self) -> &mut Vec<Sighting> {
+        &mut self.sightings
+    }
+
+    pub(super) fn into_results(self) -> (Counters, Services) {
+        let mut counters = self.http.counters.clone();
+        counters.add(self.flows.counters());
+        counters.anomalies.add(self.extractor.counters());
+        (counters, self.http.services)
+    }
+
+    fn extract(&mut self) {
+        for exchange in self.http.exchanges.drain(..) {
+            self.sightings.push(self.extractor.extract(exchange));
+        }
+    }
+}

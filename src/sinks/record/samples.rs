@@ -1,0 +1,211 @@
+//! One alert and one transaction, full, as the contract shows them: what the golden tests write.
+//! They are made by hand, so that a change of the vocabulary shows up here.
+//! They promise to fill every optional part at least once between them.
+
+use super::Labels;
+use heelguard_detectors::alert::{
+    Alert, AlertClient, AlertId, Confidence, Evidence, Fact, Scope, Severity, Status, Subject, Visibility,
+};
+use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
+use heelguard_detectors::identity::{
+    Country, Credential, CredentialKind, Factor, Fingerprint, Location, Place, Principal, PrincipalKind,
+    PrincipalSource, Proof, ProofLevel,
+};
+use heelguard_detectors::time::EventTime;
+use heelguard_detectors::transaction::{
+    Activity, Client, Completeness, Device, Endpoint, Exposure, ExposureKind, Flow, Jwt, Login, LoginOutcome,
+    Mfa, MfaEvent, MfaOutcome, Outcome, Protocol, Request, Response, Signature, Transaction, TransactionId,
+};
+use std::time::Duration;
+
+pub(crate) fn labels() -> Labels {
+    Labels { tenant: "default".to_owned(), sensor: "sensor-1".to_owned() }
+}
+
+/// Microseconds after 2026-11-21T10:00:00Z.
+pub(crate) fn at(micros: u64) -> EventTime {
+    EventTime::from_micros(1_795_255_200_000_000 + micros)
+}
+
+fn alice(source: PrincipalSource) -> Principal {
+    Principal { kind: PrincipalKind::User, id: "alice@example.com".into(), source }
+}
+
+fn fingerprint(first: [u8; 2]) -> Fingerprint {
+    let mut bytes = [0; 16];
+    bytes[..2].copy_from_slice(&first);
+    bytes[15] = 0xff;
+    Fingerprint(bytes)
+}
+
+pub(crate) fn alert() -> Alert {
+    Alert {
+        id: AlertId(0x6f3f_1a52_6f0c_5a43_9a52_6c1f_6c1e_9b10),
+        rev: 1,
+        status: Status::Open,
+        rule: "MFA-01",
+        detector: "mfa_failure_burst",
+        title: "Burst of failed MFA codes",
+        severity: Severity::Medium,
+        confidence: Confidence::High,
+        message: "3 wrong MFA codes in 179 s for alice@example.com on POST /mfa/verify (limit 3 in 300 s)"
+            .to_owned(),
+        time: at(180_120_000),
+        first_seen: at(1_003_000),
+        last_seen: at(180_120_000),
+        count: 3,
+        threshold: 3,
+        window: Some(Duration::from_mins(5)),
+        subject: Subject { scope: Scope::Principal, value: "user:alice@example.com".into() },
+        principal: Some(alice(PrincipalSource::Login)),
+        client: Some(AlertClient {
+            ip: [203, 0, 113, 7].into(),
+            country: Country::parse("DE"),
+            asn: Some(64500),
+            device: Some("d:91be02aa".into()),
+        }),
+        credential: Some(Credential {
+            kind: CredentialKind::Session,
+            class: "session_cookie",
+            location: Location::Cookie,
+            name: "sid".into(),
+            fingerprint: fingerprint([0x5b, 0x0e]),
+        }),
+        endpoint: Some(Endpoint {
+            method: "POST".into(),
+            host: "api.example.com".into(),
+            route: "/mfa/verify".into(),
+        }),
+        evidence: vec![Evidence {
+            transaction: TransactionId(7),
+            time: at(1_003_000),
+            method: "POST".into(),
+            path: "/mfa/verify".into(),
+            status: Some(401),
+            note: "wrong totp code".to_owned(),
+        }],
+        facts: vec![("factor", Fact::Text("totp".into())), ("distinct_codes", Fact::Count(3))],
+        response: "temporary account lock; check whether the password is known to someone else",
+        mitre: &["T1621", "T1110.001"],
+        owasp: &["API2:2023"],
+        visibility: Visibility::default(),
+    }
+}
+
+/// The same alert with every optional part left out.
+pub(crate) fn bare_alert() -> Alert {
+    Alert {
+        window: None,
+        principal: None,
+        client: None,
+        credential: None,
+        endpoint: None,
+        evidence: Vec::new(),
+        facts: Vec::new(),
+        ..alert()
+    }
+}
+
+pub(crate) fn transaction() -> Transaction {
+    let mut anomalies = AnomalySet::EMPTY;
+    anomalies.insert(Anomaly::TcpRetransmission);
+    Transaction {
+        id: TransactionId(0x0123_4567_89ab_8def_8123_4567_89ab_cdef),
+        time: at(0),
+        end: at(3_250),
+        ttfb_us: Some(1834),
+        flow: Flow {
+            src: "198.51.100.4:51514".parse().unwrap(),
+            dst: "10.0.0.5:8080".parse().unwrap(),
+            vlan: vec![12],
+            tls: false,
+        },
+        protocol: Protocol::Http11,
+        request: Some(Request {
+            method: "POST".into(),
+            scheme: "http",
+            host: "api.example.com".into(),
+            path: "/v1/users/42".into(),
+            route: "/v1/users/{id}".into(),
+            query_keys: vec!["page".into()],
+            page_limit: None,
+            bytes: 27,
+            content_type: Some("application/json".into()),
+            user_agent: Some("curl/8.7.1".into()),
+        }),
+        response: Some(Response {
+            status: 401,
+            grpc_status: None,
+            bytes: 64,
+            content_type: Some("application/json".into()),
+            items: None,
+        }),
+        client: Client {
+            ip: [203, 0, 113, 7].into(),
+            external: true,
+            country: Country::parse("DE"),
+            city: None,
+            place: Some(Place { lat: 51.2, lon: 10.4, radius_km: 300.0 }),
+            asn: Some(64500),
+        },
+        device: Some(Device { traits: [0x91be_02aa, 0, 0, 0] }),
+        principal: alice(PrincipalSource::Jwt),
+        proof: Proof {
+            level: ProofLevel::Mfa,
+            factor: Some(Factor::Totp),
+            mfa_at: Some(at(0)),
+            account_has_mfa: true,
+        },
+        credentials: vec![Credential {
+            kind: CredentialKind::BearerJwt,
+            class: "jwt",
+            location: Location::Header,
+            name: "authorization".into(),
+            fingerprint: fingerprint([0xa1, 0xb2]),
+        }],
+        jwt: Some(Jwt {
+            alg: "RS256".into(),
+            kid: Some("k1".into()),
+            iss: Some("https://idp.example.com".into()),
+            expires_in_s: Some(3500),
+            amr: vec!["pwd".into(), "otp".into()],
+            acr: None,
+            signature: Signature::Present,
+        }),
+        mfa: Some(Mfa {
+            event: MfaEvent::Attempt,
+            factor: Factor::Totp,
+            outcome: MfaOutcome::FailCode,
+            by_status_only: false,
+            code: Some(0x0028_7082),
+        }),
+        login: Some(Login { name: Some("alice@example.com".into()), outcome: LoginOutcome::SecondFactor }),
+        activity: Activity::Mfa,
+        exposed: vec![Exposure { kind: ExposureKind::Query, class: "jwt", name: "token".into() }],
+        outcome: Outcome::Denied,
+        completeness: Completeness::Whole,
+        anomalies,
+        repeat_of: Some(TransactionId(9)),
+    }
+}
+
+/// A lone answer: every part that needs a request is absent.
+pub(crate) fn bare_transaction() -> Transaction {
+    let full = transaction();
+    Transaction {
+        ttfb_us: None,
+        request: None,
+        response: Some(Response { content_type: None, ..full.response.clone().unwrap() }),
+        client: Client { country: None, place: None, asn: None, ..full.client.clone() },
+        device: None,
+        credentials: Vec::new(),
+        jwt: None,
+        mfa: None,
+        login: None,
+        exposed: Vec::new(),
+        completeness: Completeness::ResponseOnly,
+        anomalies: AnomalySet::EMPTY,
+        repeat_of: None,
+        ..full
+    }
+}

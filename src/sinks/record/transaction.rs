@@ -1,0 +1,345 @@
+//! `heelguard.transaction/1`: one request with its answer, as a line of JSON.
+//! It is given a transaction and borrows everything; only numbers are formatted.
+//! It promises nulls for what does not apply, so every record has the same keys.
+
+use super::community_id::CommunityId;
+use super::{Hex, Shown, Uuid};
+use heelguard_detectors::anomaly::AnomalySet;
+use heelguard_detectors::identity::{Credential, Principal, Proof};
+use heelguard_detectors::time::EventTime;
+use heelguard_detectors::transaction::{
+    Client, Device, Exposure, Flow, Jwt, Login, Mfa, Request, Response, Transaction,
+};
+use serde::{Serialize, Serializer};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A transaction as it is written.
+#[derive(Serialize)]
+pub struct TransactionRecord<'a> {
+    schema: &'static str,
+    id: Uuid,
+    time: Shown<EventTime>,
+    end: Shown<EventTime>,
+    ttfb_us: Option<u64>,
+    flow: FlowPart<'a>,
+    protocol: &'static str,
+    tls: Option<TlsPart>,
+    request: Option<RequestPart<'a>>,
+    response: Option<ResponsePart<'a>>,
+    client: ClientPart<'a>,
+    device: Option<Shown<Device>>,
+    principal: PrincipalPart<'a>,
+    credentials: Parts<'a, Credential>,
+    jwt: Option<JwtPart<'a>>,
+    mfa: Option<MfaPart>,
+    outcome: &'static str,
+    completeness: &'static str,
+    anomalies: Anomalies,
+    // What follows goes beyond the first version of the schema.
+    activity: &'static str,
+    proof: ProofPart,
+    login: Option<LoginPart<'a>>,
+    exposed: Parts<'a, Exposure>,
+    graphql: Option<()>,
+    repeat_of: Option<Uuid>,
+}
+
+impl<'a> TransactionRecord<'a> {
+    /// The name of this form.
+    pub const SCHEMA: &'static str = "heelguard.transaction/1";
+
+    /// The record of `transaction`.
+    pub fn new(transaction: &'a Transaction) -> Self {
+        let tx = transaction;
+        Self {
+            schema: Self::SCHEMA,
+            id: Uuid(tx.id.0),
+            time: Shown(tx.time),
+            end: Shown(tx.end),
+            ttfb_us: tx.ttfb_us,
+            flow: FlowPart::new(&tx.flow),
+            protocol: tx.protocol.name(),
+            tls: tx.flow.tls.then(TlsPart::default),
+            request: tx.request.as_ref().map(RequestPart::new),
+            response: tx.response.as_ref().map(ResponsePart::new),
+            client: ClientPart::new(&tx.client),
+            device: tx.device.map(Shown),
+            principal: PrincipalPart::new(&tx.principal),
+            credentials: Parts(&tx.credentials),
+            jwt: tx.jwt.as_ref().map(JwtPart::new),
+            mfa: tx.mfa.as_ref().map(MfaPart::new),
+            outcome: tx.outcome.name(),
+            completeness: tx.completeness.name(),
+            anomalies: Anomalies(tx.anomalies),
+            activity: tx.activity.name(),
+            proof: ProofPart::new(&tx.proof),
+            login: tx.login.as_ref().map(LoginPart::new),
+            exposed: Parts(&tx.exposed),
+            graphql: None,
+            repeat_of: tx.repeat_of.map(|id| Uuid(id.0)),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FlowPart<'a> {
+    community_id: CommunityId,
+    src_ip: IpAddr,
+    src_port: u16,
+    dst_ip: IpAddr,
+    dst_port: u16,
+    vlan: &'a [u16],
+    tunnel: Option<&'a str>,
+    vni: Option<u32>,
+}
+
+impl<'a> FlowPart<'a> {
+    fn new(flow: &'a Flow) -> Self {
+        Self {
+            community_id: CommunityId::of(flow.src, flow.dst),
+            src_ip: flow.src.ip(),
+            src_port: flow.src.port(),
+            dst_ip: flow.dst.ip(),
+            dst_port: flow.dst.port(),
+            vlan: &flow.vlan,
+            tunnel: None,
+            vni: None,
+        }
+    }
+}
+
+/// What is known of TLS: that it was there and was read.
+#[derive(Serialize)]
+struct TlsPart {
+    version: Option<&'static str>,
+    cipher: Option<&'static str>,
+    sni: Option<&'static str>,
+    alpn: Option<&'static str>,
+    ja4: Option<&'static str>,
+    decrypted: bool,
+    client_cert: Option<&'static str>,
+}
+
+impl Default for TlsPart {
+    fn default() -> Self {
+        Self {
+            version: None,
+            cipher: None,
+            sni: None,
+            alpn: None,
+            ja4: None,
+            decrypted: true,
+            client_cert: None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RequestPart<'a> {
+    method: &'a str,
+    scheme: &'static str,
+    host: &'a str,
+    path: &'a str,
+    route: &'a str,
+    query_keys: &'a [Arc<str>],
+    bytes: u64,
+    content_type: Option<&'a str>,
+    user_agent: Option<&'a str>,
+}
+
+impl<'a> RequestPart<'a> {
+    fn new(request: &'a Request) -> Self {
+        Self {
+            method: &request.method,
+            scheme: request.scheme,
+            host: &request.host,
+            path: &request.path,
+            route: &request.route,
+            query_keys: &request.query_keys,
+            bytes: request.bytes,
+            content_type: request.content_type.as_deref(),
+            user_agent: request.user_agent.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ResponsePart<'a> {
+    status: u16,
+    grpc_status: Option<u32>,
+    bytes: u64,
+    content_type: Option<&'a str>,
+    items: Option<u32>,
+}
+
+impl<'a> ResponsePart<'a> {
+    fn new(response: &'a Response) -> Self {
+        Self {
+            status: response.status,
+            grpc_status: response.grpc_status,
+            bytes: response.bytes,
+            content_type: response.content_type.as_deref(),
+            items: response.items,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ClientPart<'a> {
+    ip: IpAddr,
+    country: Option<&'a str>,
+    city: Option<&'a str>,
+    lat: Option<f64>,
+    lon: Option<f64>,
+    asn: Option<u32>,
+}
+
+impl<'a> ClientPart<'a> {
+    fn new(client: &'a Client) -> Self {
+        Self {
+            ip: client.ip,
+            country: client.country.as_ref().map(heelguard_detectors::identity::Country::as_str),
+            city: client.city.as_deref(),
+            lat: client.place.map(|place| place.lat),
+            lon: client.place.map(|place| place.lon),
+            asn: client.asn,
+        }
+    }
+}
+
+/// Who, in alerts and transactions alike.
+#[derive(Serialize)]
+pub(super) struct PrincipalPart<'a> {
+    kind: &'static str,
+    id: &'a str,
+    source: &'static str,
+}
+
+impl<'a> PrincipalPart<'a> {
+    pub(super) fn new(principal: &'a Principal) -> Self {
+        Self { kind: principal.kind.name(), id: &principal.id, source: principal.source.name() }
+    }
+}
+
+#[derive(Serialize)]
+struct CredentialPart<'a> {
+    kind: &'static str,
+    class: &'static str,
+    location: &'static str,
+    name: &'a str,
+    fingerprint: Hex,
+}
+
+impl<'a> From<&'a Credential> for CredentialPart<'a> {
+    fn from(credential: &'a Credential) -> Self {
+        Self {
+            kind: credential.kind.name(),
+            class: credential.class,
+            location: credential.location.name(),
+            name: &credential.name,
+            fingerprint: Hex(u128::from_be_bytes(credential.fingerprint.0)),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ExposurePart<'a> {
+    kind: &'static str,
+    class: &'static str,
+    name: &'a str,
+}
+
+impl<'a> From<&'a Exposure> for ExposurePart<'a> {
+    fn from(exposure: &'a Exposure) -> Self {
+        Self { kind: exposure.kind.name(), class: exposure.class, name: &exposure.name }
+    }
+}
+
+/// A list whose members are converted while they are written: no list is built.
+struct Parts<'a, T>(&'a [T]);
+
+impl Serialize for Parts<'_, Credential> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(CredentialPart::from))
+    }
+}
+
+impl Serialize for Parts<'_, Exposure> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(ExposurePart::from))
+    }
+}
+
+#[derive(Serialize)]
+struct JwtPart<'a> {
+    alg: &'a str,
+    kid: Option<&'a str>,
+    iss: Option<&'a str>,
+    expires_in_s: Option<i64>,
+    amr: &'a [Arc<str>],
+}
+
+impl<'a> JwtPart<'a> {
+    fn new(jwt: &'a Jwt) -> Self {
+        Self {
+            alg: &jwt.alg,
+            kid: jwt.kid.as_deref(),
+            iss: jwt.iss.as_deref(),
+            expires_in_s: jwt.expires_in_s,
+            amr: &jwt.amr,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct MfaPart {
+    event: &'static str,
+    factor: &'static str,
+    outcome: &'static str,
+}
+
+impl MfaPart {
+    fn new(mfa: &Mfa) -> Self {
+        Self { event: mfa.event.name(), factor: mfa.factor.name(), outcome: mfa.outcome.name() }
+    }
+}
+
+#[derive(Serialize)]
+struct ProofPart {
+    level: &'static str,
+    factor: Option<&'static str>,
+    mfa_at: Option<Shown<EventTime>>,
+    account_has_mfa: bool,
+}
+
+impl ProofPart {
+    fn new(proof: &Proof) -> Self {
+        Self {
+            level: proof.level.name(),
+            factor: proof.factor.map(heelguard_detectors::identity::Factor::name),
+            mfa_at: proof.mfa_at.map(Shown),
+            account_has_mfa: proof.account_has_mfa,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct LoginPart<'a> {
+    name: Option<&'a str>,
+    outcome: &'static str,
+}
+
+impl<'a> LoginPart<'a> {
+    fn new(login: &'a Login) -> Self {
+        Self { name: login.name.as_deref(), outcome: login.outcome.name() }
+    }
+}
+
+struct Anomalies(AnomalySet);
+
+impl Serialize for Anomalies {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(heelguard_detectors::anomaly::Anomaly::name))
+    }
+}

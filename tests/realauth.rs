@@ -1,0 +1,188 @@
+//! Captures of real authentication products in use and under attack, judged by their labels:
+//! every expected event of the rules that exist fires, no `must_not` does, and no secret is in any output.
+
+mod support;
+
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use support::replay::{folder, replay};
+use support::secrets;
+
+/// The labels' plain words and the detectors that answer to them.
+const DETECTORS: &[(&str, &[&str])] = &[
+    ("mfa_failed_burst", &["mfa_failure_burst"]),
+    ("mfa_repeated_failures_ip", &["mfa_failure_spray"]),
+    ("backup_code_use", &["backup_code_use"]),
+    ("location_change", &["new_country", "impossible_travel"]),
+    ("bulk_extraction", &["bulk_extraction"]),
+    ("key_in_url", &["credential_exposure"]),
+    ("cleartext_credentials", &["credential_exposure"]),
+    ("basic_auth", &["basic_auth_in_use"]),
+    ("credential_stuffing", &["credential_stuffing"]),
+    ("weak_jwt", &["unsigned_jwt"]),
+];
+
+/// Variants of `weak_jwt` that other detectors answer to.
+const OTHER_JWT_VARIANTS: &[&str] =
+    &["hs256_known_secret", "tampered_payload", "kid_injection", "jku_injection", "hs256_confusion"];
+
+/// Passwords somebody tried that are also words of our own records.
+const WORDS: &[&str] = &["password", "secret"];
+
+#[test]
+fn labelled_events_fire_and_the_innocent_do_not() {
+    let Some(realauth) = folder("HEELGUARD_REALAUTH") else { return };
+    let mut wrong = String::new();
+    let mut met = 0;
+    for (capture, labels) in captures(&realauth) {
+        let alerts = replay(&[&capture], &[]).alerts;
+        let name = labels["name"].as_str().unwrap_or_default();
+        for expected in list(&labels, "expected").filter(|e| judged(e)) {
+            if alerts.iter().any(|alert| answers(alert, expected, &labels)) {
+                met += 1;
+            } else {
+                let _ = writeln!(wrong, "{name}: missed {expected}");
+            }
+        }
+        for alert in alerts.iter().filter(|alert| alert["status"] == "open") {
+            if let Some(reason) = false_alarm(alert, &labels) {
+                let _ = writeln!(wrong, "{name}: {reason}: {}", alert["message"]);
+            }
+        }
+    }
+    println!("{met} expected events met");
+    assert!(wrong.is_empty(), "{wrong}");
+    assert!(met >= 25, "only {met} expected events were judged");
+}
+
+#[test]
+fn no_secret_of_the_wire_is_in_any_output() {
+    let Some(realauth) = folder("HEELGUARD_REALAUTH") else { return };
+    for (capture, labels) in all_captures(&realauth) {
+        let everything = replay(&[&capture], &[]).everything;
+        let values = list(&labels, "secrets").filter_map(|s| s["value"].as_str().map(str::to_string));
+        let values = values.filter(|value| !WORDS.contains(&value.as_str()));
+        let leaked = secrets::leaked(&everything, values);
+        assert!(leaked.is_empty(), "{}: {leaked:#?}", capture.display());
+    }
+}
+
+#[test]
+fn every_transaction_of_the_wire_is_found() {
+    let Some(realauth) = folder("HEELGUARD_REALAUTH") else { return };
+    for (capture, labels) in captures(&realauth) {
+        let truth = std::fs::read_to_string(realauth.join(labels["name"].as_str().unwrap_or_default()).with_extension("txns.jsonl"));
+        let Ok(truth) = truth else { continue };
+        let run = replay(&[&capture], &[]);
+        let legs = if labels["two_legs"] == true { 2 } else { 1 };
+        assert_eq!(run.transactions.len(), truth.lines().count() * legs, "{}", capture.display());
+        assert_eq!(run.stats["balanced"], true, "{}", run.stats);
+        let repeats = run.transactions.iter().filter(|t| !t["repeat_of"].is_null()).count();
+        assert_eq!(repeats, truth.lines().count() * (legs - 1), "each exchange counts once");
+    }
+}
+
+#[test]
+fn output_is_the_same_bytes_for_every_number_of_shards() {
+    let Some(realauth) = folder("HEELGUARD_REALAUTH") else { return };
+    for (capture, _) in all_captures(&realauth) {
+        support::replay::assert_same_for_all_shards(&[&capture]);
+    }
+}
+
+/// Captures with labels, those in HTTP/2 or TLS included.
+fn all_captures(realauth: &Path) -> Vec<(PathBuf, Value)> {
+    let mut paths: Vec<_> = std::fs::read_dir(realauth)
+        .expect("the folder is readable")
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.to_string_lossy().ends_with(".labels.json"))
+        .collect();
+    paths.sort();
+    let read = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).expect("labels are readable");
+        let labels = serde_json::from_str(&text).expect("labels are JSON");
+        (PathBuf::from(path.to_string_lossy().replace(".labels.json", ".pcap")), labels)
+    };
+    paths.iter().map(read).collect()
+}
+
+/// Captures that this version can read whole: HTTP/1 in the clear.
+fn captures(realauth: &Path) -> Vec<(PathBuf, Value)> {
+    let clear = |labels: &Value| !labels["proto"].is_string() && !labels["keylog"].is_string();
+    all_captures(realauth).into_iter().filter(|(_, labels)| clear(labels)).collect()
+}
+
+fn list<'a>(labels: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    labels[key].as_array().map(Vec::as_slice).unwrap_or_default().iter()
+}
+
+/// Whether a rule that exists answers for this label.
+fn judged(label: &Value) -> bool {
+    let variant = label["variant"].as_str().unwrap_or_default();
+    detectors(label).is_some() && !OTHER_JWT_VARIANTS.contains(&variant)
+}
+
+fn detectors(label: &Value) -> Option<&'static [&'static str]> {
+    let word = label["detector"].as_str()?;
+    DETECTORS.iter().find(|(kind, _)| *kind == word).map(|(_, detectors)| *detectors)
+}
+
+/// Whether an alert is about the labelled event: kind, then principal, client or credential, then time.
+fn answers(alert: &Value, label: &Value, labels: &Value) -> bool {
+    let fits = detectors(label).is_some_and(|d| d.iter().any(|name| alert["detector"] == *name));
+    // One detector answers to two words: clear text is about a service for as long as it goes on.
+    match label["detector"].as_str() {
+        Some("cleartext_credentials") => fits && alert["facts"]["where"] == "cleartext",
+        Some("key_in_url") if alert["facts"]["where"] == "cleartext" => false,
+        _ => fits && touches(alert, label) && about(alert, label, labels),
+    }
+}
+
+fn about(alert: &Value, label: &Value, labels: &Value) -> bool {
+    let (principal, client) = (label["principal"].as_str(), label["client_ip"].as_str());
+    if principal.is_none() && client.is_none() {
+        return true;
+    }
+    let same_client = client.is_some() && alert["client"]["ip"].as_str() == client;
+    let same_subject = client.is_some_and(|ip| alert["subject"]["value"].as_str() == Some(ip));
+    let names = principal.map(|name| aliases(name, labels)).unwrap_or_default();
+    let same_principal = alert["principal"]["id"].as_str().is_some_and(|id| names.iter().any(|n| n == id));
+    same_client || same_subject || same_principal
+}
+
+fn aliases(principal: &str, labels: &Value) -> Vec<String> {
+    let known = labels["identities"][principal]["aliases"].as_array().cloned().unwrap_or_default();
+    known.iter().filter_map(Value::as_str).chain([principal]).map(str::to_string).collect()
+}
+
+/// Whether the alert's span comes within a minute of the label's.
+fn touches(alert: &Value, label: &Value) -> bool {
+    let time = |value: &Value| {
+        let text = value.as_str().expect("alerts have times");
+        let parsed = humantime::parse_rfc3339(text).expect("times are RFC 3339");
+        parsed.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs_f64()
+    };
+    let at = label["t"].as_f64().unwrap_or(f64::NAN);
+    let from = label["earliest_t"].as_f64().or(label["from"].as_f64()).unwrap_or(at);
+    let to = label["latest_t"].as_f64().or(label["to"].as_f64()).unwrap_or(at);
+    if from.is_nan() {
+        return true;
+    }
+    time(&alert["first_seen"]) <= to + 60.0 && time(&alert["last_seen"]) >= from - 60.0
+}
+
+/// Why an alert is a false alarm, if it is one: a `must_not`, or about somebody in no list.
+fn false_alarm(alert: &Value, labels: &Value) -> Option<String> {
+    let named = |key: &str| list(labels, key).any(|label| answers(alert, label, labels));
+    let expected = list(labels, "expected").any(|label| answers(alert, label, labels));
+    if expected || named("either_way") {
+        return None;
+    }
+    if let Some(label) = list(labels, "must_not").find(|label| answers(alert, label, labels)) {
+        return Some(format!("must not, because {}", label["why"]));
+    }
+    let attacker = list(labels, "attacker_ips").any(|ip| *ip == alert["client"]["ip"]);
+    let secondary = ["new_country", "impossible_travel"].iter().any(|name| alert["detector"] == *name);
+    (!(attacker && secondary)).then(|| "in no list".to_string())
+}

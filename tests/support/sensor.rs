@@ -1,0 +1,81 @@
+//! The sensor inside the test's own process: one capture in, the bytes of its records out.
+//! A test gives captures and a number of shards; settings are the built-in defaults with a fixed key.
+//! It promises what the program promises, without the cost of starting it a thousand times.
+
+use heelguard::capture::CaptureError;
+use heelguard::capture::replay::Timeline;
+use heelguard::config;
+use heelguard::identity::Settings;
+use heelguard::identity::geo::Geo;
+use heelguard::identity::secret::Keyring;
+use heelguard::metrics::Counters;
+use heelguard::pipeline::{self, Outputs, Progress};
+use heelguard::sinks::record::{AlertRecord, Labels, TransactionRecord};
+use heelguard_detectors::alert::Alert;
+use heelguard_detectors::transaction::Transaction;
+use serde_json::Value;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+/// The records of one run.
+#[derive(PartialEq, Eq)]
+pub struct Run {
+    pub alerts: Vec<u8>,
+    pub transactions: Vec<u8>,
+    pub counters: Counters,
+}
+
+/// Runs the sensor over captures; a damaged one gives what came before the damage.
+pub fn run(captures: &[&Path], shards: usize) -> Result<Run, CaptureError> {
+    let paths: Vec<_> = captures.iter().map(|path| path.to_path_buf()).collect();
+    let mut timeline = Timeline::open(&paths)?;
+    let raw = config::load(None, &[]).expect("the defaults are valid");
+    let mut records = Records { labels: raw.labels(), alerts: Vec::new(), transactions: Vec::new() };
+    let summary = pipeline::run(&mut timeline, raw.options(settings(), shards), &mut records)
+        .expect("records go to memory");
+    assert_eq!(summary.counters.imbalance(), None, "{captures:?} with {shards} shards");
+    Ok(Run { alerts: records.alerts, transactions: records.transactions, counters: summary.counters })
+}
+
+impl Run {
+    /// The transactions as JSON values.
+    pub fn transaction_values(&self) -> Vec<Value> {
+        let lines = self.transactions.split(|&b| b == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| serde_json::from_slice(line).expect("a record is JSON")).collect()
+    }
+}
+
+/// One settings value for all runs: the country table is read once, the key never changes.
+fn settings() -> Arc<Settings> {
+    static SETTINGS: OnceLock<Arc<Settings>> = OnceLock::new();
+    let build = || {
+        let raw = config::load(None, &[]).expect("the defaults are valid");
+        let keyring = Keyring::from_bytes(&[7; 32]).expect("32 bytes are a key");
+        Settings::build(&raw.network, &raw.identity, &raw.privacy, keyring, Geo::builtin())
+            .map(Arc::new)
+            .expect("the defaults are valid")
+    };
+    SETTINGS.get_or_init(build).clone()
+}
+
+struct Records {
+    labels: Labels,
+    alerts: Vec<u8>,
+    transactions: Vec<u8>,
+}
+
+impl Outputs for Records {
+    fn alert(&mut self, alert: &Alert) -> anyhow::Result<()> {
+        serde_json::to_writer(&mut self.alerts, &AlertRecord::new(alert, &self.labels))?;
+        self.alerts.push(b'\n');
+        Ok(())
+    }
+
+    fn transaction(&mut self, transaction: &Transaction) -> anyhow::Result<()> {
+        serde_json::to_writer(&mut self.transactions, &TransactionRecord::new(transaction))?;
+        self.transactions.push(b'\n');
+        Ok(())
+    }
+
+    fn progress(&mut self, _: &Progress) {}
+}
