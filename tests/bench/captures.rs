@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// To be raised when the generator makes other traffic.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// What kind of traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
