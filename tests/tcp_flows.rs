@@ -18,6 +18,7 @@ fn check(segments: impl IntoIterator<Item = Tcp>, expected: Expect) {
 
 /// The same without a handshake before it.
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "an expectation is written in place")]
 fn check_raw(segments: impl IntoIterator<Item = Tcp>, expected: Expect) {
     expected.assert_eq(&Story::default().tell(segments).end());
 }

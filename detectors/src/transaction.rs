@@ -97,7 +97,7 @@ impl Transaction {
 pub struct Endpoint {
     /// The method as sent.
     pub method: Arc<str>,
-    /// Host with port where it is not the default.
+    /// Host as sent, with its port where one was sent.
     pub host: Arc<str>,
     /// The route template.
     pub route: Arc<str>,
@@ -145,7 +145,7 @@ pub struct Request {
     pub method: Arc<str>,
     /// `http` or `https`.
     pub scheme: &'static str,
-    /// Host with port where it is not the default, lower case.
+    /// Host as sent, with its port where one was sent, lower case.
     pub host: Arc<str>,
     /// The raw path as sent, secrets in it replaced by `{secret}`.
     pub path: Arc<str>,

@@ -305,3 +305,13 @@ impl<H: StreamHandler> Conversation<H> {
         if over { Fate::Closed(CloseReason::Fin) } else { Fate::Open }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_flow_leaves_its_handler_half_a_kibibyte() {
+        assert!(size_of::<Conversation<()>>() <= 448, "{}", size_of::<Conversation<()>>());
+    }
+}

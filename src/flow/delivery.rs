@@ -27,7 +27,8 @@ impl<H: StreamHandler> Conversation<H> {
         let end = start.plus(span(segment.payload.len())).plus(segment.missing).plus(u32::from(fin));
         ctx.counters.bytes.received += segment.payload.len() as u64;
         if segment.missing > 0 {
-            self.note(Anomaly::CaptureTruncated, ctx);
+            // Counted where the packet was decoded.
+            self.info.anomalies.insert(Anomaly::CaptureTruncated);
         }
         let stream = &mut self.streams[direction.index()];
         if !stream.sender_seen() {
@@ -233,7 +234,7 @@ impl<H: StreamHandler> Conversation<H> {
 
     /// Looks at what this moment's evidence says about holes and unproved pieces.
     pub(super) fn review(&mut self, at: EventTime, ctx: &mut Context<'_, H::Shared>) {
-        if self.streams.iter().all(|s| s.held.is_none()) {
+        if !self.holds_any() {
             return;
         }
         self.prove(at, ctx);
@@ -244,7 +245,11 @@ impl<H: StreamHandler> Conversation<H> {
         }
     }
 
+    /// Lets held pieces go that what was seen since has proved.
     pub(super) fn prove(&mut self, at: EventTime, ctx: &mut Context<'_, H::Shared>) {
+        if !self.holds_any() {
+            return;
+        }
         for direction in DIRECTIONS {
             let answer = &self.streams[direction.opposite().index()];
             let sent = answer.sender_seen().then_some(answer.sent_max);
@@ -256,6 +261,11 @@ impl<H: StreamHandler> Conversation<H> {
         }
     }
 
+    fn holds_any(&self) -> bool {
+        self.streams.iter().any(|stream| stream.held.is_some())
+    }
+
+    /// When the first hole is to be given up, and whose.
     pub(super) fn hole_deadline(&self, config: &Config) -> Option<(Direction, EventTime)> {
         DIRECTIONS
             .into_iter()

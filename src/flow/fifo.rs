@@ -50,8 +50,8 @@ impl<T> Fifo<T> {
         entry.value.as_mut().filter(|_| alive)
     }
 
-    /// Takes the entry out.
-    pub(super) fn take(&mut self, hash: u64, key: &FlowKey, now: EventTime) -> Option<T> {
+    /// Takes the entry out, with the time it was put in.
+    pub(super) fn take(&mut self, hash: u64, key: &FlowKey, now: EventTime) -> Option<(EventTime, T)> {
         let timeout = self.timeout;
         let position = self.index.get(&hash)?.checked_sub(self.first)?;
         let entry = self.entries.get_mut(usize::try_from(position).ok()?)?;
@@ -59,11 +59,11 @@ impl<T> Fifo<T> {
             return None;
         }
         self.index.remove(&hash);
-        let value = entry.value.take().filter(|_| now < entry.since.after(timeout));
+        let (since, value) = (entry.since, entry.value.take());
         while self.entries.front().is_some_and(|oldest| oldest.value.is_none()) {
             self.drop_oldest();
         }
-        value
+        value.filter(|_| now < since.after(timeout)).map(|value| (since, value))
     }
 
     /// Drops entries whose time is over, at most `budget` of them.
@@ -75,6 +75,9 @@ impl<T> Fifo<T> {
             }
         }
     }
+
+    #[cfg(test)]
+    pub(super) const ENTRY_BYTES: usize = size_of::<Entry<T>>();
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
@@ -130,7 +133,7 @@ mod tests {
         let (mut table, key) = table();
         table.insert(1, key, at(0), 'a');
         table.insert(2, key, at(1), 'b');
-        assert_eq!(table.take(2, &key, at(2)), Some('b'));
+        assert_eq!(table.take(2, &key, at(2)), Some((at(1), 'b')));
         table.insert(2, key, at(3), 'c');
         table.expire(at(11), 100);
         assert_eq!(table.get_mut(2, &key, at(11)), Some(&mut 'c'));

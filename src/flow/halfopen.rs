@@ -17,7 +17,9 @@ use std::time::Duration;
 struct Syn {
     seq: SeqNo,
     ack: SeqNo,
-    timestamp: Option<u32>,
+    /// Meaningful with `has_timestamp`; kept apart for size.
+    timestamp: u32,
+    has_timestamp: bool,
     window: u16,
     scale: Option<u8>,
     ttl: u8,
@@ -29,7 +31,8 @@ impl Syn {
         Self {
             seq: SeqNo(segment.seq),
             ack: SeqNo(segment.ack),
-            timestamp: segment.options.timestamps.map(|(value, _)| value),
+            timestamp: segment.options.timestamps.map_or(0, |(value, _)| value),
+            has_timestamp: segment.options.timestamps.is_some(),
             window: segment.window,
             scale: segment.options.window_scale,
             ttl: segment.ttl,
@@ -48,7 +51,6 @@ struct HalfOpen {
     initiator_is_low: bool,
     had_data: bool,
     vlans: Vlans,
-    opened_at: EventTime,
     syn: Option<Syn>,
     syn_ack: Option<Syn>,
     fast_open_data: Option<Box<[u8]>>,
@@ -61,7 +63,9 @@ pub(super) enum Recorded {
     Begun,
     /// It is the answer to the SYN on record.
     Answered,
-    /// It answers another SYN than the one on record.
+    /// It answers another SYN than the one on record: the server's word counts, that SYN was a decoy.
+    Corrected,
+    /// It contradicts a handshake that is answered already; the host challenges it.
     Stray,
 }
 
@@ -83,6 +87,7 @@ impl HalfOpenTable {
         match known {
             Some(known) if is_answer && known.syn.is_some() => return known.answer(&key, segment),
             Some(known) if !is_answer && known.repeats(&key, segment) => return Recorded::Begun,
+            Some(known) if !is_answer && known.is_answered() => return Recorded::Stray,
             _ => {}
         }
         let initiator = if is_answer { segment.dst } else { segment.src };
@@ -92,7 +97,6 @@ impl HalfOpenTable {
             initiator_is_low: key.is_low(initiator),
             had_data: has_data(segment),
             vlans: segment.vlans,
-            opened_at: segment.time,
             syn: (!is_answer).then_some(syn),
             syn_ack: is_answer.then_some(syn),
             fast_open_data: early.filter(|data| !data.is_empty()).map(Box::from),
@@ -128,7 +132,7 @@ impl HalfOpenTable {
 
     /// Takes the entry out because `segment` makes it a flow.
     pub(super) fn promote(&mut self, hash: u64, key: &FlowKey, segment: &Segment<'_>) -> Option<Handshake> {
-        let known = self.table.take(hash, key, segment.time)?;
+        let (opened_at, known) = self.table.take(hash, key, segment.time)?;
         let from_initiator = known.initiator_is_low == key.is_low(segment.src);
         let (initiator, responder) =
             if from_initiator { (segment.src, segment.dst) } else { (segment.dst, segment.src) };
@@ -141,7 +145,7 @@ impl HalfOpenTable {
             initiator,
             responder,
             vlans: known.vlans,
-            opened_at: known.opened_at,
+            opened_at,
             anomalies,
             syn: known.syn,
             syn_ack: known.syn_ack,
@@ -160,18 +164,27 @@ impl HalfOpen {
             && self.syn.is_some_and(|syn| syn.seq == SeqNo(segment.seq))
     }
 
+    fn is_answered(&self) -> bool {
+        self.syn.is_some() && self.syn_ack.is_some()
+    }
+
     fn answer(&mut self, key: &FlowKey, segment: &Segment<'_>) -> Recorded {
-        let early = self.fast_open_data.as_ref().map_or(0, |data| span(data.len()));
-        let fits = self.syn.is_some_and(|syn| {
-            let acked = SeqNo(segment.ack).since(syn.first());
-            acked == 0 || acked == early
-        });
-        if !fits || self.initiator_is_low == key.is_low(segment.src) {
+        let (Some(syn), false) = (self.syn, self.initiator_is_low == key.is_low(segment.src)) else {
             return Recorded::Stray;
+        };
+        let early = self.fast_open_data.as_ref().map_or(0, |data| span(data.len()));
+        let acked = SeqNo(segment.ack).since(syn.first());
+        let fits = acked == 0 || acked == early;
+        if !fits {
+            if self.is_answered() {
+                return Recorded::Stray;
+            }
+            self.syn = Some(Syn { seq: SeqNo(segment.ack).minus(1), ..syn });
+            self.fast_open_data = None;
         }
         self.syn_ack = Some(Syn::of(segment));
         self.had_data |= has_data(segment);
-        Recorded::Answered
+        if fits { Recorded::Answered } else { Recorded::Corrected }
     }
 
     /// The server took the SYN's data if its SYN-ACK acknowledges it, or, unseen, if the client goes on
@@ -209,7 +222,7 @@ impl Handshake {
         for (stream, syn) in streams.iter_mut().zip([self.syn, self.syn_ack]) {
             if let Some(syn) = syn {
                 stream.begin_with_syn(syn.first());
-                stream.timestamp = syn.timestamp;
+                stream.timestamp = syn.has_timestamp.then_some(syn.timestamp);
                 stream.ttl = Some(syn.ttl);
             }
         }
@@ -230,7 +243,7 @@ impl Handshake {
             upstream.acknowledge(answer.ack, answer.window, false);
         }
         Negotiated {
-            timestamps: [self.syn, self.syn_ack].into_iter().flatten().all(|syn| syn.timestamp.is_some()),
+            timestamps: [self.syn, self.syn_ack].into_iter().flatten().all(|syn| syn.has_timestamp),
             signed: self.syn_ack.or(self.syn).is_some_and(|syn| syn.signed),
         }
     }
@@ -242,6 +255,6 @@ mod tests {
 
     #[test]
     fn an_entry_is_small() {
-        assert!(size_of::<HalfOpen>() + size_of::<FlowKey>() + 24 <= 176);
+        assert_eq!(Fifo::<HalfOpen>::ENTRY_BYTES, 128);
     }
 }

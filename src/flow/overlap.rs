@@ -13,7 +13,9 @@
 //!
 //! Behind that stand two rules: a piece covered by a later one is removed, and of two that remain the one
 //! that starts first is delivered first. A piece that begins exactly where another ends is joined to it and
-//! counts as one piece from then on, as the kernel's coalescing does.
+//! counts as one piece from then on, as the kernel's coalescing does. (In a chain of three or more that
+//! overlap, what the kernel joins depends on the shape of its search tree and on how the driver laid out
+//! the buffers. Here the choice is the usual one; that bytes differed is reported in every case.)
 
 use super::seq::{SeqNo, span};
 use std::collections::VecDeque;

@@ -201,6 +201,10 @@ impl<H: StreamHandler> FlowTable<H> {
             return match self.half_open.record(hash, key, segment) {
                 Recorded::Stray => self.refuse(Anomaly::TcpInvalidSegment),
                 Recorded::Begun | Recorded::Answered => self.counters.segments.accepted += 1,
+                Recorded::Corrected => {
+                    self.counters.segments.accepted += 1;
+                    self.counters.anomalies.count(Anomaly::TcpInvalidSegment);
+                }
             };
         }
         if segment.flags.has(TcpFlags::RST) {

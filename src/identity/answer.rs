@@ -5,9 +5,10 @@
 use super::clues::HandleKind;
 use super::credential::cookie;
 use super::json::{self, Member, Value};
+use super::markers::{Marker, MarkerTable, Markers};
 use super::settings::Settings;
 use super::shape;
-use super::tables::{Answered, Cookie, Marker, MarkerTable, Markers, ResponseHeader};
+use super::tables::{Answered, Cookie, ResponseHeader};
 use super::text;
 use super::urlencoded;
 use crate::http::Message;
@@ -38,6 +39,7 @@ pub(crate) struct Issued<'a> {
 
 /// An answer, read.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, none a state")]
 pub(crate) struct Answer<'a> {
     pub(crate) status: u16,
     pub(crate) content_type: Option<&'a [u8]>,
@@ -126,15 +128,13 @@ impl<'a> Answer<'a> {
                     self.text(key, member, text);
                 }
             }
-            (Some(key), Value::Number(number)) => match key {
-                Answered::UserId => self.name(key, member, number.into()),
-                // Numeric error codes say nothing; a pin handed out says little.
-                _ => {}
-            },
-            (Some(key), Value::Bool(yes)) => self.flag(key, member, yes),
-            (Some(Answered::Errors), Value::Array | Value::Object) => {
-                self.errors |= self.status < 300 || member.depth <= 2
+            // Of numbers only ids speak; numeric error codes say nothing.
+            (Some(Answered::UserId), Value::Number(number)) => {
+                self.name(Answered::UserId, member, number.into())
             }
+            (Some(key), Value::Bool(yes)) => self.flag(key, member, yes),
+            // An empty list of errors is none.
+            (Some(Answered::Errors), Value::Object) => self.errors = true,
             (Some(Answered::Flows), Value::Array) => self.flows = true,
             _ => {}
         }
@@ -159,7 +159,11 @@ impl<'a> Answer<'a> {
                 }
             }
             Answered::User => self.name(Answered::UserName, member, text.decoded()),
-            Answered::Reason | Answered::Errors => self.mark(text.raw),
+            Answered::Reason => self.mark(text.raw),
+            Answered::Errors => {
+                self.errors = true;
+                self.mark(text.raw);
+            }
             Answered::Factor => match factor(text.raw) {
                 Some(factor) if self.factors.len() < 8 => self.factors.push(factor),
                 Some(_) => {}
@@ -174,7 +178,7 @@ impl<'a> Answer<'a> {
     fn flag(&mut self, key: Answered, member: &Member<'a, Answered>, yes: bool) {
         match key {
             Answered::Verdict if member.depth <= 3 => {
-                self.verdict = Some(self.verdict.unwrap_or(true) && yes)
+                self.verdict = Some(self.verdict.unwrap_or(true) && yes);
             }
             Answered::NeedsMfa if yes => self.markers.insert(Marker::NeedsMfa),
             Answered::HasMfa => self.has_mfa |= yes,
@@ -236,7 +240,7 @@ impl<'a> Answer<'a> {
             match name {
                 b"code" => self.issue(HandleKind::Code, urlencoded::decode(value), false),
                 b"login_challenge" | b"flow" | b"session_code" => {
-                    self.issue(HandleKind::Challenge, urlencoded::decode(value), false)
+                    self.issue(HandleKind::Challenge, urlencoded::decode(value), false);
                 }
                 b"error" => self.mark(value),
                 _ => {}

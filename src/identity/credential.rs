@@ -39,6 +39,9 @@ pub(crate) struct Found<'a> {
     pub(crate) listed: bool,
 }
 
+/// The two halves of a Basic credential.
+type UserPassword<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
 /// What a request presents.
 #[derive(Default)]
 pub(crate) struct Presented<'a> {
@@ -48,7 +51,7 @@ pub(crate) struct Presented<'a> {
     /// The user of Basic or Digest.
     pub(crate) user: Option<Cow<'a, [u8]>>,
     /// The secret of Basic, for token endpoints where it is a client's.
-    pub(crate) basic: Option<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,
+    pub(crate) basic: Option<UserPassword<'a>>,
     /// The OAuth client that Basic authenticates.
     pub(crate) client: Option<Cow<'a, [u8]>>,
     /// A second factor's code or token in a header.
@@ -89,14 +92,14 @@ impl<'a> Presented<'a> {
             RequestHeader::Authorization => self.authorization(name, value),
             RequestHeader::Key => self.add(Kind::ApiKey, at, name, value, "api_key", HandleKind::ApiKey),
             RequestHeader::Session => {
-                self.add(Kind::Session, at, name, value, "session_token", HandleKind::Session)
+                self.add(Kind::Session, at, name, value, "session_token", HandleKind::Session);
             }
             RequestHeader::Access => self.bearer(at, name, bare_token(value)),
             RequestHeader::Refresh => {
-                self.add(Kind::RefreshToken, at, name, value, "refresh_token", HandleKind::Refresh)
+                self.add(Kind::RefreshToken, at, name, value, "refresh_token", HandleKind::Refresh);
             }
             RequestHeader::ClientSecret => {
-                self.push(Kind::ClientSecret, at, name, value.into(), "client_secret", None, true)
+                self.push(Kind::ClientSecret, at, name, value.into(), "client_secret", None, true);
             }
             RequestHeader::Dpop => self.push(Kind::Dpop, at, name, value.into(), "dpop_proof", None, true),
             RequestHeader::ClientCertificate => {
@@ -139,7 +142,7 @@ impl<'a> Presented<'a> {
             }
             b"hawk" => named(self, Kind::Hawk, b"id", "hawk"),
             b"negotiate" | b"ntlm" => {
-                self.push(Kind::Negotiate, at, name, rest.into(), "negotiate", None, true)
+                self.push(Kind::Negotiate, at, name, rest.into(), "negotiate", None, true);
             }
             b"signature" => named(self, Kind::Signature, b"keyId", "signature"),
             s if s.starts_with(b"aws4-hmac-sha256") || s.starts_with(b"aws4-ecdsa") => {
@@ -252,14 +255,22 @@ impl<'a> Presented<'a> {
         let at = Location::Cookie;
         match role {
             Cookie::Session => {
-                self.add(Kind::Session, at, name, value, "session_cookie", HandleKind::Session)
+                self.add(Kind::Session, at, name, value, "session_cookie", HandleKind::Session);
             }
             Cookie::Access => self.bearer(at, name, value),
             Cookie::Refresh => {
-                self.add(Kind::RefreshToken, at, name, value, "refresh_token", HandleKind::Refresh)
+                self.add(Kind::RefreshToken, at, name, value, "refresh_token", HandleKind::Refresh);
             }
             Cookie::Challenge => {
-                self.push(Kind::Session, at, name, value.into(), "ticket", Some(HandleKind::Challenge), false)
+                self.push(
+                    Kind::Session,
+                    at,
+                    name,
+                    value.into(),
+                    "ticket",
+                    Some(HandleKind::Challenge),
+                    false,
+                );
             }
             Cookie::Ignored => self.hidden.push(value.into()),
         }
@@ -280,15 +291,14 @@ impl<'a> Presented<'a> {
         let long = value.len() >= 8;
         let in_url = at == Location::Query;
         let mut push = |kind, carrier, handle, listed| {
-            self.push(kind, at, name, value.clone(), carrier, Some(handle), listed)
+            self.push(kind, at, name, value.clone(), carrier, Some(handle), listed);
         };
         match known.field {
             Field::Password | Field::NewPassword => self.hide_password(&value),
-            Field::Code | Field::BackupCode => self.hidden.push(value),
             Field::AnyCode if code_is_grant => {
-                push(Kind::Other, "authorization_code", HandleKind::Code, false)
+                push(Kind::Other, "authorization_code", HandleKind::Code, false);
             }
-            Field::AnyCode => self.hidden.push(value),
+            Field::Code | Field::BackupCode | Field::AnyCode => self.hidden.push(value),
             Field::DeviceCode => push(Kind::Other, "device_code", HandleKind::Code, false),
             Field::Access => self.bearer_value(at, name, value),
             Field::Refresh if long => push(Kind::RefreshToken, "refresh_token", HandleKind::Refresh, true),
@@ -296,7 +306,7 @@ impl<'a> Presented<'a> {
             Field::Ticket if long => push(Kind::Other, "ticket", HandleKind::Challenge, false),
             Field::Key if long => push(Kind::ApiKey, "api_key", HandleKind::ApiKey, true),
             Field::MaybeKey if long && shape::looks_secret(&value) => {
-                push(Kind::ApiKey, "api_key", HandleKind::ApiKey, in_url)
+                push(Kind::ApiKey, "api_key", HandleKind::ApiKey, in_url);
             }
             Field::Token if shape::class(&value) == shape::JWT => {
                 push(Kind::BearerJwt, "opaque", HandleKind::Access, in_url);
@@ -304,10 +314,10 @@ impl<'a> Presented<'a> {
             Field::Token if long && in_url => push(Kind::BearerOpaque, "opaque", HandleKind::Access, true),
             Field::Token if long => push(Kind::Other, "opaque", HandleKind::Access, false),
             Field::ClientSecret => {
-                self.push(Kind::ClientSecret, at, name, value, "client_secret", None, true)
+                self.push(Kind::ClientSecret, at, name, value, "client_secret", None, true);
             }
             Field::Signature if long && in_url => {
-                self.push(Kind::Signature, at, name, value, "presigned_url", None, true)
+                self.push(Kind::Signature, at, name, value, "presigned_url", None, true);
             }
             _ => {}
         }

@@ -2,45 +2,35 @@
 //! It is given an `Exchange`, the last place where raw header values exist, and runs in a shard.
 //! It promises that the sighting depends on the exchange and the settings alone, and holds no secret.
 
-use super::answer::{Answer, split_query};
+mod provisional;
+mod record;
+mod threads;
+
+use super::answer::Answer;
 use super::client_ip;
-use super::clues::{AccountNames, Clues, Handle, HandleKind, Sighting, TokenSubject};
+use super::clues::{Handle, Sighting};
 use super::credential::{Found, Presented};
 use super::jwt::Claims;
 use super::mfa::{self, Hits};
 use super::request::Asking;
 use super::route::{Labels, Route};
-use super::secret::{Known, Memory, Secret};
+use super::secret::{Known, Memory};
 use super::settings::Settings;
 use super::shape;
-use super::step::{self, Asked, Step};
+use super::step::{self, Asked};
 use super::tables::Field;
-use super::text::{self, MASK, Texts};
+use super::text::Texts;
 use super::urlencoded;
 use crate::http::body::{BodyDecoder, DecodeLimits};
 use crate::http::{Exchange, Message};
 use crate::metrics::AnomalyCounters;
 use ahash::RandomState;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
-use heelguard_detectors::identity::{
-    Credential, CredentialKind, Location, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
-};
-use heelguard_detectors::transaction::{
-    Activity, Client, Exposure, ExposureKind, Flow, Jwt, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome,
-    Outcome, Request, Response, Transaction, TransactionId,
-};
+use heelguard_detectors::identity::{Credential, CredentialKind, Location};
+use heelguard_detectors::transaction::{Flow, Login, Mfa, Transaction};
+use provisional::{id_of, jwt_facts, provisional_principal, provisional_proof};
 use std::net::SocketAddr;
 use std::sync::Arc;
-
-/// Most bytes of a recorded method, host, user agent and parameter name.
-const METHOD_BYTES_MAX: usize = 32;
-const HOST_BYTES_MAX: usize = 255;
-const AGENT_BYTES_MAX: usize = 256;
-const PARAMETER_BYTES_MAX: usize = 64;
-/// Parameter names recorded of one query.
-const PARAMETERS_MAX: usize = 32;
-/// Exposures recorded of one exchange.
-const EXPOSURES_MAX: usize = 16;
 
 /// Makes sightings of exchanges; one for each shard.
 pub struct Extractor {
@@ -62,7 +52,6 @@ struct Proved {
     handles: Vec<(u8, Handle)>,
     jwt: Option<Arc<Claims>>,
     beyond_limit: bool,
-    strongest: Option<Known>,
 }
 
 impl Extractor {
@@ -92,7 +81,8 @@ impl Extractor {
         mfa::ROWS.iter().map(|row| row.name).zip(self.hits)
     }
 
-    /// Reads one exchange.
+    /// Reads one exchange. It is taken: raw values end here.
+    #[expect(clippy::needless_pass_by_value, reason = "the raw exchange must not outlive its sighting")]
     pub fn extract(&mut self, exchange: Exchange) -> Sighting {
         let settings = self.settings.clone();
         let mut decoders = std::mem::take(&mut self.decoders);
@@ -104,12 +94,15 @@ impl Extractor {
                 .request
                 .as_ref()
                 .map(|message| read_request(message, request_decoder, &mut route, &settings, &mut noted));
-            let labels = asking.as_ref().map_or(Labels::NONE, |_| route.labels);
+            if asking.is_none() {
+                route.read(&[], |_| false);
+            }
+            let labels = route.labels;
             let answer = exchange
                 .response
                 .as_ref()
                 .map(|message| read_answer(message, response_decoder, labels, &settings, &mut noted));
-            self.sighting(&exchange, asking, answer, &route, noted)
+            self.sighting(&exchange, &asking.unwrap_or_default(), answer.as_ref(), &route, noted)
         };
         (self.decoders, self.route) = (decoders, route);
         sighting
@@ -118,13 +111,11 @@ impl Extractor {
     fn sighting(
         &mut self,
         exchange: &Exchange,
-        asking: Option<Asking<'_>>,
-        answer: Option<Answer<'_>>,
+        asked: &Asking<'_>,
+        answer: Option<&Answer<'_>>,
         route: &Route,
         mut noted: AnomalySet,
     ) -> Sighting {
-        let none = Asking::default();
-        let asked = asking.as_ref().unwrap_or(&none);
         let step = step::read(
             &Asked {
                 method: asked.method,
@@ -133,7 +124,7 @@ impl Extractor {
                 fields: &asked.fields,
                 presented: &asked.presented,
             },
-            answer.as_ref(),
+            answer,
             &mut self.hits,
         );
         let proved = self.prove(&asked.presented);
@@ -143,12 +134,12 @@ impl Extractor {
         if proved.beyond_limit {
             noted.insert(Anomaly::JwtLimit);
         }
-        if asked.fields.beyond_limit || answer.as_ref().is_some_and(|a| a.beyond_limit) {
+        if asked.fields.beyond_limit || answer.is_some_and(|a| a.beyond_limit) {
             noted.insert(Anomaly::BodyJsonLimit);
         }
         noted.iter().for_each(|anomaly| self.counters.count(anomaly));
 
-        let clues = self.clues(exchange, asked, answer.as_ref(), &step, &proved, route);
+        let clues = self.clues(exchange, asked, answer, &step, &proved, route);
         let ip = client_ip::client(exchange.client.ip, &asked.forwarding, &self.settings.trusted);
         let principal = provisional_principal(&clues, &proved, ip);
         let mut anomalies = exchange.anomalies;
@@ -168,7 +159,7 @@ impl Extractor {
             },
             protocol: exchange.protocol,
             request: exchange.request.as_ref().map(|message| self.request(message, asked, route)),
-            response: exchange.response.as_ref().map(|message| self.response(message, answer.as_ref())),
+            response: exchange.response.as_ref().map(|message| self.response(message, answer)),
             client: self.client(ip),
             device: asked.traits.device(),
             principal,
@@ -183,7 +174,7 @@ impl Extractor {
             }),
             login: step.login.map(|outcome| Login { name: clues.login_name.clone(), outcome }),
             activity: step.activity,
-            exposed: self.exposures(asked, answer.as_ref(), &step, route, &proved),
+            exposed: self.exposures(asked, answer, &step, route, &proved),
             credentials: proved.credentials,
             outcome: step.outcome,
             completeness: exchange.completeness,
@@ -219,7 +210,6 @@ impl Extractor {
                     name: self.recorded_name(found.name, presented),
                     fingerprint: known.fingerprint,
                 });
-                proved.strongest.get_or_insert(known);
             }
         }
         proved.handles.sort_by_key(|&(strength, _)| strength);
@@ -236,278 +226,6 @@ impl Extractor {
             None => self.memory.know(&found.secret, &settings.keyring, settings.principal_claim.as_deref()),
         }
     }
-
-    fn clues(
-        &mut self,
-        exchange: &Exchange,
-        asked: &Asking<'_>,
-        answer: Option<&Answer<'_>>,
-        step: &Step<'_>,
-        proved: &Proved,
-        route: &Route,
-    ) -> Clues {
-        let settings = self.settings.clone();
-        let own = |name: &Arc<str>| settings.name(name.clone());
-        let mut clues = Clues {
-            login_name: login_name(asked, step).as_ref().map(own),
-            client_id: client_id(asked),
-            presented: proved.handles.iter().map(|&(_, handle)| handle).collect(),
-            presented_subject: proved.jwt.as_deref().and_then(|claims| subject(claims, step, &settings)),
-            request_hash: self.request_hash(exchange, asked, proved),
-            response_hash: self.response_hash(exchange),
-            ..Clues::default()
-        };
-        let Some(answer) = answer else { return clues };
-        let names = answer.names();
-        let in_login = matches!(
-            step.activity,
-            Activity::Login | Activity::Mfa | Activity::SignUp | Activity::TokenIssue
-        );
-        if (200..300).contains(&answer.status)
-            && step.outcome == Outcome::Success
-            && (in_login || route.labels.any(Labels::OWN_ACCOUNT))
-        {
-            let mut names = names.iter().map(own);
-            clues.answered = AccountNames { primary: names.next(), aliases: names.collect() };
-        }
-        if step.activity == Activity::KeyIssue {
-            let asked_for = asked.fields.get(Field::Name).and_then(text::name);
-            clues.key_owner =
-                answer.user_name.clone().or(answer.email.clone()).or(asked_for).as_ref().map(own);
-        }
-        let mfa_passed =
-            step.mfa.is_some_and(|m| m.outcome == MfaOutcome::Success && m.event != MfaEvent::FactorChange);
-        clues.enrolled_mfa = step.outcome == Outcome::Success && (answer.has_mfa || answer.unused_codes)
-            || mfa_passed
-            || step.login == Some(LoginOutcome::SecondFactor);
-        self.issued(answer, step, route, &settings, &mut clues);
-        clues
-    }
-
-    fn issued(
-        &mut self,
-        answer: &Answer<'_>,
-        step: &Step<'_>,
-        route: &Route,
-        settings: &Settings,
-        clues: &mut Clues,
-    ) {
-        if step.activity == Activity::Logout {
-            return;
-        }
-        let gives = step.activity != Activity::Use
-            || route.labels.any(
-                Labels::LOGIN
-                    .or(Labels::TOKEN)
-                    .or(Labels::SESSION)
-                    .or(Labels::OWN_ACCOUNT)
-                    .or(Labels::OAUTH_CLIENT),
-            );
-        for issued in &answer.issued {
-            if issued.from_body && (!gives || step.activity == Activity::Sensitive) {
-                continue;
-            }
-            let kind = if issued.by_context && step.activity == Activity::KeyIssue {
-                HandleKind::ApiKey
-            } else {
-                issued.kind
-            };
-            let known = self.memory.know(
-                &Secret::new(&*issued.value),
-                &settings.keyring,
-                settings.principal_claim.as_deref(),
-            );
-            if let (Some(claims), None) = (&known.claims, &clues.issued_subject) {
-                clues.issued_subject = subject(claims, step, settings);
-            }
-            let handle = Handle { kind, fingerprint: known.fingerprint };
-            if !clues.issued.contains(&handle) {
-                clues.issued.push(handle);
-            }
-        }
-        if let Some(id_token) = &answer.id_token {
-            let known = self.memory.know(
-                &Secret::new(&**id_token),
-                &settings.keyring,
-                settings.principal_claim.as_deref(),
-            );
-            // The identity token speaks of the person; the access token may speak of a program.
-            let named = known.claims.as_deref().and_then(|claims| subject(claims, step, settings));
-            clues.issued_subject = match (named, clues.issued_subject.take()) {
-                (Some(id), Some(access)) => Some(TokenSubject {
-                    service: access.service,
-                    says_mfa: id.says_mfa || access.says_mfa,
-                    ..id
-                }),
-                (id, access) => id.or(access),
-            };
-        }
-    }
-
-    fn client(&self, ip: std::net::IpAddr) -> Client {
-        let located = self.settings.geo.lookup(ip);
-        Client {
-            ip,
-            external: !self.settings.internal.contains(ip),
-            country: located.country,
-            city: located.city,
-            place: located.place,
-            asn: located.asn,
-        }
-    }
-
-    fn request(&mut self, message: &Message, asked: &Asking<'_>, route: &Route) -> Request {
-        let presented = &asked.presented;
-        let query_keys =
-            urlencoded::pairs(asked.query).take(PARAMETERS_MAX).map(|(name, _)| name).collect::<Vec<_>>();
-        Request {
-            method: self.recorded(asked.method, METHOD_BYTES_MAX, presented),
-            scheme: if asked.https { "https" } else { "http" },
-            host: self.host(asked),
-            path: self.recorded(&route.path, super::route::PATH_BYTES_MAX, presented),
-            route: self.recorded(route.template.as_bytes(), super::route::PATH_BYTES_MAX, presented),
-            query_keys: query_keys.into_iter().map(|name| self.recorded_name(name, presented)).collect(),
-            page_limit: asked.fields.page_size(),
-            bytes: message.body.bytes,
-            content_type: asked.content_type.map(|t| self.media_type(t)),
-            user_agent: asked.agent.map(|agent| self.recorded(agent, AGENT_BYTES_MAX, presented)),
-        }
-    }
-
-    fn response(&mut self, message: &Message, answer: Option<&Answer<'_>>) -> Response {
-        Response {
-            status: message.status(),
-            grpc_status: None,
-            bytes: message.body.bytes,
-            content_type: answer.and_then(|a| a.content_type).map(|t| self.media_type(t)),
-            items: answer.filter(|a| (200..300).contains(&a.status)).and_then(|a| a.items),
-        }
-    }
-
-    fn media_type(&mut self, value: &[u8]) -> Arc<str> {
-        let bare = value.split(|&b| b == b';').next().unwrap_or(value).trim_ascii();
-        self.texts.share_lower(bare, PARAMETER_BYTES_MAX)
-    }
-
-    fn host(&mut self, asked: &Asking<'_>) -> Arc<str> {
-        let default: &[u8] = if asked.https { b":443" } else { b":80" };
-        let host = asked.host.strip_suffix(default).unwrap_or(asked.host);
-        let lower = host.to_ascii_lowercase();
-        self.recorded(&lower, HOST_BYTES_MAX, &asked.presented)
-    }
-
-    /// A text as it may be written: bounded, escaped, with every presented or telling secret masked.
-    fn recorded(&mut self, raw: &[u8], max: usize, presented: &Presented<'_>) -> Arc<str> {
-        if presented.is_within(raw) || text::tells_secret(raw) {
-            return text::bounded(&masked(raw, presented), max).into();
-        }
-        self.texts.share(raw, max)
-    }
-
-    /// A parameter's, header's or cookie's name, lower case; a name that is itself a secret is masked.
-    fn recorded_name(&mut self, raw: &[u8], presented: &Presented<'_>) -> Arc<str> {
-        let decoded = urlencoded::decode(raw);
-        if decoded.len() > PARAMETER_BYTES_MAX
-            || shape::looks_secret(&decoded)
-            || presented.is_within(&decoded)
-        {
-            return MASK.into();
-        }
-        self.texts.share_lower(raw, PARAMETER_BYTES_MAX)
-    }
-
-    fn exposures(
-        &mut self,
-        asked: &Asking<'_>,
-        answer: Option<&Answer<'_>>,
-        step: &Step<'_>,
-        route: &Route,
-        proved: &Proved,
-    ) -> Vec<Exposure> {
-        let mut exposed = Vec::new();
-        for credential in &proved.credentials {
-            let kind = match credential.location {
-                Location::Query => ExposureKind::Query,
-                Location::Path => ExposureKind::Path,
-                Location::Userinfo => ExposureKind::Query,
-                _ => continue,
-            };
-            exposed.push(Exposure { kind, class: credential.class, name: credential.name.clone() });
-        }
-        for known in
-            asked.fields.known.iter().filter(|k| k.location == Location::Query && !k.value.is_empty())
-        {
-            let class = match known.field {
-                Field::Password | Field::NewPassword => "password",
-                Field::Code | Field::BackupCode => "one_time_code",
-                _ => continue,
-            };
-            exposed.push(Exposure {
-                kind: ExposureKind::Query,
-                class,
-                name: self.recorded_name(known.name, &asked.presented),
-            });
-        }
-        if route.path.windows(4).any(|w| w.eq_ignore_ascii_case(b";jse")) {
-            exposed.push(Exposure {
-                kind: ExposureKind::Path,
-                class: "session_cookie",
-                name: "jsessionid".into(),
-            });
-        }
-        if let Some(referer) = asked.referer {
-            self.exposed_by_referer(referer, asked, &mut exposed);
-        }
-        let issues = !matches!(step.activity, Activity::Use | Activity::Sensitive);
-        if let (Some(answer), false) = (answer, issues) {
-            for &(class, name) in &answer.exposed {
-                let name = self.recorded_name(if name.is_empty() { b"item" } else { name }, &asked.presented);
-                exposed.push(Exposure { kind: ExposureKind::Response, class, name });
-            }
-        }
-        exposed.dedup();
-        exposed.truncate(EXPOSURES_MAX);
-        exposed
-    }
-
-    /// The page a request came from had a secret in its address, which this server now has too.
-    fn exposed_by_referer(&mut self, referer: &[u8], asked: &Asking<'_>, exposed: &mut Vec<Exposure>) {
-        for (name, value) in urlencoded::pairs(split_query(referer).1) {
-            let value = urlencoded::decode(value);
-            let named = matches!(
-                self.settings.fields.get(name),
-                Some(
-                    Field::Key
-                        | Field::Access
-                        | Field::Refresh
-                        | Field::Token
-                        | Field::ClientSecret
-                        | Field::Session
-                )
-            );
-            let class = match shape::class(&value) {
-                class if shape::is_static_key(class) || class == shape::JWT => class,
-                _ if named && value.len() >= 16 => "opaque",
-                _ => continue,
-            };
-            exposed.push(Exposure {
-                kind: ExposureKind::Referer,
-                class,
-                name: self.recorded_name(name, &asked.presented),
-            });
-        }
-    }
-
-    fn request_hash(&self, exchange: &Exchange, asked: &Asking<'_>, proved: &Proved) -> u64 {
-        let body = exchange.request.as_ref().map(|m| (m.body.bytes, m.body.prefix.as_slice()));
-        let credentials = proved.credentials.iter().map(|c| c.fingerprint.0).collect::<Vec<_>>();
-        self.legs.hash_one((asked.method, asked.path, asked.query, body, credentials))
-    }
-
-    fn response_hash(&self, exchange: &Exchange) -> u64 {
-        let body = exchange.response.as_ref().map(|m| (m.status(), m.body.bytes, m.body.prefix.as_slice()));
-        self.legs.hash_one(body)
-    }
 }
 
 /// Reads the request and what its path says; finds the credentials in all of it.
@@ -520,11 +238,11 @@ fn read_request<'a>(
 ) -> Asking<'a> {
     let mut asking = Asking::head(message, settings);
     if !message.body.prefix.is_empty() {
-        let decoded = decoder.decode(message);
-        if let Some(anomaly) = decoded.anomaly {
+        let body = decoder.decode(message);
+        if let Some(anomaly) = body.anomaly {
             noted.insert(anomaly);
         }
-        asking.body(decoded.bytes, settings);
+        asking.body(body.bytes, settings);
     }
     asking.find_in_fields();
     route.read(asking.path, |segment| asking.presented.is(segment));
@@ -565,11 +283,11 @@ fn read_answer<'a>(
         return answer;
     }
     let share = (message.body.prefix.len() as u64, message.body.bytes);
-    let decoded = decoder.decode(message);
-    if let Some(anomaly) = decoded.anomaly {
+    let body = decoder.decode(message);
+    if let Some(anomaly) = body.anomaly {
         noted.insert(anomaly);
     }
-    answer.body(decoded.bytes, share, settings);
+    answer.body(body.bytes, share, settings);
     answer
 }
 
@@ -581,159 +299,6 @@ fn strength(found: &Found<'_>) -> u8 {
         Location::Cookie => 2,
         Location::Query | Location::Path | Location::Userinfo => 3,
     }
-}
-
-fn login_name(asked: &Asking<'_>, step: &Step<'_>) -> Option<Arc<str>> {
-    let basic = asked.presented.user.as_deref().and_then(text::name);
-    let is_login = step.login.is_some() || step.activity == Activity::SignUp;
-    let field = || {
-        // An e-mail address is the better name; it is unique across hosts.
-        let names = || asked.fields.known.iter().filter(|k| k.field == Field::Name);
-        let best = names().find(|k| k.value.contains(&b'@')).or_else(|| names().next())?;
-        text::name(&best.value)
-    };
-    basic.or_else(|| if is_login { field() } else { None })
-}
-
-fn client_id(asked: &Asking<'_>) -> Option<Arc<str>> {
-    asked.presented.client.as_deref().or_else(|| asked.fields.get(Field::ClientId)).and_then(text::name)
-}
-
-fn subject(claims: &Claims, step: &Step<'_>, settings: &Settings) -> Option<TokenSubject> {
-    let subject = claims.sub.clone().or_else(|| claims.client_id.clone())?;
-    let service = claims.is_service() || step.service_grant;
-    let own = |name: Arc<str>| if service { name } else { settings.name(name) };
-    Some(TokenSubject {
-        issuer: claims.iss.clone().unwrap_or_default(),
-        subject: own(subject),
-        name: claims.name.clone().map(own),
-        service,
-        says_mfa: claims.says_mfa(),
-    })
-}
-
-/// Who acts, as far as this exchange alone tells.
-fn provisional_principal(clues: &Clues, proved: &Proved, ip: std::net::IpAddr) -> Principal {
-    let of = |kind, id: &Arc<str>, source| Principal { kind, id: id.clone(), source };
-    if let Some(name) = &clues.login_name {
-        let basic = proved
-            .credentials
-            .iter()
-            .any(|c| matches!(c.kind, CredentialKind::Basic | CredentialKind::Digest));
-        let source = if basic { PrincipalSource::Credential } else { PrincipalSource::Login };
-        return of(PrincipalKind::User, name, source);
-    }
-    if let Some(subject) = &clues.presented_subject {
-        let kind = if subject.service { PrincipalKind::Service } else { PrincipalKind::User };
-        return of(kind, subject.name.as_ref().unwrap_or(&subject.subject), PrincipalSource::Jwt);
-    }
-    if let Some(name) = &clues.answered.primary {
-        return of(PrincipalKind::User, name, PrincipalSource::Response);
-    }
-    if let Some(client) = &clues.client_id {
-        return of(PrincipalKind::Service, client, PrincipalSource::Credential);
-    }
-    let first = proved
-        .credentials
-        .iter()
-        .find(|c| !matches!(c.kind, CredentialKind::Dpop | CredentialKind::MfaToken));
-    if let Some(credential) = first {
-        let hex = credential.fingerprint.to_string();
-        let kind = match credential.kind {
-            CredentialKind::ApiKey | CredentialKind::Signature | CredentialKind::Hawk => PrincipalKind::Key,
-            CredentialKind::ClientCertificate => PrincipalKind::Cert,
-            _ => PrincipalKind::Session,
-        };
-        return Principal {
-            kind,
-            id: hex.get(..8).unwrap_or(&hex).into(),
-            source: PrincipalSource::Credential,
-        };
-    }
-    Principal { kind: PrincipalKind::Anonymous, id: ip.to_string().into(), source: PrincipalSource::Address }
-}
-
-/// What was proved, as far as this exchange alone tells.
-fn provisional_proof(
-    step: &Step<'_>,
-    proved: &Proved,
-    clues: &Clues,
-    end: heelguard_detectors::time::EventTime,
-) -> Proof {
-    let with = |level| Proof { level, account_has_mfa: clues.enrolled_mfa, ..Proof::UNKNOWN };
-    if let Some(m) = step.mfa.filter(|m| m.event == MfaEvent::Attempt && m.outcome == MfaOutcome::Success) {
-        return Proof { factor: Some(m.factor), mfa_at: Some(end), ..with(ProofLevel::Mfa) };
-    }
-    if step.login == Some(LoginOutcome::Success) {
-        return with(ProofLevel::Password);
-    }
-    if let Some(subject) = &clues.presented_subject {
-        return with(match (subject.service, subject.says_mfa) {
-            (true, _) => ProofLevel::ServiceToken,
-            (false, true) => ProofLevel::Mfa,
-            (false, false) => ProofLevel::Unknown,
-        });
-    }
-    let Some(first) = proved.credentials.first() else { return with(ProofLevel::None) };
-    with(match first.kind {
-        CredentialKind::Basic | CredentialKind::Digest => ProofLevel::Password,
-        CredentialKind::ApiKey | CredentialKind::Signature | CredentialKind::Hawk => ProofLevel::ApiKey,
-        CredentialKind::ClientSecret => ProofLevel::ServiceToken,
-        CredentialKind::ClientCertificate => ProofLevel::Certificate,
-        _ => ProofLevel::Unknown,
-    })
-}
-
-fn jwt_facts(claims: &Claims, exchange: &Exchange) -> Jwt {
-    let now = i64::try_from(exchange.time.as_secs()).unwrap_or(i64::MAX);
-    Jwt {
-        alg: claims.alg.clone(),
-        kid: claims.kid.clone(),
-        iss: claims.iss.clone(),
-        expires_in_s: claims.exp.map(|exp| exp.saturating_sub(now)),
-        amr: claims.amr.clone(),
-        acr: claims.acr.clone(),
-        signature: claims.signature,
-    }
-}
-
-/// `text` with every presented value and every telling piece replaced.
-fn masked(text: &[u8], presented: &Presented<'_>) -> Vec<u8> {
-    let mut out = text.to_vec();
-    for value in presented.values().filter(|v| v.len() >= super::credential::SECRET_BYTES_MIN) {
-        while let Some(at) = memchr::memmem::find(&out, value) {
-            if value == MASK.as_bytes() {
-                break;
-            }
-            out.splice(at..at + value.len(), MASK.bytes());
-            if memchr::memmem::find(MASK.as_bytes(), value).is_some() {
-                break;
-            }
-        }
-    }
-    text::mask_telling(&out)
-}
-
-/// A hash of the flow, the first byte's time and the position, with the version and variant bits of RFC 9562.
-fn id_of(exchange: &Exchange) -> TransactionId {
-    let mut hasher = blake3::Hasher::new();
-    for end in [exchange.client, exchange.server] {
-        let ip = match end.ip {
-            std::net::IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-            std::net::IpAddr::V6(v6) => v6,
-        };
-        hasher.update(&ip.octets()).update(&end.port.to_be_bytes());
-    }
-    for number in [exchange.flow_opened_at.as_nanos(), exchange.time.as_nanos(), u64::from(exchange.ordinal)]
-    {
-        hasher.update(&number.to_be_bytes());
-    }
-    let mut out = [0; 16];
-    hasher.finalize_xof().fill(&mut out);
-    let id = u128::from_be_bytes(out);
-    let version = 0xF << 76;
-    let variant = 0b11 << 62;
-    TransactionId(id & !version & !variant | 8 << 76 | 0b10 << 62)
 }
 
 #[cfg(test)]

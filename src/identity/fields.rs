@@ -107,8 +107,8 @@ impl<'a> Fields<'a> {
 
     /// The page size asked for.
     pub(crate) fn page_size(&self) -> Option<u32> {
-        let sizes = self.known.iter().filter(|k| k.field == Field::PageSize);
-        sizes.filter_map(|k| std::str::from_utf8(&k.value).ok()?.parse().ok()).next()
+        let mut sizes = self.known.iter().filter(|k| k.field == Field::PageSize);
+        sizes.find_map(|k| std::str::from_utf8(&k.value).ok()?.parse().ok())
     }
 }
 

@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(items(r#"{"page":{"items":[[1],[2]]},"links":[{}]}"#), (Some(2), false));
         assert_eq!(items(r#"{"results":[]}"#), (Some(0), false));
         assert_eq!(items(r#"{"roles":["a","b"]}"#), (None, false));
-        assert_eq!(items(r#"[1,2,3]"#), (Some(3), false));
+        assert_eq!(items(r"[1,2,3]"), (Some(3), false));
         assert_eq!(items(r#"{"a":[{"b":1},{"b":2},{"b"#), (Some(3), true));
         assert_eq!(items("{\"a\":1}\n{\"a\":2}\n"), (Some(2), false));
     }
@@ -358,7 +358,7 @@ mod tests {
         assert!(told(&deep).1.beyond_limit);
         let objects = "{\"email\":".repeat(200_000);
         assert!(told(&objects).1.beyond_limit);
-        assert_eq!(told(&format!("{}\"error\":\"x\"", "{\"a\":".repeat(100))).1.beyond_limit, false);
+        assert!(!told(&format!("{}\"error\":\"x\"", "{\"a\":".repeat(100))).1.beyond_limit);
         for text in [
             "",
             "\"",
@@ -377,10 +377,10 @@ mod tests {
         assert_eq!(told(&number).0.len(), 1_000_000 + "email@1 \n".len());
         check(
             "{\"email\":\"\\ud800\"}",
-            expect![[r#"
+            expect![[r"
             email@1 �
             Summary { items: None, items_cut: false, beyond_limit: false }
-        "#]],
+        "]],
         );
         let twice = format!("{{{}\"email\":\"last\"}}", "\"email\":\"x\",".repeat(60_000));
         assert!(told(&twice).0.ends_with("email@1 last\n"));

@@ -210,7 +210,7 @@ impl Claims {
             (Claim::Iss, _) => self.iss = kept(),
             (Claim::Sub, _) => self.sub = text::name(&value),
             // An e-mail address is the better name.
-            (Claim::Email, _) | (Claim::Name, _) if *best_name != Some(Claim::Email) => {
+            (Claim::Email | Claim::Name, _) if *best_name != Some(Claim::Email) => {
                 if let Some(name) = text::name(&value) {
                     (self.name, *best_name) = (Some(name), Some(key));
                 }
@@ -220,7 +220,7 @@ impl Claims {
             (Claim::Exp, _) => self.exp = seconds(&value),
             (Claim::Acr, _) => self.acr = kept(),
             (Claim::Use | Claim::Typ, _) => {
-                self.refreshes |= value.to_ascii_lowercase().starts_with(b"refresh")
+                self.refreshes |= value.to_ascii_lowercase().starts_with(b"refresh");
             }
             _ => {}
         }
@@ -300,7 +300,7 @@ mod tests {
         check(
             &token(r#"{"typ":"JWT"}"#, r#"{"sub":"null"}"#, ""),
             expect![[
-                r#" kid=None iss=None sub=None name=None client=None exp=None amr=[] mfa=false service=false signature=missing beyond=false"#
+                r" kid=None iss=None sub=None name=None client=None exp=None amr=[] mfa=false service=false signature=missing beyond=false"
             ]],
         );
     }
@@ -311,7 +311,7 @@ mod tests {
         check(
             &token(r#"{"alg":"RS256"}"#, &"[".repeat(20_000), ".c"),
             expect![[
-                r#"RS256 kid=None iss=None sub=None name=None client=None exp=None amr=[] mfa=false service=false signature=present beyond=true"#
+                r"RS256 kid=None iss=None sub=None name=None client=None exp=None amr=[] mfa=false service=false signature=present beyond=true"
             ]],
         );
         check(

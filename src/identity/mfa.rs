@@ -2,10 +2,11 @@
 //! It is given what the answer says and gives the outcome, and whether the status alone told it.
 //! It promises that a challenge, an expired bearer token or a broken server never counts as a wrong code.
 
-use super::tables::{Marker, Markers};
+use super::markers::{Marker, Markers};
 use heelguard_detectors::transaction::MfaOutcome;
 
 /// What an answer says about the step.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, none a state")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Evidence {
     /// The final status; `None` when no answer was seen.
@@ -83,7 +84,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("pending_status", Pending, false, |e| e.status == Some(202) && !e.negative()),
     row("retry_after", Throttled, false, |e| e.retry_after && !e.accepted()),
     row("accepted", Success, false, |e| e.accepted() && !e.negative()),
-    row("about_the_token", FailOther, false, |e| e.about_something_else()),
+    row("about_the_token", FailOther, false, Evidence::about_something_else),
     row("denied_in_200", FailCode, false, |e| e.accepted() && e.presented),
     row("denied_by_status", FailCode, true, |e| e.status_in(&[400, 401, 403, 422]) && e.presented),
     row("anything_else", FailOther, false, |_| true),
@@ -106,7 +107,7 @@ pub(crate) fn outcome(evidence: &Evidence, hits: &mut Hits) -> (MfaOutcome, bool
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::tables::MarkerTable;
+    use crate::identity::markers::MarkerTable;
     use expect_test::{Expect, expect};
 
     /// A case a line: status and words; `!x` is a flag.

@@ -19,6 +19,7 @@ mod json;
 mod jwt;
 mod legs;
 mod lineage;
+mod markers;
 mod mfa;
 mod names;
 mod request;

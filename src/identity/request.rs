@@ -84,8 +84,13 @@ impl<'a> Asking<'a> {
                 self.path = b"/";
             }
         } else if self.method == b"CONNECT" {
+            // The tunnel's end is the target; the host is what the client says it is.
+            let said = self.host;
             self.authority(target);
             self.path = self.host;
+            if !said.is_empty() {
+                self.host = said;
+            }
         } else {
             (self.path, self.query) = split_query(target);
         }

@@ -2,10 +2,13 @@
 //! It is given a raw path and gives the path as it may be written down, its template, and labels.
 //! It promises to depend on the path alone: every shard, every run and every sensor gives the same template.
 
+use super::names::Names;
 use super::shape;
 use super::text::MASK;
 use super::urlencoded;
 use memchr::memmem;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Most bytes of a recorded path.
 pub(crate) const PATH_BYTES_MAX: usize = 1024;
@@ -50,6 +53,11 @@ impl Labels {
     pub(crate) const REMOVAL: Self = Self(1 << 17);
     /// Words of push approvals.
     pub(crate) const PUSH: Self = Self(1 << 18);
+
+    /// Words that are about second factors where the path is about authentication: `auth/code/confirm`.
+    pub(crate) const MFA_IN_AUTH: Self = Self(1 << 19);
+    /// Words of authentication in general.
+    pub(crate) const AUTH: Self = Self(1 << 20);
 
     /// The labels an operator can give.
     pub(crate) const NAMES: [&'static str; 10] = [
@@ -98,110 +106,49 @@ impl Labels {
 
 /// Words of a path and what they say. A word is a run of letters and digits in a segment;
 /// `-`, `_` and `.` separate words, and a segment is also looked up without them (`sign-in`).
-const WORDS: &[(&[&str], Labels)] = &[
-    (&["login", "signin", "logon", "authenticate", "tokenauth", "checkpassword"], Labels::LOGIN),
+const WORDS: &[(&str, Labels)] = &[
+    ("login signin logon authenticate tokenauth checkpassword", Labels::LOGIN),
     (
-        &[
-            "mfa",
-            "2fa",
-            "otp",
-            "totp",
-            "hotp",
-            "twofactor",
-            "multifactor",
-            "webauthn",
-            "passkey",
-            "passkeys",
-            "stepup",
-            "secondfactor",
-        ],
+        "mfa 2fa otp totp hotp twofactor multifactor webauthn passkey passkeys stepup secondfactor",
         Labels::MFA,
     ),
-    (&["authenticator", "authenticators", "factor", "factors"], Labels::FACTORS),
-    (&["push", "poll"], Labels::PUSH),
-    (&["disable", "deactivate", "remove", "reset", "regenerate"], Labels::REMOVAL),
+    ("authenticator authenticators factor factors", Labels::FACTORS),
+    ("push poll", Labels::PUSH),
+    ("disable deactivate remove reset regenerate", Labels::REMOVAL),
+    ("verify challenge assertion push verification", Labels::MAYBE_MFA),
+    ("confirm validate code", Labels::MFA_IN_AUTH),
+    ("auth authn account accounts identity sso", Labels::AUTH),
+    ("backup recovery", Labels::BACKUP.or(Labels::MAYBE_MFA)),
+    ("recoverycodes backupcodes", Labels::BACKUP.or(Labels::MAYBE_MFA).or(Labels::FACTORS)),
+    ("enroll enrol enrollment enrolment setup activate enable associate register", Labels::ENROLMENT),
+    ("token tokenauth oauth2token refresh refreshtoken accesstoken gettoken exchange", Labels::TOKEN),
+    ("introspect introspection par revoke", Labels::OAUTH_CLIENT),
+    ("logout signout logoff endsession revoke", Labels::LOGOUT),
+    ("signup register registration createaccount", Labels::SIGNUP),
     (
-        &["verify", "challenge", "assertion", "push", "confirm", "validate", "verification", "code"],
-        Labels::MAYBE_MFA,
-    ),
-    (&["backup", "recovery", "recoverycodes", "backupcodes"], Labels::BACKUP.or(Labels::MAYBE_MFA)),
-    (
-        &[
-            "enroll",
-            "enrol",
-            "enrollment",
-            "enrolment",
-            "setup",
-            "activate",
-            "enable",
-            "associate",
-            "register",
-        ],
-        Labels::ENROLMENT,
-    ),
-    (
-        &[
-            "token",
-            "tokenauth",
-            "oauth2token",
-            "refresh",
-            "refreshtoken",
-            "accesstoken",
-            "gettoken",
-            "exchange",
-        ],
-        Labels::TOKEN,
-    ),
-    (&["introspect", "introspection", "par", "revoke"], Labels::OAUTH_CLIENT),
-    (&["logout", "signout", "logoff", "endsession", "revoke"], Labels::LOGOUT),
-    (&["signup", "register", "registration", "createaccount"], Labels::SIGNUP),
-    (
-        &[
-            "apikeys",
-            "apikey",
-            "accesskeys",
-            "personalaccesstokens",
-            "apitokens",
-            "apitoken",
-            "serviceaccountkeys",
-            "keys",
-            "tokens",
-            "credentials",
-            "pat",
-            "pats",
-        ],
+        "apikeys apikey accesskeys personalaccesstokens apitokens apitoken serviceaccountkeys keys tokens \
+         credentials pat pats",
         Labels::KEY_ISSUE,
     ),
-    (&["session", "sessions"], Labels::SESSION),
-    (&["reauthenticate", "reauth", "sudo", "confirmpassword"], Labels::REAUTH),
+    ("session sessions", Labels::SESSION),
+    ("reauthenticate reauth sudo confirmpassword", Labels::REAUTH),
     (
-        &[
-            "password",
-            "passwords",
-            "roles",
-            "role",
-            "permissions",
-            "permission",
-            "payment",
-            "payments",
-            "payout",
-            "payouts",
-            "transfer",
-            "transfers",
-            "withdraw",
-            "withdrawal",
-            "withdrawals",
-            "grants",
-            "admin",
-            "privileges",
-            "iam",
-            "impersonate",
-        ],
+        "password passwords roles role permissions permission payment payments payout payouts transfer transfers \
+         withdraw withdrawal withdrawals grants admin privileges iam impersonate",
         Labels::SENSITIVE,
     ),
-    (&["export", "exports", "dump", "download-all", "bulkexport"], Labels::SENSITIVE.or(Labels::EXPORT)),
-    (&["interaction"], Labels::LOGIN.or(Labels::INTERACTION)),
+    ("export exports dump bulkexport", Labels::SENSITIVE.or(Labels::EXPORT)),
+    ("interaction", Labels::LOGIN.or(Labels::INTERACTION)),
 ];
+
+/// The words, each with all its labels.
+static WORD_LABELS: LazyLock<Names<Labels>> = LazyLock::new(|| {
+    let mut labels: BTreeMap<&str, Labels> = BTreeMap::new();
+    for (words, label) in WORDS {
+        words.split_ascii_whitespace().for_each(|word| labels.entry(word).or_default().add(*label));
+    }
+    Names::new(labels)
+});
 
 /// Last words of paths that tell about the caller.
 const OWN_ACCOUNT: &[&str] = &["me", "session", "userinfo", "whoami", "current-user", "currentuser", "self"];
@@ -252,13 +199,7 @@ impl Route {
             } else {
                 self.path.extend_from_slice(bare);
             }
-            if !parameters.is_empty() {
-                let name_end = memchr::memchr(b'=', parameters);
-                self.path.extend_from_slice(name_end.and_then(|e| parameters.get(..e)).unwrap_or(b";"));
-                self.path.extend_from_slice(b"=");
-                self.path.extend_from_slice(MASK.as_bytes());
-                self.secrets.push(start + bare.len() + name_end.map_or(0, |e| e + 1)..start + raw.len());
-            }
+            self.parameters(parameters, start + bare.len(), &is_presented);
             match index {
                 0..=SEGMENTS_MAX => self.template_segment(kind, &decoded),
                 _ if self.template.ends_with("{rest}") => {}
@@ -267,6 +208,27 @@ impl Route {
         }
         self.path.truncate(PATH_BYTES_MAX);
         self.label_ends();
+    }
+
+    /// Matrix parameters (`;version=2`, `;jsessionid=…`), each from its semicolon on. A session id is a secret by
+    /// its name, any other value by its looks.
+    fn parameters(&mut self, parameters: &[u8], mut at: usize, is_presented: &impl Fn(&[u8]) -> bool) {
+        for parameter in parameters.split(|&b| b == b';').skip(1) {
+            let value_at = memchr::memchr(b'=', parameter).map_or(0, |equals| equals + 1);
+            let (name, value) = parameter.split_at_checked(value_at).unwrap_or((&[], parameter));
+            let names_session = name.to_ascii_lowercase().windows(4).any(|w| w == b"sess" || w == b"sid=");
+            let looks = Segment::of(&urlencoded::decode_path(value), is_presented) == Segment::Secret;
+            self.path.push(b';');
+            self.path.extend_from_slice(name);
+            if looks || names_session && !value.is_empty() {
+                self.path.extend_from_slice(MASK.as_bytes());
+                let from = at + 1 + name.len();
+                self.secrets.push(from..from + value.len());
+            } else {
+                self.path.extend_from_slice(value);
+            }
+            at += 1 + parameter.len();
+        }
     }
 
     fn template_segment(&mut self, kind: Segment, decoded: &[u8]) {
@@ -290,6 +252,9 @@ impl Route {
         let last = self.template.rsplit('/').find(|s| !s.is_empty()).unwrap_or("");
         if OWN_ACCOUNT.iter().any(|word| last.eq_ignore_ascii_case(word)) {
             self.labels.add(Labels::OWN_ACCOUNT);
+        }
+        if self.labels.any(Labels::MFA_IN_AUTH) && self.labels.any(Labels::AUTH.or(Labels::LOGIN)) {
+            self.labels.add(Labels::MAYBE_MFA);
         }
         if memmem::find(self.template.as_bytes(), b"device/auth").is_some() {
             self.labels.add(Labels::OAUTH_CLIENT);
@@ -377,20 +342,14 @@ fn labels_of(segment: &[u8]) -> Labels {
     labels.add(labels_of_word(whole));
     if whole.len() != segment.len() {
         for word in segment.split(|b| !b.is_ascii_alphanumeric()).filter(|w| w.len() > 1) {
-            labels.add(labels_of_word(&word.to_ascii_lowercase()));
+            labels.add(labels_of_word(word));
         }
     }
     labels
 }
 
 fn labels_of_word(word: &[u8]) -> Labels {
-    let mut labels = Labels::NONE;
-    for (words, label) in WORDS {
-        if words.iter().any(|w| w.as_bytes() == word) {
-            labels.add(*label);
-        }
-    }
-    labels
+    WORD_LABELS.get(word).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -176,8 +176,10 @@ fn write_private(path: &Path, key: &[u8; 32]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    let hex: String = key.iter().map(|b| format!("{b:02x}")).collect();
-    writeln!(file, "{hex}")?;
+    for byte in key {
+        write!(file, "{byte:02x}")?;
+    }
+    writeln!(file)?;
     file.sync_all()
 }
 

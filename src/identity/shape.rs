@@ -130,7 +130,7 @@ pub(crate) fn class(value: &[u8]) -> &'static str {
         return class;
     }
     if value.starts_with(b"ey") {
-        match value.iter().filter(|&&b| b == b'.').count() {
+        match memchr::memchr_iter(b'.', value).count() {
             _ if !value.iter().all(|&b| Token.has(b)) => {}
             2 => return JWT,
             1 if value.len() > 20 => return JWT,

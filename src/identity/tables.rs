@@ -1,13 +1,14 @@
-//! Names and markers of real products, as data: headers, cookies, fields, answer keys, error codes.
+//! Names that real products use, as data: headers, cookies, request fields, keys of answers.
 //! Sources: RFC 6749, 6750, 7617, 8628, 9470; django-allauth, DRF, oidc-provider, Keycloak, Auth0, Okta, Cognito, Firebase.
 //! It promises one place to add a name: everything else asks these tables.
 
 use super::names::Names;
 
 /// A name table of built-in names, after the deployment's own.
-pub(crate) fn names<T: Copy>(own: Vec<(String, T)>, known: &[(T, &[&str])]) -> Names<T> {
-    let known =
-        known.iter().flat_map(|&(meaning, names)| names.iter().map(move |n| ((*n).to_owned(), meaning)));
+pub(crate) fn names<T: Copy>(own: Vec<(String, T)>, known: &[(T, &str)]) -> Names<T> {
+    let known = known
+        .iter()
+        .flat_map(|&(meaning, names)| names.split_ascii_whitespace().map(move |n| (n.to_owned(), meaning)));
     Names::new(own.into_iter().chain(known))
 }
 
@@ -43,134 +44,56 @@ pub(crate) enum RequestHeader {
     Habit,
 }
 
-pub(crate) const REQUEST_HEADERS: &[(RequestHeader, &[&str])] = {
+pub(crate) const REQUEST_HEADERS: &[(RequestHeader, &str)] = {
     use RequestHeader as H;
     &[
-        (H::Authorization, &["authorization", "x-authorization", "x-original-authorization"]),
-        (H::ProxyAuthorization, &["proxy-authorization"]),
-        (H::Cookie, &["cookie"]),
+        (H::Authorization, "authorization x-authorization x-original-authorization"),
+        (H::ProxyAuthorization, "proxy-authorization"),
+        (H::Cookie, "cookie"),
         (
             H::Key,
-            &[
-                "x-api-key",
-                "api-key",
-                "apikey",
-                "x-apikey",
-                "x-api-token",
-                "api-token",
-                "x-key",
-                "x-access-key",
-                "ocp-apim-subscription-key",
-                "x-goog-api-key",
-                "x-functions-key",
-                "private-token",
-                "job-token",
-                "x-vault-token",
-                "x-shopify-access-token",
-                "x-consumer-key",
-                "x-rapidapi-key",
-                "x-api-secret",
-                "x-secret-key",
-                "x-app-key",
-                "dd-api-key",
-                "dd-application-key",
-                "x-figma-token",
-                "x-n8n-api-key",
-                "x-master-key",
-                "x-service-key",
-                "x-subscription-key",
-                "x-gitlab-token",
-            ],
+            "x-api-key api-key apikey x-apikey x-api-token api-token x-key x-access-key \
+             ocp-apim-subscription-key x-goog-api-key x-functions-key private-token job-token \
+             x-vault-token x-shopify-access-token x-consumer-key x-rapidapi-key x-api-secret \
+             x-secret-key x-app-key dd-api-key dd-application-key x-figma-token x-n8n-api-key \
+             x-master-key x-service-key x-subscription-key x-gitlab-token",
         ),
-        (
-            H::Session,
-            &["x-session-token", "x-session-id", "x-session", "session-token", "x-sid", "x-csrf-session"],
-        ),
+        (H::Session, "x-session-token x-session-id x-session session-token x-sid"),
         (
             H::Access,
-            &[
-                "x-auth-token",
-                "x-access-token",
-                "x-amz-security-token",
-                "x-amzn-oidc-accesstoken",
-                "x-id-token",
-                "x-jwt",
-                "x-jwt-assertion",
-                "x-user-token",
-                "x-token",
-                "auth-token",
-                "access-token",
-                "x-goog-iap-jwt-assertion",
-                "x-forwarded-access-token",
-                "cf-access-jwt-assertion",
-                "x-ms-token-aad-access-token",
-            ],
+            "x-auth-token x-access-token x-amz-security-token x-amzn-oidc-accesstoken x-id-token \
+             x-jwt x-jwt-assertion x-user-token x-token auth-token access-token \
+             x-goog-iap-jwt-assertion x-forwarded-access-token cf-access-jwt-assertion \
+             x-ms-token-aad-access-token",
         ),
         (
             H::Mfa,
-            &[
-                "x-mfa-token",
-                "x-mfa-code",
-                "x-mfa",
-                "x-otp",
-                "x-otp-code",
-                "x-otp-token",
-                "x-2fa",
-                "x-2fa-code",
-                "x-2fa-token",
-                "x-totp",
-                "x-totp-code",
-                "x-github-otp",
-                "x-two-factor-token",
-                "x-two-factor-code",
-                "x-step-up-token",
-                "npm-otp",
-            ],
+            "x-mfa-token x-mfa-code x-mfa x-otp x-otp-code x-otp-token x-2fa x-2fa-code x-2fa-token \
+             x-totp x-totp-code x-github-otp x-two-factor-token x-two-factor-code x-step-up-token \
+             npm-otp",
         ),
-        (H::Refresh, &["x-refresh-token", "refresh-token"]),
-        (H::ClientSecret, &["x-client-secret", "client-secret"]),
-        (H::Dpop, &["dpop"]),
+        (H::Refresh, "x-refresh-token refresh-token"),
+        (H::ClientSecret, "x-client-secret client-secret"),
+        (H::Dpop, "dpop"),
         (
             H::ClientCertificate,
-            &[
-                "x-ssl-client-cert",
-                "ssl-client-cert",
-                "x-client-cert",
-                "x-forwarded-client-cert",
-                "client-cert",
-                "x-arr-clientcert",
-                "x-amzn-mtls-clientcert",
-                "x-amzn-mtls-clientcert-leaf",
-                "x-ssl-cert",
-            ],
+            "x-ssl-client-cert ssl-client-cert x-client-cert x-forwarded-client-cert client-cert \
+             x-arr-clientcert x-amzn-mtls-clientcert x-amzn-mtls-clientcert-leaf x-ssl-cert",
         ),
-        (H::Host, &["host"]),
-        (H::UserAgent, &["user-agent"]),
-        (H::ContentType, &["content-type"]),
-        (H::ContentEncoding, &["content-encoding"]),
-        (H::Referer, &["referer", "referrer"]),
-        (H::XForwardedFor, &["x-forwarded-for"]),
-        (H::Forwarded, &["forwarded"]),
-        (H::XRealIp, &["x-real-ip"]),
-        (H::XForwardedProto, &["x-forwarded-proto"]),
-        (H::Platform, &["sec-ch-ua-platform"]),
+        (H::Host, "host"),
+        (H::UserAgent, "user-agent"),
+        (H::ContentType, "content-type"),
+        (H::ContentEncoding, "content-encoding"),
+        (H::Referer, "referer referrer"),
+        (H::XForwardedFor, "x-forwarded-for"),
+        (H::Forwarded, "forwarded"),
+        (H::XRealIp, "x-real-ip"),
+        (H::XForwardedProto, "x-forwarded-proto"),
+        (H::Platform, "sec-ch-ua-platform"),
         (
             H::Habit,
-            &[
-                "accept",
-                "accept-encoding",
-                "accept-language",
-                "accept-charset",
-                "sec-ch-ua",
-                "sec-ch-ua-mobile",
-                "sec-fetch-site",
-                "sec-fetch-mode",
-                "sec-fetch-dest",
-                "upgrade-insecure-requests",
-                "dnt",
-                "te",
-                "priority",
-            ],
+            "accept accept-encoding accept-language accept-charset sec-ch-ua sec-ch-ua-mobile \
+             sec-fetch-site sec-fetch-mode sec-fetch-dest upgrade-insecure-requests dnt te priority",
         ),
     ]
 };
@@ -189,17 +112,17 @@ pub(crate) enum ResponseHeader {
     Access,
 }
 
-pub(crate) const RESPONSE_HEADERS: &[(ResponseHeader, &[&str])] = {
+pub(crate) const RESPONSE_HEADERS: &[(ResponseHeader, &str)] = {
     use ResponseHeader as H;
     &[
-        (H::ContentType, &["content-type"]),
-        (H::ContentEncoding, &["content-encoding"]),
-        (H::SetCookie, &["set-cookie"]),
-        (H::Location, &["location"]),
-        (H::RetryAfter, &["retry-after"]),
-        (H::WwwAuthenticate, &["www-authenticate"]),
-        (H::Session, &["x-session-token", "x-session-id"]),
-        (H::Access, &["x-auth-token", "x-access-token", "authorization", "x-subject-token"]),
+        (H::ContentType, "content-type"),
+        (H::ContentEncoding, "content-encoding"),
+        (H::SetCookie, "set-cookie"),
+        (H::Location, "location"),
+        (H::RetryAfter, "retry-after"),
+        (H::WwwAuthenticate, "www-authenticate"),
+        (H::Session, "x-session-token x-session-id"),
+        (H::Access, "x-auth-token x-access-token authorization x-subject-token"),
     ]
 };
 
@@ -214,109 +137,35 @@ pub(crate) enum Cookie {
     Ignored,
 }
 
-pub(crate) const COOKIES: &[(Cookie, &[&str])] = {
+pub(crate) const COOKIES: &[(Cookie, &str)] = {
     use Cookie as C;
     &[
         (
             C::Session,
-            &[
-                "sessionid",
-                "session",
-                "sid",
-                "connect.sid",
-                "jsessionid",
-                "phpsessid",
-                "asp.net_sessionid",
-                "aspsessionid",
-                ".aspxauth",
-                ".aspnetcore.cookies",
-                ".aspnetcore.identity.application",
-                ".aspnetcore.session",
-                "laravel_session",
-                "_session",
-                "session_id",
-                "sess",
-                "sessid",
-                "session_token",
-                "koa.sess",
-                "koa:sess",
-                "express:sess",
-                "_session_id",
-                "user_session",
-                "keycloak_session",
-                "keycloak_identity",
-                "kc_session",
-                "auth_session",
-                "authsession",
-                "rack.session",
-                "cfid",
-                "cftoken",
-                "next-auth.session-token",
-                "authjs.session-token",
-                "better-auth.session_token",
-                "ory_kratos_session",
-                "idx",
-                "dt_session",
-                "remember_token",
-                "remember_user_token",
-                "remember_me",
-                "auth0",
-                "_oauth2_proxy",
-                "grafana_session",
-                "wordpress_logged_in",
-            ],
+            "sessionid session sid connect.sid jsessionid phpsessid asp.net_sessionid aspsessionid \
+             .aspxauth .aspnetcore.cookies .aspnetcore.identity.application .aspnetcore.session \
+             laravel_session _session session_id sess sessid session_token koa.sess koa:sess \
+             express:sess _session_id user_session keycloak_session keycloak_identity kc_session \
+             auth_session authsession rack.session cfid cftoken next-auth.session-token \
+             authjs.session-token better-auth.session_token ory_kratos_session idx dt_session \
+             remember_token remember_user_token remember_me auth0 _oauth2_proxy grafana_session \
+             wordpress_logged_in",
         ),
         (
             C::Access,
-            &[
-                "access_token",
-                "auth_token",
-                "token",
-                "jwt",
-                "auth",
-                "authorization",
-                "id_token",
-                "bearer",
-                "api_token",
-                "accesstoken",
-                "cognito_access_token",
-            ],
+            "access_token auth_token token jwt auth authorization id_token bearer api_token \
+             accesstoken cognito_access_token",
         ),
-        (C::Refresh, &["refresh_token", "refreshtoken", "rt", "refresh"]),
+        (C::Refresh, "refresh_token refreshtoken rt refresh"),
         (
             C::Challenge,
-            &[
-                "_interaction",
-                "_interaction_resume",
-                "auth_session_id",
-                "mfa_token",
-                "mfa_session",
-                "two_factor",
-                "2fa_session",
-                "login_challenge",
-                "kc_auth_session_hash",
-            ],
+            "_interaction _interaction_resume auth_session_id mfa_token mfa_session two_factor \
+             2fa_session login_challenge kc_auth_session_hash",
         ),
         (
             C::Ignored,
-            &[
-                "csrftoken",
-                "csrf_token",
-                "xsrf-token",
-                "_csrf",
-                "csrf",
-                "_xsrf",
-                "_ga",
-                "_gid",
-                "theme",
-                "locale",
-                "lang",
-                "language",
-                "timezone",
-                "consent",
-                "django_language",
-                "messages",
-            ],
+            "csrftoken csrf_token xsrf-token _csrf csrf _xsrf _ga _gid theme locale lang language \
+             timezone consent django_language messages",
         ),
     ]
 };
@@ -359,219 +208,69 @@ pub(crate) enum Field {
     Query,
 }
 
-pub(crate) const FIELDS: &[(Field, &[&str])] = {
+pub(crate) const FIELDS: &[(Field, &str)] = {
     use Field as F;
     &[
         (
             F::Name,
-            &[
-                "username",
-                "email",
-                "login",
-                "user",
-                "identifier",
-                "user_name",
-                "login_name",
-                "user_id",
-                "userid",
-                "uid",
-                "account",
-                "email_address",
-                "login_id",
-                "principal",
-                "mail",
-                "phone",
-                "phone_number",
-                "handle",
-                "user_login",
-                "log",
-                "j_username",
-            ],
+            "username email login user identifier user_name login_name user_id userid uid account \
+             email_address login_id principal mail phone phone_number handle user_login log \
+             j_username",
         ),
-        (
-            F::Password,
-            &[
-                "password",
-                "passwd",
-                "pwd",
-                "pass",
-                "passphrase",
-                "current_password",
-                "old_password",
-                "j_password",
-            ],
-        ),
+        (F::Password, "password passwd pwd pass passphrase current_password old_password j_password"),
         (
             F::NewPassword,
-            &[
-                "new_password",
-                "password1",
-                "password2",
-                "password_confirmation",
-                "new_password1",
-                "confirm_password",
-                "re_password",
-            ],
+            "new_password password1 password2 password_confirmation new_password1 confirm_password \
+             re_password",
         ),
         (
             F::Code,
-            &[
-                "otp",
-                "totp",
-                "mfa_code",
-                "otp_code",
-                "totp_code",
-                "passcode",
-                "verification_code",
-                "two_factor_code",
-                "2fa_code",
-                "twofa",
-                "two_factor",
-                "otp_token",
-                "auth_code_otp",
-                "sms_code",
-                "one_time_code",
-                "one_time_password",
-                "otp_attempt",
-                "mfa_otp",
-                "tfa_code",
-                "email_code",
-                "security_code",
-                "token_code",
-                "pass_code",
-                "sms_mfa_code",
-                "software_token_mfa_code",
-                "user_code_otp",
-                "authenticator_code",
-                "binding_code",
-            ],
+            "otp totp mfa_code otp_code totp_code passcode verification_code two_factor_code 2fa_code \
+             twofa two_factor otp_token sms_code one_time_code one_time_password \
+             otp_attempt mfa_otp tfa_code email_code security_code token_code pass_code sms_mfa_code \
+             software_token_mfa_code authenticator_code binding_code",
         ),
-        (F::AnyCode, &["code", "pin", "answer", "verification", "challenge_response"]),
-        (
-            F::BackupCode,
-            &["backup_code", "recovery_code", "backup", "recovery", "scratch_code", "rescue_code"],
-        ),
+        (F::AnyCode, "code pin answer verification challenge_response"),
+        (F::BackupCode, "backup_code recovery_code backup recovery scratch_code rescue_code"),
         (
             F::Factor,
-            &[
-                "method",
-                "factor",
-                "type",
-                "channel",
-                "factor_type",
-                "mfa_type",
-                "provider",
-                "authenticator_type",
-                "challenge_type",
-                "oob_channel",
-                "challenge_name",
-                "strategy",
-            ],
+            "method factor type channel factor_type mfa_type provider authenticator_type \
+             challenge_type oob_channel challenge_name strategy",
         ),
         (
             F::Assertion,
-            &[
-                "assertion",
-                "authenticator_data",
-                "client_data_json",
-                "attestation_object",
-                "webauthn",
-                "public_key_credential",
-                "authenticator_attachment",
-            ],
+            "assertion authenticator_data client_data_json attestation_object webauthn \
+             public_key_credential authenticator_attachment",
         ),
         (
             F::Ticket,
-            &[
-                "mfa_token",
-                "ticket",
-                "mfa_ticket",
-                "challenge_id",
-                "state_token",
-                "transaction_id",
-                "flow_id",
-                "login_challenge",
-                "challenge_token",
-                "mfa_session",
-                "pending_token",
-                "two_factor_token",
-                "pre_auth_token",
-                "temp_token",
-                "mfa_pending_credential",
-                "oob_code",
-                "state_handle",
-                "interaction_id",
-                "auth_request_id",
-                "auth_req_id",
-                "challenge",
-                "partial_token",
-                "preauth_token",
-                "verification_id",
-                "mfa_challenge_id",
-            ],
+            "mfa_token ticket mfa_ticket challenge_id state_token transaction_id flow_id \
+             login_challenge challenge_token mfa_session pending_token two_factor_token \
+             pre_auth_token temp_token mfa_pending_credential oob_code state_handle interaction_id \
+             auth_request_id auth_req_id challenge partial_token preauth_token verification_id \
+             mfa_challenge_id",
         ),
-        (
-            F::Session,
-            &["session_token", "session_id", "sessionid", "session", "sid", "jsessionid", "phpsessid"],
-        ),
-        (
-            F::Access,
-            &[
-                "access_token",
-                "auth_token",
-                "id_token",
-                "jwt",
-                "bearer_token",
-                "api_jwt",
-                "subject_token",
-                "id_token_hint",
-            ],
-        ),
-        (F::Refresh, &["refresh_token", "refresh"]),
-        (F::Token, &["token", "auth", "tk"]),
+        (F::Session, "session_token session_id sessionid session sid jsessionid phpsessid"),
+        (F::Access, "access_token auth_token id_token jwt bearer_token api_jwt subject_token id_token_hint"),
+        (F::Refresh, "refresh_token refresh"),
+        (F::Token, "token auth tk"),
         (
             F::Key,
-            &[
-                "api_key",
-                "apikey",
-                "app_key",
-                "api_token",
-                "access_key",
-                "subscription_key",
-                "private_token",
-                "secret_key",
-                "api_secret",
-                "x_api_key",
-                "appid_key",
-                "developer_key",
-            ],
+            "api_key apikey app_key api_token access_key subscription_key private_token secret_key \
+             api_secret x_api_key developer_key",
         ),
-        (F::MaybeKey, &["key", "secret", "hash", "apitoken"]),
-        (F::Signature, &["sig", "signature", "x_amz_signature", "x_goog_signature", "hmac"]),
-        (F::SignedKeyId, &["x_amz_credential", "x_goog_credential", "awsaccesskeyid", "googleaccessid"]),
-        (F::ClientId, &["client_id"]),
-        (F::ClientSecret, &["client_secret", "client_assertion"]),
-        (F::GrantType, &["grant_type"]),
-        (F::DeviceCode, &["device_code"]),
+        (F::MaybeKey, "key secret hash apitoken"),
+        (F::Signature, "sig signature x_amz_signature x_goog_signature hmac"),
+        (F::SignedKeyId, "x_amz_credential x_goog_credential awsaccesskeyid googleaccessid"),
+        (F::ClientId, "client_id"),
+        (F::ClientSecret, "client_secret client_assertion"),
+        (F::GrantType, "grant_type"),
+        (F::DeviceCode, "device_code"),
         (
             F::PageSize,
-            &[
-                "limit",
-                "page_size",
-                "per_page",
-                "first",
-                "count",
-                "top",
-                "$top",
-                "size",
-                "pagesize",
-                "max_results",
-                "take",
-                "rows",
-                "last",
-            ],
+            "limit page_size per_page first count top $top size pagesize max_results take rows last",
         ),
-        (F::Query, &["query"]),
+        (F::Query, "query"),
     ]
 };
 
@@ -612,516 +311,62 @@ pub(crate) enum Answered {
     ClientSecret,
 }
 
-pub(crate) const ANSWERS: &[(Answered, &[&str])] = {
+pub(crate) const ANSWERS: &[(Answered, &str)] = {
     use Answered as A;
     &[
-        (A::Access, &["access_token", "auth_token", "jwt", "bearer_token", "access", "session_jwt"]),
-        (A::IdToken, &["id_token"]),
-        (A::Refresh, &["refresh_token", "refresh"]),
-        (A::Session, &["session_token", "session_id", "sessionid", "session"]),
+        (A::Access, "access_token auth_token jwt bearer_token access session_jwt"),
+        (A::IdToken, "id_token"),
+        (A::Refresh, "refresh_token refresh"),
+        (A::Session, "session_token session_id sessionid session"),
         (
             A::Ticket,
-            &[
-                "mfa_token",
-                "mfa_ticket",
-                "ticket",
-                "challenge_id",
-                "state_token",
-                "transaction_id",
-                "flow_id",
-                "challenge_token",
-                "pending_token",
-                "two_factor_token",
-                "pre_auth_token",
-                "temp_token",
-                "mfa_pending_credential",
-                "oob_code",
-                "state_handle",
-                "auth_req_id",
-                "partial_token",
-                "preauth_token",
-                "mfa_session",
-                "verification_id",
-                "mfa_challenge_id",
-            ],
+            "mfa_token mfa_ticket ticket challenge_id state_token transaction_id flow_id \
+             challenge_token pending_token two_factor_token pre_auth_token temp_token \
+             mfa_pending_credential oob_code state_handle auth_req_id partial_token preauth_token \
+             mfa_session verification_id mfa_challenge_id",
         ),
-        (A::DeviceCode, &["device_code"]),
-        (A::Token, &["token", "key", "value", "plaintext"]),
+        (A::DeviceCode, "device_code"),
+        (A::Token, "token key value plaintext"),
         (
             A::Key,
-            &[
-                "api_key",
-                "apikey",
-                "secret_key",
-                "api_token",
-                "private_key",
-                "access_key",
-                "secret_access_key",
-                "plain_text_token",
-                "registration_access_token",
-            ],
+            "api_key apikey secret_key api_token private_key access_key secret_access_key \
+             plain_text_token registration_access_token",
         ),
-        (A::Email, &["email", "email_address", "mail"]),
-        (A::UserName, &["username", "user_name", "login", "preferred_username", "display"]),
-        (A::UserId, &["id", "user_id", "userid", "uid", "sub", "pk", "local_id"]),
-        (A::User, &["user", "account", "profile", "me", "viewer", "current_user", "owner"]),
+        (A::Email, "email email_address mail"),
+        (A::UserName, "username user_name login preferred_username display"),
+        (A::UserId, "id user_id userid uid sub pk local_id"),
+        (A::User, "user account profile me viewer current_user owner"),
         (
             A::Reason,
-            &[
-                "error",
-                "code",
-                "error_code",
-                "errorcode",
-                "error_description",
-                "status",
-                "detail",
-                "message",
-                "reason",
-                "non_field_errors",
-                "title",
-                "challenge_name",
-                "error_summary",
-                "type",
-                "__type",
-                "result",
-                "msg",
-                "next",
-            ],
+            "error code error_code errorcode error_description status detail message reason \
+             non_field_errors title challenge_name error_summary type __type result msg next",
         ),
-        (A::Verdict, &["success", "valid", "ok", "verified", "authenticated", "is_valid", "approved"]),
-        (A::Errors, &["errors"]),
+        (A::Verdict, "success valid ok verified authenticated is_valid approved"),
+        (A::Errors, "errors"),
         (
             A::NeedsMfa,
-            &[
-                "mfa_required",
-                "otp_required",
-                "two_factor_required",
-                "requires_mfa",
-                "requires_2fa",
-                "requires_two_factor",
-                "mfa_needed",
-                "require_otp",
-                "needs_mfa",
-                "require_mfa",
-                "two_factor_auth_required",
-                "requires_otp",
-                "twofactor_required",
-                "second_factor_required",
-            ],
+            "mfa_required otp_required two_factor_required requires_mfa requires_2fa \
+             requires_two_factor mfa_needed require_otp needs_mfa require_mfa \
+             two_factor_auth_required requires_otp twofactor_required second_factor_required",
         ),
         (
             A::HasMfa,
-            &[
-                "mfa_enabled",
-                "two_factor_enabled",
-                "otp_enabled",
-                "is_mfa_enabled",
-                "totp_enabled",
-                "has_mfa",
-                "two_factor",
-                "is_2fa_enabled",
-            ],
+            "mfa_enabled two_factor_enabled otp_enabled is_mfa_enabled totp_enabled has_mfa \
+             two_factor is_2fa_enabled",
         ),
-        (A::Flows, &["flows"]),
-        (A::FlowId, &["flow"]),
-        (A::Pending, &["is_pending"]),
+        (A::Flows, "flows"),
+        (A::FlowId, "flow"),
+        (A::Pending, "is_pending"),
         (
             A::Factor,
-            &[
-                "method",
-                "factor_type",
-                "mfa_type",
-                "factor",
-                "types",
-                "methods",
-                "challenge_type",
-                "oob_channel",
-                "authenticator_type",
-                "provider",
-            ],
+            "method factor_type mfa_type factor types methods challenge_type oob_channel \
+             authenticator_type provider",
         ),
-        (A::UnusedCodes, &["unused_codes", "recovery_codes", "backup_codes", "scratch_codes"]),
+        (A::UnusedCodes, "unused_codes recovery_codes backup_codes scratch_codes"),
         (
             A::TotpSecret,
-            &[
-                "secret",
-                "totp_url",
-                "otpauth_url",
-                "provisioning_uri",
-                "otpauth",
-                "shared_secret",
-                "qr_code",
-                "barcode_uri",
-            ],
+            "secret totp_url otpauth_url provisioning_uri otpauth shared_secret qr_code barcode_uri",
         ),
-        (A::ClientSecret, &["client_secret"]),
+        (A::ClientSecret, "client_secret"),
     ]
 };
-
-/// What a word of an answer means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Marker {
-    /// A second factor is asked for.
-    NeedsMfa,
-    Locked,
-    Throttled,
-    /// The one-time code is wrong, used or expired.
-    BadCode,
-    /// Name or password is wrong.
-    BadPassword,
-    /// `invalid_grant`: by the grant.
-    BadGrant,
-    /// Waiting for the user.
-    Pending,
-    /// The bearer token is bad: says nothing about a code.
-    BadToken,
-    /// The client program is bad.
-    BadClient,
-    /// The caller may not do this.
-    Forbidden,
-    /// Log in first.
-    LoginFirst,
-    /// The request is malformed.
-    BadRequest,
-    /// The user said no.
-    Rejected,
-    /// The step succeeded.
-    Success,
-}
-
-/// Words as error codes are written: lower case, `_` between words. Compared as a whole.
-pub(crate) const MARKERS: &[(Marker, &[&str])] = {
-    use Marker as M;
-    &[
-        (
-            M::NeedsMfa,
-            &[
-                "mfa_required",
-                "otp_required",
-                "factor_required",
-                "interaction_required",
-                "mfa_challenge",
-                "mfa_enroll",
-                "insufficient_user_authentication",
-                "two_factor_required",
-                "2fa_required",
-                "second_factor_required",
-                "mfa_authenticate",
-                "need_otp",
-                "totp_required",
-                "sms_mfa",
-                "software_token_mfa",
-                "select_mfa_type",
-                "email_otp",
-                "mfa_setup",
-                "step_up_required",
-                "additional_verification_required",
-                "twofactor_required",
-                "mfa_needed",
-                "requires_2fa",
-                "multi_factor_authentication_required",
-                "invalid_mfa_required",
-                "device_challenge",
-            ],
-        ),
-        (
-            M::Locked,
-            &[
-                "locked",
-                "account_locked",
-                "user_locked",
-                "locked_out",
-                "lockout",
-                "account_locked_out",
-                "user_temporarily_disabled",
-                "account_temporarily_locked",
-                "e0000119",
-                "account_disabled",
-                "user_disabled",
-                "mfa_locked",
-            ],
-        ),
-        (
-            M::Throttled,
-            &[
-                "too_many_attempts",
-                "rate_limited",
-                "slow_down",
-                "too_many_login_attempts",
-                "too_many_requests",
-                "rate_limit_exceeded",
-                "throttled",
-                "too_many_failures",
-                "e0000047",
-                "too_many_failed_attempts",
-                "limit_exceeded",
-                "limitexceededexception",
-                "toomanyrequestsexception",
-                "toomanyfailedattemptsexception",
-                "too_many_attempts_try_later",
-                "rate_limit",
-                "too_many_codes",
-            ],
-        ),
-        (
-            M::BadCode,
-            &[
-                "incorrect_code",
-                "invalid_otp",
-                "invalid_code",
-                "incorrect_otp",
-                "invalid_totp",
-                "invalid_mfa_code",
-                "wrong_code",
-                "bad_code",
-                "invalid_token_code",
-                "code_mismatch",
-                "codemismatchexception",
-                "code_expired",
-                "expiredcodeexception",
-                "enablesoftwaretokenmfaexception",
-                "invalid_passcode",
-                "e0000068",
-                "invalid_verification_code",
-                "incorrect_token",
-                "invalid_recovery_code",
-                "invalid_backup_code",
-                "invalid_2fa_code",
-                "invalid_two_factor_code",
-                "otp_invalid",
-                "otp_expired",
-                "invalid_mfa",
-                "mfa_failed",
-                "totp_invalid",
-                "invalid_authenticator_code",
-                "incorrect",
-                "invalid_authcode",
-                "code_invalid",
-                "already_used",
-                "code_already_used",
-                "otp_already_used",
-                "invalid_one_time_code",
-                "wrong_otp",
-                "invalid_binding_code",
-                "invalid_pin",
-                "invalid_second_factor",
-            ],
-        ),
-        (
-            M::BadPassword,
-            &[
-                "email_password_mismatch",
-                "username_password_mismatch",
-                "invalid_credentials",
-                "bad_credentials",
-                "invalid_password",
-                "wrong_password",
-                "incorrect_password",
-                "invalid_username_or_password",
-                "e0000004",
-                "notauthorizedexception",
-                "usernotfoundexception",
-                "email_not_found",
-                "invalid_login_credentials",
-                "invalid_user_credentials",
-                "invalid_login",
-                "login_failed",
-                "authentication_failed",
-                "invalid_username_password",
-                "user_not_found",
-                "unable_to_log_in_with_provided_credentials",
-                "invalid_email_or_password",
-                "incorrect_username_or_password",
-                "unauthorized_credentials",
-                "no_active_account",
-                "enter_a_valid_password",
-                "bad_password",
-            ],
-        ),
-        (M::BadGrant, &["invalid_grant"]),
-        (
-            M::Pending,
-            &[
-                "authorization_pending",
-                "pending",
-                "waiting",
-                "awaiting",
-                "awaiting_approval",
-                "in_progress",
-                "pending_approval",
-            ],
-        ),
-        (
-            M::BadToken,
-            &[
-                "invalid_token",
-                "token_expired",
-                "expired_token",
-                "token_not_valid",
-                "invalid_jwt",
-                "jwt_expired",
-                "token_invalid",
-                "signature_verification_failed",
-                "invalid_access_token",
-                "missing_token",
-            ],
-        ),
-        (M::BadClient, &["invalid_client", "unauthorized_client", "e0000022"]),
-        (
-            M::Forbidden,
-            &[
-                "insufficient_scope",
-                "permission_denied",
-                "forbidden",
-                "access_denied_scope",
-                "csrf_failed",
-                "e0000006",
-            ],
-        ),
-        (
-            M::LoginFirst,
-            &[
-                "authentication_credentials_were_not_provided",
-                "not_authenticated",
-                "login_required",
-                "authentication_required",
-                "unauthenticated",
-                "session_expired",
-                "e0000011",
-                "session_not_found",
-            ],
-        ),
-        (
-            M::BadRequest,
-            &[
-                "invalid_request",
-                "unsupported_grant_type",
-                "invalid_scope",
-                "validation_error",
-                "bad_request",
-                "invalid_parameter",
-                "invalidparameterexception",
-                "missing_parameter",
-                "required",
-            ],
-        ),
-        (M::Rejected, &["rejected", "denied", "declined", "access_denied", "user_rejected", "push_rejected"]),
-        (M::Success, &["success", "allow", "approved", "verified", "valid"]),
-    ]
-};
-
-/// Pieces of sentences, in the same spelling; the first that is contained decides.
-pub(crate) const PHRASES: &[(&str, Marker)] = {
-    use Marker as M;
-    &[
-        ("too_many", M::Throttled),
-        ("rate_limit", M::Throttled),
-        ("try_again_later", M::Throttled),
-        ("account_is_locked", M::Locked),
-        ("locked_out", M::Locked),
-        ("account_has_been_locked", M::Locked),
-        ("incorrect_code", M::BadCode),
-        ("invalid_code", M::BadCode),
-        ("invalid_otp", M::BadCode),
-        ("invalid_verification_code", M::BadCode),
-        ("wrong_code", M::BadCode),
-        ("code_is_incorrect", M::BadCode),
-        ("code_is_invalid", M::BadCode),
-        ("code_has_expired", M::BadCode),
-        ("invalid_recovery_code", M::BadCode),
-        ("invalid_backup_code", M::BadCode),
-        ("invalid_mfa", M::BadCode),
-        ("invalid_two_factor", M::BadCode),
-        ("mfa_required", M::NeedsMfa),
-        ("multi_factor_authentication_required", M::NeedsMfa),
-        ("multifactor_authentication_required", M::NeedsMfa),
-        ("two_factor_authentication_required", M::NeedsMfa),
-        ("two_factor_code_required", M::NeedsMfa),
-        ("one_time_password_required", M::NeedsMfa),
-        ("must_specify_two_factor", M::NeedsMfa),
-        ("unable_to_log_in", M::BadPassword),
-        ("invalid_username", M::BadPassword),
-        ("invalid_email", M::BadPassword),
-        ("invalid_credentials", M::BadPassword),
-        ("bad_credentials", M::BadPassword),
-        ("invalid_password", M::BadPassword),
-        ("password_you_specified", M::BadPassword),
-        ("incorrect_username", M::BadPassword),
-        ("incorrect_password", M::BadPassword),
-        ("no_active_account", M::BadPassword),
-        ("credentials_were_not_provided", M::LoginFirst),
-        ("csrf", M::Forbidden),
-        ("permission", M::Forbidden),
-        ("token_has_expired", M::BadToken),
-        ("token_is_expired", M::BadToken),
-        ("invalid_token", M::BadToken),
-    ]
-};
-
-/// A set of markers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Markers(u16);
-
-impl Markers {
-    pub(crate) fn insert(&mut self, marker: Marker) {
-        self.0 |= 1 << marker as u8;
-    }
-
-    pub(crate) fn has(self, marker: Marker) -> bool {
-        self.0 & (1 << marker as u8) != 0
-    }
-
-    /// Whether something went wrong.
-    pub(crate) fn denies(self) -> bool {
-        use Marker as M;
-        [
-            M::Locked,
-            M::Throttled,
-            M::BadCode,
-            M::BadPassword,
-            M::BadGrant,
-            M::BadToken,
-            M::BadClient,
-            M::Forbidden,
-            M::Rejected,
-        ]
-        .into_iter()
-        .any(|m| self.has(m))
-    }
-}
-
-/// Longest text that is looked at for a marker.
-const TEXT_BYTES_MAX: usize = 96;
-
-/// Finds markers; one per worker would do, one per process is enough.
-pub(crate) struct MarkerTable(Names<Marker>);
-
-impl MarkerTable {
-    pub(crate) fn new() -> Self {
-        Self(names(Vec::new(), MARKERS))
-    }
-
-    /// The meaning of an error code or of a sentence.
-    pub(crate) fn read(&self, text: &[u8]) -> Option<Marker> {
-        let mut words = [0u8; TEXT_BYTES_MAX];
-        let mut len = 0usize;
-        for &byte in text.iter().take(TEXT_BYTES_MAX * 2) {
-            let letter = if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'_' };
-            let doubled = letter == b'_' && (len == 0 || words.get(len - 1) == Some(&b'_'));
-            if let (false, Some(slot)) = (doubled, words.get_mut(len)) {
-                *slot = letter;
-                len += 1;
-            }
-        }
-        let words = words.get(..len).unwrap_or(&[]);
-        let words = words.strip_suffix(b"_").unwrap_or(words);
-        self.0.get(words).or_else(|| {
-            let is_sentence = words.len() > 8;
-            PHRASES
-                .iter()
-                .find(|(p, _)| is_sentence && memchr::memmem::find(words, p.as_bytes()).is_some())
-                .map(|&(_, m)| m)
-        })
-    }
-}

@@ -59,7 +59,7 @@ pub(crate) fn name(raw: &[u8]) -> Option<Arc<str>> {
 
 /// Whether a piece of the text says that it is a key or token.
 pub(crate) fn tells_secret(text: &[u8]) -> bool {
-    pieces(text).any(|piece| is_telling(piece))
+    pieces(text).any(is_telling)
 }
 
 /// The text with pieces masked that say that they are keys or tokens.
@@ -99,6 +99,12 @@ pub(crate) struct Texts {
 impl Texts {
     pub(crate) fn new() -> Self {
         Self { hasher: RandomState::new(), slots: vec![None; SLOTS] }
+    }
+
+    /// The shared text that equals `raw`, if there is one.
+    pub(crate) fn known(&self, raw: &[u8]) -> Option<&Arc<str>> {
+        let slot = self.hasher.hash_one(raw) as usize % SLOTS;
+        self.slots.get(slot)?.as_ref().filter(|known| known.as_bytes() == raw)
     }
 
     /// The text of `raw`, at most `max` bytes.

@@ -29,15 +29,12 @@ pub(crate) fn decode(text: &[u8]) -> Cow<'_, [u8]> {
             (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)).map(|(h, l)| h << 4 | l),
             _ => None,
         };
-        match escaped {
-            Some(byte) => {
-                out.push(byte);
-                rest = tail.get(2..).unwrap_or(&[]);
-            }
-            None => {
-                out.push(if first == b'+' { b' ' } else { first });
-                rest = tail;
-            }
+        if let Some(byte) = escaped {
+            out.push(byte);
+            rest = tail.get(2..).unwrap_or(&[]);
+        } else {
+            out.push(if first == b'+' { b' ' } else { first });
+            rest = tail;
         }
     }
     Cow::Owned(out)

@@ -1,4 +1,5 @@
-//! What the integration tests share: crafted packets, conversations, and the program run on them.
+//! What the integration tests share: crafted packets, conversations, stories told to a flow table, and the sensor
+//! run on captures, inside the test's process or as the program.
 
 #![allow(dead_code, reason = "each test binary uses its own part of this module")]
 

@@ -9,7 +9,7 @@ use crate::identity::secret::Keyring;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
 use expect_test::{Expect, expect};
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::transaction::{Completeness, Protocol};
+use heelguard_detectors::transaction::{Completeness, Outcome, Protocol};
 
 mod generic;
 mod products;
@@ -119,6 +119,7 @@ fn line(sighting: &Sighting) -> String {
     parts.join("; ")
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "an expectation is written where it is checked")]
 fn check(request: &str, answer: &str, expected: Expect) {
     expected.assert_eq(&line(&see(request, answer)));
 }

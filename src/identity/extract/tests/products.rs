@@ -209,7 +209,7 @@ fn allauth_browser_and_jwt_clients() {
     check(
         &ask,
         &json("400", r#"{"status":400}"#),
-        expect!["token_issue error user:4 by jwt; refresh_token jwt json refresh_token; presents Refresh"],
+        expect!["token_issue denied user:4 by jwt; refresh_token jwt json refresh_token; presents Refresh"],
     );
     check(
         &format!("GET /api/v1/me HTTP/1.1\nAuthorization: Bearer {access}"),
@@ -289,7 +289,7 @@ fn oidc_provider_interaction() {
     check(
         "GET /auth?client_id=spa-web&response_type=code&state=2pl05UB9fdy4 HTTP/1.1\nHost: login.example",
         &format!("303\nLocation: /interaction/{first}\nSet-Cookie: _interaction={first}; path=/x"),
-        expect!["use success service:spa-web by credential; gets Challenge; client spa-web"],
+        expect!["use success anonymous:203.0.113.7 by address; gets Challenge"],
     );
     check(
         &format!(

@@ -82,13 +82,12 @@ fn insert(tree: &mut Vec<[Slot; 2]>, bits: &[usize], offset: usize) {
     let (last, path) = bits.split_last().unwrap();
     let mut node = 0;
     for &bit in path {
-        node = match tree[node][bit] {
-            Slot::Node(next) => next,
-            _ => {
-                tree.push([Slot::Empty; 2]);
-                tree[node][bit] = Slot::Node(tree.len() - 1);
-                tree.len() - 1
-            }
+        node = if let Slot::Node(next) = tree[node][bit] {
+            next
+        } else {
+            tree.push([Slot::Empty; 2]);
+            tree[node][bit] = Slot::Node(tree.len() - 1);
+            tree.len() - 1
         };
     }
     tree[node][*last] = Slot::Data(offset);

@@ -1,0 +1,209 @@
+//! What is written down of an exchange: request, response, client, and the secrets that lay open.
+//! It is given raw texts and masks in them what was presented, and what says that it is a key or token.
+//! It promises that every recorded text is bounded, escaped and masked.
+
+use super::{Extractor, Proved};
+use crate::http::Message;
+use crate::identity::answer::{Answer, split_query};
+use crate::identity::credential::{Presented, SECRET_BYTES_MIN};
+use crate::identity::request::Asking;
+use crate::identity::route::{PATH_BYTES_MAX, Route};
+use crate::identity::shape;
+use crate::identity::step::Step;
+use crate::identity::tables::Field;
+use crate::identity::text::{self, MASK};
+use crate::identity::urlencoded;
+use heelguard_detectors::identity::Location;
+use heelguard_detectors::transaction::{Activity, Client, Exposure, ExposureKind, Request, Response};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Most bytes of a recorded method, host, user agent and parameter name.
+const METHOD_BYTES_MAX: usize = 32;
+const HOST_BYTES_MAX: usize = 255;
+const AGENT_BYTES_MAX: usize = 256;
+const PARAMETER_BYTES_MAX: usize = 64;
+/// Parameter names recorded of one query.
+const PARAMETERS_MAX: usize = 32;
+/// Exposures recorded of one exchange.
+const EXPOSURES_MAX: usize = 16;
+
+impl Extractor {
+    pub(super) fn client(&self, ip: IpAddr) -> Client {
+        let located = self.settings.geo.lookup(ip);
+        Client {
+            ip,
+            external: !self.settings.internal.contains(ip),
+            country: located.country,
+            city: located.city,
+            place: located.place,
+            asn: located.asn,
+        }
+    }
+
+    pub(super) fn request(&mut self, message: &Message, asked: &Asking<'_>, route: &Route) -> Request {
+        let presented = &asked.presented;
+        let query_keys =
+            urlencoded::pairs(asked.query).take(PARAMETERS_MAX).map(|(name, _)| name).collect::<Vec<_>>();
+        Request {
+            method: self.recorded(asked.method, METHOD_BYTES_MAX, presented),
+            scheme: if asked.https { "https" } else { "http" },
+            host: self.host(asked),
+            path: self.masked_path(&route.path, presented),
+            route: self.masked_path(route.template.as_bytes(), presented),
+            query_keys: query_keys.into_iter().map(|name| self.recorded_name(name, presented)).collect(),
+            page_limit: asked.fields.page_size(),
+            bytes: message.body.bytes,
+            content_type: asked.content_type.map(|t| self.media_type(t)),
+            user_agent: asked.agent.map(|agent| self.recorded(agent, AGENT_BYTES_MAX, presented)),
+        }
+    }
+
+    pub(super) fn response(&mut self, message: &Message, answer: Option<&Answer<'_>>) -> Response {
+        Response {
+            status: message.status(),
+            grpc_status: None,
+            bytes: message.body.bytes,
+            content_type: answer.and_then(|a| a.content_type).map(|t| self.media_type(t)),
+            items: answer.filter(|a| (200..300).contains(&a.status)).and_then(|a| a.items),
+        }
+    }
+
+    fn media_type(&mut self, value: &[u8]) -> Arc<str> {
+        let bare = value.split(|&b| b == b';').next().unwrap_or(value).trim_ascii();
+        self.texts.share_lower(bare, PARAMETER_BYTES_MAX)
+    }
+
+    fn host(&mut self, asked: &Asking<'_>) -> Arc<str> {
+        let lower = asked.host.to_ascii_lowercase();
+        self.recorded(&lower, HOST_BYTES_MAX, &asked.presented)
+    }
+
+    /// A text as it may be written: bounded, escaped, with every presented or telling secret masked.
+    fn recorded(&mut self, raw: &[u8], max: usize, presented: &Presented<'_>) -> Arc<str> {
+        // A shared text was looked through when it came first.
+        let clean = self.texts.known(raw).is_some() || !text::tells_secret(raw);
+        if clean && !presented.is_within(raw) {
+            return self.texts.share(raw, max);
+        }
+        text::bounded(&masked(raw, presented), max).into()
+    }
+
+    /// A path whose telling segments are masked already.
+    fn masked_path(&mut self, path: &[u8], presented: &Presented<'_>) -> Arc<str> {
+        if presented.is_within(path) {
+            return text::bounded(&masked(path, presented), PATH_BYTES_MAX).into();
+        }
+        self.texts.share(path, PATH_BYTES_MAX)
+    }
+
+    /// A parameter's, header's or cookie's name, lower case; a name that is itself a secret is masked.
+    pub(super) fn recorded_name(&mut self, raw: &[u8], presented: &Presented<'_>) -> Arc<str> {
+        let decoded = urlencoded::decode(raw);
+        if decoded.len() > PARAMETER_BYTES_MAX
+            || shape::looks_secret(&decoded)
+            || presented.is_within(&decoded)
+        {
+            return MASK.into();
+        }
+        self.texts.share_lower(raw, PARAMETER_BYTES_MAX)
+    }
+
+    pub(super) fn exposures(
+        &mut self,
+        asked: &Asking<'_>,
+        answer: Option<&Answer<'_>>,
+        step: &Step<'_>,
+        route: &Route,
+        proved: &Proved,
+    ) -> Vec<Exposure> {
+        let mut exposed = Vec::new();
+        for credential in &proved.credentials {
+            let kind = match credential.location {
+                Location::Query | Location::Userinfo => ExposureKind::Query,
+                Location::Path => ExposureKind::Path,
+                _ => continue,
+            };
+            exposed.push(Exposure { kind, class: credential.class, name: credential.name.clone() });
+        }
+        for known in
+            asked.fields.known.iter().filter(|k| k.location == Location::Query && !k.value.is_empty())
+        {
+            let class = match known.field {
+                Field::Password | Field::NewPassword => "password",
+                Field::Code | Field::BackupCode => "one_time_code",
+                _ => continue,
+            };
+            exposed.push(Exposure {
+                kind: ExposureKind::Query,
+                class,
+                name: self.recorded_name(known.name, &asked.presented),
+            });
+        }
+        if route.path.windows(4).any(|w| w.eq_ignore_ascii_case(b";jse")) {
+            exposed.push(Exposure {
+                kind: ExposureKind::Path,
+                class: "session_cookie",
+                name: "jsessionid".into(),
+            });
+        }
+        if let Some(referer) = asked.referer {
+            self.exposed_by_referer(referer, asked, &mut exposed);
+        }
+        let issues = !matches!(step.activity, Activity::Use | Activity::Sensitive);
+        if let (Some(answer), false) = (answer, issues) {
+            for &(class, name) in &answer.exposed {
+                let name = self.recorded_name(if name.is_empty() { b"item" } else { name }, &asked.presented);
+                exposed.push(Exposure { kind: ExposureKind::Response, class, name });
+            }
+        }
+        exposed.dedup();
+        exposed.truncate(EXPOSURES_MAX);
+        exposed
+    }
+
+    /// The page a request came from had a secret in its address, which this server now has too.
+    fn exposed_by_referer(&mut self, referer: &[u8], asked: &Asking<'_>, exposed: &mut Vec<Exposure>) {
+        for (name, value) in urlencoded::pairs(split_query(referer).1) {
+            let value = urlencoded::decode(value);
+            let named = matches!(
+                self.settings.fields.get(name),
+                Some(
+                    Field::Key
+                        | Field::Access
+                        | Field::Refresh
+                        | Field::Token
+                        | Field::ClientSecret
+                        | Field::Session
+                )
+            );
+            let class = match shape::class(&value) {
+                class if shape::is_static_key(class) || class == shape::JWT => class,
+                _ if named && value.len() >= 16 => "opaque",
+                _ => continue,
+            };
+            exposed.push(Exposure {
+                kind: ExposureKind::Referer,
+                class,
+                name: self.recorded_name(name, &asked.presented),
+            });
+        }
+    }
+}
+
+/// `text` with every presented value and every telling piece replaced.
+fn masked(text: &[u8], presented: &Presented<'_>) -> Vec<u8> {
+    let mut out = text.to_vec();
+    for value in presented.values().filter(|v| v.len() >= SECRET_BYTES_MIN) {
+        while let Some(at) = memchr::memmem::find(&out, value) {
+            if value == MASK.as_bytes() {
+                break;
+            }
+            out.splice(at..at + value.len(), MASK.bytes());
+            if memchr::memmem::find(MASK.as_bytes(), value).is_some() {
+                break;
+            }
+        }
+    }
+    text::mask_telling(&out)
+}

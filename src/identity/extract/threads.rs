@@ -1,0 +1,180 @@
+//! The threads that lineage ties: names, handles presented and handed out, subjects of tokens, hashes of both halves.
+//! They are taken from the request, the answer and the step, and hold names and fingerprints only.
+//! It promises that a list of other people's records names nobody.
+
+use super::{Extractor, Proved};
+use crate::http::{Exchange, Message};
+use crate::identity::answer::Answer;
+use crate::identity::clues::{AccountNames, Clues, Handle, HandleKind, TokenSubject};
+use crate::identity::jwt::Claims;
+use crate::identity::request::Asking;
+use crate::identity::route::{Labels, Route};
+use crate::identity::secret::Secret;
+use crate::identity::settings::Settings;
+use crate::identity::step::Step;
+use crate::identity::tables::Field;
+use crate::identity::text;
+use heelguard_detectors::identity::CredentialKind;
+use heelguard_detectors::transaction::{Activity, LoginOutcome, MfaEvent, MfaOutcome, Outcome};
+use std::sync::Arc;
+
+/// Bytes at either end of a body that its hash covers.
+const HASHED_BYTES: usize = 1024;
+
+impl Extractor {
+    pub(super) fn clues(
+        &mut self,
+        exchange: &Exchange,
+        asked: &Asking<'_>,
+        answer: Option<&Answer<'_>>,
+        step: &Step<'_>,
+        proved: &Proved,
+        route: &Route,
+    ) -> Clues {
+        let settings = self.settings.clone();
+        let own = |name: &Arc<str>| settings.name(name.clone());
+        let mut clues = Clues {
+            login_name: login_name(asked, step).as_ref().map(own),
+            client_id: client_id(asked, step),
+            presented: proved.handles.iter().map(|&(_, handle)| handle).collect(),
+            presented_subject: proved.jwt.as_deref().and_then(|claims| subject(claims, step, &settings)),
+            request_hash: self.request_hash(exchange, asked, proved),
+            response_hash: self.response_hash(exchange),
+            ..Clues::default()
+        };
+        let Some(answer) = answer else { return clues };
+        let names = answer.names();
+        let in_login = matches!(
+            step.activity,
+            Activity::Login | Activity::Mfa | Activity::SignUp | Activity::TokenIssue
+        );
+        if (200..300).contains(&answer.status)
+            && step.outcome == Outcome::Success
+            && (in_login || route.labels.any(Labels::OWN_ACCOUNT))
+        {
+            let mut names = names.iter().map(own);
+            clues.answered = AccountNames { primary: names.next(), aliases: names.collect() };
+        }
+        if step.activity == Activity::KeyIssue {
+            let asked_for = asked.fields.get(Field::Name).and_then(text::name);
+            clues.key_owner =
+                answer.user_name.clone().or(answer.email.clone()).or(asked_for).as_ref().map(own);
+        }
+        let mfa_passed =
+            step.mfa.is_some_and(|m| m.outcome == MfaOutcome::Success && m.event != MfaEvent::FactorChange);
+        clues.enrolled_mfa = step.outcome == Outcome::Success && (answer.has_mfa || answer.unused_codes)
+            || mfa_passed
+            || step.login == Some(LoginOutcome::SecondFactor);
+        self.issued(answer, step, route, &settings, &mut clues);
+        clues
+    }
+
+    fn issued(
+        &mut self,
+        answer: &Answer<'_>,
+        step: &Step<'_>,
+        route: &Route,
+        settings: &Settings,
+        clues: &mut Clues,
+    ) {
+        if step.activity == Activity::Logout {
+            return;
+        }
+        let gives = step.activity != Activity::Use
+            || route.labels.any(
+                Labels::LOGIN
+                    .or(Labels::TOKEN)
+                    .or(Labels::SESSION)
+                    .or(Labels::OWN_ACCOUNT)
+                    .or(Labels::OAUTH_CLIENT),
+            );
+        for issued in &answer.issued {
+            if issued.from_body && (!gives || step.activity == Activity::Sensitive) {
+                continue;
+            }
+            let kind = if issued.by_context && step.activity == Activity::KeyIssue {
+                HandleKind::ApiKey
+            } else {
+                issued.kind
+            };
+            let known = self.memory.know(
+                &Secret::new(&*issued.value),
+                &settings.keyring,
+                settings.principal_claim.as_deref(),
+            );
+            if let (Some(claims), None) = (&known.claims, &clues.issued_subject) {
+                clues.issued_subject = subject(claims, step, settings);
+            }
+            let handle = Handle { kind, fingerprint: known.fingerprint };
+            if !clues.issued.contains(&handle) {
+                clues.issued.push(handle);
+            }
+        }
+        if let Some(id_token) = &answer.id_token {
+            let known = self.memory.know(
+                &Secret::new(&**id_token),
+                &settings.keyring,
+                settings.principal_claim.as_deref(),
+            );
+            // The identity token speaks of the person; the access token may speak of a program.
+            let named = known.claims.as_deref().and_then(|claims| subject(claims, step, settings));
+            clues.issued_subject = match (named, clues.issued_subject.take()) {
+                (Some(id), Some(access)) => Some(TokenSubject {
+                    service: access.service,
+                    says_mfa: id.says_mfa || access.says_mfa,
+                    ..id
+                }),
+                (id, access) => id.or(access),
+            };
+        }
+    }
+
+    fn request_hash(&self, exchange: &Exchange, asked: &Asking<'_>, proved: &Proved) -> u64 {
+        let credentials = proved.credentials.iter().map(|c| c.fingerprint.0).collect::<Vec<_>>();
+        let body = exchange.request.as_ref().map(body_ends);
+        self.legs.hash_one((asked.method, asked.path, asked.query, body, credentials))
+    }
+
+    fn response_hash(&self, exchange: &Exchange) -> u64 {
+        self.legs.hash_one(exchange.response.as_ref().map(|message| (message.status(), body_ends(message))))
+    }
+}
+
+/// Length and both ends of a body.
+fn body_ends(message: &Message) -> (u64, &[u8], &[u8]) {
+    let prefix = message.body.prefix.as_slice();
+    let (head, rest) = prefix.split_at_checked(HASHED_BYTES).unwrap_or((prefix, &[]));
+    (message.body.bytes, head, rest.get(rest.len().saturating_sub(HASHED_BYTES)..).unwrap_or(&[]))
+}
+
+fn login_name(asked: &Asking<'_>, step: &Step<'_>) -> Option<Arc<str>> {
+    let basic = asked.presented.user.as_deref().and_then(text::name);
+    let is_login = step.login.is_some() || step.activity == Activity::SignUp;
+    let field = || {
+        // An e-mail address is the better name; it is unique across hosts.
+        let names = || asked.fields.known.iter().filter(|k| k.field == Field::Name);
+        let best = names().find(|k| k.value.contains(&b'@')).or_else(|| names().next())?;
+        text::name(&best.value)
+    };
+    basic.or_else(|| if is_login { field() } else { None })
+}
+
+/// A client that authenticated itself; a public client's `client_id` is said by anybody's browser.
+fn client_id(asked: &Asking<'_>, step: &Step<'_>) -> Option<Arc<str>> {
+    let has_secret = asked.presented.found.iter().any(|f| f.kind == CredentialKind::ClientSecret);
+    let by_field = || asked.fields.get(Field::ClientId).filter(|_| has_secret || step.service_grant);
+    asked.presented.client.as_deref().or_else(by_field).and_then(text::name)
+}
+
+fn subject(claims: &Claims, step: &Step<'_>, settings: &Settings) -> Option<TokenSubject> {
+    let subject = claims.sub.clone().or_else(|| claims.client_id.clone())?;
+    let service = claims.is_service() || step.service_grant;
+    let own = |name: Arc<str>| if service { name } else { settings.name(name) };
+    Some(TokenSubject {
+        issuer: claims.iss.clone().unwrap_or_default(),
+        subject: own(subject),
+        name: claims.name.clone().map(own),
+        service,
+        says_mfa: claims.says_mfa(),
+    })
+}

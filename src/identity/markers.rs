@@ -1,0 +1,231 @@
+//! What the words of an answer mean: error codes and sentences of real products, as data.
+//! It is given a text and gives a marker; markers of one answer are gathered in a set.
+//! It promises that spelling does not matter: case, blanks, dots and dashes are one.
+
+use super::names::Names;
+use super::tables::names;
+
+/// What a word of an answer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Marker {
+    /// A second factor is asked for.
+    NeedsMfa,
+    Locked,
+    Throttled,
+    /// The one-time code is wrong, used or expired.
+    BadCode,
+    /// Name or password is wrong.
+    BadPassword,
+    /// `invalid_grant`: by the grant.
+    BadGrant,
+    /// Waiting for the user.
+    Pending,
+    /// The bearer token is bad: says nothing about a code.
+    BadToken,
+    /// The client program is bad.
+    BadClient,
+    /// The caller may not do this.
+    Forbidden,
+    /// Log in first.
+    LoginFirst,
+    /// The request is malformed.
+    BadRequest,
+    /// The user said no.
+    Rejected,
+    /// The step succeeded.
+    Success,
+}
+
+/// Words as error codes are written: lower case, `_` between words. Compared as a whole.
+pub(crate) const MARKERS: &[(Marker, &str)] = {
+    use Marker as M;
+    &[
+        (
+            M::NeedsMfa,
+            "mfa_required otp_required factor_required interaction_required mfa_challenge mfa_enroll \
+             insufficient_user_authentication two_factor_required 2fa_required second_factor_required \
+             mfa_authenticate need_otp totp_required sms_mfa software_token_mfa select_mfa_type \
+             email_otp mfa_setup step_up_required additional_verification_required twofactor_required \
+             mfa_needed requires_2fa multi_factor_authentication_required invalid_mfa_required \
+             device_challenge",
+        ),
+        (
+            M::Locked,
+            "locked account_locked user_locked locked_out lockout account_locked_out \
+             user_temporarily_disabled account_temporarily_locked e0000119 account_disabled \
+             user_disabled mfa_locked",
+        ),
+        (
+            M::Throttled,
+            "too_many_attempts rate_limited slow_down too_many_login_attempts too_many_requests \
+             rate_limit_exceeded throttled too_many_failures e0000047 too_many_failed_attempts \
+             limit_exceeded limitexceededexception toomanyrequestsexception \
+             toomanyfailedattemptsexception too_many_attempts_try_later rate_limit too_many_codes",
+        ),
+        (
+            M::BadCode,
+            "incorrect_code invalid_otp invalid_code incorrect_otp invalid_totp invalid_mfa_code \
+             wrong_code bad_code invalid_token_code code_mismatch codemismatchexception code_expired \
+             expiredcodeexception enablesoftwaretokenmfaexception invalid_passcode e0000068 \
+             invalid_verification_code incorrect_token invalid_recovery_code invalid_backup_code \
+             invalid_2fa_code invalid_two_factor_code otp_invalid otp_expired invalid_mfa mfa_failed \
+             totp_invalid invalid_authenticator_code incorrect invalid_authcode code_invalid \
+             already_used code_already_used otp_already_used invalid_one_time_code wrong_otp \
+             invalid_binding_code invalid_pin invalid_second_factor",
+        ),
+        (
+            M::BadPassword,
+            "email_password_mismatch username_password_mismatch invalid_credentials bad_credentials \
+             invalid_password wrong_password incorrect_password invalid_username_or_password e0000004 \
+             notauthorizedexception usernotfoundexception email_not_found invalid_login_credentials \
+             invalid_user_credentials invalid_login login_failed authentication_failed \
+             invalid_username_password user_not_found unable_to_log_in_with_provided_credentials \
+             invalid_email_or_password incorrect_username_or_password unauthorized_credentials \
+             no_active_account enter_a_valid_password bad_password",
+        ),
+        (M::BadGrant, "invalid_grant"),
+        (
+            M::Pending,
+            "authorization_pending pending waiting awaiting awaiting_approval in_progress \
+             pending_approval",
+        ),
+        (
+            M::BadToken,
+            "invalid_token token_expired expired_token token_not_valid invalid_jwt jwt_expired \
+             token_invalid signature_verification_failed invalid_access_token missing_token",
+        ),
+        (M::BadClient, "invalid_client unauthorized_client e0000022"),
+        (
+            M::Forbidden,
+            "insufficient_scope permission_denied forbidden access_denied_scope csrf_failed e0000006",
+        ),
+        (
+            M::LoginFirst,
+            "authentication_credentials_were_not_provided not_authenticated login_required \
+             authentication_required unauthenticated session_expired e0000011 session_not_found",
+        ),
+        (
+            M::BadRequest,
+            "invalid_request unsupported_grant_type invalid_scope validation_error bad_request \
+             invalid_parameter invalidparameterexception missing_parameter required",
+        ),
+        (M::Rejected, "rejected denied declined access_denied user_rejected push_rejected"),
+        (M::Success, "success allow approved verified valid"),
+    ]
+};
+
+/// Pieces of sentences, in the same spelling; the first that is contained decides.
+pub(crate) const PHRASES: &[(&str, Marker)] = {
+    use Marker as M;
+    &[
+        ("too_many", M::Throttled),
+        ("rate_limit", M::Throttled),
+        ("try_again_later", M::Throttled),
+        ("account_is_locked", M::Locked),
+        ("locked_out", M::Locked),
+        ("account_has_been_locked", M::Locked),
+        ("incorrect_code", M::BadCode),
+        ("invalid_code", M::BadCode),
+        ("invalid_otp", M::BadCode),
+        ("invalid_verification_code", M::BadCode),
+        ("wrong_code", M::BadCode),
+        ("code_is_incorrect", M::BadCode),
+        ("code_is_invalid", M::BadCode),
+        ("code_has_expired", M::BadCode),
+        ("invalid_recovery_code", M::BadCode),
+        ("invalid_backup_code", M::BadCode),
+        ("invalid_mfa", M::BadCode),
+        ("invalid_two_factor", M::BadCode),
+        ("mfa_required", M::NeedsMfa),
+        ("multi_factor_authentication_required", M::NeedsMfa),
+        ("multifactor_authentication_required", M::NeedsMfa),
+        ("two_factor_authentication_required", M::NeedsMfa),
+        ("two_factor_code_required", M::NeedsMfa),
+        ("one_time_password_required", M::NeedsMfa),
+        ("must_specify_two_factor", M::NeedsMfa),
+        ("unable_to_log_in", M::BadPassword),
+        ("invalid_username", M::BadPassword),
+        ("invalid_email", M::BadPassword),
+        ("invalid_credentials", M::BadPassword),
+        ("bad_credentials", M::BadPassword),
+        ("invalid_password", M::BadPassword),
+        ("password_you_specified", M::BadPassword),
+        ("incorrect_username", M::BadPassword),
+        ("incorrect_password", M::BadPassword),
+        ("no_active_account", M::BadPassword),
+        ("credentials_were_not_provided", M::LoginFirst),
+        ("csrf", M::Forbidden),
+        ("permission", M::Forbidden),
+        ("token_has_expired", M::BadToken),
+        ("token_is_expired", M::BadToken),
+        ("invalid_token", M::BadToken),
+    ]
+};
+
+/// A set of markers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Markers(u16);
+
+impl Markers {
+    pub(crate) fn insert(&mut self, marker: Marker) {
+        self.0 |= 1 << marker as u8;
+    }
+
+    pub(crate) fn has(self, marker: Marker) -> bool {
+        self.0 & (1 << marker as u8) != 0
+    }
+
+    /// Whether something went wrong.
+    pub(crate) fn denies(self) -> bool {
+        use Marker as M;
+        [
+            M::Locked,
+            M::Throttled,
+            M::BadCode,
+            M::BadPassword,
+            M::BadGrant,
+            M::BadToken,
+            M::BadClient,
+            M::Forbidden,
+            M::Rejected,
+        ]
+        .into_iter()
+        .any(|m| self.has(m))
+    }
+}
+
+/// Longest text that is looked at for a marker.
+const TEXT_BYTES_MAX: usize = 96;
+
+/// Finds markers; one per worker would do, one per process is enough.
+pub(crate) struct MarkerTable(Names<Marker>);
+
+impl MarkerTable {
+    pub(crate) fn new() -> Self {
+        Self(names(Vec::new(), MARKERS))
+    }
+
+    /// The meaning of an error code or of a sentence.
+    pub(crate) fn read(&self, text: &[u8]) -> Option<Marker> {
+        let mut words = [0u8; TEXT_BYTES_MAX];
+        let mut len = 0usize;
+        for &byte in text.iter().take(TEXT_BYTES_MAX * 2) {
+            let letter = if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'_' };
+            let doubled = letter == b'_' && (len == 0 || words.get(len - 1) == Some(&b'_'));
+            if let (false, Some(slot)) = (doubled, words.get_mut(len)) {
+                *slot = letter;
+                len += 1;
+            }
+        }
+        let words = words.get(..len).unwrap_or(&[]);
+        let words = words.strip_suffix(b"_").unwrap_or(words);
+        self.0.get(words).or_else(|| {
+            let is_sentence = words.len() > 8;
+            PHRASES
+                .iter()
+                .find(|(p, _)| is_sentence && memchr::memmem::find(words, p.as_bytes()).is_some())
+                .map(|&(_, m)| m)
+        })
+    }
+}

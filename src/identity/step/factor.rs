@@ -1,0 +1,216 @@
+//! The second-factor part of a step: which event, which factor, which code, and what the answer makes of it.
+//! It is given the request's labels and fields and the answer.
+//! It promises that enrolment is no attempt, and that a route's name alone is no attempt either.
+
+use super::{Asked, writes};
+use crate::identity::answer::{Answer, factor};
+use crate::identity::clues::HandleKind;
+use crate::identity::fields::{Fields, Known};
+use crate::identity::markers::Marker;
+use crate::identity::mfa::{self, Evidence, Hits};
+use crate::identity::route::Labels;
+use crate::identity::step::MfaStep;
+use crate::identity::tables::Field;
+use heelguard_detectors::identity::Factor;
+use heelguard_detectors::transaction::{MfaEvent, MfaOutcome};
+
+/// The second-factor step of this exchange, if it is one.
+pub(super) fn mfa_step<'r>(
+    asked: &Asked<'r, '_>,
+    answer: Option<&Answer<'_>>,
+    grant: Option<&[u8]>,
+    hits: &mut Hits,
+) -> Option<MfaStep<'r>> {
+    let mfa_grant = grant.is_some_and(is_mfa_grant);
+    if grant.is_some() && !mfa_grant {
+        return None;
+    }
+    let labels = asked.labels;
+    let writes = writes(asked.method);
+    let code = if writes { presented_code(asked, mfa_grant) } else { None };
+    let assertion = writes
+        && asked.fields.has(Field::Assertion)
+        && (is_mfa_route(labels) || labels.any(Labels::LOGIN.or(Labels::FACTORS)));
+    let header = asked.presented.mfa_header;
+    let event = mfa_event(asked, answer, code.is_some() || assertion, mfa_grant)?;
+    let mut evidence = evidence(answer, mfa_grant);
+    evidence.presented =
+        code.is_some() || assertion || header.is_some() || mfa_grant || labels.any(Labels::PUSH);
+    let (mut outcome, by_status_only) = mfa::outcome(&evidence, hits);
+    if event != MfaEvent::Attempt && outcome == MfaOutcome::FailCode && event != MfaEvent::Enrolment {
+        outcome = MfaOutcome::FailOther;
+    }
+    match (event, outcome) {
+        (MfaEvent::Challenge, MfaOutcome::Success) => outcome = MfaOutcome::Challenge,
+        // The secret is shown, the code is awaited.
+        (MfaEvent::Enrolment, _) if answer.is_some_and(|a| a.totp_secret) => outcome = MfaOutcome::Pending,
+        _ => {}
+    }
+    let shown = code.map(|k| &*k.value).or(header.filter(|h| h.len() <= 10));
+    let factor = step_factor(asked, answer, code, assertion);
+    Some(MfaStep { event, factor, outcome, by_status_only, code: shown })
+}
+
+/// Which step of a second factor's life this is.
+fn mfa_event(
+    asked: &Asked<'_, '_>,
+    answer: Option<&Answer<'_>>,
+    proof: bool,
+    mfa_grant: bool,
+) -> Option<MfaEvent> {
+    let labels = asked.labels;
+    let about_factors = labels.any(Labels::MFA.or(Labels::FACTORS));
+    let is_verification = labels.any(Labels::MAYBE_MFA.or(Labels::LOGIN)) && !labels.any(Labels::BACKUP)
+        || labels.any(Labels::LOGIN);
+    if asked.method == b"DELETE" {
+        return about_factors.then_some(MfaEvent::FactorChange);
+    }
+    if !writes(asked.method) {
+        // A secret shown to the caller begins an enrolment; a push that is polled is an attempt.
+        let shows_secret = answer.is_some_and(|a| a.totp_secret) && about_factors;
+        let polls = labels.any(Labels::PUSH) && labels.any(Labels::MFA.or(Labels::FACTORS));
+        return if shows_secret {
+            Some(MfaEvent::Enrolment)
+        } else if polls || asked.presented.mfa_header.is_some() {
+            Some(MfaEvent::Attempt)
+        } else {
+            None
+        };
+    }
+    if about_factors && labels.any(Labels::REMOVAL) {
+        return Some(MfaEvent::FactorChange);
+    }
+    // What is posted to a collection of factors adds one; a recovery code posted there is used.
+    let uses = is_verification || labels.any(Labels::PUSH) || labels.any(Labels::BACKUP) && proof;
+    if about_factors && labels.any(Labels::ENROLMENT) || labels.any(Labels::FACTORS) && !uses {
+        let regenerates = labels.any(Labels::BACKUP);
+        return Some(if regenerates { MfaEvent::FactorChange } else { MfaEvent::Enrolment });
+    }
+    if proof || mfa_grant || asked.presented.mfa_header.is_some() {
+        return Some(MfaEvent::Attempt);
+    }
+    let asks = answer.is_some_and(|a| a.markers.has(Marker::NeedsMfa) || a.markers.has(Marker::Pending));
+    let verdict_comes = labels.any(Labels::PUSH)
+        && answer.is_some_and(|a| a.markers.has(Marker::Success) || a.markers.has(Marker::Rejected));
+    if verdict_comes && about_factors {
+        return Some(MfaEvent::Attempt);
+    }
+    let starts = about_factors && (labels.any(Labels::MAYBE_MFA) || labels.any(Labels::PUSH))
+        || labels.any(Labels::MFA)
+        || labels.any(Labels::FACTORS.or(Labels::MAYBE_MFA)) && asks;
+    (starts && !asked.fields.has(Field::Password)).then_some(MfaEvent::Challenge)
+}
+
+/// The field that holds a one-time code, if this is a place for one.
+fn presented_code<'r>(asked: &Asked<'r, '_>, mfa_grant: bool) -> Option<&'r Known<'r>> {
+    let fields: &'r Fields<'_> = asked.fields;
+    let labels = asked.labels;
+    let on_route = is_mfa_route(labels) || mfa_grant;
+    let in_login = labels.any(Labels::LOGIN.or(Labels::SESSION))
+        || fields.has(Field::Ticket)
+        || fields.has(Field::Password);
+    fields.known.iter().find(|k| match k.field {
+        Field::Code | Field::BackupCode => is_code(&k.value) || on_route && !k.value.is_empty(),
+        Field::AnyCode => is_code(&k.value) && (on_route || in_login || labels.any(Labels::FACTORS)),
+        Field::Token => is_short_code(&k.value) && on_route,
+        _ => false,
+    })
+}
+
+pub(super) fn is_mfa_route(labels: Labels) -> bool {
+    labels.any(Labels::MFA.or(Labels::MAYBE_MFA).or(Labels::BACKUP))
+}
+
+fn is_mfa_grant(grant: &[u8]) -> bool {
+    [b"mfa".as_slice(), b"otp", b"two_factor", b"2fa"]
+        .iter()
+        .any(|w| memchr::memmem::find(grant, w).is_some())
+}
+
+/// Four to ten digits, blanks and dashes aside.
+fn is_short_code(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    (4..=10).contains(&digits) && value.iter().all(|b| b.is_ascii_digit() || matches!(b, b' ' | b'-'))
+}
+
+/// A one-time code, or a recovery code: up to 24 letters and digits, some of them digits.
+fn is_code(value: &[u8]) -> bool {
+    is_short_code(value)
+        || (6..=24).contains(&value.len())
+            && value.iter().any(u8::is_ascii_digit)
+            && value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b' '))
+}
+
+/// Which factor: what the answer names, else the request, else the route, else the look of the code.
+fn step_factor(
+    asked: &Asked<'_, '_>,
+    answer: Option<&Answer<'_>>,
+    code: Option<&Known<'_>>,
+    assertion: bool,
+) -> Factor {
+    let answered = answer.filter(|a| a.status < 400).and_then(|a| a.factors.last().copied());
+    let named = asked.fields.known.iter().filter(|k| k.field == Field::Factor).find_map(|k| factor(&k.value));
+    let by_field = code
+        .and_then(|k| if k.field == Field::BackupCode { Some(Factor::Backup) } else { factor_in(k.name) });
+    let by_grant = asked.fields.get(Field::GrantType).and_then(factor_in);
+    let by_route = || asked.template.rsplit('/').find_map(|s| factor_in(s.as_bytes()));
+    let shown = code.map(|k| &*k.value).or(asked.presented.mfa_header.filter(|h| is_short_code(h)));
+    let by_look = || shown.map(factor_by_look);
+    if assertion {
+        return Factor::Webauthn;
+    }
+    answered.or(named).or(by_field).or(by_grant).or_else(by_route).or_else(by_look).unwrap_or(Factor::Unknown)
+}
+
+/// Authenticator apps show six digits; what is longer, or has letters in it, was printed on paper.
+fn factor_by_look(code: &[u8]) -> Factor {
+    let digits = code.iter().filter(|b| b.is_ascii_digit()).count();
+    if is_short_code(code) && digits <= 7 { Factor::Totp } else { Factor::Backup }
+}
+
+/// The factor a name speaks of: `sms_code`, `recovery-codes`, `mfa-oob`.
+fn factor_in(name: &[u8]) -> Option<Factor> {
+    const WORDS: &[(&[u8], Factor)] = &[
+        (b"recovery", Factor::Backup),
+        (b"backup", Factor::Backup),
+        (b"totp", Factor::Totp),
+        (b"hotp", Factor::Hotp),
+        (b"sms", Factor::Sms),
+        (b"email", Factor::Email),
+        (b"push", Factor::Push),
+        (b"oob", Factor::Push),
+        (b"webauthn", Factor::Webauthn),
+        (b"passkey", Factor::Webauthn),
+        (b"fido", Factor::Webauthn),
+        (b"voice", Factor::Voice),
+        (b"authenticator_code", Factor::Totp),
+    ];
+    let lower: Vec<u8> = name.iter().take(64).map(u8::to_ascii_lowercase).collect();
+    WORDS.iter().find(|(word, _)| memchr::memmem::find(&lower, word).is_some()).map(|&(_, factor)| factor)
+}
+
+/// Of several factors offered, the first that is no backup; of one, that one.
+pub(super) fn offered_factor(answer: &Answer<'_>) -> Factor {
+    let mut offered = answer.factors.iter().copied().filter(|&f| f != Factor::Backup);
+    match (offered.next(), offered.next()) {
+        (Some(only), None) => only,
+        _ => Factor::Unknown,
+    }
+}
+
+/// What the answer says, for the table.
+fn evidence(answer: Option<&Answer<'_>>, mfa_grant: bool) -> Evidence {
+    let Some(answer) = answer else {
+        return Evidence::default();
+    };
+    Evidence {
+        status: Some(answer.status),
+        markers: answer.markers,
+        verdict: answer.verdict,
+        errors: answer.errors,
+        retry_after: answer.retry_after,
+        issued: answer.issued.iter().any(|i| !matches!(i.kind, HandleKind::Challenge)) && answer.status < 400,
+        mfa_grant,
+        presented: false,
+    }
+}

@@ -1,0 +1,94 @@
+//! The password part of a step: whether one was presented for checking, and what the answer makes of it.
+//! It is given the request's labels and fields and the answer.
+//! It promises that a request for a second factor is never a refused password.
+
+use super::factor::is_mfa_route;
+use super::{Asked, MfaStep};
+use crate::identity::answer::Answer;
+use crate::identity::clues::HandleKind;
+use crate::identity::markers::Marker;
+use crate::identity::route::Labels;
+use crate::identity::tables::Field;
+use heelguard_detectors::transaction::{LoginOutcome, MfaOutcome};
+
+/// What the answer says about a password, if one was presented for checking.
+pub(super) fn login(
+    asked: &Asked<'_, '_>,
+    answer: Option<&Answer<'_>>,
+    grant: Option<&[u8]>,
+    mfa: Option<&MfaStep<'_>>,
+) -> Option<LoginOutcome> {
+    let labels = asked.labels;
+    let password = asked.fields.has(Field::Password);
+    let by_form = password
+        && asked.method == b"POST"
+        && !labels.any(Labels::SIGNUP)
+        && !asked.fields.has(Field::NewPassword);
+    let named = asked.fields.has(Field::Name)
+        || labels.any(Labels::LOGIN.or(Labels::REAUTH).or(Labels::TOKEN).or(Labels::SESSION));
+    let by_grant = grant == Some(b"password");
+    let by_basic = asked.presented.basic.is_some()
+        && asked.method == b"POST"
+        && grant.is_none()
+        && labels.any(Labels::LOGIN.or(Labels::SESSION))
+        && !is_mfa_route(labels);
+    if grant.is_some() && !by_grant || !(by_form && named || by_grant || by_basic) {
+        return None;
+    }
+    // A user made by an administrator has a password too; that is no login.
+    let administers = labels.any(Labels::SENSITIVE)
+        && !labels.any(Labels::LOGIN.or(Labels::REAUTH).or(Labels::TOKEN).or(Labels::SESSION));
+    if administers && !by_grant {
+        return None;
+    }
+    let Some(answer) = answer else {
+        return Some(LoginOutcome::Unknown);
+    };
+    Some(login_outcome(answer, mfa))
+}
+
+fn login_outcome(answer: &Answer<'_>, mfa: Option<&MfaStep<'_>>) -> LoginOutcome {
+    use Marker as M;
+    let (m, status) = (answer.markers, answer.status);
+    let session = answer.issued.iter().any(|i| i.kind != HandleKind::Challenge);
+    if m.has(M::Throttled) || m.has(M::Locked) || matches!(status, 423 | 429) {
+        return LoginOutcome::Throttled;
+    }
+    if m.has(M::BadPassword) {
+        return LoginOutcome::Refused;
+    }
+    if m.has(M::NeedsMfa)
+        || m.has(M::BadCode)
+        || mfa.is_some_and(|m| m.outcome == MfaOutcome::FailCode && !m.by_status_only)
+    {
+        return LoginOutcome::SecondFactor;
+    }
+    match status {
+        200..=299 if answer.verdict == Some(false) || answer.errors => LoginOutcome::Refused,
+        200..=299 if answer.is_html && answer.code_form => LoginOutcome::SecondFactor,
+        // A form that comes back, with no session, is how classic sites refuse.
+        200..=299 if answer.is_html && !session => LoginOutcome::Refused,
+        200..=299 => LoginOutcome::Success,
+        300..=399 => redirected(answer),
+        _ if m.has(M::BadClient) || m.has(M::BadRequest) || m.has(M::Forbidden) => LoginOutcome::Error,
+        400 | 401 | 403 | 422 => LoginOutcome::Refused,
+        _ => LoginOutcome::Error,
+    }
+}
+
+/// A form login is answered by where it sends the browser.
+fn redirected(answer: &Answer<'_>) -> LoginOutcome {
+    let location: Vec<u8> =
+        answer.location.unwrap_or(&[]).iter().take(256).map(u8::to_ascii_lowercase).collect();
+    let holds = |words: &[&[u8]]| words.iter().any(|w| memchr::memmem::find(&location, w).is_some());
+    if holds(&[b"2fa", b"mfa", b"otp", b"two-factor", b"two_factor"]) {
+        LoginOutcome::SecondFactor
+    } else if holds(&[b"error", b"failed", b"failure", b"invalid", b"denied"])
+        || location.ends_with(b"/login")
+        || location.ends_with(b"/signin")
+    {
+        LoginOutcome::Refused
+    } else {
+        LoginOutcome::Success
+    }
+}
