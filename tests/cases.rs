@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use support::replay::heelguard;
 
 /// A fixed key, so that the fingerprints in expected alerts stay the same.
-const KEY: &str = "6865656c6775617264207465737420696e672c206e6f7420612073656372657421";
+const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 #[test]
 fn every_case_gives_its_alerts_and_nothing_else() {

