@@ -199,6 +199,58 @@ fn data_on_a_syn_counts_only_with_fast_open() {
     );
 }
 
+/// A SYN that carries a request.
+fn loaded_syn() -> Tcp {
+    let [mut syn, ..] = handshake();
+    syn.payload = b"GET /".to_vec();
+    syn
+}
+
+#[test]
+fn a_capture_of_one_side_that_is_a_request_on_a_syn() {
+    check_raw([loaded_syn()], expect!["> 'GET /'; odd: tcp.syn_data 1"]);
+    check_raw(
+        [loaded_syn(), client(0, "").ack(0).later(31)],
+        expect!["> 'GET /'; closed Idle after 30000 ms; odd: tcp.syn_data 1"],
+    );
+    let mut again = loaded_syn();
+    again.seq = again.seq.wrapping_add(70_000);
+    check_raw(
+        [loaded_syn(), again],
+        expect![
+            "> 'GET /'; closed Reused after 1 ms; [2] opened Handshake to 8080; [2] > 'GET /'; odd: tcp.syn_data 2"
+        ],
+    );
+}
+
+#[test]
+fn a_syn_whose_data_the_server_acknowledges_was_taken_with_it() {
+    let [_, syn_ack, _] = handshake();
+    let rest = [client(5, " HTTP/1.1"), server(0, "200").ack(14)];
+    for syns in [vec![loaded_syn(), syn_ack.ack(5)], vec![loaded_syn()]] {
+        check_raw(
+            syns.into_iter().chain(rest.clone()),
+            expect!["> 'GET / HTTP/1.1'; < '200'; odd: tcp.syn_data 1"],
+        );
+    }
+    check_raw([loaded_syn(), server(0, "200").ack(5)], expect!["> 'GET /'; < '200'; odd: tcp.syn_data 1"]);
+}
+
+#[test]
+fn a_syn_whose_data_the_peer_contradicts_carried_nothing() {
+    let [_, syn_ack, ack] = handshake();
+    check_raw([loaded_syn(), syn_ack], expect!["odd: tcp.syn_data 1"]);
+    check_raw([loaded_syn(), ack, client(0, "good")], expect!["> 'good'; odd: tcp.syn_data 1"]);
+    check_raw([loaded_syn(), server(0, "200").ack(0)], expect!["< '200'; odd: tcp.syn_data 1"]);
+    let mut refusal = server(-1, "").rst();
+    refusal.ack = loaded_syn().seq.wrapping_add(1);
+    check_raw([loaded_syn(), refusal], expect!["odd: tcp.syn_data 1"]);
+    // Inside a living connection the host challenges it.
+    let mut stray = loaded_syn();
+    stray.seq = stray.seq.wrapping_add(70_000);
+    check([client(0, "one"), stray, client(3, "two")], expect!["> 'onetwo'; odd: tcp.invalid_segment 1"]);
+}
+
 #[test]
 fn data_left_and_far_right_of_the_window() {
     check(

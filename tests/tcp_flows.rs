@@ -182,6 +182,22 @@ fn a_syn_flood_costs_no_established_flow() {
 }
 
 #[test]
+fn a_flood_of_data_on_syns_stays_within_its_part_of_the_memory() {
+    let mut story = Story::new(Config { buffer_bytes_max: 1 << 20, ..Config::default() });
+    let [mut loaded, ..] = handshake();
+    loaded.payload = vec![b'x'; 1 << 10];
+    story.push((0..100).map(|number| from_client(number, loaded.clone())));
+    assert_eq!(story.counters().anomalies.get(Anomaly::TcpBufferLimit), 36);
+    story.advance(EventTime::from_secs(2_000));
+    let (flows, bytes) = (story.counters().flows.clone(), story.counters().bytes.clone());
+    assert_eq!((flows.opened, flows.closed, bytes.delivered), (64, 64, 1 << 16));
+    // Now there is room again.
+    story.push([from_client(200, loaded)]);
+    assert_eq!(story.counters().anomalies.get(Anomaly::TcpBufferLimit), 36);
+    story.end();
+}
+
+#[test]
 fn at_the_flow_limit_the_unused_gives_way() {
     let mut story = Story::new(Config { flows_max: 50, ..Config::default() });
     story.push(handshake().into_iter().chain([client(0, "a"), client(1, "b")]));

@@ -45,12 +45,14 @@ pub(super) fn strip(link: LinkType, bytes: &[u8], cut: bool) -> Result<Frame<'_>
     let found = match link.0 {
         1 => ethernet(bytes),
         0 | 108 => null(bytes),
+        7 => arcnet(bytes, 2),
         9 => ppp(bytes),
         12 | 14 | 101 => raw(bytes),
         50 => ppp_or_cisco_hdlc(bytes),
         51 => pppoe(bytes, Vlans::default()),
         104 => cisco_hdlc(bytes),
         113 => linux_cooked(bytes),
+        129 => arcnet(bytes, 4),
         228 => Ok(untagged(IpVersion::V4, bytes)),
         229 => Ok(untagged(IpVersion::V6, bytes)),
         276 => linux_cooked_2(bytes),
@@ -123,6 +125,18 @@ fn null(bytes: &[u8]) -> Found<'_> {
         2 => Ok(untagged(IpVersion::V4, rest)),
         // AF_INET6 of Linux, Windows, NetBSD and OpenBSD, FreeBSD, macOS.
         10 | 23 | 24 | 28 | 30 => Ok(untagged(IpVersion::V6, rest)),
+        _ => Err(Miss::Reason(DropReason::NotIp)),
+    }
+}
+
+/// ARCNET: addresses, on Linux an offset, then the code of a protocol of RFC 1051 or of RFC 1201.
+fn arcnet(bytes: &[u8], code_at: usize) -> Found<'_> {
+    let (&code, rest) = bytes.get(code_at..).and_then(<[u8]>::split_first).ok_or(Miss::Short)?;
+    match (code, rest) {
+        (240, _) => Ok(untagged(IpVersion::V4, rest)),
+        // RFC 1201 splits long packets; a split flag of 0 says that this is a whole one.
+        (212, [0, _, _, ip @ ..]) => Ok(untagged(IpVersion::V4, ip)),
+        (196, [0, _, _, ip @ ..]) => Ok(untagged(IpVersion::V6, ip)),
         _ => Err(Miss::Reason(DropReason::NotIp)),
     }
 }

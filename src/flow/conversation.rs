@@ -63,7 +63,7 @@ impl<H: StreamHandler> Conversation<H> {
         let negotiated = handshake.apply_to(&mut streams);
         let handler = H::opened(&info, ctx.shared);
         let mut flow = Self { info, handler, streams, last_seen: at, negotiated };
-        if let Some(early) = handshake.fast_open_data.take() {
+        if let Some(early) = handshake.syn_data.take() {
             ctx.counters.bytes.received += early.len() as u64;
             flow.deliver(Direction::FromInitiator, at, &early, ctx);
         }

@@ -34,8 +34,8 @@ impl<T> Fifo<T> {
 
     /// Puts an entry in, in place of an older one with the same key; at the limit the oldest goes.
     pub(super) fn insert(&mut self, hash: u64, key: FlowKey, now: EventTime, value: T) {
-        self.take(hash, &key, now);
-        while self.entries.len() >= self.entries_max {
+        self.remove(hash, &key);
+        while self.is_full() {
             self.drop_oldest();
         }
         self.index.insert(hash, self.first + self.entries.len() as u64);
@@ -50,9 +50,13 @@ impl<T> Fifo<T> {
         entry.value.as_mut().filter(|_| alive)
     }
 
-    /// Takes the entry out, with the time it was put in.
+    /// Takes the entry out, with the time it was put in, unless its time is over.
     pub(super) fn take(&mut self, hash: u64, key: &FlowKey, now: EventTime) -> Option<(EventTime, T)> {
-        let timeout = self.timeout;
+        self.remove(hash, key).filter(|(since, _)| now < since.after(self.timeout))
+    }
+
+    /// Takes the entry out even if its time is over.
+    pub(super) fn remove(&mut self, hash: u64, key: &FlowKey) -> Option<(EventTime, T)> {
         let position = self.index.get(&hash)?.checked_sub(self.first)?;
         let entry = self.entries.get_mut(usize::try_from(position).ok()?)?;
         if entry.key != *key {
@@ -63,17 +67,37 @@ impl<T> Fifo<T> {
         while self.entries.front().is_some_and(|oldest| oldest.value.is_none()) {
             self.drop_oldest();
         }
-        value.filter(|_| now < since.after(timeout)).map(|value| (since, value))
+        value.map(|value| (since, value))
     }
 
     /// Drops entries whose time is over, at most `budget` of them.
     pub(super) fn expire(&mut self, now: EventTime, budget: usize) {
         for _ in 0..budget {
-            match self.entries.front() {
-                Some(oldest) if oldest.since.after(self.timeout) <= now => self.drop_oldest(),
-                _ => return,
+            if self.deadline().is_none_or(|deadline| now < deadline) {
+                return;
+            }
+            self.drop_oldest();
+        }
+    }
+
+    /// Takes the oldest entry out, with the time it was put in.
+    pub(super) fn pop(&mut self) -> Option<(FlowKey, EventTime, T)> {
+        loop {
+            let (key, since, value) = self.drop_oldest()?;
+            if let Some(value) = value {
+                return Some((key, since, value));
             }
         }
+    }
+
+    /// When the time of the oldest entry is over.
+    pub(super) fn deadline(&self) -> Option<EventTime> {
+        self.entries.front().map(|oldest| oldest.since.after(self.timeout))
+    }
+
+    /// Whether the next entry costs the oldest one its place.
+    pub(super) fn is_full(&self) -> bool {
+        self.entries.len() >= self.entries_max
     }
 
     #[cfg(test)]
@@ -84,12 +108,13 @@ impl<T> Fifo<T> {
         self.entries.len()
     }
 
-    fn drop_oldest(&mut self) {
-        let Some(oldest) = self.entries.pop_front() else { return };
+    fn drop_oldest(&mut self) -> Option<(FlowKey, EventTime, Option<T>)> {
+        let oldest = self.entries.pop_front()?;
         if self.index.get(&oldest.hash) == Some(&self.first) {
             self.index.remove(&oldest.hash);
         }
         self.first += 1;
+        Some((oldest.key, oldest.since, oldest.value))
     }
 }
 
@@ -140,5 +165,19 @@ mod tests {
         assert_eq!(table.take(1, &key, at(4)), None);
         table.expire(at(13), 100);
         assert_eq!(table.len(), 0);
+    }
+
+    #[test]
+    fn what_is_popped_is_the_oldest_that_was_not_taken() {
+        let (mut table, key) = table();
+        for (hash, value) in (1..).zip("abc".chars()) {
+            table.insert(hash, key, at(hash), value);
+        }
+        assert!(table.is_full());
+        assert_eq!(table.deadline(), Some(at(11)));
+        table.take(2, &key, at(4));
+        assert_eq!(table.pop(), Some((key, at(1), 'a')));
+        assert_eq!(table.pop(), Some((key, at(3), 'c')));
+        assert_eq!(table.pop(), None);
     }
 }

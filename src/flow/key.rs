@@ -4,7 +4,7 @@
 
 use crate::decode::{Endpoint, Segment, Vlans};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Two ends in address order, so both directions have the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +33,14 @@ impl FlowKey {
     /// Whether `end` is the lower of the two: a bit that names a side.
     pub(super) fn is_low(&self, end: Endpoint) -> bool {
         End::of(end) == self.low
+    }
+
+    /// The lower and the higher end.
+    pub(super) fn ends(&self) -> [Endpoint; 2] {
+        [self.low, self.high].map(|End { ip, port }| {
+            let ip = if self.v6 { Ipv6Addr::from(ip).into() } else { Ipv4Addr::from(ip as u32).into() };
+            Endpoint { ip, port }
+        })
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::accept::carries;
 use super::conversation::{Context, Conversation, Fate};
-use super::halfopen::{HalfOpenTable, Recorded};
+use super::halfopen::{HalfOpenTable, Recorded, Unanswered};
 use super::key::{ByHash, FlowKey};
 use super::linger::{Late, Linger};
 use super::recent::ByteHash;
@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// At most this many deadlines are worked off in one call of `advance`.
 const EXPIRY_BUDGET: usize = 4096;
+/// Data on SYNs may take this part of `buffer_bytes_max`: a flood of it costs flows little.
+const SYN_DATA_PART: usize = 16;
 
 /// The flow table of one shard.
 pub struct FlowTable<H: StreamHandler> {
@@ -67,7 +69,11 @@ impl<H: StreamHandler> FlowTable<H> {
             index: ByHash::default(),
             slots: Vec::new(),
             free: Vec::new(),
-            half_open: HalfOpenTable::new(config.half_open_max, config.half_open_timeout()),
+            half_open: HalfOpenTable::new(
+                config.half_open_max,
+                config.half_open_timeout(),
+                config.buffer_bytes_max / SYN_DATA_PART,
+            ),
             linger: Linger::new(config.closing_max, config.closing_timeout()),
             timers: BTreeSet::new(),
             holders: BTreeMap::new(),
@@ -90,12 +96,14 @@ impl<H: StreamHandler> FlowTable<H> {
         } else {
             self.push_without_flow(hash, key, segment, shared);
         }
+        self.tell_unanswered(shared);
     }
 
     /// Does what is due at `now`, within a budget. Nothing that happens later in this table carries a time
     /// earlier than the one returned.
     pub fn advance(&mut self, now: EventTime, shared: &mut H::Shared) -> EventTime {
-        self.half_open.expire(now, EXPIRY_BUDGET);
+        let unanswered = self.half_open.expire(now, EXPIRY_BUDGET);
+        self.tell_unanswered(shared);
         self.linger.expire(now, EXPIRY_BUDGET);
         for _ in 0..EXPIRY_BUDGET {
             match self.timers.first() {
@@ -103,7 +111,7 @@ impl<H: StreamHandler> FlowTable<H> {
                 _ => break,
             }
         }
-        self.timers.first().map_or(now, |&(due, _)| due.min(now))
+        self.timers.first().map_or(now, |&(due, _)| due).min(unanswered)
     }
 
     /// The capture ends at `at`: what is due comes first, then all flows end, the oldest first.
@@ -111,6 +119,8 @@ impl<H: StreamHandler> FlowTable<H> {
         while self.timers.first().is_some_and(|&(due, _)| due <= at) {
             self.advance(at, shared);
         }
+        self.half_open.finish(at);
+        self.tell_unanswered(shared);
         let mut open: Vec<_> = self
             .slots
             .iter()
@@ -182,7 +192,7 @@ impl<H: StreamHandler> FlowTable<H> {
             self.counters.segments.accepted += 1;
             return;
         }
-        if self.half_open.record(hash, key, segment) == Recorded::Answered {
+        if self.half_open.record(hash, key, segment, true) == Recorded::Answered {
             self.counters.segments.accepted += 1;
             return self.close(id, segment.time, CloseReason::Reused, shared);
         }
@@ -197,8 +207,11 @@ impl<H: StreamHandler> FlowTable<H> {
         if segment.flags.has(TcpFlags::SYN) {
             if has_data {
                 self.counters.anomalies.count(Anomaly::TcpSynData);
+                if !self.half_open.has_room(segment) {
+                    self.counters.anomalies.count(Anomaly::TcpBufferLimit);
+                }
             }
-            return match self.half_open.record(hash, key, segment) {
+            return match self.half_open.record(hash, key, segment, false) {
                 Recorded::Stray => self.refuse(Anomaly::TcpInvalidSegment),
                 Recorded::Begun | Recorded::Answered => self.counters.segments.accepted += 1,
                 Recorded::Corrected => {
@@ -286,6 +299,20 @@ impl<H: StreamHandler> FlowTable<H> {
         }
     }
 
+    /// Flows that were one SYN with data and nothing else.
+    fn tell_unanswered(&mut self, shared: &mut H::Shared) {
+        while let Some(Unanswered { mut handshake, at, reason }) = self.half_open.next_unanswered() {
+            self.counters.flows.opened += 1;
+            match reason {
+                CloseReason::Evicted => self.counters.flows.evicted += 1,
+                _ => self.counters.flows.closed += 1,
+            }
+            let mut ctx = self.context(shared);
+            let sent_at = handshake.opened_at;
+            Conversation::<H>::from_handshake(&mut handshake, sent_at, &mut ctx).close(at, reason, &mut ctx);
+        }
+    }
+
     fn close(&mut self, id: u32, at: EventTime, reason: CloseReason, shared: &mut H::Shared) {
         let Some(slot) = self.slots.get_mut(id as usize).and_then(Option::take) else { return };
         self.index.remove(&slot.hash);
@@ -354,7 +381,7 @@ impl<H: StreamHandler> FlowTable<H> {
         if slot_mut(&mut self.slots, id).is_some_and(|slot| slot.flow.deadline(&self.config) < slot.armed) {
             self.arm(id);
         }
-        while self.held_bytes > self.config.buffer_bytes_max
+        while self.held_bytes + self.half_open.data_bytes() > self.config.buffer_bytes_max
             && let Some((_, &longest_waiting)) = self.holders.first_key_value()
         {
             self.release(longest_waiting, at, shared);

@@ -213,7 +213,7 @@ impl Connection {
     }
 
     fn request_head(&mut self, cx: &mut Context<'_>, at: EventTime, parsed: Parsed) {
-        let Parsed { message, minor, form, resynced } = parsed;
+        let Parsed { message, minor, form, resynced, .. } = parsed;
         let facts = Facts::of(&message);
         let framing = facts.request_framing(minor);
         let expect = match message.method() {

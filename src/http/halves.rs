@@ -111,6 +111,8 @@ impl Pending {
 pub(super) struct Answer {
     pub(super) message: Message,
     pub(super) minor: u8,
+    /// The status by which it is framed; the message has what a strict client reads.
+    status_meant: u16,
     pub(super) target: Target,
     pub(super) prefix_max: usize,
     /// What was odd in it.
@@ -123,8 +125,15 @@ pub(super) struct Answer {
 
 impl Answer {
     /// A response whose head was read.
-    pub(super) fn new(message: Message, minor: u8, target: Target, prefix_max: usize) -> Self {
-        Self { message, minor, target, prefix_max, anomalies: AnomalySet::EMPTY, whole: true, cut: Cut::No }
+    pub(super) fn new(
+        message: Message,
+        minor: u8,
+        status_meant: u16,
+        target: Target,
+        prefix_max: usize,
+    ) -> Self {
+        let (anomalies, whole, cut) = (AnomalySet::EMPTY, true, Cut::No);
+        Self { message, minor, status_meant, target, prefix_max, anomalies, whole, cut }
     }
 
     /// Body bytes.
@@ -147,7 +156,7 @@ impl Answer {
 
     /// What protocol follows.
     pub(super) fn switch(&self) -> Switch {
-        match (self.message.status(), self.target.expect()) {
+        match (self.status_meant, self.target.expect()) {
             (101, _) => Switch::Opaque,
             (200..=299, Expect::Tunnel) => Switch::Tunnel,
             _ => Switch::No,

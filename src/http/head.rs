@@ -21,6 +21,9 @@ pub(super) struct Layout {
     pub(super) headers: Vec<Header>,
     /// The minor version: 0 for HTTP/1.0 and older, 1 for all others.
     pub(super) minor: u8,
+    /// The status that a tolerant client reads: framing follows it even where a strict one sees no status.
+    /// 0 in a request.
+    pub(super) status_meant: u16,
     /// Whether RFC 9112 allows the head as it is.
     pub(super) form: Form,
 }
@@ -68,13 +71,15 @@ pub(super) fn tolerant(side: Side, head: &[u8]) -> Option<Layout> {
 
 /// The length of the head at the start of `bytes`: up to and with the first empty line.
 /// `scanned` bytes are known to hold no end.
-pub(super) fn end(bytes: &[u8], scanned: usize) -> Option<usize> {
-    // An end may begin up to two bytes before what was scanned: `\n\r` and now `\n`.
-    let from = scanned.saturating_sub(2);
+pub(super) fn end(side: Side, bytes: &[u8], scanned: usize) -> Option<usize> {
+    // An end may begin up to three bytes before what was scanned: `\n\r\r` and now `\n`.
+    let from = scanned.saturating_sub(3);
     let tail = bytes.get(from..)?;
     memchr_iter(b'\n', tail).map(|at| from + at).find_map(|at| match bytes.get(at + 1..)? {
         [b'\n', ..] => Some(at + 2),
         [b'\r', b'\n', ..] => Some(at + 3),
+        // Clients take this for an empty line as well. Servers differ, and a header may hide behind it.
+        [b'\r', b'\r', b'\n', ..] if side == Side::Response => Some(at + 4),
         _ => None,
     })
 }
@@ -138,6 +143,10 @@ fn layout(
         StartLine::Request { method, .. } => method.len() <= super::opening::METHOD_BYTES_MAX,
         StartLine::Response { .. } => true,
     };
+    let status_meant = match start {
+        StartLine::Request { .. } => 0,
+        StartLine::Response { status } => status,
+    };
     if !method_fits {
         return Strict::Refused;
     }
@@ -146,6 +155,7 @@ fn layout(
         start,
         headers,
         minor: version.unwrap_or(1),
+        status_meant,
         form: if crlf { Form::Strict } else { Form::BareLf },
     })
 }
@@ -156,14 +166,23 @@ mod tests {
 
     #[test]
     fn the_end_is_found_wherever_the_pieces_were_cut() {
-        let heads: &[&[u8]] = &[b"a\r\n\r\nrest", b"a\nb\n\nrest", b"a\r\n\nrest", b"a\n\r\nrest"];
+        let heads: &[&[u8]] =
+            &[b"a\r\n\r\nrest", b"a\nb\n\nrest", b"a\r\n\nrest", b"a\n\r\nrest", b"a\n\r\r\nrest"];
         for bytes in heads {
+            let end = |bytes, scanned| end(Side::Response, bytes, scanned);
             let whole = end(bytes, 0).unwrap();
             for scanned in 0..whole {
                 assert_eq!(end(bytes, scanned), Some(whole), "{} from {scanned}", bytes.escape_ascii());
                 assert_eq!(end(&bytes[..scanned], 0), None, "{} cut at {scanned}", bytes.escape_ascii());
             }
         }
+    }
+
+    #[test]
+    fn two_returns_end_a_head_for_clients_and_may_hide_a_header_from_a_server() {
+        let bytes = b"GET / HTTP/1.1\n\r\r\nAuthorization: x\r\n\r\n";
+        assert_eq!(end(Side::Request, bytes, 0), Some(bytes.len()));
+        assert_eq!(end(Side::Response, bytes, 0), Some(18));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A tolerant reader for heads that RFC 9112 forbids and some servers take.
 //! It is given a whole head that `httparse` refused and gives its lines: folded, with blanks before the colon, with control bytes.
-//! It promises to lose no line that any server could take for a header; whatever it reads is malformed.
+//! It promises to lose no line that any server could take for a header, and no status that a strict client would
+//! not read; whatever it reads is malformed.
 
 use super::head::{Form, Layout, range_of};
 use super::opening::METHOD_BYTES_MAX;
@@ -11,8 +12,8 @@ use memchr::memchr;
 pub(super) fn read(side: Side, head: &[u8]) -> Option<Layout> {
     let mut lines = Lines { rest: head };
     let first = lines.next()?;
-    let (start, minor) = match side {
-        Side::Request => request_line(head, first)?,
+    let (start, minor, status_meant) = match side {
+        Side::Request => request_line(head, first).map(|(start, minor)| (start, minor, 0))?,
         Side::Response => status_line(first)?,
     };
     let mut headers: Vec<Header> = Vec::new();
@@ -27,7 +28,7 @@ pub(super) fn read(side: Side, head: &[u8]) -> Option<Layout> {
             headers.push(header);
         }
     }
-    Some(Layout { len: head.len(), start, headers, minor, form: Form::Refused })
+    Some(Layout { len: head.len(), start, headers, minor, status_meant, form: Form::Refused })
 }
 
 /// Lines without their ends, `\r\n` or `\n`; the empty line at the end is left out.
@@ -72,9 +73,10 @@ fn request_line(head: &[u8], line: &[u8]) -> Option<(StartLine, u8)> {
     Some((StartLine::Request { method: range_of(head, method), target: range_of(head, target) }, minor))
 }
 
-/// `HTTP/x.y NNN reason` with any blanks; a status of other than three digits reads as 0.
-fn status_line(line: &[u8]) -> Option<(StartLine, u8)> {
-    let line = line.trim_ascii();
+/// `HTTP/x.y NNN reason` with any blanks: what a strict client reads, the minor version, and the status that a
+/// tolerant one reads. A status of other than three digits reads as 0.
+fn status_line(whole: &[u8]) -> Option<(StartLine, u8, u16)> {
+    let line = whole.trim_ascii();
     let prefix = line.get(..5)?;
     if !prefix.eq_ignore_ascii_case(b"HTTP/") {
         return None;
@@ -88,7 +90,21 @@ fn status_line(line: &[u8]) -> Option<(StartLine, u8)> {
         }
         _ => 0,
     };
-    Some((StartLine::Response { status }, minor_version(version)))
+    let strict = if is_status_line(whole) { status } else { 0 };
+    Some((StartLine::Response { status: strict }, minor_version(version), status))
+}
+
+/// RFC 9112 section 4, but for two liberties that every client takes: more than one space before the status,
+/// and none before an empty reason.
+fn is_status_line(line: &[u8]) -> bool {
+    let Some((&[b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b' '], rest)) = line.split_first_chunk()
+    else {
+        return false;
+    };
+    let status =
+        rest.iter().position(|&b| b != b' ').and_then(|spaces| rest.get(spaces..)?.split_first_chunk());
+    let Some((&[a, b, c], reason)) = status else { return false };
+    [major, minor, a, b, c].iter().all(u8::is_ascii_digit) && matches!(reason, [] | [b' ', ..])
 }
 
 /// 0 for HTTP/1.0 and older, 1 for everything else.
@@ -149,16 +165,22 @@ mod tests {
     }
 
     #[test]
-    fn odd_status_lines_are_read() {
-        for (line, status) in [
-            ("HTTP/1.1  200 ok", "200"),
-            ("http/1.1\t404", "404"),
-            ("HTTP/1.1 2", "0"),
-            ("HTTP/1.1 2000", "0"),
-            ("HTTP/1.1", "0"),
+    fn an_odd_status_line_has_no_status_for_a_strict_client() {
+        for (line, strict, meant) in [
+            ("HTTP/1.2 404 no", 404, 404),
+            ("HTTP/1.1 404", 404, 404),
+            ("HTTP/1.1  200 ok", 200, 200),
+            ("HTTP/1.1 \t200 ok", 0, 200),
+            (" HTTP/1.1 200 ok", 0, 200),
+            ("http/1.1 404 no", 0, 404),
+            ("HTTP/1.1 2", 0, 0),
+            ("HTTP/1.1 2000", 0, 0),
+            ("HTTP/1.1\n 200 ok", 0, 0),
+            ("HTTP/1.1", 0, 0),
         ] {
-            let head = format!("{line}\r\n\r\n");
-            assert_eq!(show(Side::Response, head.as_bytes()).unwrap().0, status, "{line}");
+            let layout = read(Side::Response, format!("{line}\r\n\r\n").as_bytes()).unwrap();
+            let read = (layout.start, layout.status_meant, layout.form);
+            assert_eq!(read, (StartLine::Response { status: strict }, meant, Form::Refused), "{line:?}");
         }
     }
 }

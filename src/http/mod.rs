@@ -144,7 +144,7 @@ pub enum StartLine {
     },
     /// The status.
     Response {
-        /// Three digits.
+        /// Three digits; 0 when a strict client reads none.
         status: u16,
     },
 }

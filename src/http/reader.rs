@@ -33,6 +33,18 @@ pub(super) struct Reader {
     on_probation: bool,
     /// Bytes were lost since the last head.
     lost_some: bool,
+    /// What stood where the next message should begin.
+    before: Before,
+}
+
+/// Ends of lines before a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    Return,
+    /// One empty line, which a robust recipient skips (RFC 9112 section 2.2).
+    EmptyLine,
+    Junk,
 }
 
 #[derive(Debug)]
@@ -72,6 +84,8 @@ pub(super) struct Parsed {
     pub(super) minor: u8,
     /// Whether RFC 9112 allows it.
     pub(super) form: Form,
+    /// The status by which it is framed; 0 of a request.
+    pub(super) status_meant: u16,
     /// Found again after lost bytes.
     pub(super) resynced: bool,
 }
@@ -91,6 +105,16 @@ pub(super) enum Gap {
     Ignored,
 }
 
+impl Before {
+    fn and(self, byte: u8) -> Self {
+        match (self, byte) {
+            (Self::Nothing, b'\r') => Self::Return,
+            (Self::Return, b'\n') => Self::EmptyLine,
+            _ => Self::Junk,
+        }
+    }
+}
+
 impl Reader {
     /// Before the first message.
     pub(super) fn new(side: Side) -> Self {
@@ -103,6 +127,7 @@ impl Reader {
             line_seen: false,
             on_probation: false,
             lost_some: false,
+            before: Before::Nothing,
         }
     }
 
@@ -120,7 +145,10 @@ impl Reader {
     ) -> Option<Step<'a>> {
         match &mut self.state {
             State::Start => {
-                *rest = opening::skip_newlines(rest);
+                let message = opening::skip_newlines(rest);
+                let skipped = rest.get(..rest.len() - message.len())?;
+                self.before = skipped.iter().fold(self.before, |before, &byte| before.and(byte));
+                *rest = message;
                 if rest.is_empty() { None } else { self.begin_head(rest, at, config) }
             }
             State::Head => self.go_on_head(rest, at, config),
@@ -233,6 +261,11 @@ impl Reader {
         matches!(self.state, State::Lost { .. } | State::UntilClose { doubtful: true })
     }
 
+    /// Empty lines so far are junk behind the message before, not before the next one.
+    pub(super) fn forgive_blank(&mut self) {
+        self.before = Before::Nothing;
+    }
+
     /// Whether nothing can come from this direction any more.
     pub(super) fn is_deaf(&self) -> bool {
         matches!(self.state, State::Deaf)
@@ -300,7 +333,7 @@ impl Reader {
         let taken = rest.len().min((config.head_bytes_max + 1).saturating_sub(before));
         let bytes = *rest;
         self.kept.extend_from_slice(bytes.get(..taken)?);
-        let end = self.simple_end(before).or_else(|| head::end(&self.kept, before));
+        let end = self.simple_end(before).or_else(|| head::end(self.side, &self.kept, before));
         let Some(end) = end else {
             *rest = bytes.get(taken..)?;
             let short = !self.line_seen && self.kept.len() <= LOOK_BYTES_MAX;
@@ -354,12 +387,21 @@ impl Reader {
         first_byte: EventTime,
         at: EventTime,
     ) -> Step<'a> {
-        let Layout { start, headers, minor, form, .. } = layout;
+        let Layout { mut start, headers, minor, status_meant, mut form, .. } = layout;
         self.state = State::Start;
         self.on_probation = false;
         let resynced = std::mem::take(&mut self.lost_some);
+        let before = std::mem::replace(&mut self.before, Before::Nothing);
+        if let StartLine::Response { status } = &mut start
+            && before != Before::Nothing
+        {
+            form = Form::Refused;
+            if before != Before::EmptyLine {
+                *status = 0;
+            }
+        }
         let message = Message { head, start, headers, first_byte, last_byte: at, body: Body::default() };
-        Step::Head(Parsed { message, minor, form, resynced })
+        Step::Head(Parsed { message, minor, form, status_meant, resynced })
     }
 
     fn hold_more<'a>(&mut self, rest: &mut &'a [u8], at: EventTime, config: &Config) -> Option<Step<'a>> {
@@ -372,15 +414,5 @@ impl Reader {
         }
         self.kept.extend_from_slice(std::mem::take(rest));
         None
-    }
-}
-
-impl Parsed {
-    /// The status, 0 of a request.
-    pub(super) fn status(&self) -> u16 {
-        match self.message.start {
-            StartLine::Response { status } => status,
-            StartLine::Request { .. } => 0,
-        }
     }
 }

@@ -65,18 +65,21 @@ impl Connection {
                 Step::Broken(anomaly) => self.response_broken(cx, at, anomaly),
             }
         }
+        if self.waiting.is_empty() {
+            self.responses.forgive_blank();
+        }
         Fate::GoesOn
     }
 
     fn response_head(&mut self, cx: &mut Context<'_>, at: EventTime, parsed: Parsed) {
-        let status = parsed.status();
+        let status = parsed.status_meant;
         if (100..200).contains(&status) && status != 101 {
             self.interim_head(cx);
             return;
         }
         // Only a response whose end nobody could tell is still open here.
         self.end_answer(cx, at, Cut::No, false);
-        let Parsed { message, minor, form, resynced } = parsed;
+        let Parsed { message, minor, form, resynced, .. } = parsed;
         if resynced {
             self.waiting.give_up_lost(cx, self.client, at);
         }
@@ -89,7 +92,7 @@ impl Connection {
         let framing = facts.response_framing(minor, status, target.expect());
         let keeps = body::keeps_prefix(facts.content_type);
         let prefix_max = if keeps { cx.shared.config.response_body_prefix_bytes_max } else { 0 };
-        let mut answer = Answer::new(message, minor, target, prefix_max);
+        let mut answer = Answer::new(message, minor, status, target, prefix_max);
         answer.whole = framing.length != Length::Undecided;
         if form != Form::Strict {
             answer.anomalies.merge(cx.shared.note(Anomaly::Http1Malformed));

@@ -40,6 +40,72 @@ fn a_request_and_its_answer() {
 }
 
 #[test]
+fn an_answer_whose_status_a_strict_client_does_not_read() {
+    let odd = [
+        "HTTP/1.1\n 200 ok\r\n",
+        " HTTP/1.1 200 ok\r\n",
+        "HTTP/1.1 \t200 ok\r\n",
+        "http/1.1 200 ok\r\n",
+        "HTTP/1.1 20 ok\r\n",
+        "HTTP/1.1 2XX OK\r\n",
+        "\r\n\r\nHTTP/1.1 200 ok\r\n",
+        "\n\rHTTP/1.1 200 ok\r\n",
+    ];
+    for line in odd {
+        let answer = format!("{line}Content-Length: 2\r\n\r\nokHTTP/1.1 204 No Content\r\n\r\n");
+        check(
+            &[('C', "GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n"), ('S', &answer)],
+            &expect![[r#"
+                #0 GET /1 -> 0(2) whole [http1.malformed]
+                #1 GET /2 -> 204 whole
+            "#]],
+        );
+    }
+    // One empty line and a second space are odd, and no reason for doubt.
+    check(
+        &[('C', "GET /1 HTTP/1.1\r\n\r\n"), ('S', "\r\nHTTP/1.1  204 none\r\n\r\n")],
+        &expect![[r#"
+            #0 GET /1 -> 204 whole [http1.malformed]
+        "#]],
+    );
+    // A status that a strict client does not read still frames the answer: a tolerant client waits for no body.
+    check(
+        &[
+            ('C', "GET /1 HTTP/1.1\r\n\r\n"),
+            ('S', "http/1.1 204 none\r\n\r\n"),
+            ('C', "GET /2 HTTP/1.1\r\n\r\n"),
+            ('S', OK),
+        ],
+        &expect![[r#"
+            #0 GET /1 -> 0 whole [http1.malformed]
+            #1 GET /2 -> 200(2) whole
+        "#]],
+    );
+}
+
+#[test]
+fn empty_lines_behind_an_answer_are_not_before_the_next_one() {
+    let ok_and_more = format!("{OK}\r\n");
+    check(
+        &[('C', "GET /1 HTTP/1.1\r\n\r\n"), ('S', &ok_and_more), ('C', "GET /2 HTTP/1.1\r\n\r\n"), ('S', OK)],
+        &expect![[r#"
+            #0 GET /1 -> 200(2) whole
+            #1 GET /2 -> 200(2) whole
+        "#]],
+    );
+}
+
+#[test]
+fn a_head_that_ends_with_two_returns_is_read_and_flagged() {
+    check(
+        &[('C', "GET /1 HTTP/1.1\r\n\r\n"), ('S', "HTTP/1.1 200 ok\r\nContent-Length: 2\n\r\r\nok")],
+        &expect![[r#"
+            #0 GET /1 -> 200(2) whole [http1.malformed]
+        "#]],
+    );
+}
+
+#[test]
 fn answers_that_have_no_body_do_not_eat_the_next_one() {
     check(
         &[

@@ -77,6 +77,18 @@ fn other_link_types() {
 }
 
 #[test]
+fn arcnet_of_both_kinds_and_both_protocols() {
+    for (link, addresses) in [(7, &[0xbe, 0x50][..]), (129, &[0xbe, 0x50, 0xab, 0x08][..])] {
+        let with = |rest: &[u8]| [addresses, rest].concat();
+        in_envelope(link, &with(&[240]), "7 GET");
+        in_envelope(link, &with(&[212, 0, 1, 2]), "7 GET");
+        in_envelope_6(link, &with(&[196, 0, 1, 2]), "7 GET");
+        in_envelope(link, &with(&[212, 1, 1, 2]), "not_ip");
+        in_envelope(link, &with(&[213, 0, 1, 2]), "not_ip");
+    }
+}
+
+#[test]
 fn point_to_point_links() {
     in_envelope(9, &[0xff, 3, 0, 0x21], "7 GET");
     in_envelope(9, &[0x21], "7 GET");

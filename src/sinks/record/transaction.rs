@@ -166,7 +166,7 @@ impl<'a> RequestPart<'a> {
 
 #[derive(Serialize)]
 struct ResponsePart<'a> {
-    status: u16,
+    status: Option<u16>,
     grpc_status: Option<u32>,
     bytes: u64,
     content_type: Option<&'a str>,
@@ -176,7 +176,8 @@ struct ResponsePart<'a> {
 impl<'a> ResponsePart<'a> {
     fn new(response: &'a Response) -> Self {
         Self {
-            status: response.status,
+            // 0 stands for a status line that a strict client does not understand.
+            status: Some(response.status).filter(|&status| status != 0),
             grpc_status: response.grpc_status,
             bytes: response.bytes,
             content_type: response.content_type.as_deref(),
