@@ -6,6 +6,7 @@ use super::clues::HandleKind;
 use super::credential::cookie;
 use super::json::{self, Member, Value};
 use super::markers::{Marker, MarkerTable, Markers};
+use super::records;
 use super::settings::Settings;
 use super::shape;
 use super::tables::{Answered, Cookie, ResponseHeader};
@@ -24,6 +25,8 @@ const ISSUED_MAX: usize = 16;
 const EXPOSED_MAX: usize = 4;
 /// Aliases kept of one account.
 const ALIASES_MAX: usize = 4;
+/// Bytes of an answer that is no JSON that are looked at.
+const TEXT_BYTES_MAX: usize = 4096;
 /// Handles shorter than this link nothing.
 const HANDLE_BYTES_MIN: usize = 8;
 
@@ -103,9 +106,7 @@ impl<'a> Answer<'a> {
             return;
         }
         if !matches!(body.iter().find(|b| !b.is_ascii_whitespace()), Some(b'{' | b'[')) {
-            if let Some(class) = private_key(body) {
-                self.exposed.push((class, b"body"));
-            }
+            self.expose(body.get(..body.len().min(TEXT_BYTES_MAX)).unwrap_or(&[]), b"body");
             return;
         }
         let summary = json::walk(body, &settings.answers, |member| self.member(&member));
@@ -116,22 +117,41 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// Reads the decoded body of an answer to a plain API call: its records, and secrets in it.
+    pub(crate) fn records(&mut self, body: &'a [u8], share: (u64, u64), settings: &Settings) {
+        if !matches!(body.iter().find(|b| !b.is_ascii_whitespace()), Some(b'{' | b'[')) {
+            self.body(body, share, settings);
+            return;
+        }
+        let summary = records::scan(body, |text| self.expose(text, &[]));
+        if !self.exposed.is_empty() {
+            // The walk knows the fields' names.
+            self.exposed.clear();
+            self.body(body, share, settings);
+            return;
+        }
+        self.beyond_limit = summary.beyond_limit;
+        self.items = summary.items.map(|n| estimate(n, summary.items_cut, share));
+    }
+
+    fn expose(&mut self, text: &'a [u8], name: &'a [u8]) {
+        if self.exposed.len() < EXPOSED_MAX
+            && let Some(class) = shape::known_key(text).or_else(|| private_key(text))
+        {
+            self.exposed.push((class, name));
+        }
+    }
+
     fn member(&mut self, member: &Member<'a, Answered>) {
         match (member.key, member.value) {
             (key, Value::Text(text)) => {
-                if let Some(class) = shape::known_key(text.raw).or_else(|| private_key(text.raw))
-                    && self.exposed.len() < EXPOSED_MAX
-                {
-                    self.exposed.push((class, member.name));
-                }
+                self.expose(text.raw, member.name);
                 if let Some(key) = key {
                     self.text(key, member, text);
                 }
             }
             // Of numbers only ids speak; numeric error codes say nothing.
-            (Some(Answered::UserId), Value::Number(number)) => {
-                self.name(Answered::UserId, member, number.into())
-            }
+            (Some(Answered::UserId), Value::Number(number)) => self.name(Answered::UserId, member, number),
             (Some(key), Value::Bool(yes)) => self.flag(key, member, yes),
             // An empty list of errors is none.
             (Some(Answered::Errors), Value::Object) => self.errors = true,
@@ -150,15 +170,15 @@ impl<'a> Answer<'a> {
             Answered::DeviceCode => self.issue(HandleKind::Code, text.decoded(), false),
             Answered::Token => self.issue(HandleKind::Access, text.decoded(), true),
             Answered::Key | Answered::ClientSecret => self.issue(HandleKind::ApiKey, text.decoded(), false),
-            Answered::Email | Answered::UserName => self.name(key, member, text.decoded()),
+            Answered::Email | Answered::UserName => self.name(key, member, &text.decoded()),
             Answered::UserId => {
                 if member.parent == Some(Answered::Flows) {
                     self.flow_is_mfa = MARKER_TABLE.read(text.raw) == Some(Marker::NeedsMfa);
                 } else {
-                    self.name(key, member, text.decoded());
+                    self.name(key, member, &text.decoded());
                 }
             }
-            Answered::User => self.name(Answered::UserName, member, text.decoded()),
+            Answered::User => self.name(Answered::UserName, member, &text.decoded()),
             Answered::Reason => self.mark(text.raw),
             Answered::Errors => {
                 self.errors = true;
@@ -194,7 +214,7 @@ impl<'a> Answer<'a> {
     }
 
     /// The account of the answer: at the top, under `data`, or in the account's own object; never of a list.
-    fn name(&mut self, key: Answered, member: &Member<'a, Answered>, value: Cow<'a, [u8]>) {
+    fn name(&mut self, key: Answered, member: &Member<'a, Answered>, value: &[u8]) {
         let own = member.depth <= 2 && member.parent.is_none()
             || member.depth <= 4 && member.parent == Some(Answered::User);
         if !own {
@@ -206,7 +226,7 @@ impl<'a> Answer<'a> {
             _ => &mut self.user_id,
         };
         if slot.is_none() {
-            *slot = text::name(&value);
+            *slot = text::name(value);
         }
     }
 
@@ -312,11 +332,10 @@ pub(crate) fn starts_with_ignoring_case(text: &[u8], prefix: &[u8]) -> bool {
     text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
 }
 
-/// `-----BEGIN … PRIVATE KEY-----`
+/// `-----BEGIN … PRIVATE KEY-----` at the start of a text.
 fn private_key(text: &[u8]) -> Option<&'static str> {
-    let begin = memchr::memmem::find(text.get(..text.len().min(4096))?, b"-----BEGIN ")?;
-    let line = text.get(begin..text.len().min(begin + 64))?;
-    memchr::memmem::find(line, b"PRIVATE KEY").map(|_| "private_key")
+    let kind = text.trim_ascii_start().strip_prefix(b"-----BEGIN ")?;
+    memchr::memmem::find(kind.get(..kind.len().min(32))?, b"PRIVATE KEY").map(|_| "private_key")
 }
 
 /// Records of the whole body: exact when the list ended in what was seen, else by proportion.
