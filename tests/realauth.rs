@@ -72,7 +72,9 @@ fn no_secret_of_the_wire_is_in_any_output() {
 fn every_transaction_of_the_wire_is_found() {
     let Some(realauth) = folder("HEELGUARD_REALAUTH") else { return };
     for (capture, labels) in captures(&realauth) {
-        let truth = std::fs::read_to_string(realauth.join(labels["name"].as_str().unwrap_or_default()).with_extension("txns.jsonl"));
+        let truth = std::fs::read_to_string(
+            realauth.join(labels["name"].as_str().unwrap_or_default()).with_extension("txns.jsonl"),
+        );
         let Ok(truth) = truth else { continue };
         let run = replay(&[&capture], &[]);
         let legs = if labels["two_legs"] == true { 2 } else { 1 };

@@ -88,7 +88,7 @@ pub(super) fn all(day: EventTime, random: &mut Random) -> Vec<(Machine, EventTim
             (290, 310),
         ),
     ];
-    let until = day.after(Duration::from_secs(86_400 - 300));
+    let until = day.after(Duration::from_mins(24 * 60 - 5));
     jobs.into_iter()
         .map(|(job, visitor, every_s)| {
             let at = day.after(Duration::from_millis(random.range(1_000, 60_000)));

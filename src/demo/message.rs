@@ -43,7 +43,6 @@ pub(super) enum Content {
     Json(String),
     /// `application/x-www-form-urlencoded`.
     Form(String),
-    Html(String),
     /// A list of about so many bytes.
     Sized(Kind, u64),
     /// A page of so many records.
@@ -54,7 +53,6 @@ impl Content {
     fn media_type(&self) -> &'static str {
         match self {
             Self::Form(_) => "application/x-www-form-urlencoded",
-            Self::Html(_) => "text/html; charset=utf-8",
             _ => "application/json",
         }
     }
@@ -62,7 +60,7 @@ impl Content {
     fn write(&self, out: &mut Vec<u8>, random: &mut Random) {
         match self {
             Self::Empty => {}
-            Self::Json(text) | Self::Form(text) | Self::Html(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Json(text) | Self::Form(text) => out.extend_from_slice(text.as_bytes()),
             Self::Sized(kind, bytes) => records::write_sized(out, *kind, *bytes, random),
             Self::Page(kind, count) => records::write_page(out, *kind, *count, random),
         }

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// An alert may lie so far from its label: windows round, labels do not.
-const SLACK: Duration = Duration::from_secs(60);
+const SLACK: Duration = Duration::from_mins(1);
 
 /// What became of one label.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use super::records::Kind;
 use super::site::Visitor;
 use super::timeline::Exchange;
 use heelguard_detectors::time::EventTime;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// A client at work; `now` is the moment of its next call.
@@ -31,7 +32,8 @@ impl Script<'_> {
             answer.service_us = self.random.log_uniform(1_800, 60_000);
         }
         if self.random.chance(800) {
-            answer.lines += &format!("X-Request-Id: {}\r\n", self.random.hex(32));
+            // Writing to a string does not fail.
+            let _ = write!(answer.lines, "X-Request-Id: {}\r\n", self.random.hex(32));
         }
         let spent = answer.service_us;
         self.out.push(self.visitor.exchange(self.now, request, answer, self.random));

@@ -16,7 +16,7 @@ pub(super) const API: &str = "api.acme.example";
 pub(super) const LEGACY: &str = "legacy.acme.example";
 /// A reporting server for internal use.
 pub(super) const REPORTS: &str = "reports.acme.example";
-/// The same, after its move to service tokens.
+/// The warehouse's API.
 pub(super) const WAREHOUSE: &str = "warehouse.acme.example";
 
 /// There and back inside the data centre.

@@ -6,6 +6,7 @@ use super::random::Random;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use heelguard_detectors::time::EventTime;
+use std::fmt::Write as _;
 
 /// The issuer of every token.
 pub(super) const ISSUER: &str = "https://id.acme.example";
@@ -48,15 +49,16 @@ fn signed_part(header: &str, claims: &Claims<'_>, random: &mut Random) -> String
     let issued = issued_at.as_secs();
     let expires = issued + lifetime_s;
     let jti = random.uuid();
+    // Writing to a string does not fail.
     let mut text = format!(
         r#"{{"iss":"{ISSUER}","sub":"{subject}","aud":"https://api.acme.example","iat":{issued},"exp":{expires},"jti":"{jti}","scope":"{scope}""#
     );
     if !email.is_empty() {
         let amr = amr.iter().map(|method| format!("\"{method}\"")).collect::<Vec<_>>().join(",");
-        text += &format!(r#","email":"{email}","amr":[{amr}],"auth_time":{issued}"#);
+        let _ = write!(text, r#","email":"{email}","amr":[{amr}],"auth_time":{issued}"#);
     }
     if !client_id.is_empty() {
-        text += &format!(r#","client_id":"{client_id}""#);
+        let _ = write!(text, r#","client_id":"{client_id}""#);
     }
     text.push('}');
     format!("{}.{}", encode(header.as_bytes()), encode(text.as_bytes()))

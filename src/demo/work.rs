@@ -54,7 +54,7 @@ impl Worker {
         random: Random,
     ) -> (Self, EventTime) {
         let first = visits.first().map_or(day, |visit| visit.at);
-        let until = day.after(Duration::from_secs(86_400 - 1_200));
+        let until = day.after(Duration::from_mins(24 * 60 - 20));
         let visits = visits.iter().copied().collect();
         (Self { person, random, visits, until, tasks_left: 0, pass: None }, first)
     }
@@ -84,7 +84,7 @@ impl Actor for Worker {
         } else {
             self.pass = Some(pass);
         }
-        let later = script.now.after(Duration::from_secs(600));
+        let later = script.now.after(Duration::from_mins(10));
         self.visits.front().map(|visit| visit.at.max(later))
     }
 }

@@ -7,8 +7,9 @@
 //! flagged then. The same hold waits for the answer to CONNECT and Upgrade.
 
 use super::framing::{Expect, Facts, Length};
+use super::halves::{Answer, Cut, Pending};
 use super::head::Form;
-use super::pairing::{Answer, Cut, Pending, Switch, Target, Waiting};
+use super::pairing::Waiting;
 use super::reader::{Gap, Parsed, Reader, Step};
 use super::services::ServiceKind;
 use super::{HttpShared, Side, body, opening};
@@ -36,7 +37,7 @@ pub(super) enum Fate<'a> {
 
 /// Why the request direction waits for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hold {
+pub(super) enum Hold {
     /// CONNECT or Upgrade: the answer says which protocol follows.
     Switch,
     /// A strict server refuses the request: what follows is a request only if it is answered.
@@ -45,22 +46,23 @@ enum Hold {
 
 /// The state of a connection.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
 pub(super) struct Connection {
-    client: Direction,
-    requests: Reader,
-    responses: Reader,
-    waiting: Waiting,
-    answer: Option<Answer>,
-    hold: Option<Hold>,
+    pub(super) client: Direction,
+    pub(super) requests: Reader,
+    pub(super) responses: Reader,
+    pub(super) waiting: Waiting,
+    pub(super) answer: Option<Answer>,
+    pub(super) hold: Option<Hold>,
     /// An answer ended, nobody waits for another, and no byte of a request came since.
-    answered: bool,
+    pub(super) answered: bool,
     /// A request was read.
-    requests_met: bool,
+    pub(super) requests_met: bool,
     /// The client's direction was lost inside a body, and no request was read since.
-    lost_in_body: bool,
+    pub(super) lost_in_body: bool,
     /// The server's direction carried bytes.
-    server_heard: bool,
-    interim: u32,
+    pub(super) server_heard: bool,
+    pub(super) interim: u32,
 }
 
 impl Connection {
@@ -186,11 +188,9 @@ impl Connection {
         }
     }
 
-    fn server(&self, cx: &Context<'_>) -> Endpoint {
+    pub(super) fn server(&self, cx: &Context<'_>) -> Endpoint {
         if self.client == Direction::FromInitiator { cx.flow.responder } else { cx.flow.initiator }
     }
-
-    // ---- requests
 
     /// After lost bytes: whether the client may be starting a request here. It may when every known request was
     /// answered since its last byte. Where the server's direction cannot tell, a body that lost its end is the
@@ -317,177 +317,30 @@ impl Connection {
     }
 
     /// Reads what was held as if it came now; it has to prove that it is a request.
-    fn release(&mut self, cx: &mut Context<'_>, at: EventTime, hold: Hold) {
+    pub(super) fn release(&mut self, cx: &mut Context<'_>, at: EventTime, why: Hold) {
         self.hold = None;
         let (held, since) = self.requests.release();
         self.requests.offer();
         let when = if held.is_empty() { at } else { since };
         let before = self.waiting.len();
         self.request_bytes(cx, when, &held);
-        if hold == Hold::Refused {
+        if why == Hold::Refused {
             let flags = cx.shared.note(Anomaly::Http1FramingConflict);
             self.waiting.flag_from(before, flags);
         }
     }
 
     /// Ends a hold whose request was answered without a switch and behind which nothing was sent ahead.
-    fn settle_hold(&mut self) {
+    pub(super) fn settle_hold(&mut self) {
         if self.hold.is_some() && self.answered && !self.requests.holds_bytes() {
             self.hold = None;
             self.requests.restart();
         }
     }
-
-    // ---- responses
-
-    /// After lost bytes: a response may start here only if a request waits for one.
-    fn response_may_start(&self) -> bool {
-        let begun = usize::from(self.answer.is_some());
-        !self.requests_met || self.waiting.len() > begun || self.waiting.has_overflow()
-    }
-
-    /// The server answers where its messages cannot be told: the oldest request's answer is lost, or part of it.
-    fn miss_answer(&mut self) {
-        if self.answer.is_none() && !self.waiting.is_empty() {
-            self.responses.lose();
-            self.waiting.lose_answer();
-        }
-    }
-
-    fn response_bytes<'a>(&mut self, cx: &mut Context<'_>, at: EventTime, bytes: &'a [u8]) -> Fate<'a> {
-        let mut rest = bytes;
-        while let Some(step) = self.responses.step(&mut rest, at, &cx.shared.config) {
-            match step {
-                Step::Head(parsed) => self.response_head(cx, at, parsed),
-                Step::Body(bytes) => {
-                    if let Some(answer) = &mut self.answer {
-                        answer.absorb(bytes, at);
-                    }
-                }
-                Step::End { odd } => {
-                    if let Some(answer) = &mut self.answer {
-                        answer.last_byte(at);
-                        if odd {
-                            answer.anomalies.merge(cx.shared.note(Anomaly::Http1FramingConflict));
-                        }
-                    }
-                    let switch = self.answer.as_ref().map_or(Switch::No, Answer::switch);
-                    self.end_answer(cx, at, Cut::No, true);
-                    match switch {
-                        Switch::No => {}
-                        Switch::Tunnel => {
-                            let (ahead, since) = self.requests.release();
-                            return Fate::Tunnel { ahead, since, rest };
-                        }
-                        Switch::Opaque => return Fate::Opaque,
-                    }
-                }
-                Step::Broken(anomaly) => self.response_broken(cx, at, anomaly),
-            }
-        }
-        Fate::GoesOn
-    }
-
-    fn response_head(&mut self, cx: &mut Context<'_>, at: EventTime, parsed: Parsed) {
-        let status = parsed.status();
-        if (100..200).contains(&status) && status != 101 {
-            self.interim_head(cx);
-            return;
-        }
-        // Only a response whose end nobody could tell is still open here.
-        self.end_answer(cx, at, Cut::No, false);
-        let Parsed { message, minor, form, resynced } = parsed;
-        if resynced {
-            self.waiting.give_up_lost(cx, self.client, at);
-        }
-        if self.hold == Some(Hold::Refused) && self.waiting.is_empty() && self.requests.holds_bytes() {
-            // A second answer: the server took what follows the refused request for another request.
-            self.release(cx, at, Hold::Refused);
-        }
-        let target = self.waiting.next_target();
-        let facts = Facts::of(&message);
-        let framing = facts.response_framing(minor, status, target.expect());
-        let keeps = body::keeps_prefix(facts.content_type);
-        let prefix_max = if keeps { cx.shared.config.response_body_prefix_bytes_max } else { 0 };
-        let mut answer = Answer::new(message, minor, target, prefix_max);
-        answer.whole = framing.length != Length::Undecided;
-        if form != Form::Strict {
-            answer.anomalies.merge(cx.shared.note(Anomaly::Http1Malformed));
-        }
-        if framing.conflict {
-            answer.anomalies.merge(cx.shared.note(Anomaly::Http1FramingConflict));
-        }
-        if target == Target::Nobody {
-            answer.anomalies.merge(cx.shared.note(Anomaly::Http1UnpairedResponse));
-        } else if resynced {
-            answer.anomalies.merge(cx.shared.note(Anomaly::Http1Resync));
-        }
-        self.responses.frame(framing.length);
-        self.answer = Some(answer);
-    }
-
-    /// A 1xx that announces the final response; more than the limit of them are no courtesy.
-    fn interim_head(&mut self, cx: &mut Context<'_>) {
-        cx.shared.counters.http.interim += 1;
-        self.interim = self.interim.saturating_add(1);
-        if self.interim == cx.shared.config.interim_responses_max.saturating_add(1) {
-            flag_flow(cx, Anomaly::Http1Malformed);
-        }
-        self.responses.restart();
-    }
-
-    /// The open response ended, or is given up; `known` says that its end is where its framing puts it.
-    fn end_answer(&mut self, cx: &mut Context<'_>, at: EventTime, cut: Cut, known: bool) {
-        let Some(mut answer) = self.answer.take() else { return };
-        let at_its_end = self.responses.is_at_start() || self.responses.is_until_close();
-        answer.whole &= known && at_its_end && answer.cut == Cut::No;
-        if !answer.whole {
-            answer.cut = answer.cut.max(cut);
-        }
-        self.interim = 0;
-        self.waiting.answered(answer, cx, self.client, at);
-        if self.waiting.is_empty() {
-            self.answered = true;
-            self.settle_hold();
-        }
-    }
-
-    /// The server's bytes make no sense (any more).
-    fn response_broken(&mut self, cx: &mut Context<'_>, at: EventTime, anomaly: Anomaly) {
-        if let Some(answer) = &mut self.answer {
-            answer.anomalies.merge(cx.shared.note(anomaly));
-            self.end_answer(cx, at, Cut::No, false);
-        } else {
-            flag_flow(cx, anomaly);
-            self.waiting.lose_answer();
-        }
-        self.waiting.doubt_all();
-    }
-
-    fn response_gap(&mut self, cx: &mut Context<'_>, at: EventTime, missing: u64) -> Fate<'static> {
-        match self.responses.gap(missing) {
-            Gap::Bridged => {
-                if let Some(answer) = &mut self.answer {
-                    answer.bridge(missing);
-                }
-                return self.response_bytes(cx, at, &[]);
-            }
-            Gap::LostInBody | Gap::LostPastBody => {
-                self.end_answer(cx, at, Cut::Gap, false);
-                self.waiting.doubt_all();
-            }
-            Gap::LostBetween => {
-                self.waiting.lose_answer();
-                self.waiting.doubt_all();
-            }
-            Gap::Ignored => self.miss_answer(),
-        }
-        Fate::GoesOn
-    }
 }
 
 /// Counts an anomaly that belongs to no message; the next exchange of the flow carries it.
-fn flag_flow(cx: &mut Context<'_>, anomaly: Anomaly) {
+pub(super) fn flag_flow(cx: &mut Context<'_>, anomaly: Anomaly) {
     let flags = cx.shared.note(anomaly);
     cx.flow.anomalies.merge(flags);
 }

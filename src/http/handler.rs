@@ -235,3 +235,15 @@ impl Look {
 fn count(cx: &mut Context<'_>, kind: ServiceKind) {
     cx.shared.services.count(cx.flow.responder, None, kind);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_flow_is_small() {
+        assert!(size_of::<HttpHandler>() <= 128, "{}", size_of::<HttpHandler>());
+        // With the one request that may wait, an open connection stays below a kilobyte.
+        assert!(size_of::<Connection>() <= 560, "{}", size_of::<Connection>());
+    }
+}

@@ -6,12 +6,14 @@ pub mod body;
 mod chunked;
 mod connection;
 mod framing;
+mod halves;
 mod handler;
 mod head;
 mod lenient;
 mod opening;
 mod pairing;
 mod reader;
+mod responses;
 mod services;
 
 pub use handler::HttpHandler;

@@ -110,8 +110,7 @@ fn socks(bytes: &[u8]) -> Opening {
     match *bytes {
         [4, 1, _, _, _, _, _, _, ..] => Opening::Socks,
         [5, methods @ 1..=9, ref list @ ..] if list.len() == usize::from(methods) => Opening::Socks,
-        [4] | [5] => Opening::Short,
-        [4, 1, ..] => Opening::Short,
+        [4 | 5] | [4, 1, ..] => Opening::Short,
         [5, methods @ 1..=9, ref list @ ..] if list.len() < usize::from(methods) => Opening::Short,
         _ => Opening::Other,
     }

@@ -2,9 +2,10 @@
 //! It is given requests in order and answers in order, and emits `Exchange`s when both have ended.
 //! It promises bounded waiting, and that an exchange whose partner is a guess says `gap`.
 
+use super::Exchange;
 use super::connection::Context;
 use super::framing::Expect;
-use super::{Exchange, Message};
+use super::halves::{Answer, Cut, Pending, Target, absorb};
 use crate::flow::Direction;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::time::EventTime;
@@ -13,152 +14,6 @@ use std::collections::VecDeque;
 
 /// Requests given up for the pipeline limit, of which the form of the answer is still remembered.
 const OVERFLOW_MAX: usize = 65_536;
-
-/// Why a message, or its place, is not wholly known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Cut {
-    /// It is.
-    No,
-    /// The capture, or the sensor's patience, ended inside.
-    End,
-    /// Bytes are missing.
-    Gap,
-}
-
-/// What follows an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Switch {
-    /// HTTP.
-    No,
-    /// The tunnel of a CONNECT.
-    Tunnel,
-    /// Another protocol.
-    Opaque,
-}
-
-/// Whom an answer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Target {
-    /// The oldest waiting request.
-    Oldest(Expect),
-    /// A request that left for the pipeline limit.
-    GivenUp(Expect),
-    /// No known request.
-    Nobody,
-}
-
-impl Target {
-    /// The form of the answer.
-    pub(super) fn expect(self) -> Expect {
-        match self {
-            Self::Oldest(expect) | Self::GivenUp(expect) => expect,
-            Self::Nobody => Expect::Ordinary,
-        }
-    }
-}
-
-/// A request whose answer has not ended.
-#[derive(Debug)]
-pub(super) struct Pending {
-    message: Message,
-    minor: u8,
-    expect: Expect,
-    ordinal: u32,
-    prefix_max: usize,
-    /// What was odd in it.
-    pub(super) anomalies: AnomalySet,
-    /// Its end is where its framing puts it.
-    pub(super) whole: bool,
-    cut: Cut,
-    receiving: bool,
-    /// A strict server answers it with 400.
-    pub(super) refused: bool,
-    over_limit: bool,
-    /// Whether the next answer is this one's is a guess.
-    doubtful: bool,
-    /// Its answer may lie in lost bytes.
-    answer_lost: bool,
-    /// It came while the server's direction was lost.
-    blind: bool,
-    /// The answer, when it ended before the request did.
-    early: Option<Box<Answer>>,
-}
-
-impl Pending {
-    /// A request whose head was read.
-    pub(super) fn new(message: Message, minor: u8, expect: Expect, prefix_max: usize) -> Self {
-        Self {
-            message,
-            minor,
-            expect,
-            ordinal: 0,
-            prefix_max,
-            anomalies: AnomalySet::EMPTY,
-            whole: true,
-            cut: Cut::No,
-            receiving: true,
-            refused: false,
-            over_limit: false,
-            doubtful: false,
-            answer_lost: false,
-            blind: false,
-            early: None,
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        self.message.head.len() + self.message.body.prefix.len()
-    }
-}
-
-/// A response being received.
-#[derive(Debug)]
-pub(super) struct Answer {
-    message: Message,
-    minor: u8,
-    target: Target,
-    prefix_max: usize,
-    /// What was odd in it.
-    pub(super) anomalies: AnomalySet,
-    /// Its end is where its framing puts it.
-    pub(super) whole: bool,
-    /// What is missing.
-    pub(super) cut: Cut,
-}
-
-impl Answer {
-    /// A response whose head was read.
-    pub(super) fn new(message: Message, minor: u8, target: Target, prefix_max: usize) -> Self {
-        Self { message, minor, target, prefix_max, anomalies: AnomalySet::EMPTY, whole: true, cut: Cut::No }
-    }
-
-    /// Body bytes.
-    pub(super) fn absorb(&mut self, bytes: &[u8], at: EventTime) {
-        absorb(&mut self.message, bytes, self.prefix_max);
-        self.message.last_byte = at;
-    }
-
-    /// The last byte's time.
-    pub(super) fn last_byte(&mut self, at: EventTime) {
-        self.message.last_byte = at;
-    }
-
-    /// Body bytes that were not seen: counted, and the end of what is kept.
-    pub(super) fn bridge(&mut self, missing: u64) {
-        self.message.body.bytes = self.message.body.bytes.saturating_add(missing);
-        self.prefix_max = 0;
-        self.cut = Cut::Gap;
-    }
-
-    /// What protocol follows.
-    pub(super) fn switch(&self) -> Switch {
-        match (self.message.status(), self.target.expect()) {
-            (101, _) => Switch::Opaque,
-            (200..=299, Expect::Tunnel) => Switch::Tunnel,
-            _ => Switch::No,
-        }
-    }
-}
 
 /// The waiting requests of one connection.
 #[derive(Debug)]
@@ -473,20 +328,5 @@ impl Waiting {
             completeness,
             anomalies,
         });
-    }
-}
-
-/// Counts body bytes and keeps the first of them, up to `prefix_max`.
-fn absorb(message: &mut Message, bytes: &[u8], prefix_max: usize) {
-    let body = &mut message.body;
-    body.bytes = body.bytes.saturating_add(bytes.len() as u64);
-    let room = prefix_max.saturating_sub(body.prefix.len());
-    if let Some(kept @ [_, ..]) = bytes.get(..room.min(bytes.len())) {
-        if body.prefix.is_empty() && bytes.len() < room {
-            // A body in several segments: room for four of them, so that most bodies cost one allocation
-            // and a client that declares much and sends little gets little.
-            body.prefix.reserve(room.min(kept.len() * 4));
-        }
-        body.prefix.extend_from_slice(kept);
     }
 }

@@ -124,7 +124,7 @@ impl Reader {
                 if rest.is_empty() { None } else { self.begin_head(rest, at, config) }
             }
             State::Head => self.go_on_head(rest, at, config),
-            State::Sized { remaining: 0 } => self.ended(false),
+            State::Sized { remaining: 0 } => Some(self.ended(false)),
             State::Sized { remaining } => {
                 let len = usize::try_from(*remaining).unwrap_or(usize::MAX).min(rest.len());
                 let (body, left) = rest.split_at_checked(len)?;
@@ -136,7 +136,7 @@ impl Reader {
                 Piece::Data(data) => Some(Step::Body(data)),
                 Piece::End => {
                     let odd = chunked.is_odd();
-                    self.ended(odd)
+                    Some(self.ended(odd))
                 }
                 Piece::Broken(anomaly) => self.broken(anomaly),
             },
@@ -258,9 +258,9 @@ impl Reader {
         matches!(self.state, State::Held) && !self.kept.is_empty()
     }
 
-    fn ended<'a>(&mut self, odd: bool) -> Option<Step<'a>> {
+    fn ended<'a>(&mut self, odd: bool) -> Step<'a> {
         self.state = State::Start;
-        Some(Step::End { odd })
+        Step::End { odd }
     }
 
     /// Lost, with a reason; a candidate that fails was no message and is no anomaly.

@@ -27,6 +27,8 @@ const EXPOSED_MAX: usize = 4;
 const ALIASES_MAX: usize = 4;
 /// Bytes of an answer that is no JSON that are looked at.
 const TEXT_BYTES_MAX: usize = 4096;
+/// Error codes and sentences that are read of one answer.
+const MARKS_READ_MAX: u8 = 16;
 /// Handles shorter than this link nothing.
 const HANDLE_BYTES_MIN: usize = 8;
 
@@ -71,6 +73,7 @@ pub(crate) struct Answer<'a> {
     flows: bool,
     flow_is_mfa: bool,
     in_body: bool,
+    marks_read: u8,
 }
 
 impl<'a> Answer<'a> {
@@ -207,7 +210,12 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// Error codes and sentences speak once or twice in an answer; a list of records with a `status` each does not.
     fn mark(&mut self, words: &[u8]) {
+        if self.marks_read == MARKS_READ_MAX {
+            return;
+        }
+        self.marks_read += 1;
         if let Some(marker) = MARKER_TABLE.read(words) {
             self.markers.insert(marker);
         }
@@ -332,10 +340,17 @@ pub(crate) fn starts_with_ignoring_case(text: &[u8], prefix: &[u8]) -> bool {
     text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
 }
 
-/// `-----BEGIN … PRIVATE KEY-----` at the start of a text.
+/// No private key in PEM is shorter: its first and last line alone have 53 bytes.
+const PRIVATE_KEY_MIN: usize = 64;
+
+/// `-----BEGIN … PRIVATE KEY-----`
 fn private_key(text: &[u8]) -> Option<&'static str> {
-    let kind = text.trim_ascii_start().strip_prefix(b"-----BEGIN ")?;
-    memchr::memmem::find(kind.get(..kind.len().min(32))?, b"PRIVATE KEY").map(|_| "private_key")
+    if text.len() < PRIVATE_KEY_MIN {
+        return None;
+    }
+    let begin = memchr::memmem::find(text.get(..text.len().min(4096))?, b"-----BEGIN ")?;
+    let line = text.get(begin..text.len().min(begin + 64))?;
+    memchr::memmem::find(line, b"PRIVATE KEY").map(|_| "private_key")
 }
 
 /// Records of the whole body: exact when the list ended in what was seen, else by proportion.

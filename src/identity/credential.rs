@@ -69,8 +69,7 @@ impl<'a> Presented<'a> {
     /// Whether a presented value stands somewhere in `text`.
     pub(crate) fn is_within(&self, text: &[u8]) -> bool {
         self.values().any(|value| {
-            (SECRET_BYTES_MIN..=text.len()).contains(&value.len())
-                && memchr::memmem::find(text, value).is_some()
+            (SECRET_BYTES_MIN..=text.len()).contains(&value.len()) && holds(text, value)
         })
     }
 
@@ -447,6 +446,12 @@ fn strip_prefix_ignoring_case<'a>(name: &'a [u8], prefix: &[u8]) -> Option<&'a [
 /// `X-Access-Token: Bearer eyJ…` is met as often as the bare token.
 fn bare_token(value: &[u8]) -> &[u8] {
     strip_prefix_ignoring_case(value, b"bearer ").map_or(value, <[u8]>::trim_ascii)
+}
+
+/// Whether `value` stands in `text`. Texts are short: to prepare a searcher costs more than to look.
+fn holds(text: &[u8], value: &[u8]) -> bool {
+    let Some(&first) = value.first() else { return false };
+    memchr::memchr_iter(first, text).any(|at| text.get(at..).is_some_and(|rest| rest.starts_with(value)))
 }
 
 /// A parameter of an authentication scheme: `name="value"` or `name=value`.

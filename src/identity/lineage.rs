@@ -9,9 +9,7 @@ use heelguard_detectors::identity::{
     CredentialKind, Factor, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::transaction::{
-    Activity, LoginOutcome, MfaEvent, MfaOutcome, Outcome, Transaction,
-};
+use heelguard_detectors::transaction::{Activity, LoginOutcome, MfaEvent, MfaOutcome, Outcome, Transaction};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -92,8 +90,8 @@ impl Lineage {
             (None, None, Some(name)) => Some((Name::new(realm, name), tx.principal.source)),
             (None, None, None) => None,
         };
-        let (account, source) = named
-            .map_or((None, tx.principal.source), |(name, source)| (self.accounts.find(&name), source));
+        let (account, source) =
+            named.map_or((None, tx.principal.source), |(name, source)| (self.accounts.find(&name), source));
         Caller { account, source, binding: None }
     }
 
@@ -120,7 +118,12 @@ impl Lineage {
     }
 
     /// The account an accepted exchange speaks of when nothing presented was known.
-    fn account_from_answer(&mut self, tx: &Transaction, clues: &Clues, realm: &Arc<str>) -> Option<AccountId> {
+    fn account_from_answer(
+        &mut self,
+        tx: &Transaction,
+        clues: &Clues,
+        realm: &Arc<str>,
+    ) -> Option<AccountId> {
         let kind = PrincipalKind::User;
         if let Some(primary) = &clues.answered.primary {
             return Some(self.accounts.find_or_make(&Name::new(realm, primary), primary, kind));
@@ -148,7 +151,12 @@ impl Lineage {
             proof.mfa_at = binding.mfa_at;
         }
         if let Some(factor) = proved_factor(tx) {
-            proof = Proof { level: ProofLevel::Mfa, factor: Some(factor), mfa_at: Some(tx.end), account_has_mfa: true };
+            proof = Proof {
+                level: ProofLevel::Mfa,
+                factor: Some(factor),
+                mfa_at: Some(tx.end),
+                account_has_mfa: true,
+            };
         }
         proof
     }
@@ -232,7 +240,9 @@ fn accepted(tx: &Transaction) -> bool {
     match by_login {
         Some(LoginOutcome::Success | LoginOutcome::SecondFactor) => true,
         Some(_) => false,
-        None => tx.outcome == Outcome::Success && tx.mfa.is_none_or(|mfa| mfa.outcome != MfaOutcome::FailCode),
+        None => {
+            tx.outcome == Outcome::Success && tx.mfa.is_none_or(|mfa| mfa.outcome != MfaOutcome::FailCode)
+        }
     }
 }
 

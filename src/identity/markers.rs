@@ -221,7 +221,7 @@ impl MarkerTable {
         let words = words.get(..len).unwrap_or(&[]);
         let words = words.strip_suffix(b"_").unwrap_or(words);
         self.0.get(words).or_else(|| {
-            let is_sentence = words.len() > 8;
+            let is_sentence = words.contains(&b'_');
             PHRASES
                 .iter()
                 .find(|(p, _)| is_sentence && memchr::memmem::find(words, p.as_bytes()).is_some())

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// Most bytes of a recorded path.
-pub(crate) const PATH_BYTES_MAX: usize = 1024;
+pub(crate) const PATH_BYTES_MAX: usize = 16 * 1024;
 /// Most segments of a template; the rest is written `{rest}`.
 const SEGMENTS_MAX: usize = 16;
 /// A literal segment that is longer is an identifier.

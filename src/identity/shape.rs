@@ -113,7 +113,7 @@ pub(crate) fn known_key(value: &[u8]) -> Option<&'static str> {
     if value.len() < KNOWN_MIN || first >= 0x80 || FIRST_LETTERS & (1 << first) == 0 {
         return None;
     }
-    let pattern = PATTERNS.iter().find(|p| {
+    let pattern = PATTERNS.iter().filter(|p| p.prefix.as_bytes().first() == Some(&first)).find(|p| {
         value.strip_prefix(p.prefix.as_bytes()).is_some_and(|rest| {
             (p.rest.0..=p.rest.1).contains(&rest.len()) && rest.iter().all(|&b| p.alphabet.has(b))
         })
@@ -131,7 +131,7 @@ pub(crate) fn class(value: &[u8]) -> &'static str {
     }
     if value.starts_with(b"ey") {
         match memchr::memchr_iter(b'.', value).count() {
-            _ if !value.iter().all(|&b| Token.has(b)) => {}
+            _ if !is_token_text(value) => {}
             2 => return JWT,
             1 if value.len() > 20 => return JWT,
             4 => return JWE,
@@ -165,7 +165,7 @@ pub(crate) fn looks_secret(value: &[u8]) -> bool {
     if known_key(value).is_some() || matches!(class(value), JWT | JWE | "paseto") {
         return true;
     }
-    if !value.iter().all(|&b| Token.has(b)) {
+    if !is_token_text(value) {
         return false;
     }
     if value.iter().all(u8::is_ascii_hexdigit) {
@@ -181,6 +181,20 @@ pub(crate) fn looks_secret(value: &[u8]) -> bool {
     value.len() >= 20 && mixed && turns * 6 > value.len() && separators * 4 < value.len()
 }
 
+/// Bytes of `Token`, for values as long as a JWT: one table read each, no branch.
+const TOKEN_BYTES: [bool; 256] = {
+    let (mut table, mut byte) = ([false; 256], 0u8);
+    while byte < 0x80 {
+        table[byte as usize] = Token.has(byte);
+        byte += 1;
+    }
+    table
+};
+
+fn is_token_text(value: &[u8]) -> bool {
+    value.iter().fold(true, |so_far, &b| so_far & TOKEN_BYTES[usize::from(b)])
+}
+
 /// Eight, four, four, four and twelve hex digits.
 pub(crate) fn is_uuid(value: &[u8]) -> bool {
     value.len() == 36
@@ -191,11 +205,11 @@ pub(crate) fn is_uuid(value: &[u8]) -> bool {
 }
 
 impl Alphabet {
-    fn has(self, b: u8) -> bool {
+    const fn has(self, b: u8) -> bool {
         match self {
             Hex => b.is_ascii_hexdigit(),
             Base62 => b.is_ascii_alphanumeric(),
-            Base32Upper => b.is_ascii_uppercase() || (b'2'..=b'7').contains(&b),
+            Base32Upper => b.is_ascii_uppercase() || matches!(b, b'2'..=b'7'),
             Token => b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'=' | b'+' | b'/'),
         }
     }

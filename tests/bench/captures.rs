@@ -57,7 +57,7 @@ pub(crate) struct Capture {
 /// The capture from an earlier run, or a new one.
 pub(crate) fn ready(folder: &Path, kind: Kind, quick: bool) -> Result<Capture, String> {
     let size = if quick { "-quick" } else { "" };
-    let path = folder.join(format!("{}{size}-{VERSION}.pcap", kind.name()));
+    let path = folder.join(format!("{}{size}.pcap", kind.name()));
     let notes = path.with_extension("truth");
     if let Some(truth) = known(&path, &notes) {
         return Ok(Capture { kind, path, truth });
@@ -65,7 +65,7 @@ pub(crate) fn ready(folder: &Path, kind: Kind, quick: bool) -> Result<Capture, S
     let problem = |error: io::Error| format!("{}: {error}", path.display());
     let truth = make(&path, kind, quick).map_err(problem)?;
     let Truth { packets, bytes, transactions, connections } = truth;
-    let text = format!("{packets} {bytes} {transactions} {connections}\n");
+    let text = format!("{VERSION} {packets} {bytes} {transactions} {connections}\n");
     std::fs::write(&notes, text).map_err(problem)?;
     Ok(Capture { kind, path, truth })
 }
@@ -74,7 +74,7 @@ pub(crate) fn ready(folder: &Path, kind: Kind, quick: bool) -> Result<Capture, S
 fn known(path: &Path, notes: &Path) -> Option<Truth> {
     let text = std::fs::read_to_string(notes).ok()?;
     let numbers: Vec<u64> = text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
-    let &[packets, bytes, transactions, connections] = numbers.as_slice() else { return None };
+    let &[VERSION, packets, bytes, transactions, connections] = numbers.as_slice() else { return None };
     let length = 24 + 16 * packets + bytes;
     let truth = Truth { packets, bytes, transactions, connections };
     (std::fs::metadata(path).ok()?.len() == length).then_some(truth)

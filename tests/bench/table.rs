@@ -5,6 +5,7 @@
 use crate::captures::{Kind, Truth};
 use crate::spent::Spent;
 use serde_json::json;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -41,9 +42,11 @@ impl Measured {
 
     fn ratio(&self) -> f64 {
         let tick = Duration::from_micros(1);
-        median(self.pairs.iter().map(|(least, sensor)| {
-            sensor.cpu.as_secs_f64() / least.cpu.max(tick).as_secs_f64()
-        }))
+        median(
+            self.pairs
+                .iter()
+                .map(|(least, sensor)| sensor.cpu.as_secs_f64() / least.cpu.max(tick).as_secs_f64()),
+        )
     }
 
     fn cpu_s_per_gb(&self) -> f64 {
@@ -79,7 +82,8 @@ impl Report {
 
     fn markdown(&self) -> String {
         let mut text = format!("{}; medians of {} pairs of runs\n\n", self.machine, self.runs);
-        text += "| capture | work | CPU s | x touch | CPU s/GB | µs/transaction | wall s | peak MiB | found |\n";
+        text +=
+            "| capture | work | CPU s | x touch | CPU s/GB | µs/transaction | wall s | peak MiB | found |\n";
         text += "|---|---|---:|---:|---:|---:|---:|---:|---|\n";
         for row in &self.rows {
             let truth = row.truth.transactions;
@@ -88,8 +92,10 @@ impl Report {
             } else {
                 format!("**{} of {truth}**", row.found)
             };
-            text += &format!(
-                "| {} | {} | {:.2} | {:.1} | {:.2} | {:.2} | {:.2} | {:.0} | {found} |\n",
+            // Writing to a string does not fail.
+            let _ = writeln!(
+                text,
+                "| {} | {} | {:.2} | {:.1} | {:.2} | {:.2} | {:.2} | {:.0} | {found} |",
                 row.kind.name(),
                 row.work,
                 row.cpu_s(),

@@ -213,5 +213,6 @@ fn a_joined_flow_whose_first_answer_is_lost_gives_it_to_nobody_else() {
     expect![[r#"
         #0 GET /a -> - gap [tcp.gap]
         #1 GET /b -> 302 whole [http1.resync]
-    "#]].assert_eq(&wire.lines());
+    "#]]
+    .assert_eq(&wire.lines());
 }

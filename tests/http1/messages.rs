@@ -190,6 +190,21 @@ fn what_goes_through_a_websocket_is_not_http() {
 }
 
 #[test]
+fn a_switch_nobody_asked_for_loses_no_request() {
+    check(
+        &[
+            ('C', "GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n"),
+            ('S', "HTTP/1.1 101 Switching Protocols\r\n\r\n\x01\x02"),
+            ('C', "GET /decoy HTTP/1.1\r\n\r\n"),
+        ],
+        &expect![[r#"
+            #0 GET /a -> 101 whole
+            #1 GET /b -> - request_only
+        "#]],
+    );
+}
+
+#[test]
 fn an_upgrade_that_is_refused_changes_nothing() {
     check(
         &[

@@ -52,7 +52,8 @@ pub fn heelguard(state: &Path) -> Command {
 
 /// Whether a run ended well, or told everything before a damage of its capture and then named it.
 fn ended_well(output: &Output) -> bool {
-    let damaged = output.status.code() == Some(1) && memchr::memmem::find(&output.stderr, b"damaged at").is_some();
+    let damaged =
+        output.status.code() == Some(1) && memchr::memmem::find(&output.stderr, b"damaged at").is_some();
     output.status.success() || damaged
 }
 
@@ -99,12 +100,15 @@ pub fn assert_same_for_all_shards(captures: &[&Path]) {
             .output()
             .expect("the program starts");
         assert!(ended_well(&output), "{captures:?}: {}", text(&output));
-        ["alerts", "transactions", "stats", "inventory"].map(|name| std::fs::read(file(name)).expect("written"))
+        ["alerts", "transactions", "stats", "inventory"]
+            .map(|name| std::fs::read(file(name)).expect("written"))
     };
     let one = run("1");
     for shards in ["2", "5"] {
         let many = run(shards);
-        for (what, (a, b)) in ["alerts", "transactions", "stats", "inventory"].iter().zip(one.iter().zip(&many)) {
+        for (what, (a, b)) in
+            ["alerts", "transactions", "stats", "inventory"].iter().zip(one.iter().zip(&many))
+        {
             assert!(a == b, "{captures:?}: {what} differ between 1 and {shards} shards");
         }
     }

@@ -26,7 +26,7 @@ fn alert(id: u128, detector: &'static str, who: &str, at: EventTime) -> Alert {
         id: AlertId(id),
         rev: 1,
         status: Status::Open,
-        rule: "XXX-00",
+        rule: "AAA-00",
         detector,
         title: "",
         severity: Severity::Medium,

@@ -129,7 +129,7 @@ fn shared_address(stage: &mut Stage) {
             }
         }
     }
-    let to = from.after(Duration::from_secs(180));
+    let to = from.after(Duration::from_mins(3));
     let about = About::client(address);
     stage.innocent(
         "mfa_failure_spray",

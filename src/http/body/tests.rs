@@ -73,14 +73,14 @@ fn a_body_that_was_cut_gives_what_there_is() {
     let mut decoder = BodyDecoder::default();
     for (coding, packed) in [("gzip", gzip(&plain)), ("deflate", zlib(&plain)), ("zstd", zstd(&plain))] {
         let half = message(coding, packed[..packed.len() / 2].to_vec());
-        let decoded = decoder.decode(&half);
-        assert_eq!(decoded.anomaly, None, "{coding}");
-        assert!(plain.starts_with(decoded.bytes), "{coding}");
+        let plain_body = decoder.decode(&half);
+        assert_eq!(plain_body.anomaly, None, "{coding}");
+        assert!(plain.starts_with(plain_body.bytes), "{coding}");
         // zstd gives whole blocks only.
         assert!(
-            coding == "zstd" || decoded.bytes.len() > plain.len() / 4,
+            coding == "zstd" || plain_body.bytes.len() > plain.len() / 4,
             "{coding}: {}",
-            decoded.bytes.len()
+            plain_body.bytes.len()
         );
     }
 }
@@ -97,9 +97,9 @@ fn a_bomb_costs_no_more_than_the_limit() {
         ("gzip, gzip", gzip(&gzip(&zeros))),
     ] {
         let bomb = message(coding, packed);
-        let decoded = decoder.decode(&bomb);
-        assert_eq!(decoded.anomaly, Some(Anomaly::BodyDecompressionLimit), "{coding}");
-        assert!(decoded.bytes.len() <= limits.output_bytes_max, "{coding}");
+        let plain_body = decoder.decode(&bomb);
+        assert_eq!(plain_body.anomaly, Some(Anomaly::BodyDecompressionLimit), "{coding}");
+        assert!(plain_body.bytes.len() <= limits.output_bytes_max, "{coding}");
     }
     assert!(decoder.output.capacity() <= 2 * limits.output_bytes_max);
     assert!(decoder.between.capacity() <= 2 * limits.output_bytes_max);
@@ -120,8 +120,8 @@ fn junk_and_unknown_codings_are_errors() {
         ("gzip, gzip, gzip", PLAIN.to_vec(), Anomaly::BodyDecompressionLimit),
     ] {
         let message = message(coding, packed);
-        let decoded = decoder.decode(&message);
-        assert_eq!(decoded.anomaly, Some(anomaly), "{coding}");
+        let plain_body = decoder.decode(&message);
+        assert_eq!(plain_body.anomaly, Some(anomaly), "{coding}");
     }
     // What follows a whole member is ignored, as clients do.
     let trailing = message("gzip", [gzip(PLAIN), b"junk".to_vec()].concat());

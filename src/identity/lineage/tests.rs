@@ -58,7 +58,13 @@ fn step(host: &str, activity: Activity) -> Sighting {
             content_type: None,
             user_agent: None,
         }),
-        response: Some(Response { status: 200, grpc_status: None, bytes: 0, content_type: None, items: None }),
+        response: Some(Response {
+            status: 200,
+            grpc_status: None,
+            bytes: 0,
+            content_type: None,
+            items: None,
+        }),
         client: Client { ip, external: true, country: None, city: None, place: None, asn: None },
         device: None,
         principal: Principal {

@@ -130,7 +130,9 @@ fn compile_touch(folder: &Path) -> Result<PathBuf, String> {
     let mut compiler = Command::new("gcc");
     compiler.args(["-O3", "-march=native", "-Wall", "-o"]).arg(&program).arg(&source).arg("-lpcap");
     let output = compiler.output().map_err(|error| {
-        format!("gcc cannot be run ({error}); the comparison needs gcc and libpcap: apt install gcc libpcap-dev")
+        format!(
+            "gcc cannot be run ({error}); the comparison needs gcc and libpcap: apt install gcc libpcap-dev"
+        )
     })?;
     if output.status.success() {
         return Ok(program);
