@@ -6,6 +6,7 @@ use super::clues::HandleKind;
 use super::credential::cookie;
 use super::json::{self, Member, Value};
 use super::markers::{Marker, MarkerTable, Markers};
+use super::records;
 use super::settings::Settings;
 use super::shape;
 use super::tables::{Answered, Cookie, ResponseHeader};
@@ -24,6 +25,8 @@ const ISSUED_MAX: usize = 16;
 const EXPOSED_MAX: usize = 4;
 /// Aliases kept of one account.
 const ALIASES_MAX: usize = 4;
+/// Bytes of an answer that is no JSON that are looked at.
+const TEXT_BYTES_MAX: usize = 4096;
 /// Error codes and sentences that are read of one answer.
 const MARKS_READ_MAX: u8 = 16;
 /// Handles shorter than this link nothing.
@@ -106,9 +109,7 @@ impl<'a> Answer<'a> {
             return;
         }
         if !matches!(body.iter().find(|b| !b.is_ascii_whitespace()), Some(b'{' | b'[')) {
-            if let Some(class) = private_key(body) {
-                self.exposed.push((class, b"body"));
-            }
+            self.expose(body.get(..body.len().min(TEXT_BYTES_MAX)).unwrap_or(&[]), b"body");
             return;
         }
         let summary = json::walk(body, &settings.answers, |member| self.member(&member));
@@ -119,22 +120,41 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// Reads the decoded body of an answer to a plain API call: its records, and secrets in it.
+    pub(crate) fn records(&mut self, body: &'a [u8], share: (u64, u64), settings: &Settings) {
+        if !matches!(body.iter().find(|b| !b.is_ascii_whitespace()), Some(b'{' | b'[')) {
+            self.body(body, share, settings);
+            return;
+        }
+        let summary = records::scan(body, |text| self.expose(text, &[]));
+        if !self.exposed.is_empty() {
+            // The walk knows the fields' names.
+            self.exposed.clear();
+            self.body(body, share, settings);
+            return;
+        }
+        self.beyond_limit = summary.beyond_limit;
+        self.items = summary.items.map(|n| estimate(n, summary.items_cut, share));
+    }
+
+    fn expose(&mut self, text: &'a [u8], name: &'a [u8]) {
+        if self.exposed.len() < EXPOSED_MAX
+            && let Some(class) = shape::known_key(text).or_else(|| private_key(text))
+        {
+            self.exposed.push((class, name));
+        }
+    }
+
     fn member(&mut self, member: &Member<'a, Answered>) {
         match (member.key, member.value) {
             (key, Value::Text(text)) => {
-                if let Some(class) = shape::known_key(text.raw).or_else(|| private_key(text.raw))
-                    && self.exposed.len() < EXPOSED_MAX
-                {
-                    self.exposed.push((class, member.name));
-                }
+                self.expose(text.raw, member.name);
                 if let Some(key) = key {
                     self.text(key, member, text);
                 }
             }
             // Of numbers only ids speak; numeric error codes say nothing.
-            (Some(Answered::UserId), Value::Number(number)) => {
-                self.name(Answered::UserId, member, number.into())
-            }
+            (Some(Answered::UserId), Value::Number(number)) => self.name(Answered::UserId, member, number),
             (Some(key), Value::Bool(yes)) => self.flag(key, member, yes),
             // An empty list of errors is none.
             (Some(Answered::Errors), Value::Object) => self.errors = true,
@@ -153,15 +173,15 @@ impl<'a> Answer<'a> {
             Answered::DeviceCode => self.issue(HandleKind::Code, text.decoded(), false),
             Answered::Token => self.issue(HandleKind::Access, text.decoded(), true),
             Answered::Key | Answered::ClientSecret => self.issue(HandleKind::ApiKey, text.decoded(), false),
-            Answered::Email | Answered::UserName => self.name(key, member, text.decoded()),
+            Answered::Email | Answered::UserName => self.name(key, member, &text.decoded()),
             Answered::UserId => {
                 if member.parent == Some(Answered::Flows) {
                     self.flow_is_mfa = MARKER_TABLE.read(text.raw) == Some(Marker::NeedsMfa);
                 } else {
-                    self.name(key, member, text.decoded());
+                    self.name(key, member, &text.decoded());
                 }
             }
-            Answered::User => self.name(Answered::UserName, member, text.decoded()),
+            Answered::User => self.name(Answered::UserName, member, &text.decoded()),
             Answered::Reason => self.mark(text.raw),
             Answered::Errors => {
                 self.errors = true;
@@ -202,7 +222,7 @@ impl<'a> Answer<'a> {
     }
 
     /// The account of the answer: at the top, under `data`, or in the account's own object; never of a list.
-    fn name(&mut self, key: Answered, member: &Member<'a, Answered>, value: Cow<'a, [u8]>) {
+    fn name(&mut self, key: Answered, member: &Member<'a, Answered>, value: &[u8]) {
         let own = member.depth <= 2 && member.parent.is_none()
             || member.depth <= 4 && member.parent == Some(Answered::User);
         if !own {
@@ -214,7 +234,7 @@ impl<'a> Answer<'a> {
             _ => &mut self.user_id,
         };
         if slot.is_none() {
-            *slot = text::name(&value);
+            *slot = text::name(value);
         }
     }
 

@@ -63,7 +63,9 @@ impl Hash {
     }
 
     fn add_all(&mut self, bytes: impl Iterator<Item = u8>) {
-        bytes.for_each(|b| self.add(b));
+        for byte in bytes {
+            self.add(byte);
+        }
     }
 
     /// Never 0, which means absent.
@@ -84,7 +86,9 @@ mod tests {
 
     fn device(agent: &str, order: &[&str]) -> Device {
         let mut traits = Traits::default();
-        order.iter().for_each(|name| traits.in_order(name.as_bytes()));
+        for name in order {
+            traits.in_order(name.as_bytes());
+        }
         traits.agent(agent.as_bytes());
         traits.device().unwrap()
     }

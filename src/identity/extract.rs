@@ -98,10 +98,11 @@ impl Extractor {
                 route.read(&[], |_| false);
             }
             let labels = route.labels;
+            let plain = asking.as_ref().is_some_and(|a| labels == Labels::NONE && a.only_reads());
             let answer = exchange
                 .response
                 .as_ref()
-                .map(|message| read_answer(message, response_decoder, labels, &settings, &mut noted));
+                .map(|message| read_answer(message, response_decoder, labels, plain, &settings, &mut noted));
             self.sighting(&exchange, &asking.unwrap_or_default(), answer.as_ref(), &route, noted)
         };
         (self.decoders, self.route) = (decoders, route);
@@ -269,17 +270,19 @@ fn read_request<'a>(
     asking
 }
 
-/// Reads the answer. A coded body is only unpacked where identity asks for it.
+/// Reads the answer. A coded body is only unpacked where identity asks for it; of an answer to a plain call
+/// (a GET on a route with no label) only the records are counted.
 fn read_answer<'a>(
     message: &'a Message,
     decoder: &'a mut BodyDecoder,
     labels: Labels,
+    plain: bool,
     settings: &Settings,
     noted: &mut AnomalySet,
 ) -> Answer<'a> {
     let mut answer = Answer::head(message, settings);
-    let plain = message.header("content-encoding").is_none_or(|c| c.eq_ignore_ascii_case(b"identity"));
-    if message.body.prefix.is_empty() || !plain && labels == Labels::NONE && answer.status < 400 {
+    let uncoded = message.header("content-encoding").is_none_or(|c| c.eq_ignore_ascii_case(b"identity"));
+    if message.body.prefix.is_empty() || !uncoded && labels == Labels::NONE && answer.status < 400 {
         return answer;
     }
     let share = (message.body.prefix.len() as u64, message.body.bytes);
@@ -287,7 +290,11 @@ fn read_answer<'a>(
     if let Some(anomaly) = body.anomaly {
         noted.insert(anomaly);
     }
-    answer.body(body.bytes, share, settings);
+    if plain && answer.status < 300 {
+        answer.records(body.bytes, share, settings);
+    } else {
+        answer.body(body.bytes, share, settings);
+    }
     answer
 }
 

@@ -316,6 +316,7 @@ mod tests {
         (lines, summary)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "an expectation is written where it is checked")]
     fn check(text: &str, expected: Expect) {
         let (lines, summary) = told(text);
         expected.assert_eq(&format!("{lines}{summary:?}\n"));

@@ -243,6 +243,7 @@ mod tests {
         format!("{}.{}{signature}", B64.encode(header), B64.encode(payload))
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "an expectation is written where it is checked")]
     fn check(token: &str, expected: Expect) {
         let (claims, beyond) = read(token.as_bytes(), None);
         let line = match claims {

@@ -111,6 +111,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     /// A case a line: status and words; `!x` is a flag.
+    #[expect(clippy::needless_pass_by_value, reason = "an expectation is written where it is checked")]
     fn check(cases: &[&str], expected: Expect) {
         let table = MarkerTable::new();
         let mut hits = [0; ROWS.len()];

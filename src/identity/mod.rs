@@ -22,6 +22,7 @@ mod lineage;
 mod markers;
 mod mfa;
 mod names;
+mod records;
 mod request;
 mod route;
 mod settings;

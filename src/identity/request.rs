@@ -119,6 +119,11 @@ impl<'a> Asking<'a> {
         }
     }
 
+    /// Whether this is a call that asks for data and nothing else.
+    pub(crate) fn only_reads(&self) -> bool {
+        self.method == b"GET" && self.presented.mfa_header.is_none()
+    }
+
     /// Finds the credentials among the fields that were read.
     pub(crate) fn find_in_fields(&mut self) {
         let code_is_grant = self.fields.get(Field::GrantType).is_some_and(|g| g.ends_with(b"code"));

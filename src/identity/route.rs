@@ -357,6 +357,7 @@ mod tests {
     use super::*;
     use expect_test::{Expect, expect};
 
+    #[expect(clippy::needless_pass_by_value, reason = "an expectation is written where it is checked")]
     fn check(paths: &[&str], expected: Expect) {
         let mut lines = String::new();
         let mut route = Route::default();

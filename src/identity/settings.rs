@@ -134,14 +134,8 @@ mod tests {
     use super::*;
     use crate::identity::config::RouteLabel;
 
-    fn build(identity: Identity, network: Network) -> Result<Settings, String> {
-        Settings::build(
-            &network,
-            &identity,
-            &Privacy::default(),
-            Keyring::ephemeral().unwrap(),
-            Geo::builtin(),
-        )
+    fn build(identity: &Identity, network: &Network) -> Result<Settings, String> {
+        Settings::build(network, identity, &Privacy::default(), Keyring::ephemeral().unwrap(), Geo::builtin())
     }
 
     #[test]
@@ -151,7 +145,7 @@ mod tests {
             ignored_cookies: vec!["session".into()],
             ..Identity::default()
         };
-        let settings = build(identity, Network::default()).unwrap();
+        let settings = build(&identity, &Network::default()).unwrap();
         assert!(matches!(settings.request_headers.get(b"x-acme-key"), Some(RequestHeader::Key)));
         assert!(matches!(settings.cookies.get(b"session"), Some(Cookie::Ignored)));
         assert!(matches!(settings.cookies.get(b"sessionid"), Some(Cookie::Session)));
@@ -163,11 +157,11 @@ mod tests {
             routes: vec![RouteLabel { path: path.into(), label: label.into() }],
             ..Identity::default()
         };
-        assert!(build(label("/x", "mfa"), Network::default()).is_ok());
-        assert!(build(label("/x", "mfaa"), Network::default()).is_err());
-        assert!(build(label("x", "mfa"), Network::default()).is_err());
+        assert!(build(&label("/x", "mfa"), &Network::default()).is_ok());
+        assert!(build(&label("/x", "mfaa"), &Network::default()).is_err());
+        assert!(build(&label("x", "mfa"), &Network::default()).is_err());
         let network = Network { trusted_proxies: vec!["10.0.0.0/40".into()], ..Network::default() };
-        assert!(build(Identity::default(), network).is_err());
+        assert!(build(&Identity::default(), &network).is_err());
     }
 
     #[test]

@@ -258,6 +258,7 @@ mod tests {
     use super::*;
     use expect_test::{Expect, expect};
 
+    #[expect(clippy::needless_pass_by_value, reason = "an expectation is written where it is checked")]
     fn check(values: &[&str], expected: Expect) {
         let lines: Vec<String> = values
             .iter()

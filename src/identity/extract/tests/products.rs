@@ -335,7 +335,7 @@ fn oidc_provider_token_endpoint() {
         &grant,
         &json("200", &tokens),
         expect![
-            "token_issue success service:spa-web by credential; client_secret client_secret header authorization; presents Code; gets Access Refresh; client spa-web"
+            "token_issue success user:u.loc@x.example by jwt; client_secret client_secret header authorization; presents Code; gets Access Refresh; client spa-web"
         ],
     );
     check(
@@ -366,7 +366,7 @@ fn oidc_provider_token_endpoint() {
             "POST /token HTTP/1.1\n{form}\n\ngrant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&device_code=3cbAJ1yo-RqWlnv7cHUQ4Jm6&client_id=tv"
         ),
         &json("400", r#"{"error":"authorization_pending"}"#),
-        expect!["token_issue error service:tv by credential; presents Code; client tv"],
+        expect!["token_issue error anonymous:203.0.113.7 by address; presents Code"],
     );
     check(
         &format!(
@@ -396,26 +396,26 @@ fn auth0_asks_for_a_code_with_403() {
         &password,
         &json("403", asked),
         expect![
-            "login denied user:al@x.example by login; login second_factor al@x.example; mfa challenge unknown challenge; gets Challenge; client web"
+            "login denied user:al@x.example by login; login second_factor al@x.example; mfa challenge unknown challenge; gets Challenge"
         ],
     );
     check(
         &password,
         &json("403", wrong_password),
-        expect!["login denied user:al@x.example by login; login refused al@x.example; client web"],
+        expect!["login denied user:al@x.example by login; login refused al@x.example"],
     );
     check(
         &code,
         &json("403", r#"{"error":"invalid_grant","error_description":"Invalid otp_code."}"#),
         expect![
-            "mfa denied service:web by credential; mfa attempt totp fail_code with code; presents Challenge; client web"
+            "mfa denied anonymous:203.0.113.7 by address; mfa attempt totp fail_code with code; presents Challenge"
         ],
     );
     check(
         &code,
         &json("200", &format!(r#"{{"access_token":"{}"}}"#, jwt(r#"{"sub":"auth0|1"}"#))),
         expect![
-            "mfa success service:web by credential; mfa attempt totp success with code; presents Challenge; gets Access; client web"
+            "mfa success user:auth0|1 by jwt; mfa attempt totp success with code; presents Challenge; gets Access"
         ],
     );
 }
