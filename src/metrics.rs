@@ -305,17 +305,17 @@ impl Counters {
 
     /// The first account that does not add up, in words; `None` when all do.
     pub fn imbalance(&self) -> Option<String> {
-        let (p, s, b, f, h) = (&self.packets, &self.segments, &self.bytes, &self.flows, &self.http);
+        let Self { packets, segments, bytes, flows, http, alerts, .. } = self;
         let transactions = self.transactions.rows().iter().map(|row| row.1).sum::<u64>();
         let accounts = [
-            ("packets", p.read, p.processed + self.dropped.sum()),
-            ("segments", s.received, s.accepted + s.refused),
-            ("bytes", b.received, b.delivered + b.duplicate + b.discarded + b.buffered),
-            ("flows", f.opened, f.closed + f.evicted + f.open),
-            ("requests", h.requests, h.requests_out),
-            ("responses", h.responses, h.responses_out),
-            ("transactions", transactions + h.pairs, h.requests_out + h.responses_out),
-            ("alerts", self.alerts.findings, self.alerts.open + self.alerts.update + self.alerts.suppressed),
+            ("packets", packets.read, packets.processed + self.dropped.sum()),
+            ("segments", segments.received, segments.accepted + segments.refused),
+            ("bytes", bytes.received, bytes.delivered + bytes.duplicate + bytes.discarded + bytes.buffered),
+            ("flows", flows.opened, flows.closed + flows.evicted + flows.open),
+            ("requests", http.requests, http.requests_out),
+            ("responses", http.responses, http.responses_out),
+            ("transactions", transactions + http.pairs, http.requests_out + http.responses_out),
+            ("alerts", alerts.findings, alerts.open + alerts.update + alerts.suppressed),
         ];
         accounts
             .iter()

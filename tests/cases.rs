@@ -2,6 +2,12 @@
 //! Each runs with 1, 2 and 5 shards; alerts and statistics are compared byte by byte.
 //! `UPDATE_EXPECT=1` writes what the sensor says now; read the difference before committing it.
 
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test stops where it fails, and says what it found"
+)]
+
 mod support;
 
 use expect_test::expect_file;

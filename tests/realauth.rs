@@ -1,6 +1,12 @@
 //! Captures of real authentication products in use and under attack, judged by their labels:
 //! every expected event of the rules that exist fires, no `must_not` does, and no secret is in any output.
 
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test stops where it fails, and says what it found"
+)]
+
 mod support;
 
 use serde_json::Value;

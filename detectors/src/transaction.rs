@@ -17,8 +17,7 @@ pub struct TransactionId(pub u128);
 impl fmt::Display for TransactionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hex = format!("{:032x}", self.0);
-        let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
-        write!(f, "{a}-{b}-{c}-{d}-{e}")
+        write!(f, "{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 }
 
@@ -225,8 +224,8 @@ impl Device {
 /// `d:` and eight hex digits over all traits.
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d] = self.traits;
-        let mixed = [b, c, d].into_iter().fold(a, |h, t| (h ^ t).wrapping_mul(0x9E37_79B1).rotate_left(15));
+        let mix = |mixed: u32, part: u32| (mixed ^ part).wrapping_mul(0x9E37_79B1).rotate_left(15);
+        let mixed = self.traits.into_iter().reduce(mix).unwrap_or_default();
         write!(f, "d:{mixed:08x}")
     }
 }

@@ -43,7 +43,7 @@ impl Demo {
         let mut records = self.outputs.plan(&[])?.open(raw.labels())?;
         records.keep_alerts();
         let mut source = Generated { day: Day::new(Options::default()), bytes: 0 };
-        let Some(ended) = run_to_end(&mut source, raw.options(settings(&raw)?, 1), records)? else {
+        let Some(ended) = run_to_end(&mut source, &raw.options(settings(&raw)?, 1), records)? else {
             return Ok(());
         };
         let verdict = report(&score(source.day.labels(), &ended.alerts));

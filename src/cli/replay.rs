@@ -75,7 +75,7 @@ impl Replay {
         let outputs = plan.open(raw.labels())?;
         let shards = self.shards.map_or_else(machine_shards, |shards| shards as usize);
         let options = raw.options(identity, shards);
-        let Some(ended) = run_to_end(&mut timeline, options, outputs)? else { return Ok(()) };
+        let Some(ended) = run_to_end(&mut timeline, &options, outputs)? else { return Ok(()) };
         match self.fail_on {
             Some(limit) if ended.tally.worst >= Some(limit) => Err(Failure::AlertRaised),
             _ => Ok(()),
@@ -110,7 +110,7 @@ pub(super) struct Ended {
 /// Runs a source into outputs; nothing is left to say when the reader of stdout went away.
 pub(super) fn run_to_end(
     source: &mut dyn Source,
-    options: pipeline::Options,
+    options: &pipeline::Options,
     mut records: Records,
 ) -> Result<Option<Ended>, Failure> {
     let started = Instant::now();

@@ -44,7 +44,7 @@ struct Caller {
 
 impl Lineage {
     /// An empty memory.
-    pub fn new(config: LineageConfig) -> Self {
+    pub fn new(config: &LineageConfig) -> Self {
         Self { accounts: Accounts::new(config.accounts_max), handles: Handles::new(config.handles_max) }
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Analysis {
 }
 
 impl Analysis {
-    pub(super) fn new(lineage: LineageConfig, detection: RuntimeConfig) -> anyhow::Result<Self> {
+    pub(super) fn new(lineage: &LineageConfig, detection: RuntimeConfig) -> anyhow::Result<Self> {
         Ok(Self {
             lineage: Lineage::new(lineage),
             legs: Legs::default(),

@@ -119,12 +119,12 @@ pub struct Summary {
 }
 
 /// Runs the source to its end.
-pub fn run(source: &mut dyn Source, options: Options, outputs: &mut dyn Outputs) -> anyhow::Result<Summary> {
-    let analysis = Analysis::new(options.lineage.clone(), options.detection.clone())?;
+pub fn run(source: &mut dyn Source, options: &Options, outputs: &mut dyn Outputs) -> anyhow::Result<Summary> {
+    let analysis = Analysis::new(&options.lineage, options.detection.clone())?;
     let mut summary = if options.shards <= 1 {
-        run_inline(source, &options, analysis, outputs)?
+        run_inline(source, options, analysis, outputs)?
     } else {
-        threads::run(source, &options, analysis, outputs)?
+        threads::run(source, options, analysis, outputs)?
     };
     summary.counters.add(&source.counters());
     summary.warnings.extend(source.warnings());

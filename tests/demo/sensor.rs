@@ -21,7 +21,7 @@ pub(crate) fn score_of(day: Day) -> (Score, String) {
     let options = raw.options(Arc::new(settings.expect("the defaults are right")), 1);
     let mut source = Generated(day);
     let mut heard = Heard { alerts: Vec::new(), transactions: 0 };
-    pipeline::run(&mut source, options, &mut heard).expect("it runs to its end");
+    pipeline::run(&mut source, &options, &mut heard).expect("it runs to its end");
     assert_eq!(heard.transactions, source.0.totals().transactions, "every transaction is found");
     let score = score(source.0.labels(), &heard.alerts);
     let text = report(&score);

@@ -69,17 +69,13 @@ pub fn text(output: &Output) -> String {
 
 /// A folder named by an environment variable; without it the test says that it did not run.
 pub fn folder(variable: &str) -> Option<PathBuf> {
-    match std::env::var_os(variable) {
-        Some(path) => {
-            let path = PathBuf::from(path);
-            assert!(path.is_dir(), "{variable} names {}, which is no folder", path.display());
-            Some(path)
-        }
-        None => {
-            eprintln!("\n*** NOT RUN: {variable} is not set; this test needs the captures it names ***\n");
-            None
-        }
-    }
+    let Some(path) = std::env::var_os(variable) else {
+        eprintln!("\n*** NOT RUN: {variable} is not set; this test needs the captures it names ***\n");
+        return None;
+    };
+    let path = PathBuf::from(path);
+    assert!(path.is_dir(), "{variable} names {}, which is no folder", path.display());
+    Some(path)
 }
 
 fn lines(path: &Path) -> Vec<Value> {

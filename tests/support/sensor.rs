@@ -31,7 +31,7 @@ pub fn run(captures: &[&Path], shards: usize) -> Result<Run, CaptureError> {
     let mut timeline = Timeline::open(&paths)?;
     let raw = config::load(None, &[]).expect("the defaults are valid");
     let mut records = Records { labels: raw.labels(), alerts: Vec::new(), transactions: Vec::new() };
-    let summary = pipeline::run(&mut timeline, raw.options(settings(), shards), &mut records)
+    let summary = pipeline::run(&mut timeline, &raw.options(settings(), shards), &mut records)
         .expect("records go to memory");
     assert_eq!(summary.counters.imbalance(), None, "{captures:?} with {shards} shards");
     Ok(Run { alerts: records.alerts, transactions: records.transactions, counters: summary.counters })

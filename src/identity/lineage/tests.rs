@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Runs the steps through one memory and compares `name by source, proof` of each.
 fn check(steps: Vec<Sighting>, expected: &Expect) {
-    let mut lineage = Lineage::new(LineageConfig::default());
+    let mut lineage = Lineage::new(&LineageConfig::default());
     let lines: Vec<String> = steps
         .into_iter()
         .map(|step| {
