@@ -363,7 +363,9 @@ mod tests {
         let mut route = Route::default();
         for path in paths {
             route.read(path.as_bytes(), |segment| segment == b"hunter2!");
-            lines += &format!("{} | {}\n", String::from_utf8_lossy(&route.path), route.template);
+            let line = format!("{} | {}", String::from_utf8_lossy(&route.path), route.template);
+            lines += line.trim_end();
+            lines.push('\n');
         }
         expected.assert_eq(&lines);
     }
@@ -385,7 +387,7 @@ mod tests {
                 "",
                 "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s",
             ],
-            expect![[r"
+            expect![[r#"
                 /v1/users/42 | /v1/users/{id}
                 /v1/users/alice%40example.com/orders/ord-20931 | /v1/users/{email}/orders/{id}
                 /api/123e4567-e89b-12d3-a456-426614174000/items | /api/{uuid}/items
@@ -396,9 +398,9 @@ mod tests {
                 /a/very-long-readable-title-of-a-page | /a/very-long-readable-title-of-a-page
                 / | /
                 * | *
-                 | 
+                 |
                 /a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s | /a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/{rest}
-            "]],
+            "#]],
         );
     }
 
