@@ -181,6 +181,18 @@ counter_struct! {
 }
 
 counter_struct! {
+    /// What was forgotten because a memory was full.
+    EvictionCounters {
+        /// Sessions, tokens, tickets, codes and keys: their next use has no person.
+        handles,
+        /// Accounts, with their names.
+        accounts,
+        /// Keys of detectors' tables.
+        detector_keys,
+    }
+}
+
+counter_struct! {
     /// One sink's records; queued = delivered + spooled + lost.
     SinkCounters {
         /// Records given to the sink.
@@ -284,6 +296,8 @@ pub struct Counters {
     pub transactions: TransactionCounters,
     /// Alerts.
     pub alerts: AlertCounters,
+    /// Forgotten for a limit.
+    pub evicted: EvictionCounters,
     /// Oddities.
     pub anomalies: AnomalyCounters,
 }
@@ -300,6 +314,7 @@ impl Counters {
         self.http.add(&other.http);
         self.transactions.add(&other.transactions);
         self.alerts.add(&other.alerts);
+        self.evicted.add(&other.evicted);
         self.anomalies.add(&other.anomalies);
     }
 

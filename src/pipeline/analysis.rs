@@ -5,7 +5,7 @@
 use super::{Outputs, Progress};
 use crate::capture::replay::Progress as Reading;
 use crate::identity::{Legs, Lineage, LineageConfig, Sighting};
-use crate::metrics::{AlertCounters, Counters, HttpCounters, TransactionCounters};
+use crate::metrics::{AlertCounters, Counters, EvictionCounters, HttpCounters, TransactionCounters};
 use heelguard_detectors::alert::{Alert, Status};
 use heelguard_detectors::runtime::{Runtime, RuntimeConfig};
 use heelguard_detectors::time::EventTime;
@@ -36,12 +36,12 @@ impl Analysis {
 
     pub(super) fn consume(
         &mut self,
-        sightings: impl Iterator<Item = Sighting>,
+        sightings: impl Iterator<Item = Box<Sighting>>,
         outputs: &mut dyn Outputs,
     ) -> anyhow::Result<()> {
         for sighting in sightings {
             let repeat_of = self.legs.repeat_of(&sighting);
-            let mut transaction = self.lineage.attribute(sighting);
+            let mut transaction = self.lineage.attribute(*sighting);
             transaction.repeat_of = repeat_of;
             self.count(&transaction);
             outputs.transaction(&transaction)?;
@@ -64,7 +64,10 @@ impl Analysis {
 
     pub(super) fn counters(&self) -> Counters {
         let detected = self.detectors.counters();
+        let (handles, accounts) = self.lineage.evicted();
+        let detector_keys = self.detectors.evictions().map(|(_, keys)| keys).sum();
         Counters {
+            evicted: EvictionCounters { handles, accounts, detector_keys },
             http: self.http_out.clone(),
             transactions: self.transactions.clone(),
             alerts: AlertCounters {

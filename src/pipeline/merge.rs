@@ -6,7 +6,7 @@ use crate::identity::Sighting;
 use heelguard_detectors::time::EventTime;
 
 pub(super) struct Merge {
-    waiting: Vec<Sighting>,
+    waiting: Vec<Box<Sighting>>,
     /// What each shard has promised not to go back behind.
     watermarks: Vec<EventTime>,
 }
@@ -16,7 +16,7 @@ impl Merge {
         Self { waiting: Vec::new(), watermarks: vec![EventTime::ZERO; shards] }
     }
 
-    pub(super) fn take(&mut self, shard: usize, sightings: &mut Vec<Sighting>, watermark: EventTime) {
+    pub(super) fn take(&mut self, shard: usize, sightings: &mut Vec<Box<Sighting>>, watermark: EventTime) {
         self.waiting.append(sightings);
         if let Some(mark) = self.watermarks.get_mut(shard) {
             *mark = (*mark).max(watermark);
@@ -24,7 +24,7 @@ impl Merge {
     }
 
     /// Everything that ended before all watermarks, in order.
-    pub(super) fn release(&mut self) -> std::vec::Drain<'_, Sighting> {
+    pub(super) fn release(&mut self) -> std::vec::Drain<'_, Box<Sighting>> {
         let watermark = self.watermarks.iter().copied().min().unwrap_or(EventTime::MAX);
         self.waiting.sort_by_key(|s| (s.transaction.end, s.transaction.id));
         let ready = if watermark == EventTime::MAX {

@@ -14,7 +14,8 @@ pub(super) struct Shard {
     flows: FlowTable<HttpHandler>,
     http: HttpShared,
     extractor: Extractor,
-    sightings: Vec<Sighting>,
+    /// Boxed: a sighting is large, and it is sorted and handed on several times.
+    sightings: Vec<Box<Sighting>>,
 }
 
 impl Shard {
@@ -48,7 +49,7 @@ impl Shard {
     }
 
     /// What was completed since the last call; the caller drains it.
-    pub(super) fn sightings(&mut self) -> &mut Vec<Sighting> {
+    pub(super) fn sightings(&mut self) -> &mut Vec<Box<Sighting>> {
         &mut self.sightings
     }
 
@@ -61,7 +62,7 @@ impl Shard {
 
     fn extract(&mut self) {
         for exchange in self.http.exchanges.drain(..) {
-            self.sightings.push(self.extractor.extract(exchange));
+            self.sightings.push(Box::new(self.extractor.extract(exchange)));
         }
     }
 }

@@ -23,7 +23,7 @@ const QUEUE_BATCHES: usize = 8;
 /// What a shard tells the analysis after each batch.
 struct Report {
     shard: usize,
-    sightings: Vec<Sighting>,
+    sightings: Vec<Box<Sighting>>,
     watermark: EventTime,
 }
 
