@@ -19,6 +19,8 @@ pub(super) struct Account {
     pub(super) kind: PrincipalKind,
     /// A second factor is known to be enrolled.
     pub(super) has_mfa: bool,
+    /// Somebody logged in to it under a name of its own: whoever else claims one of its names is somebody else.
+    pub(super) proved: bool,
 }
 
 /// A name with the realm it is unique in. E-mail addresses are unique everywhere; all other names
@@ -103,18 +105,20 @@ impl Accounts {
         self.evict_for_one();
         let id = AccountId(self.next);
         self.next += 1;
-        let account = Account { name: shown.clone(), kind, has_mfa: false };
+        let account = Account { name: shown.clone(), kind, has_mfa: false, proved: false };
         self.slots.insert(id, (Slot::Known(account), vec![name.clone()]));
         self.names.insert(name.clone(), id);
         self.made.push_back(id);
         id
     }
 
-    /// A server said that `name` is this account too. Where both were known, the older one stays.
+    /// A server said that `name` is this account too. Where both were known, the older one stays; two accounts
+    /// that were each logged in to stay two, because an answer may repeat what its caller claims.
     pub(super) fn tie(&mut self, id: AccountId, name: &Name) {
         let id = self.root(id);
         match self.find(name) {
             Some(other) if other == id => {}
+            Some(other) if self.is_proved(other) && self.is_proved(id) => {}
             Some(other) => {
                 let (keep, merge) = if other.0 < id.0 { (other, id) } else { (id, other) };
                 self.merge(keep, merge);
@@ -130,12 +134,16 @@ impl Accounts {
         }
     }
 
+    fn is_proved(&self, id: AccountId) -> bool {
+        self.get(id).is_some_and(|account| account.proved)
+    }
+
     fn merge(&mut self, keep: AccountId, merge: AccountId) {
         let Some((slot, _)) = self.slots.get_mut(&merge) else { return };
-        let had_mfa = matches!(slot, Slot::Known(account) if account.has_mfa);
-        *slot = Slot::MergedInto(keep);
+        let Slot::Known(merged) = std::mem::replace(slot, Slot::MergedInto(keep)) else { return };
         if let Some(account) = self.get_mut(keep) {
-            account.has_mfa |= had_mfa;
+            account.has_mfa |= merged.has_mfa;
+            account.proved |= merged.proved;
         }
     }
 

@@ -62,6 +62,10 @@ impl Lineage {
         if let Some(account) = caller.account.and_then(|id| self.accounts.get(id)) {
             transaction.principal =
                 Principal { kind: account.kind, id: account.name.clone(), source: caller.source };
+        } else if transaction.outcome == Outcome::Denied
+            && transaction.principal.source == PrincipalSource::Jwt
+        {
+            transaction.principal = nobody(&transaction);
         }
         transaction.proof = self.proof(&transaction, &caller);
         self.learn_factor(&transaction, &clues, &caller);
@@ -72,19 +76,25 @@ impl Lineage {
     /// Who calls, from what the request carries. At a login the typed name decides, elsewhere the
     /// strongest handle whose history is known, then what the credential itself says.
     fn caller(&mut self, tx: &Transaction, clues: &Clues, realm: &Arc<str>) -> Caller {
+        let strongest = clues.presented.first().and_then(|handle| self.handles.get(handle.fingerprint));
         let bound = clues.presented.iter().find_map(|handle| self.handles.get(handle.fingerprint));
-        if let (Activity::Login | Activity::SignUp, Some(typed)) = (tx.activity, &clues.login_name) {
+        let typed = clues.login_name.as_ref();
+        // Who makes an account for somebody else is still who they are.
+        let names_caller =
+            tx.activity == Activity::Login || tx.activity == Activity::SignUp && bound.is_none();
+        if let (true, Some(typed)) = (names_caller, typed) {
             let account = self.accounts.find(&Name::new(realm, typed));
             return Caller { account, source: PrincipalSource::Login, binding: None };
         }
-        if let Some(binding) = bound {
-            let source = match &clues.presented_subject {
-                Some(_) if tx.principal.source == PrincipalSource::Jwt => PrincipalSource::Jwt,
-                _ => PrincipalSource::Lineage,
-            };
+        // A token of unknown history speaks for itself before a weaker handle beside it does.
+        if let Some(binding) = strongest.or(bound.filter(|_| clues.presented_subject.is_none())) {
+            let by_token = strongest.is_some() && clues.presented_subject.is_some();
+            let source = if by_token { PrincipalSource::Jwt } else { PrincipalSource::Lineage };
             return Caller { account: Some(binding.account), source, binding: Some(binding) };
         }
-        let named = match (&clues.presented_subject, &clues.client_id, &clues.login_name) {
+        let named = match (&clues.presented_subject, &clues.client_id, typed) {
+            // What a refused token says of its bearer is only a claim.
+            (Some(_), _, _) if tx.outcome == Outcome::Denied => None,
             (Some(subject), _, _) => Some((subject_name(subject), PrincipalSource::Jwt)),
             (None, Some(client), _) => Some((Name::new(realm, client), PrincipalSource::Credential)),
             (None, None, Some(name)) => Some((Name::new(realm, name), tx.principal.source)),
@@ -107,9 +117,20 @@ impl Lineage {
             }
         }
         let Some(account) = caller.account else { return };
-        let is_login = matches!(tx.activity, Activity::Login | Activity::SignUp);
+        let is_login = matches!(tx.activity, Activity::Login | Activity::SignUp) && caller.binding.is_none();
         let typed = clues.login_name.iter().filter(|_| is_login).map(|name| Name::new(realm, name));
-        let answered = clues.answered.primary.iter().chain(&clues.answered.aliases);
+        if is_login
+            && clues.login_name.is_some()
+            && let Some(account) = self.accounts.get_mut(account)
+        {
+            account.proved = true;
+        }
+        // The answer to a change repeats what the caller wrote; others say whom the server sees.
+        let is_change = tx.activity == Activity::Sensitive
+            || tx.activity == Activity::Use
+                && tx.request.as_ref().is_some_and(|request| !matches!(&*request.method, "GET" | "HEAD"))
+            || tx.activity == Activity::SignUp && caller.binding.is_some();
+        let answered = clues.answered.primary.iter().chain(&clues.answered.aliases).filter(|_| !is_change);
         let answered = answered.map(|name| Name::new(realm, name));
         let subjects = clues.issued_subject.iter().filter(|s| !s.service).map(subject_name);
         for name in typed.chain(answered).chain(subjects).collect::<Vec<_>>() {
@@ -126,7 +147,13 @@ impl Lineage {
     ) -> Option<AccountId> {
         let kind = PrincipalKind::User;
         if let Some(primary) = &clues.answered.primary {
-            return Some(self.accounts.find_or_make(&Name::new(realm, primary), primary, kind));
+            let name = Name::new(realm, primary);
+            let taken =
+                self.accounts.find(&name).and_then(|id| self.accounts.get(id)).is_some_and(|a| a.proved);
+            // A known account belongs to those who typed its name.
+            if !(taken && clues.login_name.is_some()) {
+                return Some(self.accounts.find_or_make(&name, primary, kind));
+            }
         }
         if let Some(typed) = &clues.login_name {
             return Some(self.accounts.find_or_make(&Name::new(realm, typed), typed, kind));
@@ -206,12 +233,17 @@ impl Lineage {
     ) {
         let Some(account) = caller.account else { return };
         let stepped_up = proved_factor(tx).is_some();
+        let keeps_session = tx.login.is_some()
+            && caller.binding.is_none()
+            && !clues.issued.iter().any(|handle| handle.kind == HandleKind::Session);
         for handle in &clues.presented {
             let known = self.handles.get(handle.fingerprint);
             let (kind, level) = match (known, handle.kind) {
                 (Some(known), HandleKind::Session | HandleKind::Challenge) if stepped_up => {
                     (known.kind, ProofLevel::Mfa)
                 }
+                // A login that hands out no session goes on in the one it came with, whoever had it before.
+                (_, HandleKind::Session) if keeps_session => (handle.kind, issued_level(tx, clues)),
                 // Only an answer that names the account ties a session whose start was not seen.
                 (None, HandleKind::Session) if clues.answered.primary.is_some() => {
                     (handle.kind, if stepped_up { ProofLevel::Mfa } else { ProofLevel::Unknown })
@@ -220,6 +252,15 @@ impl Lineage {
             };
             self.handles.bind(handle.fingerprint, Binding { account, kind, level, factor, mfa_at });
         }
+    }
+}
+
+/// The principal of an exchange that nobody's word can be taken for.
+fn nobody(tx: &Transaction) -> Principal {
+    Principal {
+        kind: PrincipalKind::Anonymous,
+        id: tx.client.ip.to_string().into(),
+        source: PrincipalSource::Address,
     }
 }
 

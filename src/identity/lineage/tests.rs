@@ -269,8 +269,65 @@ fn a_token_that_was_refused_names_nobody_but_itself() {
     check(
         vec![forged(), step(API, Activity::Use).presents(HandleKind::Access, "forged")],
         &expect![[r#"
-            user:root by jwt, proof unknown
             anonymous:203.0.113.7 by address, proof unknown
+            anonymous:203.0.113.7 by address, proof unknown
+        "#]],
+    );
+}
+
+#[test]
+fn an_answer_that_names_another_account_gives_no_way_into_it() {
+    check(
+        vec![
+            login(API, "alice@x.example", LoginOutcome::Success).issues(HandleKind::Session, "a"),
+            login(API, "mallory", LoginOutcome::Success)
+                .issues(HandleKind::Session, "m")
+                .answers("alice@x.example", &["mallory"]),
+            step(API, Activity::Use).presents(HandleKind::Session, "m"),
+            step(API, Activity::Use).presents(HandleKind::Session, "m").answers("alice@x.example", &[]),
+            step(API, Activity::Use).presents(HandleKind::Session, "a"),
+        ],
+        &expect![[r#"
+            user:alice@x.example by login, proof unknown
+            user:mallory by login, proof unknown
+            user:mallory by lineage, proof password
+            user:mallory by lineage, proof password
+            user:alice@x.example by lineage, proof password
+        "#]],
+    );
+}
+
+#[test]
+fn a_login_in_a_planted_session_makes_it_the_victims() {
+    check(
+        vec![
+            login(API, "attacker", LoginOutcome::Success).issues(HandleKind::Session, "s"),
+            login(API, "victim", LoginOutcome::Success).presents(HandleKind::Session, "s"),
+            step(API, Activity::Use).presents(HandleKind::Session, "s"),
+        ],
+        &expect![[r#"
+            user:attacker by login, proof unknown
+            user:victim by login, proof unknown
+            user:victim by lineage, proof password
+        "#]],
+    );
+}
+
+#[test]
+fn who_makes_an_account_for_another_stays_who_they_are() {
+    check(
+        vec![
+            login(API, "admin", LoginOutcome::Success).issues(HandleKind::Session, "s"),
+            step(API, Activity::SignUp)
+                .presents(HandleKind::Session, "s")
+                .answers("gina", &["12"])
+                .edit(|_, clues| clues.login_name = Some(text("gina"))),
+            step(API, Activity::Use).presents(HandleKind::Session, "s"),
+        ],
+        &expect![[r#"
+            user:admin by login, proof unknown
+            user:admin by lineage, proof password
+            user:admin by lineage, proof password
         "#]],
     );
 }
