@@ -10,6 +10,9 @@ const SERVICES_MAX: usize = 4_096;
 /// A host name is at most this long (RFC 1035 section 2.3.4).
 const HOST_BYTES_MAX: usize = 255;
 
+/// A host label without a dash is at most this long.
+const LABEL_WORD_BYTES_MAX: usize = 20;
+
 /// Connections of one service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServiceCounts {
@@ -114,7 +117,9 @@ fn clean_host<'b>(host: &[u8], buffer: &'b mut [u8; HOST_BYTES_MAX]) -> Option<&
         _ => host,
     };
     let lawful = |b: &u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(b);
-    if name.is_empty() || !name.iter().all(lawful) {
+    // A label that is long and in one piece is no name of a server; it may be a key that somebody sent as one.
+    let wordless = |label: &[u8]| label.len() > LABEL_WORD_BYTES_MAX && !label.contains(&b'-');
+    if name.is_empty() || !name.iter().all(lawful) || name.split(|&b| b == b'.').any(wordless) {
         return None;
     }
     let out = buffer.get_mut(..name.len())?;

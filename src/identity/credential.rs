@@ -66,6 +66,14 @@ impl<'a> Presented<'a> {
         self.values().any(|value| value == piece)
     }
 
+    /// Whether a presented value stands somewhere in `text`, which will be written in lower case.
+    pub(crate) fn is_within_any_case(&self, text: &[u8]) -> bool {
+        self.values().any(|value| {
+            (SECRET_BYTES_MIN..=text.len()).contains(&value.len())
+                && text.windows(value.len()).any(|piece| piece.eq_ignore_ascii_case(value))
+        })
+    }
+
     /// Whether a presented value stands somewhere in `text`.
     pub(crate) fn is_within(&self, text: &[u8]) -> bool {
         self.values()

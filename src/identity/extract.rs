@@ -140,7 +140,8 @@ impl Extractor {
         }
         noted.iter().for_each(|anomaly| self.counters.count(anomaly));
 
-        let clues = self.clues(exchange, asked, answer, &step, &proved, route);
+        let mut clues = self.clues(exchange, asked, answer, &step, &proved, route);
+        Self::forget_telling_names(&mut clues, asked, answer);
         let ip = client_ip::client(exchange.client.ip, &asked.forwarding, &self.settings.trusted);
         let principal = provisional_principal(&clues, &proved, ip);
         let mut anomalies = exchange.anomalies;
@@ -160,12 +161,15 @@ impl Extractor {
             },
             protocol: exchange.protocol,
             request: exchange.request.as_ref().map(|message| self.request(message, asked, route)),
-            response: exchange.response.as_ref().map(|message| self.response(message, answer)),
+            response: exchange
+                .response
+                .as_ref()
+                .map(|message| self.response(message, answer, &asked.presented)),
             client: self.client(ip),
             device: asked.traits.device(),
             principal,
             proof: provisional_proof(&step, &proved, &clues, exchange.end),
-            jwt: proved.jwt.as_ref().map(|claims| jwt_facts(claims, exchange)),
+            jwt: proved.jwt.as_ref().map(|claims| jwt_facts(claims, exchange, &asked.presented)),
             mfa: step.mfa.map(|m| Mfa {
                 event: m.event,
                 factor: m.factor,

@@ -5,8 +5,10 @@
 use super::Proved;
 use crate::http::Exchange;
 use crate::identity::clues::Clues;
+use crate::identity::credential::Presented;
 use crate::identity::jwt::Claims;
 use crate::identity::step::Step;
+use crate::identity::text;
 use heelguard_detectors::identity::{
     CredentialKind, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
@@ -93,15 +95,20 @@ pub(super) fn provisional_proof(step: &Step<'_>, proved: &Proved, clues: &Clues,
     })
 }
 
-pub(super) fn jwt_facts(claims: &Claims, exchange: &Exchange) -> Jwt {
+pub(super) fn jwt_facts(claims: &Claims, exchange: &Exchange, presented: &Presented<'_>) -> Jwt {
     let now = i64::try_from(exchange.time.as_secs()).unwrap_or(i64::MAX);
+    // Whoever makes the token writes these texts: a secret of the request may stand in them.
+    let shown = |said: &Arc<str>| {
+        let telling = presented.is_within(said.as_bytes()) || text::tells_secret(said.as_bytes());
+        if telling { Arc::from(text::MASK) } else { said.clone() }
+    };
     Jwt {
-        alg: claims.alg.clone(),
-        kid: claims.kid.clone(),
-        iss: claims.iss.clone(),
+        alg: shown(&claims.alg),
+        kid: claims.kid.as_ref().map(shown),
+        iss: claims.iss.as_ref().map(shown),
         expires_in_s: claims.exp.map(|exp| exp.saturating_sub(now)),
-        amr: claims.amr.clone(),
-        acr: claims.acr.clone(),
+        amr: claims.amr.iter().map(shown).collect(),
+        acr: claims.acr.as_ref().map(shown),
         signature: claims.signature,
     }
 }

@@ -54,27 +54,44 @@ impl Extractor {
             query_keys: query_keys.into_iter().map(|name| self.recorded_name(name, presented)).collect(),
             page_limit: asked.fields.page_size(),
             bytes: message.body.bytes,
-            content_type: asked.content_type.map(|t| self.media_type(t)),
+            content_type: asked.content_type.map(|t| self.media_type(t, &asked.presented)),
             user_agent: asked.agent.map(|agent| self.recorded(agent, AGENT_BYTES_MAX, presented)),
         }
     }
 
-    pub(super) fn response(&mut self, message: &Message, answer: Option<&Answer<'_>>) -> Response {
+    pub(super) fn response(
+        &mut self,
+        message: &Message,
+        answer: Option<&Answer<'_>>,
+        presented: &Presented<'_>,
+    ) -> Response {
         Response {
             status: message.status(),
             grpc_status: None,
             bytes: message.body.bytes,
-            content_type: answer.and_then(|a| a.content_type).map(|t| self.media_type(t)),
+            content_type: answer.and_then(|a| a.content_type).map(|t| self.media_type(t, presented)),
             items: answer.filter(|a| (200..300).contains(&a.status)).and_then(|a| a.items),
         }
     }
 
-    fn media_type(&mut self, value: &[u8]) -> Arc<str> {
+    /// `type/subtype`; what is no media type, or holds a secret, is masked.
+    fn media_type(&mut self, value: &[u8], presented: &Presented<'_>) -> Arc<str> {
         let bare = value.split(|&b| b == b';').next().unwrap_or(value).trim_ascii();
+        let telling = text::tells_secret(bare)
+            || bare.split(|&b| b == b'/').any(shape::looks_secret)
+            || presented.is_within_any_case(bare);
+        if telling {
+            return MASK.into();
+        }
         self.texts.share_lower(bare, PARAMETER_BYTES_MAX)
     }
 
+    /// The host, lower case; a label that is or holds a secret is masked, in whatever case it was sent.
     fn host(&mut self, asked: &Asking<'_>) -> Arc<str> {
+        let telling = |label: &[u8]| text::tells_secret(label) || shape::looks_secret(label);
+        if asked.host.split(|&b| b == b'.').any(telling) || asked.presented.is_within_any_case(asked.host) {
+            return MASK.into();
+        }
         let lower = asked.host.to_ascii_lowercase();
         self.recorded(&lower, HOST_BYTES_MAX, &asked.presented)
     }

@@ -69,6 +69,26 @@ impl Extractor {
         clues
     }
 
+    /// Takes away names that are or hold a secret of this exchange: somebody's token is nobody's name.
+    pub(super) fn forget_telling_names(clues: &mut Clues, asked: &Asking<'_>, answer: Option<&Answer<'_>>) {
+        let issued = answer.map(|answer| answer.issued.as_slice()).unwrap_or_default();
+        let tells = |name: &Arc<str>| {
+            let name = name.as_bytes();
+            asked.presented.is_within(name)
+                || text::tells_secret(name)
+                || issued.iter().any(|i| memchr::memmem::find(name, &i.value).is_some())
+        };
+        let subject_tells =
+            |subject: &TokenSubject| tells(&subject.subject) || subject.name.as_ref().is_some_and(tells);
+        clues.login_name.take_if(|name| tells(name));
+        clues.client_id.take_if(|name| tells(name));
+        clues.key_owner.take_if(|name| tells(name));
+        clues.answered.primary.take_if(|name| tells(name));
+        clues.answered.aliases.retain(|name| !tells(name));
+        clues.presented_subject.take_if(|subject| subject_tells(subject));
+        clues.issued_subject.take_if(|subject| subject_tells(subject));
+    }
+
     fn issued(
         &mut self,
         answer: &Answer<'_>,
