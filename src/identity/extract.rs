@@ -250,7 +250,7 @@ fn read_request<'a>(
         asking.body(body.bytes, settings);
     }
     asking.find_in_fields();
-    route.read(asking.path, |segment| asking.presented.is(segment));
+    route.read(asking.path, |segment| asking.presented.is(segment) || asking.presented.is_within(segment));
     if asking.fields.has(Field::GrantType) || route.labels.any(Labels::OAUTH_CLIENT) {
         asking.presented.basic_is_client();
     }

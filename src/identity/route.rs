@@ -208,6 +208,9 @@ impl Route {
         }
         self.path.truncate(PATH_BYTES_MAX);
         self.label_ends();
+        if self.labels.any(Labels::MFA.or(Labels::MAYBE_MFA)) {
+            self.mask_codes();
+        }
     }
 
     /// Matrix parameters (`;version=2`, `;jsessionid=…`), each from its semicolon on. A session id is a secret by
@@ -244,6 +247,15 @@ impl Route {
             Segment::Email => self.template.push_str("{email}"),
             Segment::Date => self.template.push_str("{date}"),
             Segment::Secret => self.template.push_str(MASK),
+        }
+    }
+
+    /// Where second factors are checked, a number in the path may be the code.
+    fn mask_codes(&mut self) {
+        let is_code = |s: &[u8]| (6..=10).contains(&s.len()) && s.iter().all(u8::is_ascii_digit);
+        if self.path.split(|&b| b == b'/').any(is_code) {
+            let masked = |s| if is_code(s) { MASK.as_bytes() } else { s };
+            self.path = self.path.split(|&b| b == b'/').map(masked).collect::<Vec<_>>().join(&b'/');
         }
     }
 

@@ -119,6 +119,7 @@ impl Extractor {
         let decoded = urlencoded::decode(raw);
         if decoded.len() > PARAMETER_BYTES_MAX
             || shape::looks_secret(&decoded)
+            || decoded.len() >= 6 && decoded.iter().all(u8::is_ascii_digit)
             || presented.is_within(&decoded)
         {
             return MASK.into();

@@ -101,3 +101,33 @@ fn hashed_names_are_written_nowhere() {
     assert!(sighting.transaction.principal.id.starts_with("h:"));
     assert!(!format!("{sighting:?}").contains("alice"));
 }
+
+#[test]
+fn nobody_is_named_by_a_token_and_no_host_type_or_claim_is_one() {
+    let key = "5357442683a5ad1695b3b8a7aa0a6e69ae5d7ec2";
+    let stripe = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
+    let password = "HuskyDog9911";
+    let token = jwt(&format!(r#"{{"sub":"{key}","iss":"{stripe}","amr":["{stripe}"]}}"#));
+    let lower = stripe.to_ascii_lowercase();
+    let answer =
+        format!("200\nContent-Type: application/{key}\n\n{{\"username\":\"{key}\",\"id\":\"tok:{key}\"}}");
+    for request in [
+        format!(
+            "GET /me HTTP/1.1\nHost: {stripe}.api.example\nX-API-Key: {key}\nAuthorization: Bearer {token}"
+        ),
+        format!("GET /a-{key}-b HTTP/1.1\nHost: x.{key}.example\nX-API-Key: {key}\nContent-Type: {stripe}"),
+        format!("GET /me HTTP/1.1\nAuthorization: Bearer {key}"),
+    ] {
+        assert_silent(&request, &answer, &[key, stripe, &lower]);
+    }
+    let login = |name: &str| {
+        format!(
+            "POST /login/x-Husky%44og9911-y HTTP/1.1\nHost: HuskyDog9911.example\nContent-Type: application/json\n\n\
+                 {{\"username\":\"{name}\",\"password\":\"{password}\"}}"
+        )
+    };
+    for name in [password, "bob HuskyDog9911"] {
+        assert_silent(&login(name), "401", &[password, "huskydog9911", "Husky%44og9911"]);
+    }
+    assert_silent("POST /mfa/verify/492817?927364 HTTP/1.1", "401", &["492817", "927364"]);
+}
