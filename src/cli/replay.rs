@@ -67,7 +67,9 @@ impl Replay {
             raw.geoip.databases.clone_from(&self.geoip);
         }
         let plan = self.outputs.plan(&self.files)?;
-        if self.keylog.is_some() {
+        if let Some(keylog) = &self.keylog {
+            std::fs::File::open(keylog)
+                .map_err(|error| Failure::running(format!("key log {}: {error}", keylog.display())))?;
             warn("--keylog: this build does not decrypt TLS; encrypted connections are counted and not read");
         }
         let mut timeline = Timeline::open(&self.files).map_err(Failure::running)?;
