@@ -292,6 +292,33 @@ impl fmt::Debug for Country {
     }
 }
 
+named! {
+    /// What kind of network an address belongs to.
+    AddressClass {
+        /// Inside: the deployment's own networks.
+        Internal => "internal",
+        /// A phone network, which moves its users between addresses.
+        Mobile => "mobile",
+        /// Cloud and hosting: programs, or people behind a tunnel.
+        Hosting => "hosting",
+        /// A commercial VPN.
+        Vpn => "vpn",
+        /// A privacy relay or proxy service of a browser or phone maker.
+        Relay => "relay",
+        /// A Tor exit.
+        Tor => "tor",
+        /// A satellite network, whose exits are far from its users.
+        Satellite => "satellite",
+    }
+}
+
+impl AddressClass {
+    /// Whether the address says little about where the person is.
+    pub fn hides_place(self) -> bool {
+        matches!(self, Self::Hosting | Self::Vpn | Self::Relay | Self::Tor | Self::Satellite)
+    }
+}
+
 /// A point with the radius within which the client really is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Place {

@@ -3,8 +3,13 @@
 //! Times are packet times, counts are bytes on the wire after transfer decoding.
 
 use crate::anomaly::AnomalySet;
-use crate::identity::{Country, Credential, Factor, Place, Principal, Proof, named};
+use crate::identity::{
+    AddressClass, Country, Credential, Factor, Fingerprint, Place, Principal, Proof, named,
+};
+use crate::label::Labels;
+use crate::session::{Reuse, Session};
 use crate::time::EventTime;
+use crate::token::Jwt;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -66,6 +71,10 @@ pub struct Transaction {
     pub completeness: Completeness,
     /// What was odd.
     pub anomalies: AnomalySet,
+    /// The session, token or key it was made with, as far as its history was seen.
+    pub session: Option<Session>,
+    /// What was presented that is for one use and was used before.
+    pub reuse: Option<Reuse>,
     /// Set on the second sight of one exchange (two taps, or both legs of a proxy): rules that count skip it.
     pub repeat_of: Option<TransactionId>,
 }
@@ -150,6 +159,8 @@ pub struct Request {
     pub path: Arc<str>,
     /// The path with identifiers replaced: `/v1/users/{id}`.
     pub route: Arc<str>,
+    /// What the route is for.
+    pub labels: Labels,
     /// Names of the query's parameters, in order.
     pub query_keys: Vec<Arc<str>>,
     /// The page size asked for (`limit`, `page_size`, `first` …).
@@ -160,6 +171,61 @@ pub struct Request {
     pub content_type: Option<Arc<str>>,
     /// The user agent as sent, cut to 256 bytes, control bytes escaped.
     pub user_agent: Option<Arc<str>>,
+    /// A keyed mark over method, target, body and credentials: equal for a request that is repeated word for word.
+    /// Never written anywhere.
+    pub mark: u64,
+    /// Headers in which proxies say who the caller is.
+    pub identity_headers: Vec<IdentityHeader>,
+    /// The GraphQL operation, if it is one.
+    pub graphql: Option<Graphql>,
+}
+
+named! {
+    /// What a header of a proxy says about the caller.
+    HeaderClaim {
+        /// The client's address.
+        Address => "address",
+        /// The account, its groups or its roles.
+        User => "user",
+        /// The client's certificate.
+        Certificate => "certificate",
+    }
+}
+
+/// A header in which a proxy says who the caller is; whoever reaches the server past the proxy can write it too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityHeader {
+    /// The header, lower case.
+    pub name: Arc<str>,
+    /// What it says.
+    pub claim: HeaderClaim,
+    /// Whether the peer that sent it is a trusted proxy.
+    pub by_proxy: bool,
+}
+
+named! {
+    /// What a GraphQL operation does.
+    GraphqlKind {
+        /// Reads.
+        Query => "query",
+        /// Changes.
+        Mutation => "mutation",
+        /// Listens.
+        Subscription => "subscription",
+    }
+}
+
+/// A GraphQL request, by names only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Graphql {
+    /// What the (first) operation does.
+    pub kind: GraphqlKind,
+    /// The operation's name.
+    pub operation: Option<Arc<str>>,
+    /// The top-level fields asked for, at most eight.
+    pub fields: Vec<Arc<str>>,
+    /// Logins and second-factor checks asked for in this one request, by alias or batch.
+    pub auth_operations: u32,
 }
 
 /// The response's facts.
@@ -175,6 +241,10 @@ pub struct Response {
     pub content_type: Option<Arc<str>>,
     /// Records in the answer: length of the outermost (or the only large) JSON array.
     pub items: Option<u32>,
+    /// The server's clock by `Date`, in seconds, where no cache answered.
+    pub date_s: Option<i64>,
+    /// Seconds to wait, by `Retry-After`.
+    pub retry_after_s: Option<u32>,
 }
 
 /// The client behind all trusted proxies.
@@ -192,6 +262,10 @@ pub struct Client {
     pub place: Option<Place>,
     /// The autonomous system, where a database was given.
     pub asn: Option<u32>,
+    /// What kind of network the address belongs to, where known.
+    pub class: Option<AddressClass>,
+    /// An address that the client wrote about itself in a forwarding header, left of what proxies wrote.
+    pub claimed_ip: Option<IpAddr>,
 }
 
 impl Client {
@@ -231,45 +305,24 @@ impl fmt::Display for Device {
 }
 
 named! {
-    /// Whether a JWS carries a signature.
-    Signature {
-        /// The third part is there.
-        Present => "present",
-        /// The third part is empty or missing.
-        Missing => "missing",
-    }
-}
-
-/// What a presented JWT says about itself.
-#[derive(Clone, Debug)]
-pub struct Jwt {
-    /// The `alg` header as sent, at most 16 bytes; empty when missing.
-    pub alg: Arc<str>,
-    /// The `kid` header, at most 64 bytes.
-    pub kid: Option<Arc<str>>,
-    /// The issuer.
-    pub iss: Option<Arc<str>>,
-    /// Seconds until `exp` at the time of use; negative when past.
-    pub expires_in_s: Option<i64>,
-    /// Authentication methods (RFC 8176).
-    pub amr: Vec<Arc<str>>,
-    /// Authentication context class.
-    pub acr: Option<Arc<str>>,
-    /// Whether it is signed at all.
-    pub signature: Signature,
-}
-
-named! {
     /// A step in the life of a second factor.
     MfaEvent {
         /// The server asks for a second factor.
         Challenge => "challenge",
         /// A code, assertion or approval was presented.
         Attempt => "attempt",
-        /// A factor is being added.
+        /// A factor is being added: its secret is shown, or its code awaited.
         Enrolment => "enrolment",
-        /// A factor is removed or replaced.
-        FactorChange => "factor_change",
+        /// A new factor proved that it works, and is active from here on.
+        Confirmation => "confirmation",
+        /// A factor is taken away.
+        Removal => "removal",
+        /// All factors are taken away, or replaced by somebody else's hand.
+        Reset => "reset",
+        /// Backup codes are made anew.
+        Regeneration => "regeneration",
+        /// A fresh proof is asked for in a running session (RFC 9470).
+        StepUp => "step_up",
     }
 }
 
@@ -306,8 +359,20 @@ pub struct Mfa {
     pub outcome: MfaOutcome,
     /// Whether only the status told the outcome; lowers confidence.
     pub by_status_only: bool,
-    /// The presented code under a random key that lives ten minutes; never written anywhere.
+    /// The presented code under a random key that lives ten minutes; never written anywhere. The upper half is under
+    /// the key of its ten minutes, the lower half under the key before: see `Mfa::same_code`.
     pub code: Option<u64>,
+    /// The ticket that ties challenge and attempt, where one is used.
+    pub ticket: Option<Fingerprint>,
+    /// Backup codes that are left, where the answer says so.
+    pub codes_left: Option<u32>,
+}
+
+impl Mfa {
+    /// Whether two marks are of one code: of the same ten minutes, or `earlier` of the ten before.
+    pub fn same_code(earlier: u64, later: u64) -> bool {
+        earlier >> 32 == later >> 32 || earlier >> 32 == later & 0xFFFF_FFFF
+    }
 }
 
 named! {

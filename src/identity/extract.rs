@@ -11,9 +11,10 @@ use super::client_ip;
 use super::clues::{Handle, Sighting};
 use super::credential::{Found, Presented};
 use super::jwt::Claims;
+use super::labels::Labels;
 use super::mfa::{self, Hits};
 use super::request::Asking;
-use super::route::{Labels, Route};
+use super::route::Route;
 use super::secret::{Known, Memory};
 use super::settings::Settings;
 use super::shape;
@@ -176,6 +177,8 @@ impl Extractor {
                 outcome: m.outcome,
                 by_status_only: m.by_status_only,
                 code: m.code.map(|code| self.settings.keyring.code_mark(code.trim_ascii(), exchange.time)),
+                ticket: None,
+                codes_left: None,
             }),
             login: step.login.map(|outcome| Login { name: clues.login_name.clone(), outcome }),
             activity: step.activity,
@@ -184,6 +187,8 @@ impl Extractor {
             outcome: step.outcome,
             completeness: exchange.completeness,
             anomalies,
+            session: None,
+            reuse: None,
             repeat_of: None,
         };
         Sighting { transaction, clues }

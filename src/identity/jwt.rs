@@ -8,7 +8,7 @@ use super::text;
 use base64::Engine;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use heelguard_detectors::transaction::Signature;
+use heelguard_detectors::token::Signature;
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 

@@ -17,6 +17,7 @@ mod fields;
 mod handles;
 mod json;
 mod jwt;
+mod labels;
 mod legs;
 mod lineage;
 mod markers;

@@ -2,13 +2,11 @@
 //! It is given a raw path and gives the path as it may be written down, its template, and labels.
 //! It promises to depend on the path alone: every shard, every run and every sensor gives the same template.
 
-use super::names::Names;
+use super::labels::{self, Labels};
 use super::shape;
 use super::text::MASK;
 use super::urlencoded;
 use memchr::memmem;
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 /// Most bytes of a recorded path.
 pub(crate) const PATH_BYTES_MAX: usize = 16 * 1024;
@@ -16,139 +14,6 @@ pub(crate) const PATH_BYTES_MAX: usize = 16 * 1024;
 const SEGMENTS_MAX: usize = 16;
 /// A literal segment that is longer is an identifier.
 const LITERAL_BYTES_MAX: usize = 48;
-
-/// What a route is for. A route can be several things: `DELETE /session` ends what `GET /session` shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Labels(u32);
-
-impl Labels {
-    pub(crate) const NONE: Self = Self(0);
-    pub(crate) const LOGIN: Self = Self(1);
-    /// Words that only second factors use.
-    pub(crate) const MFA: Self = Self(1 << 1);
-    /// Words that second factors use too: `verify`, `challenge`.
-    pub(crate) const MAYBE_MFA: Self = Self(1 << 2);
-    pub(crate) const TOKEN: Self = Self(1 << 3);
-    pub(crate) const LOGOUT: Self = Self(1 << 4);
-    pub(crate) const SIGNUP: Self = Self(1 << 5);
-    pub(crate) const KEY_ISSUE: Self = Self(1 << 6);
-    /// Where factors are added and removed.
-    pub(crate) const ENROLMENT: Self = Self(1 << 7);
-    /// Sessions themselves: shown, made and ended here.
-    pub(crate) const SESSION: Self = Self(1 << 8);
-    pub(crate) const SENSITIVE: Self = Self(1 << 9);
-    /// The last word is `me`, `session`, `userinfo`, `whoami`.
-    pub(crate) const OWN_ACCOUNT: Self = Self(1 << 10);
-    pub(crate) const BACKUP: Self = Self(1 << 11);
-    pub(crate) const REAUTH: Self = Self(1 << 12);
-    pub(crate) const OAUTH_CLIENT: Self = Self(1 << 13);
-    /// Reading is sensitive too: exports.
-    pub(crate) const EXPORT: Self = Self(1 << 14);
-    /// Interaction pages of an authorization server; ids in the path are tickets.
-    pub(crate) const INTERACTION: Self = Self(1 << 15);
-
-    /// Collections of factors: `authenticators`, `factors`.
-    pub(crate) const FACTORS: Self = Self(1 << 16);
-    /// A factor is taken away.
-    pub(crate) const REMOVAL: Self = Self(1 << 17);
-    /// Words of push approvals.
-    pub(crate) const PUSH: Self = Self(1 << 18);
-
-    /// Words that are about second factors where the path is about authentication: `auth/code/confirm`.
-    pub(crate) const MFA_IN_AUTH: Self = Self(1 << 19);
-    /// Words of authentication in general.
-    pub(crate) const AUTH: Self = Self(1 << 20);
-
-    /// The labels an operator can give.
-    pub(crate) const NAMES: [&'static str; 10] = [
-        "login",
-        "mfa",
-        "token",
-        "logout",
-        "signup",
-        "key_issue",
-        "enrolment",
-        "session",
-        "sensitive",
-        "none",
-    ];
-
-    /// The label of that name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "login" => Self::LOGIN,
-            "mfa" => Self::MFA,
-            "token" => Self::TOKEN,
-            "logout" => Self::LOGOUT,
-            "signup" => Self::SIGNUP,
-            "key_issue" => Self::KEY_ISSUE,
-            "enrolment" => Self(Self::ENROLMENT.0 | Self::MFA.0),
-            "session" => Self::SESSION,
-            "sensitive" => Self(Self::SENSITIVE.0 | Self::EXPORT.0),
-            "none" => Self::NONE,
-            _ => return None,
-        })
-    }
-
-    /// Whether one of `other`'s labels is given.
-    pub(crate) fn any(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    pub(crate) const fn or(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    fn add(&mut self, other: Self) {
-        self.0 |= other.0;
-    }
-}
-
-/// Words of a path and what they say. A word is a run of letters and digits in a segment;
-/// `-`, `_` and `.` separate words, and a segment is also looked up without them (`sign-in`).
-const WORDS: &[(&str, Labels)] = &[
-    ("login signin logon authenticate tokenauth checkpassword", Labels::LOGIN),
-    (
-        "mfa 2fa otp totp hotp twofactor multifactor webauthn passkey passkeys stepup secondfactor",
-        Labels::MFA,
-    ),
-    ("authenticator authenticators factor factors", Labels::FACTORS),
-    ("push poll", Labels::PUSH),
-    ("disable deactivate remove reset regenerate", Labels::REMOVAL),
-    ("verify challenge assertion push verification", Labels::MAYBE_MFA),
-    ("confirm validate code", Labels::MFA_IN_AUTH),
-    ("auth authn account accounts identity sso", Labels::AUTH),
-    ("backup recovery", Labels::BACKUP.or(Labels::MAYBE_MFA)),
-    ("recoverycodes backupcodes", Labels::BACKUP.or(Labels::MAYBE_MFA).or(Labels::FACTORS)),
-    ("enroll enrol enrollment enrolment setup activate enable associate register", Labels::ENROLMENT),
-    ("token tokenauth oauth2token refresh refreshtoken accesstoken gettoken exchange", Labels::TOKEN),
-    ("introspect introspection par revoke", Labels::OAUTH_CLIENT),
-    ("logout signout logoff endsession revoke", Labels::LOGOUT),
-    ("signup register registration createaccount", Labels::SIGNUP),
-    (
-        "apikeys apikey accesskeys personalaccesstokens apitokens apitoken serviceaccountkeys keys tokens \
-         credentials pat pats",
-        Labels::KEY_ISSUE,
-    ),
-    ("session sessions", Labels::SESSION),
-    ("reauthenticate reauth sudo confirmpassword", Labels::REAUTH),
-    (
-        "password passwords roles role permissions permission payment payments payout payouts transfer transfers \
-         withdraw withdrawal withdrawals grants admin privileges iam impersonate",
-        Labels::SENSITIVE,
-    ),
-    ("export exports dump bulkexport", Labels::SENSITIVE.or(Labels::EXPORT)),
-    ("interaction", Labels::LOGIN.or(Labels::INTERACTION)),
-];
-
-/// The words, each with all its labels.
-static WORD_LABELS: LazyLock<Names<Labels>> = LazyLock::new(|| {
-    let mut labels: BTreeMap<&str, Labels> = BTreeMap::new();
-    for (words, label) in WORDS {
-        words.split_ascii_whitespace().for_each(|word| labels.entry(word).or_default().add(*label));
-    }
-    Names::new(labels)
-});
 
 /// Last words of paths that tell about the caller.
 const OWN_ACCOUNT: &[&str] = &["me", "session", "userinfo", "whoami", "current-user", "currentuser", "self"];
@@ -240,7 +105,7 @@ impl Route {
                 for letter in String::from_utf8_lossy(decoded).chars() {
                     self.template.push(if letter.is_control() { '?' } else { letter });
                 }
-                self.labels.add(labels_of(decoded));
+                self.labels.add(labels::of_segment(decoded));
             }
             Segment::Number | Segment::Token => self.template.push_str("{id}"),
             Segment::Uuid => self.template.push_str("{uuid}"),
@@ -338,30 +203,6 @@ fn is_date(segment: &[u8]) -> bool {
             .iter()
             .enumerate()
             .all(|(i, b)| if matches!(i, 4 | 7) { *b == b'-' } else { b.is_ascii_digit() })
-}
-
-/// The labels of one literal segment: of the segment as one word, and of each of its words.
-fn labels_of(segment: &[u8]) -> Labels {
-    let mut labels = Labels::NONE;
-    let mut whole = [0u8; 32];
-    let mut len = 0usize;
-    for &byte in segment.iter().filter(|b| b.is_ascii_alphanumeric()) {
-        let Some(slot) = whole.get_mut(len) else { return labels };
-        *slot = byte.to_ascii_lowercase();
-        len += 1;
-    }
-    let whole = whole.get(..len).unwrap_or(&[]);
-    labels.add(labels_of_word(whole));
-    if whole.len() != segment.len() {
-        for word in segment.split(|b| !b.is_ascii_alphanumeric()).filter(|w| w.len() > 1) {
-            labels.add(labels_of_word(word));
-        }
-    }
-    labels
-}
-
-fn labels_of_word(word: &[u8]) -> Labels {
-    WORD_LABELS.get(word).unwrap_or_default()
 }
 
 #[cfg(test)]

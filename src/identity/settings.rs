@@ -5,8 +5,8 @@
 use super::client_ip::Prefixes;
 use super::config::{Identity, Network, Principals, Privacy};
 use super::geo::Geo;
+use super::labels::Labels;
 use super::names::Names;
-use super::route::Labels;
 use super::secret::Keyring;
 use super::tables::{self, Answered, Cookie, Field, RequestHeader, ResponseHeader};
 use std::sync::Arc;
@@ -82,7 +82,7 @@ impl Settings {
                 format!(
                     "identity.routes: unknown label `{}`; wanted one of {}",
                     r.label,
-                    Labels::NAMES.join(", ")
+                    Labels::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
                 )
             })?;
             if !r.path.starts_with('/') {

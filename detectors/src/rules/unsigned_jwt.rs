@@ -35,7 +35,8 @@ use crate::detector::{
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::time::EventTime;
-use crate::transaction::{Jwt, Outcome, Signature, Transaction};
+use crate::token::{Jwt, Signature};
+use crate::transaction::{Outcome, Transaction};
 use crate::window::{Limit, Window};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;

@@ -8,10 +8,12 @@ use crate::identity::{
     Country, Credential, CredentialKind, Factor, Fingerprint, Location, Place, Principal, PrincipalKind,
     PrincipalSource, Proof, ProofLevel,
 };
+use crate::label::Labels;
 use crate::time::EventTime;
+use crate::token::{Jwt, Signature};
 use crate::transaction::{
-    Activity, Client, Completeness, Device, Exposure, ExposureKind, Flow, Jwt, Login, LoginOutcome, Mfa,
-    MfaEvent, MfaOutcome, Outcome, Protocol, Request, Response, Signature, Transaction, TransactionId,
+    Activity, Client, Completeness, Device, Exposure, ExposureKind, Flow, Login, LoginOutcome, Mfa, MfaEvent,
+    MfaOutcome, Outcome, Protocol, Request, Response, Transaction, TransactionId,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -82,6 +84,8 @@ fn transaction(words: &[&str], after: Duration, id: TransactionId) -> Result<Tra
         bytes: 0,
         content_type: Some("application/json".into()),
         items: None,
+        date_s: None,
+        retry_after_s: None,
     });
     if status.is_none() {
         tx.completeness = Completeness::RequestOnly;
@@ -112,7 +116,16 @@ fn blank(id: TransactionId, end: EventTime, ip: IpAddr) -> Transaction {
         protocol: Protocol::Http11,
         request: None,
         response: None,
-        client: Client { ip, external, country: None, city: None, place: None, asn: None },
+        client: Client {
+            ip,
+            external,
+            country: None,
+            city: None,
+            place: None,
+            asn: None,
+            class: None,
+            claimed_ip: None,
+        },
         device: None,
         principal: Principal {
             kind: PrincipalKind::Anonymous,
@@ -129,6 +142,8 @@ fn blank(id: TransactionId, end: EventTime, ip: IpAddr) -> Transaction {
         outcome: Outcome::Unknown,
         completeness: Completeness::Whole,
         anomalies: AnomalySet::EMPTY,
+        session: None,
+        reuse: None,
         repeat_of: None,
     }
 }
@@ -140,11 +155,15 @@ fn request(method: &str, path: &str) -> Request {
         host: "api.example.com".into(),
         path: path.into(),
         route: path.into(),
+        labels: Labels::NONE,
         query_keys: Vec::new(),
         page_limit: None,
         bytes: 0,
         content_type: None,
         user_agent: None,
+        mark: 0,
+        identity_headers: Vec::new(),
+        graphql: None,
     }
 }
 
@@ -156,6 +175,8 @@ fn set_kind(tx: &mut Transaction, kind: &str) -> Result<(), String> {
             outcome: MfaOutcome::Unknown,
             by_status_only: false,
             code: None,
+            ticket: None,
+            codes_left: None,
         })
     };
     match kind {
@@ -275,15 +296,7 @@ fn set_principal(tx: &mut Transaction, kind: PrincipalKind, id: &str) {
 
 fn set_jwt(tx: &mut Transaction, alg: &str) {
     present(tx, CredentialKind::BearerJwt, "jwt", Location::Header, alg);
-    tx.jwt = Some(Jwt {
-        alg: alg.into(),
-        kid: None,
-        iss: None,
-        expires_in_s: None,
-        amr: Vec::new(),
-        acr: None,
-        signature: Signature::Present,
-    });
+    tx.jwt = Some(Jwt::of_alg(alg));
 }
 
 fn set_step(tx: &mut Transaction, name: &str, value: &str) -> Result<(), String> {

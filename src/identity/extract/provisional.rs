@@ -13,7 +13,8 @@ use heelguard_detectors::identity::{
     CredentialKind, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::transaction::{Jwt, LoginOutcome, MfaEvent, MfaOutcome, TransactionId};
+use heelguard_detectors::token::Jwt;
+use heelguard_detectors::transaction::{LoginOutcome, MfaEvent, MfaOutcome, TransactionId};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -110,6 +111,7 @@ pub(super) fn jwt_facts(claims: &Claims, exchange: &Exchange, presented: &Presen
         amr: claims.amr.iter().map(shown).collect(),
         acr: claims.acr.as_ref().map(shown),
         signature: claims.signature,
+        ..Jwt::of_alg("")
     }
 }
 

@@ -38,6 +38,8 @@ impl Extractor {
             city: located.city,
             place: located.place,
             asn: located.asn,
+            class: None,
+            claimed_ip: None,
         }
     }
 
@@ -51,11 +53,15 @@ impl Extractor {
             host: self.host(asked),
             path: self.masked_path(&route.path, presented),
             route: self.masked_path(route.template.as_bytes(), presented),
+            labels: route.labels.public(),
             query_keys: query_keys.into_iter().map(|name| self.recorded_name(name, presented)).collect(),
             page_limit: asked.fields.page_size(),
             bytes: message.body.bytes,
             content_type: asked.content_type.map(|t| self.media_type(t, &asked.presented)),
             user_agent: asked.agent.map(|agent| self.recorded(agent, AGENT_BYTES_MAX, presented)),
+            mark: 0,
+            identity_headers: Vec::new(),
+            graphql: None,
         }
     }
 
@@ -71,6 +77,8 @@ impl Extractor {
             bytes: message.body.bytes,
             content_type: answer.and_then(|a| a.content_type).map(|t| self.media_type(t, presented)),
             items: answer.filter(|a| (200..300).contains(&a.status)).and_then(|a| a.items),
+            date_s: None,
+            retry_after_s: None,
         }
     }
 

@@ -7,8 +7,9 @@ use crate::http::{Exchange, Message};
 use crate::identity::answer::Answer;
 use crate::identity::clues::{AccountNames, Clues, Handle, HandleKind, TokenSubject};
 use crate::identity::jwt::Claims;
+use crate::identity::labels::Labels;
 use crate::identity::request::Asking;
-use crate::identity::route::{Labels, Route};
+use crate::identity::route::Route;
 use crate::identity::secret::Secret;
 use crate::identity::settings::Settings;
 use crate::identity::step::Step;
@@ -60,8 +61,7 @@ impl Extractor {
             clues.key_owner =
                 answer.user_name.clone().or(answer.email.clone()).or(asked_for).as_ref().map(own);
         }
-        let mfa_passed =
-            step.mfa.is_some_and(|m| m.outcome == MfaOutcome::Success && m.event != MfaEvent::FactorChange);
+        let mfa_passed = step.mfa.is_some_and(|m| m.outcome == MfaOutcome::Success && !takes_away(m.event));
         clues.enrolled_mfa = step.outcome == Outcome::Success && (answer.has_mfa || answer.unused_codes)
             || mfa_passed
             || step.login == Some(LoginOutcome::SecondFactor);
@@ -158,6 +158,11 @@ impl Extractor {
     fn response_hash(&self, exchange: &Exchange) -> u64 {
         self.legs.hash_one(exchange.response.as_ref().map(|message| (message.status(), body_ends(message))))
     }
+}
+
+/// A success that leaves the account with less than it had.
+fn takes_away(event: MfaEvent) -> bool {
+    matches!(event, MfaEvent::Removal | MfaEvent::Reset)
 }
 
 /// Length and both ends of a body.

@@ -57,6 +57,10 @@ fn step(host: &str, activity: Activity) -> Sighting {
             bytes: 0,
             content_type: None,
             user_agent: None,
+            labels: heelguard_detectors::label::Labels::NONE,
+            mark: 0,
+            identity_headers: Vec::new(),
+            graphql: None,
         }),
         response: Some(Response {
             status: 200,
@@ -64,8 +68,19 @@ fn step(host: &str, activity: Activity) -> Sighting {
             bytes: 0,
             content_type: None,
             items: None,
+            date_s: None,
+            retry_after_s: None,
         }),
-        client: Client { ip, external: true, country: None, city: None, place: None, asn: None },
+        client: Client {
+            ip,
+            external: true,
+            country: None,
+            city: None,
+            place: None,
+            asn: None,
+            class: None,
+            claimed_ip: None,
+        },
         device: None,
         principal: Principal {
             kind: PrincipalKind::Anonymous,
@@ -82,6 +97,8 @@ fn step(host: &str, activity: Activity) -> Sighting {
         outcome: Outcome::Success,
         completeness: Completeness::Whole,
         anomalies: AnomalySet::EMPTY,
+        session: None,
+        reuse: None,
         repeat_of: None,
     };
     Sighting { transaction, clues: Clues::default() }
@@ -133,6 +150,8 @@ fn verify(host: &str, outcome: MfaOutcome) -> Sighting {
             outcome,
             by_status_only: false,
             code: None,
+            ticket: None,
+            codes_left: None,
         });
     })
 }

@@ -6,9 +6,9 @@ use super::{Asked, writes};
 use crate::identity::answer::{Answer, factor};
 use crate::identity::clues::HandleKind;
 use crate::identity::fields::{Fields, Known};
+use crate::identity::labels::Labels;
 use crate::identity::markers::Marker;
 use crate::identity::mfa::{self, Evidence, Hits};
-use crate::identity::route::Labels;
 use crate::identity::step::MfaStep;
 use crate::identity::tables::Field;
 use heelguard_detectors::identity::Factor;
@@ -63,7 +63,7 @@ fn mfa_event(
     let is_verification = labels.any(Labels::MAYBE_MFA.or(Labels::LOGIN)) && !labels.any(Labels::BACKUP)
         || labels.any(Labels::LOGIN);
     if asked.method == b"DELETE" {
-        return about_factors.then_some(MfaEvent::FactorChange);
+        return about_factors.then_some(MfaEvent::Removal);
     }
     if !writes(asked.method) {
         // A secret shown to the caller begins an enrolment; a push that is polled is an attempt.
@@ -78,13 +78,13 @@ fn mfa_event(
         };
     }
     if about_factors && labels.any(Labels::REMOVAL) {
-        return Some(MfaEvent::FactorChange);
+        return Some(if labels.any(Labels::BACKUP) { MfaEvent::Regeneration } else { MfaEvent::Removal });
     }
     // What is posted to a collection of factors adds one; a recovery code posted there is used.
     let uses = is_verification || labels.any(Labels::PUSH) || labels.any(Labels::BACKUP) && proof;
     if about_factors && labels.any(Labels::ENROLMENT) || labels.any(Labels::FACTORS) && !uses {
         let regenerates = labels.any(Labels::BACKUP);
-        return Some(if regenerates { MfaEvent::FactorChange } else { MfaEvent::Enrolment });
+        return Some(if regenerates { MfaEvent::Regeneration } else { MfaEvent::Enrolment });
     }
     if proof || mfa_grant || asked.presented.mfa_header.is_some() {
         return Some(MfaEvent::Attempt);

@@ -6,8 +6,8 @@ use super::factor::is_mfa_route;
 use super::{Asked, MfaStep};
 use crate::identity::answer::Answer;
 use crate::identity::clues::HandleKind;
+use crate::identity::labels::Labels;
 use crate::identity::markers::Marker;
-use crate::identity::route::Labels;
 use crate::identity::tables::Field;
 use heelguard_detectors::transaction::{LoginOutcome, MfaOutcome};
 

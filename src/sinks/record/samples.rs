@@ -2,24 +2,28 @@
 //! They are made by hand, so that a change of the vocabulary shows up here.
 //! They promise to fill every optional part at least once between them.
 
-use super::Labels;
+use super::Labels as Origin;
 use heelguard_detectors::alert::{
     Alert, AlertClient, AlertId, Confidence, Evidence, Fact, Scope, Severity, Status, Subject, Visibility,
 };
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::identity::{
-    Country, Credential, CredentialKind, Factor, Fingerprint, Location, Place, Principal, PrincipalKind,
-    PrincipalSource, Proof, ProofLevel,
+    AddressClass, Country, Credential, CredentialKind, Factor, Fingerprint, Location, Place, Principal,
+    PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
+use heelguard_detectors::label::{Label, Labels};
+use heelguard_detectors::session::{EndCause, OneTime, Reuse, Session};
 use heelguard_detectors::time::EventTime;
+use heelguard_detectors::token::{HeaderTrait, HeaderTraits, Jwt, KnownSecret, SignatureCheck};
 use heelguard_detectors::transaction::{
-    Activity, Client, Completeness, Device, Endpoint, Exposure, ExposureKind, Flow, Jwt, Login, LoginOutcome,
-    Mfa, MfaEvent, MfaOutcome, Outcome, Protocol, Request, Response, Signature, Transaction, TransactionId,
+    Activity, Client, Completeness, Device, Endpoint, Exposure, ExposureKind, Flow, Graphql, GraphqlKind,
+    HeaderClaim, IdentityHeader, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome, Protocol, Request,
+    Response, Transaction, TransactionId,
 };
 use std::time::Duration;
 
-pub(crate) fn labels() -> Labels {
-    Labels { tenant: "default".to_owned(), sensor: "sensor-1".to_owned() }
+pub(crate) fn labels() -> Origin {
+    Origin { tenant: "default".to_owned(), sensor: "sensor-1".to_owned() }
 }
 
 /// Microseconds after 2026-11-21T10:00:00Z.
@@ -127,11 +131,24 @@ pub(crate) fn transaction() -> Transaction {
             host: "api.example.com".into(),
             path: "/v1/users/42".into(),
             route: "/v1/users/{id}".into(),
+            labels: Labels::of(&[Label::Users]),
             query_keys: vec!["page".into()],
             page_limit: None,
             bytes: 27,
             content_type: Some("application/json".into()),
             user_agent: Some("curl/8.7.1".into()),
+            mark: 0x4711,
+            identity_headers: vec![IdentityHeader {
+                name: "x-forwarded-user".into(),
+                claim: HeaderClaim::User,
+                by_proxy: false,
+            }],
+            graphql: Some(Graphql {
+                kind: GraphqlKind::Mutation,
+                operation: Some("Login".into()),
+                fields: vec!["tokenAuth".into()],
+                auth_operations: 1,
+            }),
         }),
         response: Some(Response {
             status: 401,
@@ -139,6 +156,8 @@ pub(crate) fn transaction() -> Transaction {
             bytes: 64,
             content_type: Some("application/json".into()),
             items: None,
+            date_s: Some(1_763_719_380),
+            retry_after_s: Some(30),
         }),
         client: Client {
             ip: [203, 0, 113, 7].into(),
@@ -147,6 +166,8 @@ pub(crate) fn transaction() -> Transaction {
             city: None,
             place: Some(Place { lat: 51.2, lon: 10.4, radius_km: 300.0 }),
             asn: Some(64500),
+            class: Some(AddressClass::Mobile),
+            claimed_ip: Some([192, 0, 2, 1].into()),
         },
         device: Some(Device { traits: [0x91be_02aa, 0, 0, 0] }),
         principal: alice(PrincipalSource::Jwt),
@@ -164,13 +185,25 @@ pub(crate) fn transaction() -> Transaction {
             fingerprint: fingerprint([0xa1, 0xb2]),
         }],
         jwt: Some(Jwt {
-            alg: "RS256".into(),
             kid: Some("k1".into()),
+            typ: Some("at+jwt".into()),
             iss: Some("https://idp.example.com".into()),
-            expires_in_s: Some(3500),
+            aud: vec!["https://api.example.com".into()],
+            client_id: Some("web".into()),
+            scope: vec!["orders:read".into()],
             amr: vec!["pwd".into(), "otp".into()],
-            acr: None,
-            signature: Signature::Present,
+            expires_in_s: Some(3500),
+            issued_ago_s: Some(100),
+            lifetime_s: Some(3600),
+            bytes: 672,
+            header: {
+                let mut header = HeaderTraits::NONE;
+                header.insert(HeaderTrait::Jku);
+                header
+            },
+            check: SignatureCheck::Valid,
+            known_secret: Some(KnownSecret { builtin: true, line: 7, digest: [1, 2, 3, 4] }),
+            ..Jwt::of_alg("RS256")
         }),
         mfa: Some(Mfa {
             event: MfaEvent::Attempt,
@@ -178,6 +211,8 @@ pub(crate) fn transaction() -> Transaction {
             outcome: MfaOutcome::FailCode,
             by_status_only: false,
             code: Some(0x0028_7082),
+            ticket: None,
+            codes_left: None,
         }),
         login: Some(Login { name: Some("alice@example.com".into()), outcome: LoginOutcome::SecondFactor }),
         activity: Activity::Mfa,
@@ -185,6 +220,16 @@ pub(crate) fn transaction() -> Transaction {
         outcome: Outcome::Denied,
         completeness: Completeness::Whole,
         anomalies,
+        session: Some(Session {
+            id: fingerprint([0x5e, 0x55]),
+            since: at(0),
+            issued_in_sight: true,
+            mfa_since: None,
+            renewals: 2,
+            ended: Some((EndCause::Logout, at(1_000))),
+            rotated: None,
+        }),
+        reuse: Some(Reuse { what: OneTime::RefreshToken, first: at(500), same_client: false }),
         repeat_of: Some(TransactionId(9)),
     }
 }

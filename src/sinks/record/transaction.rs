@@ -7,8 +7,9 @@ use super::{Hex, Shown, Uuid};
 use heelguard_detectors::anomaly::AnomalySet;
 use heelguard_detectors::identity::{Credential, Principal, Proof};
 use heelguard_detectors::time::EventTime;
+use heelguard_detectors::token::Jwt;
 use heelguard_detectors::transaction::{
-    Client, Device, Exposure, Flow, Jwt, Login, Mfa, Request, Response, Transaction,
+    Client, Device, Exposure, Flow, Login, Mfa, Request, Response, Transaction,
 };
 use serde::{Serialize, Serializer};
 use std::net::IpAddr;
