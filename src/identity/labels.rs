@@ -238,7 +238,7 @@ mod tests {
         let shown = |segment: &str| format!("{:?}", of_segment(segment.as_bytes()).public());
         assert_eq!(shown("customers"), "{}");
         assert_eq!(shown("verify"), "{}");
-        assert_eq!(shown("two-factor"), r#"{"mfa"}"#);
+        assert_eq!(shown("two-factor"), r#"{"mfa", "factor"}"#);
         assert_eq!(shown("change-password"), r#"{"password"}"#);
         assert_eq!(shown("authenticators"), r#"{"factor"}"#);
     }
