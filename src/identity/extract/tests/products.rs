@@ -140,7 +140,7 @@ fn allauth_enrolment_is_no_attempt_and_logout_no_refusal() {
         &allauth("POST", "account/authenticators/recovery-codes", "{}"),
         &json("200", "{}"),
         expect![
-            "mfa success session:708a5d47 by credential; mfa factor_change backup success; session session_token header x-session-token; presents Session"
+            "mfa success session:708a5d47 by credential; mfa regeneration backup success; session session_token header x-session-token; presents Session"
         ],
     );
     check(
