@@ -147,7 +147,7 @@ fn allauth_enrolment_is_no_attempt_and_logout_no_refusal() {
         &allauth("DELETE", "account/authenticators/totp", ""),
         &json("200", "{}"),
         expect![
-            "mfa success session:708a5d47 by credential; mfa factor_change totp success; session session_token header x-session-token; presents Session"
+            "mfa success session:708a5d47 by credential; mfa removal totp success; session session_token header x-session-token; presents Session"
         ],
     );
     check(
