@@ -3,6 +3,7 @@
 //! It promises that a challenge, an expired bearer token or a broken server never counts as a wrong code.
 
 use super::markers::{Marker, Markers};
+use super::step::Page;
 use heelguard_detectors::transaction::MfaOutcome;
 
 /// What an answer says about the step.
@@ -25,6 +26,8 @@ pub(crate) struct Evidence {
     pub(crate) presented: bool,
     /// A password was presented beside it.
     pub(crate) password: bool,
+    /// The page a browser is shown next, where that says something.
+    pub(crate) page: Option<Page>,
 }
 
 impl Evidence {
@@ -39,6 +42,7 @@ impl Evidence {
     fn negative(&self) -> bool {
         self.verdict == Some(false)
             || self.errors
+            || self.page.is_some()
             || self.markers.denies()
             || self.markers.has(Marker::LoginFirst)
     }
@@ -81,9 +85,10 @@ const ROWS: &[Row] = &[
     row("no_answer", Unknown, false, |e| e.status.is_none()),
     row("locked_marker", Locked, false, |e| e.markers.has(Marker::Locked)),
     row("locked_status", Locked, false, |e| e.status == Some(423)),
+    row("locked_page", Locked, false, |e| e.page == Some(Page::LockOut)),
     row("throttled_marker", Throttled, false, |e| e.markers.has(Marker::Throttled)),
     row("throttled_status", Throttled, false, |e| e.status == Some(429)),
-    row("code_marker", FailCode, false, |e| e.bad_code() && !e.status_in(&[404])),
+    row("code_marker", FailCode, false, Evidence::bad_code),
     row("rejected_by_user", FailCode, false, |e| e.markers.has(Marker::Rejected)),
     row("challenge_marker", Challenge, false, |e| e.asks() && !e.issued),
     row("pending_marker", Pending, false, |e| e.markers.has(Marker::Pending) && !e.issued),
@@ -91,9 +96,10 @@ const ROWS: &[Row] = &[
     row("retry_after", Throttled, false, |e| e.retry_after && !e.accepted()),
     row("accepted", Success, false, |e| e.accepted() && !e.negative()),
     row("about_the_token", FailOther, false, Evidence::about_something_else),
+    row("sent_to_sign_in", FailOther, false, |e| e.page == Some(Page::SignIn)),
     row("about_the_password", FailOther, false, |e| e.password && e.markers.has(Marker::BadPassword)),
     row("denied_in_200", FailCode, false, |e| e.accepted() && e.presented),
-    row("denied_by_status", FailCode, true, |e| e.status_in(&[400, 401, 403, 422]) && e.presented),
+    row("denied_by_status", FailCode, true, |e| e.status_in(&[400, 401, 403, 421, 422]) && e.presented),
     row("refused_without_code", FailOther, false, |e| {
         !e.presented && (e.accepted() || e.status_in(&[400, 401, 403, 422]))
     }),

@@ -2,6 +2,7 @@
 //! It is given the request's labels and fields and the answer.
 //! It promises that enrolment is no attempt, and that a route's name alone is no attempt either.
 
+use super::page::{self, Page};
 use super::{Asked, writes};
 use crate::identity::answer::{Answer, factor};
 use crate::identity::clues::HandleKind;
@@ -38,8 +39,9 @@ pub(super) fn mfa_step<'r>(
         || header.is_some()
         || mfa_grant
         || event == MfaEvent::Attempt && labels.any(Labels::PUSH.or(Labels::ATTEMPT));
-    let evidence =
-        Evidence { presented, password: asked.fields.has(Field::Password), ..evidence(answer, mfa_grant) };
+    let page = answer.and_then(|a| page_after(event, presented, a, asked));
+    let password = asked.fields.has(Field::Password);
+    let evidence = Evidence { presented, password, page, ..evidence(answer, mfa_grant) };
     let (mut outcome, by_status_only) = mfa::outcome(&evidence, hits);
     let factor = step_factor(asked, answer, code, assertion);
     match (event, outcome) {
@@ -291,6 +293,20 @@ fn offered_factor(answer: &Answer<'_>) -> Factor {
         (Some(only), None) => only,
         _ => Factor::Unknown,
     }
+}
+
+/// The page that says how the step ended. Where factors are managed, pages come back for many reasons: there only the
+/// way out counts, and the form of a code that was typed into it.
+fn page_after(event: MfaEvent, presented: bool, answer: &Answer<'_>, asked: &Asked<'_, '_>) -> Option<Page> {
+    if event == MfaEvent::Attempt {
+        return page::shown_to_code(answer, asked);
+    }
+    let redirected = answer.location.is_some();
+    page::shown(answer).filter(|page| match page {
+        Page::SignIn => redirected,
+        Page::Code => presented && !redirected,
+        Page::LockOut | Page::Error => false,
+    })
 }
 
 /// What the answer says, for the table.
