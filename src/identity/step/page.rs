@@ -4,6 +4,7 @@
 
 use super::Asked;
 use crate::identity::answer::{Answer, factor, split_query};
+use crate::identity::{shape, urlencoded};
 use memchr::memmem;
 
 /// Bytes of an address that are looked at.
@@ -34,12 +35,12 @@ pub(super) fn shown(answer: &Answer<'_>) -> Option<Page> {
     }
     let mut address = [0u8; ADDRESS_BYTES_MAX];
     let address = lower(answer.location?, &mut address);
-    let holds = |words: &[&[u8]]| words.iter().any(|word| memmem::find(address, word).is_some());
-    if holds(&[b"lockout", b"lockedout", b"locked-out"]) {
+    let speaks_of = |words: &[&[u8]]| speaks_of(address, words);
+    if speaks_of(&[b"lockout", b"lockedout", b"locked-out"]) {
         Some(Page::LockOut)
-    } else if holds(&[b"2fa", b"mfa", b"otp", b"two-factor", b"two_factor", b"twofactor"]) {
+    } else if speaks_of(&[b"2fa", b"mfa", b"otp", b"two-factor", b"two_factor", b"twofactor"]) {
         Some(Page::Code)
-    } else if holds(&[b"error", b"failed", b"failure", b"invalid", b"denied"]) {
+    } else if speaks_of(&[b"error", b"failed", b"failure", b"invalid", b"denied"]) {
         Some(Page::Error)
     } else {
         let words = [b"login".as_slice(), b"signin", b"sign_in", b"sign-in", b"log-in", b"logon"];
@@ -61,6 +62,29 @@ pub(super) fn shown_to_code(answer: &Answer<'_>, asked: &Asked<'_, '_>) -> Optio
         return Some(Page::Code);
     }
     page.filter(|page| *page != Page::Code)
+}
+
+/// Whether an address speaks of one of these: inside a segment of its path, or as a word of its query.
+/// Identifiers say nothing, whatever letters they hold, nor does the address to go to afterwards.
+fn speaks_of(address: &[u8], words: &[&[u8]]) -> bool {
+    let named = |segment: &[u8]| words.iter().any(|word| memmem::find(segment, word).is_some());
+    let (path, query) = split_query(address);
+    let mut segments = path_of(path).split(|&b| b == b'/').filter(|segment| !is_identifier(segment));
+    let pairs = urlencoded::pairs(query).filter(|(_, value)| !is_address(value));
+    let parts = pairs.flat_map(|(name, value)| [name, value]);
+    let mut said = parts.flat_map(|part| part.split(|b| !b.is_ascii_alphanumeric()));
+    segments.any(named) || said.any(|word| words.contains(&word))
+}
+
+fn is_identifier(segment: &[u8]) -> bool {
+    let is_hex = segment.len() > 3 && segment.iter().all(u8::is_ascii_hexdigit);
+    is_hex && segment.iter().any(u8::is_ascii_digit)
+        || shape::is_uuid(segment)
+        || shape::looks_secret(segment)
+}
+
+fn is_address(value: &[u8]) -> bool {
+    value.contains(&b'/') || memmem::find(value, b"%2f").is_some()
 }
 
 /// The path of an address, without scheme, host and query.
@@ -100,7 +124,11 @@ mod tests {
         assert_eq!(page("/orders/login-history"), None);
         assert_eq!(page("https://app.example.com/users/sign_in"), Some(Page::SignIn));
         assert_eq!(page("/login?next=%2Forders"), Some(Page::SignIn));
+        assert_eq!(page("/login?next=%2Fsettings%2F2fa"), Some(Page::SignIn));
         assert_eq!(page("/login?error"), Some(Page::Error));
+        assert_eq!(page("/login?step=otp"), Some(Page::Code));
+        assert_eq!(page("/callback?state=af2fa9&code=mfaErrorOtp"), None);
+        assert_eq!(page("/auth/9c2fa1d07ab35e66"), None);
         assert_eq!(page("/sessions/two-factor/app"), Some(Page::Code));
         assert_eq!(page("/Identity/Account/LoginWith2fa?ReturnUrl=%2F"), Some(Page::Code));
         assert_eq!(page("/Identity/Account/Lockout"), Some(Page::LockOut));
