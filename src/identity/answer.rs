@@ -4,6 +4,7 @@
 
 use super::clues::HandleKind;
 use super::credential::cookie;
+use super::fields::field_of;
 use super::json::{self, Member, Value};
 use super::markers::{Marker, Markers};
 use super::names::Names;
@@ -26,10 +27,14 @@ const EXPOSED_MAX: usize = 4;
 const ALIASES_MAX: usize = 4;
 /// Bytes of an answer that is no JSON that are looked at.
 const TEXT_BYTES_MAX: usize = 4096;
+/// Longest answer in plain text that is read as a sentence.
+const SENTENCE_BYTES_MAX: usize = 96;
+/// Names of form fields that are read of one HTML page.
+const FORM_NAMES_MAX: usize = 256;
+/// Longest of them.
+const FORM_NAME_BYTES_MAX: usize = 96;
 /// Error codes and sentences that are read of one answer.
 const MARKS_READ_MAX: u8 = 16;
-/// Input fields of a page that are looked at.
-const INPUTS_MAX: usize = 256;
 /// Handles shorter than this link nothing.
 const HANDLE_BYTES_MIN: usize = 8;
 
@@ -75,6 +80,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) code_form: bool,
     /// An HTML page with a field `code`, `pin` and the like: a code's where one was presented.
     pub(crate) any_code_form: bool,
+    /// An HTML page with a field for a password.
+    pub(crate) password_form: bool,
     pub(crate) is_html: bool,
     /// allauth's `flows`: what could be done next.
     flows: bool,
@@ -112,11 +119,16 @@ impl<'a> Answer<'a> {
     pub(crate) fn body(&mut self, body: &'a [u8], share: (u64, u64), settings: &Settings) {
         self.in_body = true;
         if self.is_html {
-            self.page(body, settings);
+            self.forms(body, settings);
             return;
         }
         if !matches!(body.iter().find(|b| !b.is_ascii_whitespace()), Some(b'{' | b'[')) {
             self.expose(body.get(..body.len().min(TEXT_BYTES_MAX)).unwrap_or(&[]), b"body");
+            // A sentence is an answer, a page or a file is none.
+            let is_text = self.content_type.is_some_and(|t| starts_with_ignoring_case(t, b"text/plain"));
+            if is_text && body.len() <= SENTENCE_BYTES_MAX {
+                self.mark(body, settings);
+            }
             return;
         }
         let summary = json::walk(body, &settings.answers, |member| self.member(&member, settings));
@@ -125,21 +137,6 @@ impl<'a> Answer<'a> {
         let asks = self.markers.has(Marker::NeedsMfa) || self.markers.has(Marker::StepUp);
         if self.flows && self.status == 401 && !asks {
             self.markers.insert(Marker::LoginFirst);
-        }
-    }
-
-    /// A page asks for a code by an input field with such a name, or by telling the browser so.
-    fn page(&mut self, body: &'a [u8], settings: &Settings) {
-        const NAME: &[u8] = b"name=\"";
-        self.code_form = memchr::memmem::find(body, b"one-time-code").is_some();
-        for at in memchr::memmem::find_iter(body, NAME).take(INPUTS_MAX) {
-            let rest = body.get(at + NAME.len()..).unwrap_or(&[]);
-            let name = rest.split(|&b| b == b'"').next().unwrap_or(rest);
-            match settings.fields.get(name) {
-                Some(Field::Code | Field::BackupCode) => self.code_form = true,
-                Some(Field::AnyCode) => self.any_code_form = true,
-                _ => {}
-            }
         }
     }
 
@@ -158,6 +155,22 @@ impl<'a> Answer<'a> {
         }
         self.beyond_limit = summary.beyond_limit;
         self.items = summary.items.map(|n| estimate(n, summary.items_cut, share));
+    }
+
+    /// The forms of an HTML page, by the names of their fields, which are those of requests.
+    fn forms(&mut self, page: &[u8], settings: &Settings) {
+        for at in memchr::memmem::find_iter(page, b" name=").take(FORM_NAMES_MAX) {
+            let Some((quote, rest)) = page.get(at + 6..).and_then(<[u8]>::split_first) else { continue };
+            let rest = rest.get(..FORM_NAME_BYTES_MAX.min(rest.len())).unwrap_or(rest);
+            let name = rest.split(|b| b == quote).next().unwrap_or(rest);
+            match field_of(name, &settings.fields) {
+                Some(Field::Password) => self.password_form = true,
+                Some(Field::Code | Field::BackupCode) => self.code_form = true,
+                Some(Field::AnyCode) => self.any_code_form = true,
+                _ => {}
+            }
+        }
+        self.code_form |= memchr::memmem::find(page, b"one-time-code").is_some();
     }
 
     fn expose(&mut self, text: &'a [u8], name: &'a [u8]) {
@@ -182,6 +195,8 @@ impl<'a> Answer<'a> {
                 self.codes_left = std::str::from_utf8(number).ok().and_then(|n| n.parse().ok());
             }
             (Some(key), Value::Bool(yes)) => self.flag(key, member, yes),
+            // `"mfa_required": {…}` says what is wanted.
+            (Some(Answered::NeedsMfa), Value::Object) => self.flag(Answered::NeedsMfa, member, true),
             // An empty list of errors is none.
             (Some(Answered::Errors), Value::Object) => self.errors = true,
             (Some(Answered::Flows), Value::Array) => self.flows = true,

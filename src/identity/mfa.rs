@@ -3,6 +3,7 @@
 //! It promises that a challenge, an expired bearer token or a broken server never counts as a wrong code.
 
 use super::markers::{Marker, Markers};
+use super::step::Page;
 use heelguard_detectors::transaction::MfaOutcome;
 
 /// What an answer says about the step.
@@ -23,12 +24,10 @@ pub(crate) struct Evidence {
     pub(crate) mfa_grant: bool,
     /// A code, assertion or approval was presented: there is something that can be wrong.
     pub(crate) presented: bool,
-    /// The page with the form came back, or the browser was sent back to it.
-    pub(crate) sent_back: bool,
-    /// The browser was sent to the login page.
-    pub(crate) sent_to_login: bool,
     /// A password was presented beside it.
     pub(crate) password: bool,
+    /// The page a browser is shown next, where that says something.
+    pub(crate) page: Option<Page>,
 }
 
 impl Evidence {
@@ -43,6 +42,7 @@ impl Evidence {
     fn negative(&self) -> bool {
         self.verdict == Some(false)
             || self.errors
+            || self.page.is_some()
             || self.markers.denies()
             || self.markers.has(Marker::LoginFirst)
     }
@@ -85,21 +85,24 @@ const ROWS: &[Row] = &[
     row("no_answer", Unknown, false, |e| e.status.is_none()),
     row("locked_marker", Locked, false, |e| e.markers.has(Marker::Locked)),
     row("locked_status", Locked, false, |e| e.status == Some(423)),
+    row("locked_page", Locked, false, |e| e.page == Some(Page::LockOut)),
     row("throttled_marker", Throttled, false, |e| e.markers.has(Marker::Throttled)),
     row("throttled_status", Throttled, false, |e| e.status == Some(429)),
-    row("code_marker", FailCode, false, |e| e.bad_code() && !e.status_in(&[404])),
+    row("code_marker", FailCode, false, Evidence::bad_code),
     row("rejected_by_user", FailCode, false, |e| e.markers.has(Marker::Rejected)),
     row("challenge_marker", Challenge, false, |e| e.asks() && !e.issued),
     row("pending_marker", Pending, false, |e| e.markers.has(Marker::Pending) && !e.issued),
     row("pending_status", Pending, false, |e| e.status == Some(202) && !e.negative()),
     row("retry_after", Throttled, false, |e| e.retry_after && !e.accepted()),
-    row("sent_to_login", FailOther, false, |e| e.sent_to_login && e.presented),
-    row("sent_back", FailCode, true, |e| e.sent_back && e.presented && !e.issued),
+    row("shown_the_form_again", FailCode, true, |e| {
+        matches!(e.page, Some(Page::Code | Page::Error)) && e.presented && !e.issued
+    }),
     row("accepted", Success, false, |e| e.accepted() && !e.negative()),
     row("about_the_token", FailOther, false, Evidence::about_something_else),
+    row("sent_to_sign_in", FailOther, false, |e| e.page == Some(Page::SignIn)),
     row("about_the_password", FailOther, false, |e| e.password && e.markers.has(Marker::BadPassword)),
     row("denied_in_200", FailCode, false, |e| e.accepted() && e.presented),
-    row("denied_by_status", FailCode, true, |e| e.status_in(&[400, 401, 403, 422]) && e.presented),
+    row("denied_by_status", FailCode, true, |e| e.status_in(&[400, 401, 403, 421, 422]) && e.presented),
     row("refused_without_code", FailOther, false, |e| {
         !e.presented && (e.accepted() || e.status_in(&[400, 401, 403, 422]))
     }),
@@ -156,8 +159,8 @@ mod tests {
                     "!retry" => evidence.retry_after = true,
                     "!issued" => evidence.issued = true,
                     "!grant" => evidence.mfa_grant = true,
-                    "!back" => evidence.sent_back = true,
-                    "!login" => evidence.sent_to_login = true,
+                    "!back" => evidence.page = Some(Page::Code),
+                    "!login" => evidence.page = Some(Page::SignIn),
                     _ if word.parse::<u16>().is_ok() => evidence.status = word.parse().ok(),
                     _ => evidence.markers.insert(table.read(word.as_bytes()).unwrap()),
                 }
@@ -206,7 +209,7 @@ mod tests {
                 "409",
                 "",
             ],
-            expect![[r"
+            expect![[r#"
                 200 -> success
                 200 !false -> fail_code
                 200 !errors -> fail_code
@@ -235,11 +238,11 @@ mod tests {
                 200 rejected -> fail_code
                 400 mfa_required incorrect_code -> fail_code
                 302 !back -> fail_code by status
-                302 !back !issued -> success
+                302 !back !issued -> fail_code
                 302 !login -> fail_other
                 409 -> fail_other
                  -> unknown
-            "]],
+            "#]],
         );
     }
 }

@@ -4,6 +4,7 @@
 
 mod factor;
 mod login;
+mod page;
 
 use super::answer::Answer;
 use super::clues::HandleKind;
@@ -18,11 +19,11 @@ use factor::{asked_for, is_mfa_route, mfa_step};
 use heelguard_detectors::identity::Factor;
 use heelguard_detectors::transaction::{Activity, LoginOutcome, MfaEvent, MfaOutcome, Outcome};
 use login::login;
+pub(crate) use page::Page;
 
 /// What the request side says.
 pub(crate) struct Asked<'r, 'a> {
     pub(crate) method: &'r [u8],
-    pub(crate) path: &'r [u8],
     pub(crate) template: &'r str,
     pub(crate) labels: Labels,
     /// The factor that the operator or a preset says the route is for.
@@ -125,8 +126,12 @@ fn activity(
     if step.mfa.is_some_and(|m| is_factor_step(asked, m)) {
         return Activity::Mfa;
     }
-    let refreshes = writes && labels.any(Labels::TOKEN) && asked.fields.has(Field::Refresh);
-    if grant.is_some() && !labels.any(Labels::OAUTH_CLIENT) || refreshes {
+    // Refreshed, or exchanged for an authorization code; some servers want no grant's name.
+    let has = |field| asked.fields.has(field);
+    let exchanges = has(Field::Refresh) || has(Field::ClientId) && has(Field::AnyCode);
+    if grant.is_some() && !labels.any(Labels::OAUTH_CLIENT)
+        || writes && labels.any(Labels::TOKEN) && exchanges
+    {
         return Activity::TokenIssue;
     }
     if ends_session(asked) {
@@ -200,7 +205,13 @@ fn meaning(step: &Step<'_>, answer: Option<&Answer<'_>>) -> Outcome {
 }
 
 fn refuses_grant(answer: &Answer<'_>) -> bool {
-    answer.status == 400 && !answer.markers.has(Marker::Pending) && !answer.markers.has(Marker::BadRequest)
+    let says = |marker| answer.markers.has(marker);
+    match answer.status {
+        // Some servers answer every grant with 200, and tell the error in the body.
+        200 => (says(Marker::BadGrant) || says(Marker::BadClient)) && answer.issued.is_empty(),
+        400 => !says(Marker::Pending) && !says(Marker::BadRequest),
+        _ => false,
+    }
 }
 
 fn ends_session(asked: &Asked<'_, '_>) -> bool {

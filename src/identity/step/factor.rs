@@ -2,7 +2,7 @@
 //! It is given the request's labels and fields and the answer.
 //! It promises that enrolment is no attempt, and that a route's name alone is no attempt either.
 
-use super::login::Location;
+use super::page::{self, Page};
 use super::{Asked, writes};
 use crate::identity::answer::{Answer, factor};
 use crate::identity::clues::HandleKind;
@@ -39,11 +39,9 @@ pub(super) fn mfa_step<'r>(
         || header.is_some()
         || mfa_grant
         || event == MfaEvent::Attempt && labels.any(Labels::PUSH.or(Labels::ATTEMPT));
-    let evidence = Evidence {
-        presented,
-        password: asked.fields.has(Field::Password),
-        ..evidence(asked, answer, mfa_grant)
-    };
+    let page = answer.and_then(|a| page_after(event, presented, a, asked));
+    let password = asked.fields.has(Field::Password);
+    let evidence = Evidence { presented, password, page, ..evidence(answer, mfa_grant) };
     let (mut outcome, by_status_only) = mfa::outcome(&evidence, hits);
     let factor = step_factor(asked, answer, code, assertion);
     match (event, outcome) {
@@ -297,14 +295,25 @@ fn offered_factor(answer: &Answer<'_>) -> Factor {
     }
 }
 
+/// The page that says how the step ended. Where factors are managed, pages come back for many reasons: there only the
+/// way out counts, and the form of a code that was typed into it.
+fn page_after(event: MfaEvent, presented: bool, answer: &Answer<'_>, asked: &Asked<'_, '_>) -> Option<Page> {
+    if event == MfaEvent::Attempt {
+        return page::shown_to_code(answer, asked);
+    }
+    let redirected = answer.location.is_some();
+    page::shown(answer).filter(|page| match page {
+        Page::SignIn => redirected,
+        Page::Code => presented && !redirected,
+        Page::LockOut | Page::Error => false,
+    })
+}
+
 /// What the answer says, for the table.
-fn evidence(asked: &Asked<'_, '_>, answer: Option<&Answer<'_>>, mfa_grant: bool) -> Evidence {
+fn evidence(answer: Option<&Answer<'_>>, mfa_grant: bool) -> Evidence {
     let Some(answer) = answer else {
         return Evidence::default();
     };
-    let redirects = (300..400).contains(&answer.status) && answer.location.is_some();
-    let location = if redirects { Some(Location::of(answer)) } else { None };
-    let to_form = |l: &Location| l.leads_to(asked.path) || l.complains();
     Evidence {
         status: Some(answer.status),
         markers: answer.markers,
@@ -312,9 +321,6 @@ fn evidence(asked: &Asked<'_, '_>, answer: Option<&Answer<'_>>, mfa_grant: bool)
         errors: answer.errors,
         retry_after: answer.retry_after,
         issued: answer.issued.iter().any(|i| !matches!(i.kind, HandleKind::Challenge)) && answer.status < 400,
-        sent_back: location.as_ref().is_some_and(to_form)
-            || answer.status < 300 && (answer.code_form || answer.any_code_form),
-        sent_to_login: location.is_some_and(|l| l.is_login() && !l.leads_to(asked.path)),
         mfa_grant,
         ..Evidence::default()
     }

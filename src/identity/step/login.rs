@@ -3,8 +3,9 @@
 //! It promises that a request for a second factor is never a refused password.
 
 use super::factor::is_mfa_route;
+use super::page::{self, Page};
 use super::{Asked, MfaStep};
-use crate::identity::answer::{Answer, split_query};
+use crate::identity::answer::Answer;
 use crate::identity::clues::HandleKind;
 use crate::identity::labels::Labels;
 use crate::identity::markers::Marker;
@@ -63,66 +64,21 @@ fn login_outcome(answer: &Answer<'_>, mfa: Option<&MfaStep<'_>>) -> LoginOutcome
     {
         return LoginOutcome::SecondFactor;
     }
+    // A form login is answered by the page it leads to: the form that comes back is how classic sites refuse.
+    match page::shown(answer) {
+        Some(Page::LockOut) => return LoginOutcome::Throttled,
+        Some(Page::Code) => return LoginOutcome::SecondFactor,
+        Some(Page::Error | Page::SignIn) => return LoginOutcome::Refused,
+        None => {}
+    }
     match status {
         200..=299 if answer.verdict == Some(false) || answer.errors => LoginOutcome::Refused,
-        200..=299 if answer.is_html && answer.code_form => LoginOutcome::SecondFactor,
-        // A form that comes back, with no session, is how classic sites refuse.
         200..=299 if answer.is_html && !session => LoginOutcome::Refused,
-        200..=299 => LoginOutcome::Success,
-        300..=399 => redirected(answer),
+        // A ticket, and nothing to go on with, is for the next step.
+        200..=299 if !session && answer.issued.iter().any(|i| i.from_body) => LoginOutcome::SecondFactor,
+        200..=399 => LoginOutcome::Success,
         _ if m.has(M::BadClient) || m.has(M::BadRequest) || m.has(M::Forbidden) => LoginOutcome::Error,
         400 | 401 | 403 | 422 => LoginOutcome::Refused,
         _ => LoginOutcome::Error,
-    }
-}
-
-/// A form login is answered by where it sends the browser.
-fn redirected(answer: &Answer<'_>) -> LoginOutcome {
-    let location = Location::of(answer);
-    if location.holds(&[b"2fa", b"mfa", b"otp", b"two-factor", b"two_factor", b"twofactor"]) {
-        LoginOutcome::SecondFactor
-    } else if location.complains() || location.is_login() {
-        LoginOutcome::Refused
-    } else {
-        LoginOutcome::Success
-    }
-}
-
-/// Where a redirect leads, in lower case.
-pub(super) struct Location(Vec<u8>);
-
-impl Location {
-    pub(super) fn of(answer: &Answer<'_>) -> Self {
-        Self(answer.location.unwrap_or(&[]).iter().take(256).map(u8::to_ascii_lowercase).collect())
-    }
-
-    fn holds(&self, words: &[&[u8]]) -> bool {
-        words.iter().any(|w| memchr::memmem::find(&self.0, w).is_some())
-    }
-
-    /// It says that something went wrong.
-    pub(super) fn complains(&self) -> bool {
-        self.holds(&[b"error", b"failed", b"failure", b"invalid", b"denied"])
-    }
-
-    pub(super) fn is_login(&self) -> bool {
-        let path = self.path();
-        path.ends_with(b"/login") || path.ends_with(b"/signin") || path.ends_with(b"/sign_in")
-    }
-
-    /// It leads to that path, on whatever host.
-    pub(super) fn leads_to(&self, path: &[u8]) -> bool {
-        path.len() > 1 && self.path().eq_ignore_ascii_case(path)
-    }
-
-    fn path(&self) -> &[u8] {
-        let whole = split_query(&self.0).0;
-        match memchr::memmem::find(whole, b"://") {
-            Some(at) => {
-                let rest = whole.get(at + 3..).unwrap_or(&[]);
-                memchr::memchr(b'/', rest).and_then(|slash| rest.get(slash..)).unwrap_or(b"/")
-            }
-            None => whole,
-        }
     }
 }
