@@ -60,6 +60,7 @@ fn exchange(request: &str, answer: &str) -> Exchange {
         vlans: Vlans::default(),
         flow_opened_at: at,
         ordinal: 0,
+        proxied_for: None,
         protocol: Protocol::Http11,
         time: at,
         end: at,
