@@ -18,7 +18,7 @@ use anyhow::{Context, Result, ensure};
 use heelguard::identity::geo::table::{Builder, Table};
 use heelguard_detectors::identity::Country;
 use maxminddb::{Reader, WithinOptions};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const COUNTRIES_LICENCE: &str = "CC0-1.0; holds data of the NRO (https://www.nro.net/) under CC BY 4.0";
 const NETWORKS_LICENCE: &str = "CC BY 4.0: data of RouteViews (https://www.routeviews.org/), DB-IP (https://db-ip.com/) \
@@ -38,6 +38,7 @@ fn main() -> Result<()> {
         other => anyhow::bail!("`{other}` is no kind of table: countries or networks"),
     };
     ranges.sort_unstable_by_key(|&(first, ..)| first);
+    end_before_the_next(&mut ranges);
     let mut builder = Builder::default();
     ranges.iter().for_each(|&(first, last, value)| builder.add(first, last, value));
     let bytes = builder.finish(date, &[("source", source), ("licence", licence)])?;
@@ -54,6 +55,23 @@ fn main() -> Result<()> {
     let (v4, v6) = table.ranges();
     eprintln!("{target}: {} bytes, {v4} + {v6} ranges, {} values", bytes.len(), table.values().len());
     Ok(())
+}
+
+/// Of two ranges that overlap, as a few do, the later one is the finer.
+fn end_before_the_next(ranges: &mut [Range]) {
+    let mut following = None;
+    for (first, last, _) in ranges.iter_mut().rev() {
+        match (*last, following) {
+            (IpAddr::V4(end), Some(IpAddr::V4(next))) if end >= next => {
+                *last = Ipv4Addr::from_bits(next.to_bits() - 1).into()
+            }
+            (IpAddr::V6(end), Some(IpAddr::V6(next))) if end >= next => {
+                *last = Ipv6Addr::from_bits(next.to_bits() - 1).into()
+            }
+            _ => {}
+        }
+        following = Some(*first);
+    }
 }
 
 /// The networks of a MaxMind DB with their countries.
