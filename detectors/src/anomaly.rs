@@ -76,6 +76,8 @@ anomalies! {
     Http1UnpairedResponse => "http1.unpaired_response",
     /// Parsing went on at a proven message start after bytes were lost.
     Http1Resync => "http1.resync",
+    /// A PROXY protocol preamble that is malformed, or whose sender is no trusted proxy.
+    HttpProxyPreamble => "http.proxy_preamble",
     /// A credential header came more than once.
     HttpRepeatedCredential => "http.repeated_credential",
     /// An HTTP/2 header block beyond the limit.

@@ -8,6 +8,7 @@
 pub mod alert;
 pub mod anomaly;
 pub mod detector;
+pub mod device;
 pub mod distinct;
 mod episode;
 pub mod hash;

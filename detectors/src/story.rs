@@ -24,7 +24,9 @@
 //! | `factor=` `code=` `outcome=` `by_status` | of a second-factor step; `outcome=` is that of a login, too |
 //! | `mfa=5m` `proof=` `has_mfa` | a second factor proved that long ago, the proof level, a factor is enrolled |
 //! | `country=` `asn=` `place=lat,lon` `radius=` | where the client is |
-//! | `device=abcd` | four traits, a letter each |
+//! | `class=vpn` `claims=192.0.2.1` | the kind of the client's network; the address it claims to have |
+//! | `device=abcd` `agent=library` | four traits, a letter each, `-` for one not known; the kind of program |
+//! | `says=x-forwarded-user:user` | a header that says who the caller is, and what it says |
 //! | `items=` `limit=` `host=` `route=` | records in the answer, page size asked for, host, route (default: the path) |
 //! | `plain` `via=10.0.0.2` `grpc` | without TLS, through a proxy, a gRPC call |
 //! | `exposed=query:api_key:token` | a secret out of place: where, class, name |

@@ -3,6 +3,7 @@
 //! Times are packet times, counts are bytes on the wire after transfer decoding.
 
 use crate::anomaly::AnomalySet;
+pub use crate::device::{AgentKind, Comparison, Device, DeviceTrait};
 use crate::identity::{
     AddressClass, Country, Credential, Factor, Fingerprint, Place, Principal, Proof, named,
 };
@@ -184,6 +185,8 @@ pub struct Request {
     pub content_type: Option<Arc<str>>,
     /// The user agent as sent, cut to 256 bytes, control bytes escaped.
     pub user_agent: Option<Arc<str>>,
+    /// What kind of program that is.
+    pub agent_kind: AgentKind,
     /// A keyed mark over method, target, body and credentials: equal for a request that is repeated word for word.
     /// Never written anywhere.
     pub mark: u64,
@@ -291,31 +294,6 @@ impl Client {
                 IpAddr::from([a, b, c, d, 0, 0, 0, 0])
             }
         }
-    }
-}
-
-/// A device by four traits; two devices are the same when three agree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Device {
-    /// Hashes of: stable JA4, user-agent family, header order, platform hint; 0 where absent.
-    pub traits: [u32; 4],
-}
-
-saved!(Device { traits });
-
-impl Device {
-    /// Whether at least three of four traits agree.
-    pub fn same_as(&self, other: &Self) -> bool {
-        self.traits.iter().zip(other.traits).filter(|&(&a, b)| a == b).count() >= 3
-    }
-}
-
-/// `d:` and eight hex digits over all traits.
-impl fmt::Display for Device {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mix = |mixed: u32, part: u32| (mixed ^ part).wrapping_mul(0x9E37_79B1).rotate_left(15);
-        let mixed = self.traits.into_iter().reduce(mix).unwrap_or_default();
-        write!(f, "d:{mixed:08x}")
     }
 }
 

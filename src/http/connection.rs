@@ -17,11 +17,14 @@ use crate::decode::Endpoint;
 use crate::flow::{CloseReason, Direction, FlowInfo};
 use heelguard_detectors::anomaly::Anomaly;
 use heelguard_detectors::time::EventTime;
+use std::net::IpAddr;
 
 /// The flow a call is about, and where its findings go.
 pub(super) struct Context<'a> {
     pub(super) flow: &'a mut FlowInfo,
     pub(super) shared: &'a mut HttpShared,
+    /// The source that a PROXY preamble named.
+    pub(super) proxied_for: Option<IpAddr>,
 }
 
 /// What becomes of a connection after some bytes.

@@ -3,11 +3,14 @@
 //! It promises to know HTTP by its content on any port, and to cost next to nothing on flows that carry none.
 
 use super::HttpShared;
-use super::connection::{Connection, Context, Fate};
+use super::connection::{Connection, Context, Fate, flag_flow};
 use super::opening::{self, Opening};
+use super::preamble::{self, Preamble};
 use super::services::ServiceKind;
 use crate::flow::{CloseReason, Direction, FlowInfo, Origin, StreamHandler};
+use heelguard_detectors::anomaly::Anomaly;
 use heelguard_detectors::time::EventTime;
+use std::net::IpAddr;
 
 /// A tunnel in a tunnel in a tunnel: deeper ones are left alone.
 const TUNNELS_MAX: u8 = 4;
@@ -17,6 +20,8 @@ const TUNNELS_MAX: u8 = 4;
 pub struct HttpHandler {
     state: State,
     tunnels: u8,
+    /// The source that a PROXY preamble named, for every exchange of the connection.
+    proxied_for: Option<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -36,6 +41,8 @@ struct Look {
     held: [Held; 2],
     /// The flow's beginning was not seen: anything may come before the first message.
     joining: bool,
+    /// Nothing was read yet of a connection that was seen from its beginning: a PROXY preamble may come.
+    fresh: bool,
     /// The side that sends requests, when that is certain.
     client: Option<Direction>,
     /// The next exchange's ordinal; not 0 inside a tunnel.
@@ -55,7 +62,8 @@ impl StreamHandler for HttpHandler {
     fn opened(flow: &FlowInfo, _shared: &mut HttpShared) -> Self {
         let certain = flow.origin == Origin::Handshake;
         let client = certain.then_some(Direction::FromInitiator);
-        Self { state: State::Looking(Look::new(!certain, client, 0)), tunnels: 0 }
+        let look = Look { fresh: certain, ..Look::new(!certain, client, 0) };
+        Self { state: State::Looking(look), tunnels: 0, proxied_for: None }
     }
 
     fn data(
@@ -66,7 +74,7 @@ impl StreamHandler for HttpHandler {
         bytes: &[u8],
         shared: &mut HttpShared,
     ) {
-        let mut cx = Context { flow, shared };
+        let mut cx = Context { flow, shared, proxied_for: self.proxied_for };
         match &mut self.state {
             State::Opaque => {}
             State::Looking(_) => self.look(&mut cx, direction, at, bytes),
@@ -85,12 +93,14 @@ impl StreamHandler for HttpHandler {
         missing: u64,
         shared: &mut HttpShared,
     ) {
-        let mut cx = Context { flow, shared };
+        let mut cx = Context { flow, shared, proxied_for: self.proxied_for };
         match &mut self.state {
             State::Opaque => {}
             State::Looking(look) => {
                 look.seen = true;
                 look.joining = true;
+                // What is left of a preamble names nobody.
+                look.fresh = false;
                 look.take(direction);
             }
             State::Http1(connection) => {
@@ -108,12 +118,16 @@ impl StreamHandler for HttpHandler {
         shared: &mut HttpShared,
     ) {
         if let State::Http1(connection) = &mut self.state {
-            connection.half_closed(&mut Context { flow, shared }, direction, at);
+            connection.half_closed(
+                &mut Context { flow, shared, proxied_for: self.proxied_for },
+                direction,
+                at,
+            );
         }
     }
 
     fn closed(self, mut flow: FlowInfo, at: EventTime, reason: CloseReason, shared: &mut HttpShared) {
-        let mut cx = Context { flow: &mut flow, shared };
+        let mut cx = Context { flow: &mut flow, shared, proxied_for: self.proxied_for };
         match self.state {
             State::Looking(look) if look.seen && look.ordinal == 0 => count(&mut cx, ServiceKind::Unknown),
             State::Looking(_) | State::Opaque => {}
@@ -127,6 +141,9 @@ impl HttpHandler {
     fn look(&mut self, cx: &mut Context<'_>, direction: Direction, at: EventTime, bytes: &[u8]) {
         let State::Looking(look) = &mut self.state else { return };
         look.seen = true;
+        if look.fresh && direction == Direction::FromInitiator {
+            return self.preamble(cx, at, bytes);
+        }
         let held = &look.held[direction.index()];
         let opening = if held.bytes.is_empty() {
             opening::opening(bytes)
@@ -165,6 +182,42 @@ impl HttpHandler {
             self.feed(cx, side, since, &bytes);
         }
         self.feed(cx, direction, at, bytes);
+    }
+
+    /// The first bytes of the side that opened the connection.
+    fn preamble(&mut self, cx: &mut Context<'_>, at: EventTime, bytes: &[u8]) {
+        let State::Looking(look) = &mut self.state else { return };
+        let held = &look.held[Direction::FromInitiator.index()].bytes;
+        let before = held.len();
+        let found =
+            if held.is_empty() { preamble::read(bytes) } else { preamble::read(&[held, bytes].concat()) };
+        let end = match found {
+            Preamble::Short => return look.keep(Direction::FromInitiator, at, bytes),
+            Preamble::None => {
+                look.fresh = false;
+                let (held, since) = look.take(Direction::FromInitiator);
+                self.feed(cx, Direction::FromInitiator, since, &held);
+                return self.feed(cx, Direction::FromInitiator, at, bytes);
+            }
+            Preamble::Endless => {
+                flag_flow(cx, Anomaly::HttpProxyPreamble);
+                return self.give_up(cx, ServiceKind::Unknown);
+            }
+            Preamble::Broken { bytes } => {
+                flag_flow(cx, Anomaly::HttpProxyPreamble);
+                bytes
+            }
+            Preamble::Whole { bytes, source } => {
+                self.proxied_for = source;
+                cx.proxied_for = source;
+                bytes
+            }
+        };
+        look.fresh = false;
+        look.take(Direction::FromInitiator);
+        // What was held was too short: the preamble ends within these bytes.
+        let rest = bytes.get(end.saturating_sub(before)..).unwrap_or(&[]);
+        self.feed(cx, Direction::FromInitiator, at, rest);
     }
 
     /// What the connection's last bytes did to the flow.
@@ -212,13 +265,18 @@ impl HttpHandler {
 impl Look {
     fn new(joining: bool, client: Option<Direction>, ordinal: u32) -> Self {
         let held = || Held { bytes: Vec::new(), since: EventTime::ZERO };
-        Self { held: [held(), held()], joining, client, ordinal, seen: false }
+        Self { held: [held(), held()], joining, fresh: false, client, ordinal, seen: false }
     }
 
-    /// Keeps bytes until more of them tell.
+    /// Keeps bytes until more of them tell; empty lines before a message tell nothing.
     fn hold(&mut self, direction: Direction, at: EventTime, bytes: &[u8]) {
+        let empty = self.held[direction.index()].bytes.is_empty();
+        self.keep(direction, at, if empty { opening::skip_newlines(bytes) } else { bytes });
+    }
+
+    /// Keeps bytes as they are.
+    fn keep(&mut self, direction: Direction, at: EventTime, bytes: &[u8]) {
         let held = &mut self.held[direction.index()];
-        let bytes = if held.bytes.is_empty() { opening::skip_newlines(bytes) } else { bytes };
         if held.bytes.is_empty() {
             held.since = at;
         }

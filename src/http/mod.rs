@@ -12,6 +12,7 @@ mod head;
 mod lenient;
 mod opening;
 mod pairing;
+mod preamble;
 mod reader;
 mod responses;
 mod services;
@@ -25,6 +26,7 @@ use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{Completeness, Protocol};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use std::ops::Range;
 
 /// Limits of the layer; each has its anomaly class.
@@ -110,6 +112,8 @@ pub struct Exchange {
     pub client: Endpoint,
     /// The server's end.
     pub server: Endpoint,
+    /// For whom the client's end opened the connection, by a PROXY preamble; nobody vouches for it.
+    pub proxied_for: Option<IpAddr>,
     /// VLAN ids.
     pub vlans: Vlans,
     /// When the flow began; with `ordinal` it names the exchange.

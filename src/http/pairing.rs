@@ -317,6 +317,7 @@ impl Waiting {
         cx.shared.exchanges.push(Exchange {
             client,
             server,
+            proxied_for: cx.proxied_for,
             vlans: cx.flow.vlans,
             flow_opened_at: cx.flow.opened_at,
             ordinal,

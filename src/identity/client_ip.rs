@@ -1,92 +1,144 @@
 //! The client behind proxies: the right-most hop that no trusted proxy stands for.
-//! It is given the connection's peer and the forwarding headers, in the order they were sent.
-//! It promises that what an untrusted peer claims is never believed, and that garbage ends the walk.
+//! It is given the connection's peer, the address of a PROXY preamble and the headers in which proxies name clients.
+//! It promises that what an untrusted peer claims is never believed, only noted, and that garbage ends the walk.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use super::prefixes::Prefixes;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// Hops that are walked; no honest chain is longer.
 const HOPS_MAX: usize = 32;
 
-/// Addresses and prefixes, as in `10.0.0.0/8`.
-pub(crate) struct Prefixes(Vec<(u128, u8)>);
-
-impl Prefixes {
-    /// From addresses with or without a length.
-    pub(crate) fn parse(texts: &[String]) -> Result<Self, String> {
-        let one = |text: &String| {
-            let (address, len) = text.split_once('/').map_or((text.as_str(), None), |(a, l)| (a, Some(l)));
-            let ip: IpAddr =
-                address.trim().parse().map_err(|_| format!("`{text}` is no address or prefix"))?;
-            let offset = if ip.is_ipv4() { 96 } else { 0 };
-            let len = match len {
-                None => 128 - offset,
-                Some(len) => len.trim().parse::<u8>().map_err(|_| format!("`{text}` has no valid length"))?,
-            };
-            if len > 128 - offset {
-                return Err(format!("`{text}` is longer than its address"));
-            }
-            Ok((wide(ip), len + offset))
-        };
-        texts.iter().map(one).collect::<Result<_, _>>().map(Self)
-    }
-
-    /// Whether one of the prefixes covers `ip`.
-    pub(crate) fn contains(&self, ip: IpAddr) -> bool {
-        let ip = wide(ip);
-        self.0.iter().any(|&(prefix, len)| len == 0 || (ip ^ prefix) >> (128 - u32::from(len)) == 0)
-    }
-}
-
-/// The forwarding headers of a request, lines of one name in order.
-#[derive(Default)]
-pub(crate) struct Forwarding<'a> {
-    /// `X-Forwarded-For`.
-    pub(crate) x_forwarded_for: Vec<&'a [u8]>,
+/// How a header names addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Addresses with commas between them, each hop's peer to the right of the one before.
+    List,
     /// `Forwarded` (RFC 7239).
-    pub(crate) forwarded: Vec<&'a [u8]>,
-    /// `X-Real-IP`.
-    pub(crate) x_real_ip: Option<&'a [u8]>,
+    Forwarded,
 }
 
-/// The client's address.
-pub(crate) fn client(peer: IpAddr, forwarding: &Forwarding<'_>, trusted: &Prefixes) -> IpAddr {
-    let mut client = canonical(peer);
-    if !trusted.contains(client) {
-        return client;
-    }
-    if !forwarding.x_forwarded_for.is_empty() {
-        let hops = forwarding.x_forwarded_for.iter().rev().flat_map(|line| line.rsplit(|&b| b == b','));
-        walk(hops.map(address), &mut client, trusted);
-    } else if !forwarding.forwarded.is_empty() {
-        let hops = forwarding.forwarded.iter().rev().flat_map(|line| line.rsplit(|&b| b == b','));
-        walk(hops.map(forwarded_for), &mut client, trusted);
-    } else if let Some(ip) = forwarding.x_real_ip.and_then(address) {
-        client = ip;
-    }
-    client
+/// A header in which proxies name the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClientHeader {
+    pub(crate) form: Form,
+    /// Its place among those that this deployment's proxies set; the others can only claim.
+    pub(crate) rank: Option<u8>,
 }
 
-fn walk(hops: impl Iterator<Item = Option<IpAddr>>, client: &mut IpAddr, trusted: &Prefixes) {
+impl ClientHeader {
+    /// A header that nobody is known to set: whoever sends it claims something.
+    pub(crate) const fn unset(form: Form) -> Self {
+        Self { form, rank: None }
+    }
+}
+
+/// The headers of a request in which a client is named, in the order they were sent.
+#[derive(Default)]
+pub(crate) struct Forwarding<'a>(Vec<(ClientHeader, &'a [u8])>);
+
+/// Who the client is, and who it says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// The client's address.
+    pub(crate) ip: IpAddr,
+    /// Another address that it, or whoever is left of it, claims to have.
+    pub(crate) claimed: Option<IpAddr>,
+    /// Whether a trusted proxy wrote the headers.
+    pub(crate) by_proxy: bool,
+    /// Whether a peer that is no trusted proxy spoke for somebody else before HTTP.
+    pub(crate) false_preamble: bool,
+}
+
+impl<'a> Forwarding<'a> {
+    /// One header line.
+    pub(crate) fn push(&mut self, header: ClientHeader, value: &'a [u8]) {
+        self.0.push((header, value));
+    }
+
+    /// The client of a connection from `peer`, which a PROXY preamble said to be on behalf of `proxied_for`.
+    pub(crate) fn client(&self, peer: IpAddr, proxied_for: Option<IpAddr>, trusted: &Prefixes) -> Told {
+        let peer = peer.to_canonical();
+        let proxied_for = proxied_for.map(|ip| ip.to_canonical());
+        let peer_trusted = trusted.contains(peer);
+        // Behind a balancer that speaks the PROXY protocol the next hop wrote the headers.
+        let nearest = proxied_for.filter(|_| peer_trusted).unwrap_or(peer);
+        let by_proxy = peer_trusted && trusted.contains(nearest);
+        let false_preamble = proxied_for.is_some() && !peer_trusted;
+        let mut told = Told { ip: nearest, claimed: None, by_proxy, false_preamble };
+        if by_proxy {
+            let believed = self.0.iter().filter_map(|(header, _)| header.rank).min();
+            let hops =
+                self.0.iter().rev().filter(|(header, _)| believed.is_some() && header.rank == believed);
+            walk(hops.flat_map(|&(header, line)| elements(header.form, line)), &mut told, trusted);
+        } else {
+            let headers = self.0.iter().rev().flat_map(|&(header, line)| elements(header.form, line));
+            let claims =
+                proxied_for.filter(|_| false_preamble).into_iter().chain(headers.take(HOPS_MAX).flatten());
+            told.claimed = claims.into_iter().find(|&ip| ip != told.ip);
+        }
+        told
+    }
+}
+
+/// From the right as long as trusted proxies vouch for what they wrote; the first address left of that is a claim.
+fn walk(hops: impl Iterator<Item = Option<IpAddr>>, told: &mut Told, trusted: &Prefixes) {
+    let mut vouched = true;
     for hop in hops.take(HOPS_MAX) {
-        let Some(ip) = hop else { return };
-        *client = ip;
-        if !trusted.contains(ip) {
-            return;
+        match hop {
+            Some(ip) if vouched => {
+                told.ip = ip;
+                vouched = trusted.contains(ip);
+            }
+            Some(ip) if ip != told.ip => {
+                told.claimed = Some(ip);
+                return;
+            }
+            Some(_) => {}
+            None => vouched = false,
         }
     }
 }
 
-/// An address as proxies write it: bare, in brackets, with a port.
-fn address(text: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(text.trim_ascii()).ok()?.trim_matches('"');
-    let ip = text
-        .parse::<IpAddr>()
-        .or_else(|_| text.parse::<SocketAddr>().map(|s| s.ip()))
-        .or_else(|_| text.trim_start_matches('[').trim_end_matches(']').parse::<Ipv6Addr>().map(IpAddr::V6));
-    ip.ok().map(canonical)
+/// The elements of a line from the right, empty ones left out (RFC 9110 section 5.6.1); what is no address is none.
+fn elements(form: Form, line: &[u8]) -> impl Iterator<Item = Option<IpAddr>> {
+    let elements = line.rsplit(|&b| b == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty());
+    elements.map(move |element| match form {
+        Form::List => address(element),
+        Form::Forwarded => forwarded_for(element),
+    })
 }
 
-/// The `for` parameter of one element of `Forwarded`.
+/// An address as proxies write it: bare, quoted, in brackets, with a port, with a zone.
+fn address(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text.trim_ascii()).ok()?.trim_matches('"');
+    let ip = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (ip, port) = rest.split_once(']')?;
+            if !port.is_empty() && !port.strip_prefix(':').is_some_and(is_port) {
+                return None;
+            }
+            unzoned(ip).parse::<Ipv6Addr>().ok()?.into()
+        }
+        None => text
+            .parse::<SocketAddr>()
+            .map(|socket| socket.ip())
+            .or_else(|_| unzoned(text).parse::<IpAddr>())
+            .ok()?,
+    };
+    Some(ip.to_canonical())
+}
+
+/// Ports are numbers; RFC 7239 section 6.3 also has names for them, which begin with `_`.
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok() || text.starts_with('_')
+}
+
+/// Without the interface of a link-local address (RFC 4007 section 11).
+fn unzoned(text: &str) -> &str {
+    text.split_once('%').map_or(text, |(ip, _)| ip)
+}
+
+/// The `for` parameter of one element of `Forwarded`; `unknown` and `_hidden` are no addresses.
 fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     let mut parameters = element.split(|&b| b == b';').map(<[u8]>::trim_ascii);
     let value = parameters
@@ -94,70 +146,5 @@ fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     address(value.1)
 }
 
-/// IPv4 in IPv6 clothes is IPv4.
-fn canonical(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(ip, IpAddr::V4),
-        IpAddr::V4(_) => ip,
-    }
-}
-
-/// Both families on one number line.
-fn wide(ip: IpAddr) -> u128 {
-    match ip {
-        IpAddr::V4(v4) => u128::from(Ipv4Addr::to_ipv6_mapped(&v4)),
-        IpAddr::V6(v6) => u128::from(v6),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(peer: &str, headers: &[(&str, &'static str)], expected: &str) {
-        let trusted = Prefixes::parse(&["10.0.0.0/8".into(), "fd00::/8".into(), "192.0.2.1".into()]).unwrap();
-        let lines =
-            |name: &str| headers.iter().filter(|h| h.0 == name).map(|h| h.1.as_bytes()).collect::<Vec<_>>();
-        let forwarding = Forwarding {
-            x_forwarded_for: lines("xff"),
-            forwarded: lines("fwd"),
-            x_real_ip: lines("real").first().copied(),
-        };
-        let ip = client(peer.parse().unwrap(), &forwarding, &trusted);
-        assert_eq!(ip.to_string(), expected, "{peer} {headers:?}");
-    }
-
-    #[test]
-    fn only_trusted_peers_speak_for_others() {
-        check("198.51.100.4", &[("xff", "1.1.1.1")], "198.51.100.4");
-        check("10.0.0.1", &[("xff", "1.1.1.1")], "1.1.1.1");
-        check("10.0.0.1", &[], "10.0.0.1");
-        check("::ffff:10.0.0.1", &[("real", "203.0.113.9")], "203.0.113.9");
-    }
-
-    #[test]
-    fn a_forged_entry_stands_left_of_the_true_one() {
-        check("10.0.0.1", &[("xff", "1.1.1.7, 203.0.113.9")], "203.0.113.9");
-        check("10.0.0.1", &[("xff", "1.1.1.7"), ("xff", "203.0.113.9, 10.0.0.2, 192.0.2.1")], "203.0.113.9");
-        check("10.0.0.1", &[("xff", "10.9.9.9, 10.0.0.2")], "10.9.9.9");
-    }
-
-    #[test]
-    fn garbage_ends_the_walk() {
-        check("10.0.0.1", &[("xff", "203.0.113.9, unknown, 10.0.0.2")], "10.0.0.2");
-        check("10.0.0.1", &[("xff", "")], "10.0.0.1");
-        check("10.0.0.1", &[("real", "nonsense")], "10.0.0.1");
-    }
-
-    #[test]
-    fn forms_of_addresses() {
-        check("10.0.0.1", &[("xff", "203.0.113.9:4711")], "203.0.113.9");
-        check("10.0.0.1", &[("xff", "[2001:db8::7]:443")], "2001:db8::7");
-        check(
-            "fd00::1",
-            &[("fwd", r#"for=1.1.1.1, proto=http;For="[2001:db8:cafe::17]:4711";by=x"#)],
-            "2001:db8:cafe::17",
-        );
-        check("10.0.0.1", &[("fwd", "for=_hidden")], "10.0.0.1");
-    }
-}
+mod tests;

@@ -9,10 +9,17 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
-    /// Addresses or prefixes whose `X-Forwarded-For`, `Forwarded` and `X-Real-IP` are believed.
+    /// Addresses or prefixes of proxies: their word about the client is believed, in headers and in PROXY preambles.
     pub trusted_proxies: Vec<String>,
+    /// The headers in which they name the client, the one to be believed first in front. A proxy passes on what it
+    /// does not know: name a vendor's header (`CF-Connecting-IP`, `True-Client-IP` …) only where the vendor sets it.
+    pub client_headers: Vec<String>,
+    /// Headers in which they name the account, beside the known ones.
+    pub identity_headers: Vec<String>,
     /// Addresses or prefixes that are not "outside".
     pub internal: Vec<String>,
+    /// Files with lines `prefix-or-ASnnn class` that come before the built-in classes.
+    pub address_classes: Vec<PathBuf>,
 }
 
 impl Default for Network {
@@ -28,7 +35,13 @@ impl Default for Network {
             "fe80::/10",
         ];
         let private: Vec<String> = private.map(str::to_owned).to_vec();
-        Self { trusted_proxies: private.clone(), internal: private }
+        Self {
+            trusted_proxies: private.clone(),
+            client_headers: ["X-Forwarded-For", "Forwarded", "X-Real-IP"].map(str::to_owned).to_vec(),
+            identity_headers: Vec::new(),
+            internal: private,
+            address_classes: Vec::new(),
+        }
     }
 }
 

@@ -7,11 +7,11 @@ mod record;
 mod threads;
 
 use super::answer::Answer;
-use super::client_ip;
 use super::clues::{Clues, Handle, HandleKind, Sighting};
 use super::credential::{Found, Presented};
 use super::jwt::Claims;
 use super::labels::Labels;
+use super::locator::Locator;
 use super::mfa::{self, Hits};
 use super::request::Asking;
 use super::route::Route;
@@ -38,6 +38,7 @@ pub struct Extractor {
     settings: Arc<Settings>,
     memory: Memory,
     texts: Texts,
+    locator: Locator,
     route: Route,
     hits: Hits,
     counters: AnomalyCounters,
@@ -64,6 +65,7 @@ impl Extractor {
             settings,
             memory: Memory::new(),
             texts: Texts::new(),
+            locator: Locator::new(),
             route,
             hits: mfa::NO_HITS,
             counters: AnomalyCounters::default(),
@@ -134,6 +136,10 @@ impl Extractor {
             &mut self.hits,
         );
         let proved = self.prove(&asked.presented);
+        let told = asked.forwarding.client(exchange.client.ip, exchange.proxied_for, &self.settings.trusted);
+        if told.false_preamble {
+            noted.insert(Anomaly::HttpProxyPreamble);
+        }
         if asked.presented.repeated {
             noted.insert(Anomaly::HttpRepeatedCredential);
         }
@@ -147,8 +153,7 @@ impl Extractor {
 
         let mut clues = self.clues(exchange, asked, answer, &step, &proved, route);
         Self::forget_telling_names(&mut clues, asked, answer);
-        let ip = client_ip::client(exchange.client.ip, &asked.forwarding, &self.settings.trusted);
-        let principal = provisional_principal(&clues, &proved, ip);
+        let principal = provisional_principal(&clues, &proved, told.ip);
         let mut anomalies = exchange.anomalies;
         anomalies.merge(noted);
         let transaction = Transaction {
@@ -165,12 +170,12 @@ impl Extractor {
                 tls: false,
             },
             protocol: exchange.protocol,
-            request: exchange.request.as_ref().map(|message| self.request(message, asked, route)),
+            request: exchange.request.as_ref().map(|message| self.request(message, asked, route, &told)),
             response: exchange
                 .response
                 .as_ref()
                 .map(|message| self.response(message, answer, &asked.presented)),
-            client: self.client(ip),
+            client: self.client(&told),
             device: asked.traits.device(),
             principal,
             proof: provisional_proof(&step, &proved, &clues, exchange.end),

@@ -1,9 +1,9 @@
 //! Where an address is: country, city, point with radius, and autonomous system.
-//! It is given the table that is built in and, if the operator names them, MaxMind databases.
-//! It promises no panic, no file access after start-up, and an honest radius: a country is a wide place.
+//! It is given the tables that are built in and, if the operator names them, MaxMind databases.
+//! It promises no panic, no file access but at start-up and on `reload`, and an honest radius: a country is wide.
 //!
 //! A database is believed where it knows something, for any address; what it does not know comes from the next one
-//! and at last from the built-in table. That table is silent about private and reserved addresses.
+//! and at last from the built-in tables. Those are silent about private and reserved addresses.
 
 mod centroids;
 mod database;
@@ -15,30 +15,35 @@ pub use database::GeoError;
 use database::Database;
 use heelguard_detectors::identity::{Country, Place};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock, RwLockReadGuard};
+use std::time::SystemTime;
 use table::Table;
 
-/// Made by `tests/tools/geo_table.rs`; `docs/geoip.md` names its source and licence.
+/// Made by `tests/tools/geo_table.rs`; `docs/geoip.md` names sources and licences.
 static BUILTIN: LazyLock<Builtin> = LazyLock::new(|| {
     // The bytes are part of the program and a test reads them; were they damaged, all places would be unknown.
-    let table = Table::parse(include_bytes!("geo/countries.geo")).unwrap_or_default();
-    let places = table.countries().iter().map(|&country| (country, centroids::centroid(country))).collect();
-    Builtin { table, places }
+    let countries = Table::parse(include_bytes!("geo/countries.geo")).unwrap_or_default();
+    let networks = Table::parse(include_bytes!("geo/networks.geo")).unwrap_or_default();
+    let place = |&letters: &u32| {
+        let country = Country((letters as u16).to_be_bytes());
+        (country, centroids::centroid(country))
+    };
+    let places = countries.values().iter().map(place).collect();
+    Builtin { countries, places, networks }
 });
 
-/// The built-in table, and beside it the middle of each of its countries.
+/// The built-in tables, and beside the countries the middle of each.
 struct Builtin {
-    table: Table,
+    countries: Table,
     places: Vec<(Country, Option<Place>)>,
+    networks: Table,
 }
 
 impl Builtin {
-    fn find(&self, ip: IpAddr) -> Option<(Country, Option<Place>)> {
-        if !is_public(ip) {
-            return None;
-        }
-        self.places.get(self.table.index(ip)?).copied()
+    fn country(&self, ip: IpAddr) -> Option<(Country, Option<Place>)> {
+        self.places.get(self.countries.index(ip)?).copied()
     }
 }
 
@@ -51,18 +56,31 @@ pub struct Located {
     pub city: Option<Arc<str>>,
     /// The point, at worst the country's middle.
     pub place: Option<Place>,
-    /// The autonomous system's number; only from a database.
+    /// The autonomous system's number.
     pub asn: Option<u32>,
 }
 
-/// Looks addresses up; cheap to share between threads.
+/// Looks addresses up; shared between threads.
 #[derive(Debug, Default)]
 pub struct Geo {
-    databases: Vec<Database>,
+    sources: RwLock<Vec<Source>>,
+    /// Counts the databases that were exchanged.
+    generation: AtomicU64,
 }
 
+/// A database and the file it was read from.
+#[derive(Debug)]
+struct Source {
+    path: PathBuf,
+    stamp: Option<Stamp>,
+    database: Database,
+}
+
+/// What changes when a file is written anew or another one takes its place.
+type Stamp = (SystemTime, u64);
+
 impl Geo {
-    /// With the built-in country table alone.
+    /// With the built-in tables alone.
     pub fn builtin() -> Self {
         LazyLock::force(&BUILTIN);
         Self::default()
@@ -70,31 +88,79 @@ impl Geo {
 
     /// With databases in MaxMind's format, the one to be asked first in front. Each is read into memory and verified.
     pub fn with_databases(paths: &[PathBuf]) -> Result<Self, GeoError> {
-        let databases = paths.iter().map(|path| Database::open(path)).collect::<Result<_, _>>()?;
-        LazyLock::force(&BUILTIN);
-        Ok(Self { databases })
+        let sources = paths.iter().map(|path| Source::open(path)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { sources: RwLock::new(sources), ..Self::builtin() })
     }
 
-    /// The day the built-in table's data was made, `YYYY-MM-DD`.
+    /// The day the built-in country table's data was made, `YYYY-MM-DD`.
     pub fn builtin_date() -> &'static str {
-        BUILTIN.table.date()
+        BUILTIN.countries.date()
     }
 
     /// What is known of `ip`. An IPv4-mapped address is IPv4.
     pub fn lookup(&self, ip: IpAddr) -> Located {
         let ip = ip.to_canonical();
         let mut located = Located::default();
-        for database in &self.databases {
-            database.complete(ip, &mut located);
+        for source in self.sources().iter() {
+            source.database.complete(ip, &mut located);
         }
+        let public = is_public(ip);
         if let Some(country) = located.country {
             located.place = located.place.or_else(|| centroids::centroid(country));
-        } else if let Some((country, place)) = BUILTIN.find(ip) {
+        } else if let Some((country, place)) = BUILTIN.country(ip).filter(|_| public) {
             located.country = Some(country);
             located.place = located.place.or(place);
         }
+        located.asn = located.asn.or_else(|| BUILTIN.networks.find(ip).filter(|_| public));
         located
     }
+
+    /// Reads the files that changed since they were read last: the path of each that was exchanged, and the error of
+    /// each that cannot be used, in whose place what was read before stays in force. For live use; a replay that
+    /// looked at files again would not be a function of its input.
+    pub fn reload(&self) -> Vec<Result<PathBuf, GeoError>> {
+        let known: Vec<_> = self.sources().iter().map(|source| (source.path.clone(), source.stamp)).collect();
+        let mut outcomes = Vec::new();
+        for (position, (path, stamp)) in known.into_iter().enumerate() {
+            if stamp.is_some() && stamp_of(&path) == stamp {
+                continue;
+            }
+            // The file is read before the lock is taken: look-ups do not wait for it.
+            let opened = Source::open(&path).map(|source| {
+                let mut sources = self.sources.write().unwrap_or_else(PoisonError::into_inner);
+                if let Some(place) = sources.get_mut(position) {
+                    *place = source;
+                }
+                self.generation.fetch_add(1, Ordering::Release);
+                path
+            });
+            outcomes.push(opened);
+        }
+        outcomes
+    }
+
+    /// Changes whenever answers may have changed.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn sources(&self) -> RwLockReadGuard<'_, Vec<Source>> {
+        self.sources.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source {
+    fn open(path: &Path) -> Result<Self, GeoError> {
+        // The stamp first: what is written while the file is read changes it again.
+        let stamp = stamp_of(path);
+        let database = Database::open(path)?;
+        Ok(Self { path: path.to_owned(), stamp, database })
+    }
+}
+
+fn stamp_of(path: &Path) -> Option<Stamp> {
+    let facts = std::fs::metadata(path).ok()?;
+    Some((facts.modified().ok()?, facts.len()))
 }
 
 /// Whether the registries could have given `ip` to somebody: not private, reserved, shared, local or for

@@ -11,6 +11,10 @@ use super::settings::Settings;
 use super::tables::{Field, RequestHeader};
 use crate::http::Message;
 use heelguard_detectors::identity::Location;
+use heelguard_detectors::transaction::HeaderClaim;
+
+/// Claims that are kept of one request; addresses may be left out of them later.
+const CLAIMS_MAX: usize = 16;
 
 /// A request's parts, borrowed.
 #[derive(Default)]
@@ -26,10 +30,14 @@ pub(crate) struct Asking<'a> {
     /// From the target, else from `Host`; without userinfo.
     pub(crate) host: &'a [u8],
     pub(crate) https: bool,
+    /// `X-Forwarded-Proto` says so.
+    pub(crate) https_by_proxy: bool,
     pub(crate) agent: Option<&'a [u8]>,
     pub(crate) content_type: Option<&'a [u8]>,
     pub(crate) referer: Option<&'a [u8]>,
     pub(crate) forwarding: Forwarding<'a>,
+    /// Headers that say who the caller is, each name once, by what they say.
+    pub(crate) claims: Vec<(&'a [u8], HeaderClaim)>,
     pub(crate) traits: Traits,
     pub(crate) fields: Fields<'a>,
     pub(crate) presented: Presented<'a>,
@@ -62,15 +70,31 @@ impl<'a> Asking<'a> {
             }
             RequestHeader::ContentType => self.content_type = Some(value),
             RequestHeader::Referer => self.referer = Some(value),
-            RequestHeader::XForwardedFor => self.forwarding.x_forwarded_for.push(value),
-            RequestHeader::Forwarded => self.forwarding.forwarded.push(value),
-            RequestHeader::XRealIp => self.forwarding.x_real_ip = Some(value),
-            RequestHeader::XForwardedProto => self.https = value.eq_ignore_ascii_case(b"https"),
+            RequestHeader::ClientAddress(header) => {
+                self.forwarding.push(header, value);
+                self.claim(name, value, HeaderClaim::Address);
+            }
+            RequestHeader::Identity(claim) => self.claim(name, value, claim),
+            RequestHeader::XForwardedProto => self.https_by_proxy = value.eq_ignore_ascii_case(b"https"),
             RequestHeader::Platform => self.traits.platform(value),
+            RequestHeader::Mobile => self.traits.mobile(value),
             RequestHeader::Habit => self.traits.in_order(name),
             RequestHeader::ContentEncoding => {}
             RequestHeader::Operation => self.operation = value,
-            credential => self.presented.header(credential, name, value),
+            credential => {
+                if credential == RequestHeader::ClientCertificate {
+                    self.claim(name, value, HeaderClaim::Certificate);
+                }
+                self.presented.header(credential, name, value);
+            }
+        }
+    }
+
+    /// A header that says who the caller is; one that is empty says nothing.
+    fn claim(&mut self, name: &'a [u8], value: &[u8], claim: HeaderClaim) {
+        let known = self.claims.iter().any(|(said, _)| said.eq_ignore_ascii_case(name));
+        if !value.is_empty() && !known && self.claims.len() < CLAIMS_MAX {
+            self.claims.push((name, claim));
         }
     }
 

@@ -2,15 +2,18 @@
 //! It is built once from what was written and shared by all shards.
 //! It promises that nothing is parsed again while traffic flows.
 
-use super::client_ip::Prefixes;
+use super::address::Classes;
+use super::client_ip::{ClientHeader, Form};
 use super::config::{Identity, Network, Principals, Privacy};
 use super::geo::Geo;
 use super::markers::MarkerTable;
 use super::names::Names;
+use super::prefixes::Prefixes;
 use super::presets::{self, Routes, Rule};
 use super::secret::Keyring;
 use super::tables::{self, Answered, Cookie, Field, RequestHeader, ResponseHeader};
 use heelguard_detectors::identity::Factor;
+use heelguard_detectors::transaction::HeaderClaim;
 use std::sync::Arc;
 
 /// What the extractor works with.
@@ -19,6 +22,7 @@ pub struct Settings {
     pub(super) geo: Geo,
     pub(super) trusted: Prefixes,
     pub(super) internal: Prefixes,
+    pub(super) classes: Classes,
     pub(super) request_headers: Names<RequestHeader>,
     pub(super) response_headers: Names<ResponseHeader>,
     pub(super) cookies: Names<Cookie>,
@@ -43,6 +47,8 @@ impl Settings {
     ) -> Result<Self, String> {
         let known = presets::vocabulary(&identity.presets, &identity.preset_files)?;
         let headers = [
+            client_headers(&network.client_headers)?,
+            with(&network.identity_headers, RequestHeader::Identity(HeaderClaim::User)),
             with(&identity.key_headers, RequestHeader::Key),
             with(&identity.session_headers, RequestHeader::Session),
             with(&identity.mfa_headers, RequestHeader::Mfa),
@@ -68,6 +74,8 @@ impl Settings {
             trusted: Prefixes::parse(&network.trusted_proxies)
                 .map_err(|e| format!("network.trusted_proxies: {e}"))?,
             internal: Prefixes::parse(&network.internal).map_err(|e| format!("network.internal: {e}"))?,
+            classes: Classes::load(&network.address_classes)
+                .map_err(|e| format!("network.address_classes: {e}"))?,
             request_headers: tables::names(headers.concat(), tables::REQUEST_HEADERS),
             response_headers: tables::names(known.answer_headers, tables::RESPONSE_HEADERS),
             cookies: tables::names(cookies.concat(), tables::COOKIES),
@@ -102,6 +110,22 @@ impl Settings {
         let hex = fingerprint.to_string();
         format!("h:{}", hex.get(..16).unwrap_or(&hex)).into()
     }
+}
+
+/// The headers that this deployment's proxies set, the one to be believed first in front.
+fn client_headers(names: &[String]) -> Result<Vec<(String, RequestHeader)>, String> {
+    let header = |(rank, name): (usize, &String)| {
+        let name = name.trim().to_ascii_lowercase();
+        if name.is_empty()
+            || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+        {
+            return Err(format!("network.client_headers: `{name}` is no header's name"));
+        }
+        let form = if name == "forwarded" { Form::Forwarded } else { Form::List };
+        let rank = u8::try_from(rank).map_err(|_| "network.client_headers: at most 256 names".to_owned())?;
+        Ok((name, RequestHeader::ClientAddress(ClientHeader { form, rank: Some(rank) })))
+    };
+    names.iter().enumerate().map(header).collect()
 }
 
 fn with<T: Copy>(names: &[String], meaning: T) -> Vec<(String, T)> {
@@ -145,5 +169,24 @@ mod tests {
         assert!(build(&label("x", "mfa"), &Network::default()).is_err());
         let network = Network { trusted_proxies: vec!["10.0.0.0/40".into()], ..Network::default() };
         assert!(build(&Identity::default(), &network).is_err());
+        let network = Network { client_headers: vec!["CF Connecting IP".into()], ..Network::default() };
+        assert!(build(&Identity::default(), &network).is_err());
+        let network = Network { address_classes: vec!["no/such/file".into()], ..Network::default() };
+        let error = build(&Identity::default(), &network).err().unwrap();
+        assert!(error.starts_with("network.address_classes: no/such/file"), "{error}");
+    }
+
+    #[test]
+    fn proxies_set_what_the_deployment_says() {
+        let network = Network { client_headers: vec!["CF-Connecting-IP".into()], ..Network::default() };
+        let settings = build(&Identity::default(), &network).unwrap();
+        let rank = |name: &str| match settings.request_headers.get(name.as_bytes()) {
+            Some(RequestHeader::ClientAddress(header)) => header.rank,
+            other => panic!("{name}: {other:?}"),
+        };
+        assert_eq!(
+            (rank("cf-connecting-ip"), rank("x-forwarded-for"), rank("forwarded")),
+            (Some(0), None, None)
+        );
     }
 }

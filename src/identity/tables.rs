@@ -2,8 +2,10 @@
 //! Sources: RFC 6749, 6750, 7617, 8628, 9470; django-allauth, DRF, oidc-provider, Keycloak, Auth0, Okta, Cognito, Firebase.
 //! It promises one place to add a name: everything else asks these tables.
 
+use super::client_ip::{ClientHeader, Form};
 use super::names::Names;
 use heelguard_detectors::identity::Factor;
+use heelguard_detectors::transaction::HeaderClaim;
 
 /// A name table of built-in names, after the deployment's own.
 pub(crate) fn names<T: Copy>(own: Vec<(String, T)>, known: &[(T, &str)]) -> Names<T> {
@@ -38,11 +40,13 @@ pub(crate) enum RequestHeader {
     ContentType,
     ContentEncoding,
     Referer,
-    XForwardedFor,
-    Forwarded,
-    XRealIp,
+    /// In which a proxy names the client.
+    ClientAddress(ClientHeader),
+    /// In which a proxy says who the caller is.
+    Identity(HeaderClaim),
     XForwardedProto,
     Platform,
+    Mobile,
     /// A habit of the client: counts for the header order only.
     Habit,
 }
@@ -88,16 +92,43 @@ pub(crate) const REQUEST_HEADERS: &[(RequestHeader, &str)] = {
         (H::ContentType, "content-type"),
         (H::ContentEncoding, "content-encoding"),
         (H::Referer, "referer referrer"),
-        (H::XForwardedFor, "x-forwarded-for"),
-        (H::Forwarded, "forwarded"),
-        (H::XRealIp, "x-real-ip"),
+        (
+            H::ClientAddress(ClientHeader::unset(Form::List)),
+            "x-forwarded-for x-real-ip cf-connecting-ip cf-connecting-ipv6 true-client-ip fastly-client-ip \
+             x-client-ip x-cluster-client-ip x-azure-clientip x-azure-socketip fly-client-ip \
+             x-envoy-external-address do-connecting-ip x-appengine-user-ip x-original-forwarded-for \
+             x-originating-ip x-remote-ip x-remote-addr proxy-client-ip wl-proxy-client-ip",
+        ),
+        (H::ClientAddress(ClientHeader::unset(Form::Forwarded)), "forwarded"),
+        (
+            H::Identity(HeaderClaim::User),
+            "x-forwarded-user x-forwarded-email x-forwarded-preferred-username x-forwarded-groups \
+             x-remote-user x-remote-group remote-user remote-name remote-email remote-groups \
+             x-auth-request-user x-auth-request-email x-auth-request-preferred-username \
+             x-auth-request-groups x-user x-user-id x-user-name x-username x-user-email x-user-role \
+             x-user-roles x-user-groups x-authenticated-user x-authenticated-userid x-webauth-user \
+             x-consumer-id x-consumer-username x-authentik-username x-authentik-email \
+             x-authentik-groups x-goog-authenticated-user-email x-goog-authenticated-user-id \
+             x-ms-client-principal x-ms-client-principal-id x-ms-client-principal-name \
+             x-ms-client-principal-idp x-amzn-oidc-identity cf-access-authenticated-user-email \
+             tailscale-user-login tailscale-user-name x-pomerium-claim-email",
+        ),
+        (
+            H::Identity(HeaderClaim::Certificate),
+            "x-ssl-client-verify x-ssl-client-dn x-ssl-client-s-dn x-ssl-client-s-dn-cn x-ssl-client-i-dn \
+             x-ssl-client-cn x-ssl-client-subject x-ssl-client-subject-dn x-ssl-client-issuer \
+             x-ssl-client-issuer-dn x-ssl-client-serial x-ssl-client-fingerprint x-ssl-client-sha1 \
+             ssl-client-verify ssl-client-dn ssl-client-subject-dn ssl-client-issuer-dn x-client-verify \
+             x-client-dn x-client-cn x-client-cert-dn x-client-cert-cn x-client-cert-subject \
+             x-client-cert-issuer x-client-cert-fingerprint client-cert-chain x-forwarded-tls-client-cert \
+             x-forwarded-tls-client-cert-info x-amzn-mtls-clientcert-subject \
+             x-amzn-mtls-clientcert-issuer x-amzn-mtls-clientcert-serial-number \
+             x-amzn-mtls-clientcert-validity",
+        ),
         (H::XForwardedProto, "x-forwarded-proto"),
         (H::Platform, "sec-ch-ua-platform"),
-        (
-            H::Habit,
-            "accept accept-encoding accept-language accept-charset sec-ch-ua sec-ch-ua-mobile \
-             sec-fetch-site sec-fetch-mode sec-fetch-dest upgrade-insecure-requests dnt te priority",
-        ),
+        (H::Mobile, "sec-ch-ua-mobile"),
+        (H::Habit, "accept accept-encoding accept-language accept-charset"),
     ]
 };
 

@@ -65,6 +65,10 @@ fn circumstances(html: &mut Html, alert: &Alert) {
     }
     item(html, "id", alert.id);
     html.raw("</dl>");
+    if alert.client.as_ref().is_some_and(|client| client.asn.is_some()) {
+        // The licence of the built-in table asks for it: see docs/geoip.md.
+        html.raw("<p><a href=\"https://db-ip.com\" rel=\"noreferrer\">IP Geolocation by DB-IP</a></p>");
+    }
 }
 
 fn evidence(html: &mut Html, alert: &Alert) {

@@ -7,5 +7,6 @@ mod bodies;
 mod gaps;
 mod harness;
 mod messages;
+mod preambles;
 mod properties;
 mod smuggling;

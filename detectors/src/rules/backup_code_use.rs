@@ -166,7 +166,7 @@ impl Circumstances {
 impl Account {
     /// New is what differs from everything known; with nothing known, nothing is new.
     fn circumstances(&self, tx: &Transaction, after_burst: Duration) -> Circumstances {
-        let strange_device = |device: Device| !self.devices.iter().any(|known| known.same_as(&device));
+        let strange_device = |device: Device| self.devices.iter().all(|known| known.differs_from(&device));
         Circumstances {
             new_device: !self.devices.is_empty() && tx.device.is_some_and(strange_device),
             new_country: !self.countries.is_empty()

@@ -35,7 +35,7 @@ use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
-use crate::transaction::{Device, Transaction};
+use crate::transaction::{Comparison, Device, Transaction};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -194,7 +194,11 @@ fn leap(from: Stay, tx: &Transaction, to: Place, limits: &Thresholds) -> Option<
         return None;
     }
     let same_device = match (from.device, tx.device) {
-        (Some(before), Some(now)) => Some(before.same_as(&now)),
+        (Some(before), Some(now)) => match before.compare(&now) {
+            Comparison::Same => Some(true),
+            Comparison::Different => Some(false),
+            Comparison::Unknown => None,
+        },
         _ => None,
     };
     let dual_stack = same_device == Some(true) && time <= DUAL_STACK;

@@ -5,15 +5,16 @@
 use crate::anomaly::AnomalySet;
 use crate::hash::StableHasher;
 use crate::identity::{
-    Country, Credential, CredentialKind, Factor, Fingerprint, Location, Place, Principal, PrincipalKind,
-    PrincipalSource, Proof, ProofLevel,
+    AddressClass, Country, Credential, CredentialKind, Factor, Fingerprint, Location, Place, Principal,
+    PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
 use crate::label::Labels;
 use crate::time::EventTime;
 use crate::token::{Jwt, Signature};
 use crate::transaction::{
-    Activity, Client, Completeness, Device, Exposure, ExposureKind, Flow, Login, LoginOutcome, Mfa, MfaEvent,
-    MfaOutcome, Outcome, Protocol, Request, Response, Transaction, TransactionId,
+    Activity, AgentKind, Client, Completeness, Device, Exposure, ExposureKind, Flow, HeaderClaim,
+    IdentityHeader, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome, Protocol, Request, Response,
+    Transaction, TransactionId,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -161,6 +162,7 @@ fn request(method: &str, path: &str) -> Request {
         bytes: 0,
         content_type: None,
         user_agent: None,
+        agent_kind: AgentKind::Unknown,
         mark: 0,
         identity_headers: Vec::new(),
         graphql: None,
@@ -249,6 +251,8 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
             tx.client.place.as_mut().ok_or("radius wants a place first")?.radius_km = parse(value, "km")?;
         }
         "device" => tx.device = Some(device(value)?),
+        "class" => tx.client.class = Some(AddressClass::parse(value).ok_or("no such class of address")?),
+        "claims" => tx.client.claimed_ip = Some(parse(value, "address")?),
         "via" => tx.flow.src = SocketAddr::new(parse(value, "address")?, 50_000),
         "proof" => tx.proof.level = ProofLevel::parse(value).ok_or("no such proof level")?,
         "mfa" => {
@@ -258,7 +262,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "exposed" => tx.exposed.push(exposure(value)?),
         "items" => tx.response.as_mut().ok_or("items want an answer")?.items = Some(parse(value, "items")?),
         "factor" | "code" | "outcome" => return set_step(tx, name, value),
-        "limit" | "host" | "route" => return set_request(tx, name, value),
+        "limit" | "host" | "route" | "agent" | "says" => return set_request(tx, name, value),
         _ => return Err(format!("`{name}` is no word")),
     }
     Ok(())
@@ -318,6 +322,12 @@ fn set_request(tx: &mut Transaction, name: &str, value: &str) -> Result<(), Stri
     match name {
         "limit" => request.page_limit = Some(parse(value, "limit")?),
         "host" => request.host = value.into(),
+        "agent" => request.agent_kind = AgentKind::parse(value).ok_or("no such kind of program")?,
+        "says" => {
+            let (header, claim) = value.split_once(':').ok_or("says is header:claim")?;
+            let claim = HeaderClaim::parse(claim).ok_or("no such claim")?;
+            request.identity_headers.push(IdentityHeader { name: header.into(), claim, by_proxy: false });
+        }
         _ => request.route = value.into(),
     }
     Ok(())
@@ -365,7 +375,7 @@ fn settle(tx: &mut Transaction) {
 }
 
 fn device(letters: &str) -> Result<Device, String> {
-    let traits: Vec<u32> = letters.chars().map(u32::from).collect();
+    let traits: Vec<u32> = letters.chars().map(|c| if c == '-' { 0 } else { u32::from(c) }).collect();
     let traits = traits.try_into().map_err(|_| "a device is four letters")?;
     Ok(Device { traits })
 }

@@ -5,7 +5,9 @@
 use super::{Extractor, Proved};
 use crate::http::Message;
 use crate::identity::answer::{Answer, split_query};
+use crate::identity::client_ip::Told;
 use crate::identity::credential::{Presented, SECRET_BYTES_MIN};
+use crate::identity::locator::Known;
 use crate::identity::request::Asking;
 use crate::identity::route::{PATH_BYTES_MAX, Route};
 use crate::identity::shape;
@@ -14,8 +16,9 @@ use crate::identity::tables::Field;
 use crate::identity::text::{self, MASK};
 use crate::identity::urlencoded;
 use heelguard_detectors::identity::Location;
-use heelguard_detectors::transaction::{Activity, Client, Exposure, ExposureKind, Request, Response};
-use std::net::IpAddr;
+use heelguard_detectors::transaction::{
+    Activity, Client, Exposure, ExposureKind, HeaderClaim, IdentityHeader, Request, Response,
+};
 use std::sync::Arc;
 
 /// Most bytes of a recorded method, host, user agent and parameter name.
@@ -25,31 +28,54 @@ const AGENT_BYTES_MAX: usize = 256;
 const PARAMETER_BYTES_MAX: usize = 64;
 /// Parameter names recorded of one query.
 const PARAMETERS_MAX: usize = 32;
+/// Headers recorded that say who the caller is.
+const IDENTITY_HEADERS_MAX: usize = 8;
 /// Exposures recorded of one exchange.
 const EXPOSURES_MAX: usize = 16;
 
 impl Extractor {
-    pub(super) fn client(&self, ip: IpAddr) -> Client {
-        let located = self.settings.geo.lookup(ip);
+    pub(super) fn client(&mut self, told: &Told) -> Client {
+        let Known { located, class, external } = self.locator.find(told.ip, &self.settings);
         Client {
-            ip,
-            external: !self.settings.internal.contains(ip),
+            ip: told.ip,
+            external,
             country: located.country,
             city: located.city,
             place: located.place,
             asn: located.asn,
-            class: None,
-            claimed_ip: None,
+            class,
+            claimed_ip: told.claimed,
         }
     }
 
-    pub(super) fn request(&mut self, message: &Message, asked: &Asking<'_>, route: &Route) -> Request {
+    /// Headers that say who the caller is. That proxies name the client is no news, nor that the deployment's own
+    /// programs name each other: an address counts where it comes from outside past every proxy.
+    fn identity_headers(&mut self, asked: &Asking<'_>, told: &Told) -> Vec<IdentityHeader> {
+        let own = told.by_proxy || self.settings.internal.contains(told.ip);
+        let claims = asked.claims.iter().filter(|(_, claim)| *claim != HeaderClaim::Address || !own);
+        let claims = claims.take(IDENTITY_HEADERS_MAX);
+        claims
+            .map(|&(name, claim)| IdentityHeader {
+                name: self.texts.share_lower(name, PARAMETER_BYTES_MAX),
+                claim,
+                by_proxy: told.by_proxy,
+            })
+            .collect()
+    }
+
+    pub(super) fn request(
+        &mut self,
+        message: &Message,
+        asked: &Asking<'_>,
+        route: &Route,
+        told: &Told,
+    ) -> Request {
         let presented = &asked.presented;
         let query_keys =
             urlencoded::pairs(asked.query).take(PARAMETERS_MAX).map(|(name, _)| name).collect::<Vec<_>>();
         Request {
             method: self.recorded(asked.method, METHOD_BYTES_MAX, presented),
-            scheme: if asked.https { "https" } else { "http" },
+            scheme: if asked.https || asked.https_by_proxy && told.by_proxy { "https" } else { "http" },
             host: self.host(asked),
             path: self.masked_path(&route.path, presented),
             route: self.masked_path(route.template.as_bytes(), presented),
@@ -59,8 +85,9 @@ impl Extractor {
             bytes: message.body.bytes,
             content_type: asked.content_type.map(|t| self.media_type(t, &asked.presented)),
             user_agent: asked.agent.map(|agent| self.recorded(agent, AGENT_BYTES_MAX, presented)),
+            agent_kind: asked.traits.kind(),
             mark: 0,
-            identity_headers: Vec::new(),
+            identity_headers: self.identity_headers(asked, told),
             graphql: None,
         }
     }

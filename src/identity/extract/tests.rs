@@ -11,6 +11,7 @@ use expect_test::{Expect, expect};
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{Completeness, Outcome, Protocol};
 
+mod clients;
 mod generic;
 mod products;
 mod secrets;
@@ -61,6 +62,7 @@ pub(crate) fn exchange(request: &str, answer: &str) -> Exchange {
         vlans: Vlans::default(),
         flow_opened_at: at,
         ordinal: 0,
+        proxied_for: None,
         protocol: Protocol::Http11,
         time: at,
         end: at,

@@ -1,4 +1,4 @@
-//! Sorted address ranges with a country each, found in a few steps.
+//! Sorted address ranges with a number each, found in a few steps.
 //! It is given range starts in rising order and keeps them as two plain arrays and an index over the leading bits.
 //! It promises an answer for every address within some eight comparisons, without allocating.
 
@@ -7,24 +7,24 @@ const SLOTS: u64 = 1 << 16;
 
 /// Ranges over one address space. Range `i` runs from `starts[i]` to just before `starts[i + 1]`.
 ///
-/// `starts` rises strictly, `countries` is as long, and `slots` holds for each 16-bit prefix how many
+/// `starts` rises strictly, `values` is as long, and `slots` holds for each 16-bit prefix how many
 /// starts lie before it, with a closing entry.
 #[derive(Debug, Default)]
 pub(super) struct Ranges {
     first: u64,
     slot_bits: u32,
     starts: Vec<u64>,
-    countries: Vec<u8>,
+    values: Vec<u32>,
     slots: Vec<u32>,
 }
 
 impl Ranges {
     /// Over the space of `SLOTS << slot_bits` addresses that begins at `first`.
-    /// None when the starts do not rise, leave the space, or do not pair with the countries.
-    pub(super) fn new(first: u64, slot_bits: u32, starts: Vec<u64>, countries: Vec<u8>) -> Option<Self> {
+    /// None when the starts do not rise, leave the space, or do not pair with the values.
+    pub(super) fn new(first: u64, slot_bits: u32, starts: Vec<u64>, values: Vec<u32>) -> Option<Self> {
         let rising = starts.windows(2).all(|pair| pair[0] < pair[1]);
         let inside = |start: &u64| start.checked_sub(first).is_some_and(|offset| offset >> slot_bits < SLOTS);
-        if !rising || !starts.iter().all(inside) || starts.len() != countries.len() {
+        if !rising || !starts.iter().all(inside) || starts.len() != values.len() {
             return None;
         }
         let mut slots = Vec::with_capacity(SLOTS as usize + 1);
@@ -37,21 +37,21 @@ impl Ranges {
             slots.push(u32::try_from(before).ok()?);
         }
         slots.push(u32::try_from(starts.len()).ok()?);
-        Some(Self { first, slot_bits, starts, countries, slots })
+        Some(Self { first, slot_bits, starts, values, slots })
     }
 
-    /// The country index of the range that `address` is in; none outside the space or before the first start.
-    pub(super) fn find(&self, address: u64) -> Option<u8> {
+    /// The value of the range that `address` is in; none outside the space or before the first start.
+    pub(super) fn find(&self, address: u64) -> Option<u32> {
         let slot = usize::try_from(address.checked_sub(self.first)? >> self.slot_bits).ok()?;
         let from = *self.slots.get(slot)? as usize;
         let to = *self.slots.get(slot + 1)? as usize;
         let begun = from + self.starts.get(from..to)?.partition_point(|&start| start <= address);
-        self.countries.get(begun.checked_sub(1)?).copied()
+        self.values.get(begun.checked_sub(1)?).copied()
     }
 
-    /// Every range as its first address and its country index.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, u8)> {
-        self.starts.iter().copied().zip(self.countries.iter().copied())
+    /// Every range as its first address and its value.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.starts.iter().copied().zip(self.values.iter().copied())
     }
 
     /// How many ranges there are.

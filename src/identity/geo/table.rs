@@ -1,24 +1,23 @@
-//! The built-in country table: its file format, and the look-up.
-//! It is given the bytes of `countries.geo` and unpacks them once into sorted arrays.
+//! A built-in table of numbers by address (countries, autonomous systems): its file format, and the look-up.
+//! It is given the bytes of a `.geo` file and unpacks them once into sorted arrays.
 //! It promises to refuse damaged bytes as a whole and to read what `Builder` writes.
 //!
-//! The file is text lines (`key: value`, the first names the format) up to an empty line, then one zstd frame:
+//! The file is text lines (`key: value`, the first names the format) up to an empty line, then one zstd frame, in
+//! which every number is LEB128:
 //!
-//! | bytes | what |
+//! | numbers | what |
 //! |---|---|
-//! | 1, then 2 each | number of countries and their codes; index 0 stands for "none", the first code has index 1 |
-//! | 4 | number of IPv4 ranges, little-endian |
-//! | varints | their starts, each as the distance to the one before (LEB128) |
-//! | 1 each | their country indexes |
+//! | 1, then as many | how many values there are, and the values; a country is its two letters, the first in front |
+//! | 1, then as many | how many IPv4 ranges there are, and their starts, each as the distance to the one before |
+//! | as many | their values as positions among the values, counted from 1; 0 stands for none |
 //! | the same again | IPv6 ranges, in units of one /64, counted from 2000:: |
 
 use super::ranges::Ranges;
-use heelguard_detectors::identity::Country;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// The first line of the file.
-const FORMAT: &str = "heelguard-geo: 1";
+const FORMAT: &str = "heelguard-geo: 2";
 /// More than any table unpacks to; a damaged frame cannot ask for more memory.
 const UNPACKED_BYTES_MAX: usize = 16 << 20;
 /// The /64 with which the global unicast space 2000::/3 begins.
@@ -30,11 +29,11 @@ const V6_SLOT_BITS: u32 = 45;
 /// 2^32 addresses: 2^16 slots of 2^16.
 const V4_SLOT_BITS: u32 = 16;
 
-/// Countries by address.
+/// Values by address.
 #[derive(Debug, Default)]
 pub struct Table {
     date: String,
-    countries: Vec<Country>,
+    values: Vec<u32>,
     v4: Ranges,
     v6: Ranges,
 }
@@ -52,15 +51,12 @@ impl Table {
         let body = zstd::bulk::decompress(packed.get(2..)?, UNPACKED_BYTES_MAX).ok()?;
 
         let mut cursor = Cursor(&body);
-        let codes = cursor.take(1)?.first().copied()?;
-        let mut countries = Vec::with_capacity(usize::from(codes));
-        for _ in 0..codes {
-            countries.push(Country::parse(std::str::from_utf8(cursor.take(2)?).ok()?)?);
-        }
+        let count = cursor.count()?;
+        let values = cursor.numbers(count)?;
         let v4 = cursor.ranges(0, V4_SLOT_BITS)?;
         let v6 = cursor.ranges(V6_FIRST, V6_SLOT_BITS)?;
-        let known = v4.iter().chain(v6.iter()).all(|(_, country)| country <= codes);
-        (known && cursor.0.is_empty()).then_some(Self { date, countries, v4, v6 })
+        let known = v4.iter().chain(v6.iter()).all(|(_, value)| value as usize <= values.len());
+        (known && cursor.0.is_empty()).then_some(Self { date, values, v4, v6 })
     }
 
     /// The day the data was made, `YYYY-MM-DD`.
@@ -73,67 +69,86 @@ impl Table {
         (self.v4.len(), self.v6.len())
     }
 
-    /// The countries; `index` counts along them.
-    pub fn countries(&self) -> &[Country] {
-        &self.countries
+    /// The values; `index` counts along them.
+    pub fn values(&self) -> &[u32] {
+        &self.values
     }
 
-    /// Position in `countries` of the country that `ip` is registered to. An IPv4-mapped address is IPv4.
+    /// Position in `values` of what `ip` belongs to. An IPv4-mapped address is IPv4.
     pub fn index(&self, ip: IpAddr) -> Option<usize> {
-        let country = match ip.to_canonical() {
+        let value = match ip.to_canonical() {
             IpAddr::V4(v4) => self.v4.find(u64::from(v4.to_bits())),
             IpAddr::V6(v6) => self.v6.find(network(v6)),
         };
-        usize::from(country?).checked_sub(1)
+        (value? as usize).checked_sub(1)
+    }
+
+    /// What `ip` belongs to.
+    pub fn find(&self, ip: IpAddr) -> Option<u32> {
+        self.values.get(self.index(ip)?).copied()
     }
 }
 
 /// Collects ranges and writes the file.
 #[derive(Debug, Default)]
 pub struct Builder {
-    v4: Vec<(u64, Option<Country>)>,
-    v6: Vec<(u64, Option<Country>)>,
+    v4: Vec<(u64, Option<u32>)>,
+    v6: Vec<(u64, Option<u32>)>,
 }
 
 impl Builder {
-    /// From `first` on, up to the next call, addresses are `country`'s. Calls come in rising order.
-    pub fn v4(&mut self, first: Ipv4Addr, country: Option<Country>) {
-        note(&mut self.v4, u64::from(first.to_bits()), country);
+    /// Addresses from `first` to `last` have `value`. Calls come in rising order within a family. The value of an
+    /// IPv6 /64 is that of its first address; outside 2000::/3 there is none.
+    pub fn add(&mut self, first: IpAddr, last: IpAddr, value: u32) {
+        match (first, last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => {
+                note(&mut self.v4, u64::from(first.to_bits()), Some(value));
+                note(&mut self.v4, u64::from(last.to_bits()) + 1, None);
+            }
+            (IpAddr::V6(first), IpAddr::V6(last)) => {
+                self.v6(Some(first), Some(value));
+                self.v6(last.to_bits().checked_add(1).map(Ipv6Addr::from_bits), None);
+            }
+            _ => {}
+        }
     }
 
-    /// The same for IPv6; the country of a /64 is that of its first address, outside 2000::/3 there is none.
-    pub fn v6(&mut self, first: Ipv6Addr, country: Option<Country>) {
+    fn v6(&mut self, first: Option<Ipv6Addr>, value: Option<u32>) {
+        let Some(first) = first else { return };
         let inside_a_network = first.to_bits() as u64 != 0;
         let network = network(first).saturating_add(u64::from(inside_a_network)).max(V6_FIRST);
         if network < V6_END {
-            note(&mut self.v6, network, country);
+            note(&mut self.v6, network, value);
         }
     }
 
     /// The file, with `notes` as further lines in its head.
     pub fn finish(&self, date: &str, notes: &[(&str, &str)]) -> std::io::Result<Vec<u8>> {
-        let starts = self.v4.iter().chain(&self.v6);
-        let mut uses: BTreeMap<Country, usize> = BTreeMap::new();
-        for country in starts.filter_map(|&(_, country)| country) {
-            *uses.entry(country).or_default() += 1;
+        // The end of the space is no range's start.
+        let v4: Vec<_> = self.v4.iter().copied().filter(|&(start, _)| start <= u64::from(u32::MAX)).collect();
+        let mut uses: BTreeMap<u32, u64> = BTreeMap::new();
+        for value in v4.iter().chain(&self.v6).filter_map(|&(_, value)| value) {
+            *uses.entry(value).or_default() += 1;
         }
-        let codes: Vec<Country> = uses.into_keys().collect();
-        let count = u8::try_from(codes.len()).map_err(std::io::Error::other)?;
-        let index = |country: Option<Country>| {
-            country.and_then(|c| codes.binary_search(&c).ok()).map_or(0, |position| position as u8 + 1)
-        };
+        // Frequent values have short positions.
+        let mut values: Vec<(u64, u32)> = uses.into_iter().map(|(value, uses)| (uses, value)).collect();
+        values.sort_by_key(|&(uses, value)| (std::cmp::Reverse(uses), value));
+        let positions: BTreeMap<u32, u64> = values.iter().map(|&(_, value)| value).zip(1..).collect();
 
-        let mut body = vec![count];
-        body.extend(codes.iter().flat_map(|country| country.0));
-        for (ranges, first) in [(&self.v4, 0), (&self.v6, V6_FIRST)] {
-            body.extend(u32::try_from(ranges.len()).map_err(std::io::Error::other)?.to_le_bytes());
+        let mut body = Vec::new();
+        push_varint(&mut body, values.len() as u64);
+        values.iter().for_each(|&(_, value)| push_varint(&mut body, u64::from(value)));
+        for (ranges, first) in [(&v4, 0), (&self.v6, V6_FIRST)] {
+            push_varint(&mut body, ranges.len() as u64);
             let mut before = first;
             for &(start, _) in ranges {
                 let distance = start.checked_sub(before);
                 push_varint(&mut body, distance.ok_or_else(|| std::io::Error::other("ranges out of order"))?);
                 before = start;
             }
-            body.extend(ranges.iter().map(|&(_, country)| index(country)));
+            for (_, value) in ranges {
+                push_varint(&mut body, value.and_then(|value| positions.get(&value).copied()).unwrap_or(0));
+            }
         }
 
         let mut file = format!("{FORMAT}\ndate: {date}\n").into_bytes();
@@ -152,12 +167,12 @@ fn network(ip: Ipv6Addr) -> u64 {
 }
 
 /// Adds a range start: a later one at the same place wins, and one that changes nothing is left out.
-fn note(ranges: &mut Vec<(u64, Option<Country>)>, start: u64, country: Option<Country>) {
+fn note(ranges: &mut Vec<(u64, Option<u32>)>, start: u64, value: Option<u32>) {
     if ranges.last().is_some_and(|&(last, _)| last == start) {
         ranges.pop();
     }
-    if ranges.last().map_or(country.is_some(), |&(_, last)| last != country) {
-        ranges.push((start, country));
+    if ranges.last().map_or(value.is_some(), |&(_, last)| last != value) {
+        ranges.push((start, value));
     }
 }
 
@@ -173,16 +188,11 @@ fn push_varint(out: &mut Vec<u8>, mut value: u64) {
 struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
     fn varint(&mut self) -> Option<u64> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
-            let byte = *self.take(1)?.first()?;
+            let (&byte, rest) = self.0.split_first()?;
+            self.0 = rest;
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 return Some(value);
@@ -191,55 +201,66 @@ impl<'a> Cursor<'a> {
         None
     }
 
+    /// How many numbers follow; each takes a byte at least.
+    fn count(&mut self) -> Option<usize> {
+        let count = usize::try_from(self.varint()?).ok()?;
+        (count <= self.0.len()).then_some(count)
+    }
+
+    fn numbers(&mut self, count: usize) -> Option<Vec<u32>> {
+        (0..count).map(|_| u32::try_from(self.varint()?).ok()).collect()
+    }
+
     fn ranges(&mut self, first: u64, slot_bits: u32) -> Option<Ranges> {
-        let count = u32::from_le_bytes(self.take(4)?.try_into().ok()?) as usize;
-        if count > self.0.len() {
-            return None;
-        }
+        let count = self.count()?;
         let mut starts = Vec::with_capacity(count);
         let mut start = first;
         for _ in 0..count {
             start = start.checked_add(self.varint()?)?;
             starts.push(start);
         }
-        let countries = self.take(count)?.to_vec();
-        Ranges::new(first, slot_bits, starts, countries)
+        let values = self.numbers(count)?;
+        Ranges::new(first, slot_bits, starts, values)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Builder, Table};
-    use heelguard_detectors::identity::Country;
-
-    const NL: Option<Country> = Some(Country(*b"NL"));
-    const PE: Option<Country> = Some(Country(*b"PE"));
+    use std::net::IpAddr;
 
     fn written() -> Vec<u8> {
         let mut builder = Builder::default();
-        builder.v4([1, 0, 0, 0].into(), NL);
-        builder.v4([1, 0, 1, 0].into(), NL);
-        builder.v4([1, 0, 2, 0].into(), PE);
-        builder.v4([1, 0, 3, 0].into(), None);
-        builder.v6("2001:4::".parse().unwrap(), PE);
-        builder.v6("2001:4:0:1:8000::".parse().unwrap(), NL);
-        builder.v6("2001:5::".parse().unwrap(), None);
+        let mut add = |first: &str, last: &str, value| {
+            builder.add(first.parse().unwrap(), last.parse().unwrap(), value);
+        };
+        add("1.0.0.0", "1.0.0.255", 7);
+        add("1.0.1.0", "1.0.1.255", 7);
+        add("1.0.2.0", "1.0.2.255", 400_000);
+        add("1.0.4.0", "1.0.4.255", 7);
+        add("255.0.0.0", "255.255.255.255", 7);
+        add("2001:4::", "2001:4:0:1:7fff:ffff:ffff:ffff", 400_000);
+        add("2001:4:0:1:8000::", "2001:4:ffff:ffff:ffff:ffff:ffff:ffff", 7);
         builder.finish("2026-01-02", &[("licence", "CC0-1.0")]).unwrap()
     }
 
-    fn country(table: &Table, ip: &str) -> String {
-        let index = table.index(ip.parse().unwrap());
-        index.map_or_else(|| "-".to_owned(), |index| table.countries()[index].to_string())
+    fn find<const N: usize>(table: &Table, ips: [&str; N]) -> [u32; N] {
+        ips.map(|ip| table.find(ip.parse::<IpAddr>().unwrap()).unwrap_or(0))
     }
 
     #[test]
     fn what_is_written_is_read() {
         let table = Table::parse(&written()).unwrap();
-        assert_eq!((table.date(), table.ranges()), ("2026-01-02", (3, 3)), "equal neighbours are one range");
-        let ips = ["0.255.255.255", "1.0.0.0", "1.0.1.255", "1.0.2.0", "1.0.3.0", "::ffff:1.0.2.9"];
-        assert_eq!(ips.map(|ip| country(&table, ip)), ["-", "NL", "NL", "PE", "-", "PE"]);
+        assert_eq!((table.date(), table.ranges()), ("2026-01-02", (6, 3)), "equal neighbours are one range");
+        let ips =
+            ["0.255.255.255", "1.0.0.0", "1.0.1.255", "1.0.2.0", "1.0.3.0", "1.0.4.0", "::ffff:1.0.2.9"];
+        assert_eq!(find(&table, ips), [0, 7, 7, 400_000, 0, 7, 400_000]);
+        assert_eq!(
+            find(&table, ["1.0.5.0", "254.255.255.255", "255.0.0.0", "255.255.255.255"]),
+            [0, 0, 7, 7]
+        );
         let ips = ["2001:3:ffff::", "2001:4::1", "2001:4:0:1:9000::", "2001:4:0:2::", "2001:5::", "fe80::1"];
-        assert_eq!(ips.map(|ip| country(&table, ip)), ["-", "PE", "PE", "NL", "-", "-"]);
+        assert_eq!(find(&table, ips), [0, 400_000, 400_000, 7, 0, 0]);
     }
 
     #[test]

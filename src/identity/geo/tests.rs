@@ -7,7 +7,7 @@ use mmdb::mmdb;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `country city lat/lon~radius AS`, with `-` for what is unknown.
 fn show(located: &Located) -> String {
@@ -51,10 +51,10 @@ fn registered_addresses_have_a_country_and_its_middle() {
     check(
         &Geo::builtin(),
         &[
-            ("87.123.13.252", "DE - 51.2/10.4~337 -"),
-            ("::ffff:87.123.13.252", "DE - 51.2/10.4~337 -"),
-            ("193.0.6.139", "NL - 52.3/5.6~108 -"),
-            ("2001:67c:2e8:22::c100:68b", "NL - 52.3/5.6~108 -"),
+            ("87.123.13.252", "DE - 51.2/10.4~337 AS8881"),
+            ("::ffff:87.123.13.252", "DE - 51.2/10.4~337 AS8881"),
+            ("193.0.6.139", "NL - 52.3/5.6~108 AS3333"),
+            ("2001:67c:2e8:22::c100:68b", "NL - 52.3/5.6~108 AS3333"),
         ],
     );
     assert_eq!(Geo::builtin_date(), "2026-06-17");
@@ -76,10 +76,18 @@ fn addresses_that_nobody_can_own_have_none() {
 }
 
 #[test]
+fn the_network_table_is_whole() {
+    let (v4, v6) = BUILTIN.networks.ranges();
+    assert!(v4 > 400_000 && v6 > 150_000, "the table is not whole: {v4} and {v6} ranges");
+    assert_eq!(BUILTIN.networks.date(), "2026-06-17");
+}
+
+#[test]
 fn every_country_of_the_table_has_a_middle_on_earth() {
-    let (v4, v6) = BUILTIN.table.ranges();
+    let (v4, v6) = BUILTIN.countries.ranges();
     assert!(v4 > 300_000 && v6 > 200_000, "the table is not whole: {v4} and {v6} ranges");
-    for &country in BUILTIN.table.countries() {
+    assert!(BUILTIN.places.len() > 200, "{} countries", BUILTIN.places.len());
+    for &(country, _) in &BUILTIN.places {
         let place = centroids::centroid(country).unwrap_or_else(|| panic!("{country} has no middle"));
         assert!(place.lat.abs() <= 90.0 && place.lon.abs() <= 180.0, "{country}: {place:?}");
         assert!((100.0..2500.0).contains(&place.radius_km), "{country}: {place:?}");
@@ -92,11 +100,11 @@ fn maxmind_layout_gives_city_and_point() {
     check(
         &geo,
         &[
-            ("81.2.69.160", "GB London 51.5142/-0.0931~10 -"),
-            ("::ffff:81.2.69.160", "GB London 51.5142/-0.0931~10 -"),
-            ("2001:218::9", "GB London 51.5142/-0.0931~10 -"),
+            ("81.2.69.160", "GB London 51.5142/-0.0931~10 AS20712"),
+            ("::ffff:81.2.69.160", "GB London 51.5142/-0.0931~10 AS20712"),
+            ("2001:218::9", "GB London 51.5142/-0.0931~10 AS2914"),
             // Not in the database: the built-in table answers.
-            ("87.123.13.252", "DE - 51.2/10.4~337 -"),
+            ("87.123.13.252", "DE - 51.2/10.4~337 AS8881"),
         ],
     );
 }
@@ -107,19 +115,22 @@ fn flat_layout_gives_the_same() {
         json!({"city": "Lyon", "country_code": "FR", "latitude": 45.75, "longitude": 4.85, "state1": "ARA"});
     let empty = json!({"city": "", "country_code": "FR"});
     let geo = with(&[(4, &[("90.30.0.0/16", record), ("90.31.0.0/16", empty)])]).unwrap();
-    check(&geo, &[("90.30.176.244", "FR Lyon 45.75/4.85~100 -"), ("90.31.0.1", "FR - 46.5/2.6~417 -")]);
+    check(
+        &geo,
+        &[("90.30.176.244", "FR Lyon 45.75/4.85~100 AS3215"), ("90.31.0.1", "FR - 46.5/2.6~417 AS3215")],
+    );
 }
 
 #[test]
 fn a_database_without_ipv6_leaves_ipv6_to_the_table() {
     let geo = with(&[(4, &[("81.2.69.0/24", maxmind_city())])]).unwrap();
-    check(&geo, &[("2001:67c:2e8:22::c100:68b", "NL - 52.3/5.6~108 -")]);
+    check(&geo, &[("2001:67c:2e8:22::c100:68b", "NL - 52.3/5.6~108 AS3333")]);
 }
 
 #[test]
 fn databases_complete_each_other() {
     let country = json!({"country_code": "GB"});
-    let asn = json!({"autonomous_system_number": 20712, "autonomous_system_organization": "Andrews"});
+    let asn = json!({"autonomous_system_number": 64500, "autonomous_system_organization": "Andrews"});
     let elsewhere = json!({"city": "Lyon", "country_code": "FR", "latitude": 45.75, "longitude": 4.85});
     let geo = with(&[
         (4, &[("81.2.69.0/24", country.clone()), ("81.2.70.0/24", country)]),
@@ -129,9 +140,9 @@ fn databases_complete_each_other() {
     check(
         &geo.unwrap(),
         &[
-            ("81.2.69.160", "GB London 51.5142/-0.0931~10 AS20712"),
+            ("81.2.69.160", "GB London 51.5142/-0.0931~10 AS64500"),
             // The last one contradicts the first: its city is not mixed in.
-            ("81.2.70.1", "GB - 54/-2.8~278 AS20712"),
+            ("81.2.70.1", "GB - 54/-2.8~278 AS64500"),
         ],
     );
 }
@@ -145,7 +156,7 @@ fn an_operators_own_database_may_name_private_networks() {
 #[test]
 fn coordinates_off_the_map_are_not_believed() {
     let record = json!({"country_code": "FR", "latitude": 451.0, "longitude": 4.85});
-    check(&with(&[(4, &[("90.30.0.0/16", record)])]).unwrap(), &[("90.30.0.1", "FR - 46.5/2.6~417 -")]);
+    check(&with(&[(4, &[("90.30.0.0/16", record)])]).unwrap(), &[("90.30.0.1", "FR - 46.5/2.6~417 AS3215")]);
 }
 
 #[test]
@@ -186,6 +197,63 @@ fn a_damaged_database_is_an_error_or_at_least_no_panic() {
             geo.lookup([81, 2, 69, 160].into());
         }
     }
+}
+
+#[test]
+fn a_changed_file_is_read_again_and_an_unchanged_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let [city, own] = ["city.mmdb", "own.mmdb"].map(|name| folder.path().join(name));
+    std::fs::write(&city, mmdb(4, &[("81.2.69.0/24", maxmind_city())])).unwrap();
+    std::fs::write(&own, mmdb(4, &[("10.1.0.0/16", json!({"country_code": "PT"}))])).unwrap();
+    let geo = Geo::with_databases(&[city.clone(), own.clone()]).unwrap();
+    assert!(geo.reload().is_empty(), "nothing changed");
+    let generation = geo.generation();
+
+    replace(
+        &own,
+        &mmdb(4, &[("10.1.0.0/16", json!({"country_code": "ES"})), ("10.2.0.0/16", maxmind_city())]),
+    );
+    let outcomes = geo.reload();
+    assert!(matches!(&outcomes[..], [Ok(path)] if *path == own), "{outcomes:?}");
+    assert_ne!(geo.generation(), generation);
+    check(
+        &geo,
+        &[
+            ("10.1.2.3", "ES - 40.2/-3.7~401 -"),
+            ("10.2.0.1", "GB London 51.5142/-0.0931~10 -"),
+            ("81.2.69.160", "GB London 51.5142/-0.0931~10 AS20712"),
+        ],
+    );
+    assert!(geo.reload().is_empty(), "it is known now");
+}
+
+#[test]
+fn a_broken_file_leaves_the_old_database_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.mmdb");
+    let whole = mmdb(4, &[("10.1.0.0/16", json!({"country_code": "PT"}))]);
+    std::fs::write(&path, &whole).unwrap();
+    let geo = Geo::with_databases(std::slice::from_ref(&path)).unwrap();
+    let generation = geo.generation();
+
+    replace(&path, &whole[..whole.len() / 2]);
+    let outcomes = geo.reload();
+    assert!(matches!(&outcomes[..], [Err(error)] if error.to_string().contains("own.mmdb")), "{outcomes:?}");
+    std::fs::remove_file(&path).unwrap();
+    assert!(matches!(&geo.reload()[..], [Err(GeoError::Unreadable { .. })]));
+    assert_eq!(geo.generation(), generation);
+    check(&geo, &[("10.1.2.3", "PT - 39.6/-8.6~170 -")]);
+
+    replace(&path, &mmdb(4, &[("10.1.0.0/16", json!({"country_code": "ES", "city": "Vigo"}))]));
+    assert!(matches!(&geo.reload()[..], [Ok(_)]));
+    check(&geo, &[("10.1.2.3", "ES Vigo 40.2/-3.7~401 -")]);
+}
+
+/// Another file by rename, as databases should be replaced.
+fn replace(path: &Path, bytes: &[u8]) {
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, bytes).unwrap();
+    std::fs::rename(beside, path).unwrap();
 }
 
 /// The clients of recorded traffic, whose countries are known.

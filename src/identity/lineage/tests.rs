@@ -6,7 +6,7 @@ use expect_test::{Expect, expect};
 use heelguard_detectors::anomaly::AnomalySet;
 use heelguard_detectors::identity::Fingerprint;
 use heelguard_detectors::transaction::{
-    Client, Completeness, Flow, Login, Mfa, Protocol, Request, Response, TransactionId,
+    AgentKind, Client, Completeness, Flow, Login, Mfa, Protocol, Request, Response, TransactionId,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -57,6 +57,7 @@ fn step(host: &str, activity: Activity) -> Sighting {
             bytes: 0,
             content_type: None,
             user_agent: None,
+            agent_kind: AgentKind::Unknown,
             labels: heelguard_detectors::label::Labels::NONE,
             mark: 0,
             identity_headers: Vec::new(),

@@ -16,9 +16,9 @@ use heelguard_detectors::session::{EndCause, OneTime, Reuse, Session};
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::token::{HeaderTrait, HeaderTraits, Jwt, KnownSecret, SignatureCheck};
 use heelguard_detectors::transaction::{
-    Activity, Client, Completeness, Device, Endpoint, Exposure, ExposureKind, Flow, Graphql, GraphqlKind,
-    HeaderClaim, IdentityHeader, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome, Protocol, Request,
-    Response, Transaction, TransactionId,
+    Activity, AgentKind, Client, Completeness, Device, Endpoint, Exposure, ExposureKind, Flow, Graphql,
+    GraphqlKind, HeaderClaim, IdentityHeader, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome,
+    Protocol, Request, Response, Transaction, TransactionId,
 };
 use std::time::Duration;
 
@@ -137,6 +137,7 @@ pub(crate) fn transaction() -> Transaction {
             bytes: 27,
             content_type: Some("application/json".into()),
             user_agent: Some("curl/8.7.1".into()),
+            agent_kind: AgentKind::Library,
             mark: 0x4711,
             identity_headers: vec![IdentityHeader {
                 name: "x-forwarded-user".into(),
