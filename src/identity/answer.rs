@@ -5,6 +5,7 @@
 use super::clues::HandleKind;
 use super::credential::cookie;
 use super::json::{self, Member, Value};
+use super::jwt::Document;
 use super::markers::{Marker, MarkerTable, Markers};
 use super::records;
 use super::settings::Settings;
@@ -69,6 +70,7 @@ pub(crate) struct Answer<'a> {
     /// An HTML page with a field for a one-time code.
     pub(crate) code_form: bool,
     pub(crate) is_html: bool,
+    pub(crate) document: Option<Document>,
     /// allauth's `flows`: what could be done next.
     flows: bool,
     flow_is_mfa: bool,

@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::client_ip;
 use super::clues::{Handle, Sighting};
 use super::credential::{Found, Presented};
-use super::jwt::Claims;
+use super::jwt::{self, Claims, Document, SealedToken};
 use super::labels::Labels;
 use super::mfa::{self, Hits};
 use super::request::Asking;
@@ -27,9 +27,9 @@ use crate::http::{Exchange, Message};
 use crate::metrics::AnomalyCounters;
 use ahash::RandomState;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
-use heelguard_detectors::identity::{Credential, CredentialKind, Location};
+use heelguard_detectors::identity::{Credential, CredentialKind, Fingerprint, Location};
 use heelguard_detectors::transaction::{Flow, Login, Mfa, Transaction};
-use provisional::{id_of, jwt_facts, provisional_principal, provisional_proof};
+use provisional::{id_of, provisional_principal, provisional_proof};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -52,6 +52,10 @@ struct Proved {
     credentials: Vec<Credential>,
     handles: Vec<(u8, Handle)>,
     jwt: Option<Arc<Claims>>,
+    /// The token of these claims.
+    token: Option<SealedToken>,
+    /// The claims of a DPoP proof.
+    dpop: Option<Arc<Claims>>,
     beyond_limit: bool,
 }
 
@@ -99,11 +103,12 @@ impl Extractor {
                 route.read(&[], |_| false);
             }
             let labels = route.labels;
+            let publishes = asking.as_ref().is_some_and(|a| jwt::may_publish(a.path));
             let plain = asking.as_ref().is_some_and(|a| labels == Labels::NONE && a.only_reads());
             let answer = exchange
                 .response
                 .as_ref()
-                .map(|message| read_answer(message, response_decoder, labels, plain, &settings, &mut noted));
+                .map(|message| read_answer(message, response_decoder, (labels, plain, publishes), &settings, &mut noted));
             self.sighting(&exchange, &asking.unwrap_or_default(), answer.as_ref(), &route, noted)
         };
         (self.decoders, self.route) = (decoders, route);
@@ -129,7 +134,7 @@ impl Extractor {
             answer,
             &mut self.hits,
         );
-        let proved = self.prove(&asked.presented);
+        let mut proved = self.prove(&asked.presented);
         if asked.presented.repeated {
             noted.insert(Anomaly::HttpRepeatedCredential);
         }
@@ -141,7 +146,7 @@ impl Extractor {
         }
         noted.iter().for_each(|anomaly| self.counters.count(anomaly));
 
-        let mut clues = self.clues(exchange, asked, answer, &step, &proved, route);
+        let mut clues = self.clues(exchange, asked, answer, &step, &mut proved, route);
         Self::forget_telling_names(&mut clues, asked, answer);
         let ip = client_ip::client(exchange.client.ip, &asked.forwarding, &self.settings.trusted);
         let principal = provisional_principal(&clues, &proved, ip);
@@ -170,7 +175,9 @@ impl Extractor {
             device: asked.traits.device(),
             principal,
             proof: provisional_proof(&step, &proved, &clues, exchange.end),
-            jwt: proved.jwt.as_ref().map(|claims| jwt_facts(claims, exchange, &asked.presented)),
+            jwt: proved.jwt.as_ref().map(|claims| {
+                jwt::facts(claims, exchange.time, |text| asked.presented.is_within(text))
+            }),
             mfa: step.mfa.map(|m| Mfa {
                 event: m.event,
                 factor: m.factor,
@@ -203,12 +210,8 @@ impl Extractor {
             if let Some(kind) = found.handle {
                 proved.handles.push((strength(found), Handle { kind, fingerprint: known.fingerprint }));
             }
-            let is_token = matches!(found.kind, CredentialKind::BearerJwt | CredentialKind::RefreshToken);
-            if is_token
-                && (proved.jwt.is_none()
-                    || found.location == Location::Header && found.kind == CredentialKind::BearerJwt)
-            {
-                proved.jwt = known.claims.clone().or(proved.jwt);
+            if let Some(claims) = &known.claims {
+                proved.take_token(found, claims, known.fingerprint);
             }
             if found.listed {
                 let shown =
@@ -234,6 +237,24 @@ impl Extractor {
                 Known { class, fingerprint, claims: None, beyond_limit: false }
             }
             None => self.memory.know(&found.secret, &settings.keyring, settings.principal_claim.as_deref()),
+        }
+    }
+}
+
+impl Proved {
+    /// Of several tokens the one in a header speaks, else the first.
+    fn take_token(&mut self, found: &Found<'_>, claims: &Arc<Claims>, fingerprint: Fingerprint) {
+        use CredentialKind::{BearerJwt, BearerOpaque, Dpop, RefreshToken};
+        match found.kind {
+            Dpop => self.dpop = Some(claims.clone()),
+            BearerJwt | BearerOpaque | RefreshToken
+                if self.jwt.is_none()
+                    || found.location == Location::Header && found.kind != RefreshToken =>
+            {
+                self.jwt = Some(claims.clone());
+                self.token = Some(SealedToken::new(found.secret.bytes(), claims.clone(), fingerprint));
+            }
+            _ => {}
         }
     }
 }
@@ -284,14 +305,13 @@ fn read_request<'a>(
 fn read_answer<'a>(
     message: &'a Message,
     decoder: &'a mut BodyDecoder,
-    labels: Labels,
-    plain: bool,
+    (labels, plain, publishes): (Labels, bool, bool),
     settings: &Settings,
     noted: &mut AnomalySet,
 ) -> Answer<'a> {
     let mut answer = Answer::head(message, settings);
     let uncoded = message.header("content-encoding").is_none_or(|c| c.eq_ignore_ascii_case(b"identity"));
-    if message.body.prefix.is_empty() || !uncoded && labels == Labels::NONE && answer.status < 400 {
+    if message.body.prefix.is_empty() || !uncoded && !publishes && labels == Labels::NONE && answer.status < 400 {
         return answer;
     }
     let share = (message.body.prefix.len() as u64, message.body.bytes);
@@ -299,6 +319,7 @@ fn read_answer<'a>(
     if let Some(anomaly) = body.anomaly {
         noted.insert(anomaly);
     }
+    answer.document = Document::read(body.bytes, publishes);
     if plain && answer.status < 300 {
         answer.records(body.bytes, share, settings);
     } else {

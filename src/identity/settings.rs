@@ -5,6 +5,7 @@
 use super::client_ip::Prefixes;
 use super::config::{Identity, Network, Principals, Privacy};
 use super::geo::Geo;
+use super::jwt::TokenReference;
 use super::labels::Labels;
 use super::names::Names;
 use super::secret::Keyring;
@@ -25,6 +26,7 @@ pub struct Settings {
     pub(super) principal_claim: Option<Box<[u8]>>,
     pub(super) routes: Vec<RoutePattern>,
     pub(super) hash_names: bool,
+    tokens: Arc<TokenReference>,
 }
 
 /// A path with `*` for one segment and `**` for the rest, and what it is for.
@@ -106,7 +108,19 @@ impl Settings {
                 .map(|c| c.as_bytes().into()),
             routes: routes.collect::<Result<_, String>>()?,
             hash_names: privacy.principals == Principals::Hashed,
+            tokens: Arc::default(),
         })
+    }
+
+    /// With the files read that `[identity.jwt]` names.
+    pub fn with_tokens(self, identity: &Identity) -> Result<Self, String> {
+        let tokens = TokenReference::load(&identity.jwt).map_err(|why| format!("identity.jwt: {why}"))?;
+        Ok(Self { tokens: Arc::new(tokens), ..self })
+    }
+
+    /// What is known of tokens beforehand.
+    pub fn tokens(&self) -> Arc<TokenReference> {
+        self.tokens.clone()
     }
 
     /// Whether `build` would take these sections.

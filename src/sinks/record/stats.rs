@@ -40,6 +40,8 @@ pub struct StatsRecord<'a> {
     sinks: Sinks<'a>,
     services: &'a [ServiceRow],
     anomalies: Rows,
+    // What follows goes beyond the first version of the schema.
+    tokens: Rows,
 }
 
 impl<'a> StatsRecord<'a> {
@@ -71,6 +73,7 @@ impl<'a> StatsRecord<'a> {
             sinks: Sinks(sinks),
             services,
             anomalies: Rows(counters.anomalies.rows()),
+            tokens: Rows(counters.tokens.rows()),
         }
     }
 }
