@@ -105,10 +105,9 @@ impl Extractor {
             let labels = route.labels;
             let publishes = asking.as_ref().is_some_and(|a| jwt::may_publish(a.path));
             let plain = asking.as_ref().is_some_and(|a| labels == Labels::NONE && a.only_reads());
-            let answer = exchange
-                .response
-                .as_ref()
-                .map(|message| read_answer(message, response_decoder, (labels, plain, publishes), &settings, &mut noted));
+            let answer = exchange.response.as_ref().map(|message| {
+                read_answer(message, response_decoder, (labels, plain, publishes), &settings, &mut noted)
+            });
             self.sighting(&exchange, &asking.unwrap_or_default(), answer.as_ref(), &route, noted)
         };
         (self.decoders, self.route) = (decoders, route);
@@ -175,9 +174,10 @@ impl Extractor {
             device: asked.traits.device(),
             principal,
             proof: provisional_proof(&step, &proved, &clues, exchange.end),
-            jwt: proved.jwt.as_ref().map(|claims| {
-                jwt::facts(claims, exchange.time, |text| asked.presented.is_within(text))
-            }),
+            jwt: proved
+                .jwt
+                .as_ref()
+                .map(|claims| jwt::facts(claims, exchange.time, |text| asked.presented.is_within(text))),
             mfa: step.mfa.map(|m| Mfa {
                 event: m.event,
                 factor: m.factor,
@@ -248,8 +248,7 @@ impl Proved {
         match found.kind {
             Dpop => self.dpop = Some(claims.clone()),
             BearerJwt | BearerOpaque | RefreshToken
-                if self.jwt.is_none()
-                    || found.location == Location::Header && found.kind != RefreshToken =>
+                if self.jwt.is_none() || found.location == Location::Header && found.kind != RefreshToken =>
             {
                 self.jwt = Some(claims.clone());
                 self.token = Some(SealedToken::new(found.secret.bytes(), claims.clone(), fingerprint));
@@ -311,7 +310,9 @@ fn read_answer<'a>(
 ) -> Answer<'a> {
     let mut answer = Answer::head(message, settings);
     let uncoded = message.header("content-encoding").is_none_or(|c| c.eq_ignore_ascii_case(b"identity"));
-    if message.body.prefix.is_empty() || !uncoded && !publishes && labels == Labels::NONE && answer.status < 400 {
+    if message.body.prefix.is_empty()
+        || !uncoded && !publishes && labels == Labels::NONE && answer.status < 400
+    {
         return answer;
     }
     let share = (message.body.prefix.len() as u64, message.body.bytes);

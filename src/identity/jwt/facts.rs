@@ -10,7 +10,7 @@ use heelguard_detectors::token::{Jwt, Signature};
 use std::sync::Arc;
 
 /// Most bytes of the algorithm, of key id, type and method, and of any other text.
-const ALG_BYTES_MAX: usize = 16;
+const ALG_BYTES_MAX: usize = 24;
 const KID_BYTES_MAX: usize = 64;
 const WORD_BYTES_MAX: usize = 32;
 const TEXT_BYTES_MAX: usize = 128;

@@ -22,7 +22,10 @@ pub(crate) struct PublicKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Material {
     /// Modulus and exponent without leading zeros.
-    Rsa { n: Box<[u8]>, e: Box<[u8]> },
+    Rsa {
+        n: Box<[u8]>,
+        e: Box<[u8]>,
+    },
     /// An uncompressed point on P-256 or P-384.
     P256(Box<[u8]>),
     P384(Box<[u8]>),
@@ -35,6 +38,8 @@ pub(super) enum Material {
 const RSA_BITS_MIN: usize = 1024;
 const RSA_BITS_STRONG: usize = 2048;
 const RSA_BITS_MAX: usize = 8192;
+/// Bytes of an RSA exponent; nobody uses more than three.
+const EXPONENT_BYTES_MAX: usize = 4;
 /// Longest coordinate of a curve: P-521.
 const POINT_BYTES_MAX: usize = 66;
 
@@ -47,11 +52,13 @@ impl PublicKey {
             return None;
         }
         let material = match (text("kty")?, text("crv")) {
-            ("RSA", _) => Material::Rsa { n: number(&bytes("n")?)?, e: number(&bytes("e")?)? },
+            ("RSA", _) => rsa_key(number(&bytes("n")?)?, number(&bytes("e")?)?),
             ("EC", Some("P-256")) => Material::P256(point(&bytes("x")?, &bytes("y")?, 32)?),
             ("EC", Some("P-384")) => Material::P384(point(&bytes("x")?, &bytes("y")?, 48)?),
             ("OKP", Some("Ed25519")) => Material::Ed25519(bytes("x").filter(|x| x.len() == 32)?.into()),
-            ("EC" | "OKP", Some(_)) => Material::Other(bytes("x").filter(|x| x.len() <= POINT_BYTES_MAX)?.into()),
+            ("EC" | "OKP", Some(_)) => {
+                Material::Other(bytes("x").filter(|x| x.len() <= POINT_BYTES_MAX)?.into())
+            }
             _ => return None,
         };
         Some(Self { kid: text("kid").map(|kid| kept(kid.as_bytes())), material })
@@ -123,17 +130,25 @@ fn ecdsa(
 
 /// Odd, above 1 and of at most 32 bits, as every exponent in use.
 fn usable_exponent(e: &[u8]) -> bool {
-    e.len() <= 4 && e.last().is_some_and(|low| low & 1 == 1) && e != [1]
+    e.len() <= EXPONENT_BYTES_MAX && e.last().is_some_and(|low| low & 1 == 1) && e != [1]
 }
 
 fn bits(n: &[u8]) -> usize {
     n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize)
 }
 
-/// A number without leading zeros, of a size that keys have.
-fn number(bytes: &[u8]) -> Option<Box<[u8]>> {
+/// A number without leading zeros.
+fn number(bytes: &[u8]) -> Option<&[u8]> {
     let start = bytes.iter().position(|&b| b != 0)?;
-    bytes.get(start..).filter(|digits| digits.len() <= RSA_BITS_MAX / 8).map(Into::into)
+    bytes.get(start..)
+}
+
+/// Of a key that is too large to be checked no more is kept than tells it apart.
+fn rsa_key(n: &[u8], e: &[u8]) -> Material {
+    match n.get(..RSA_BITS_MAX / 8 + 1).or(e.get(..EXPONENT_BYTES_MAX + 1)) {
+        Some(start) => Material::Other(start.into()),
+        None => Material::Rsa { n: n.into(), e: e.into() },
+    }
 }
 
 /// `04 X Y`; coordinates that lost their leading zeros get them back.

@@ -156,7 +156,9 @@ fn a_configured_issuer_learns_nothing_from_the_wire() {
 fn documents_that_are_none() {
     use super::super::document::Document;
     let key = Signing::new().jwk("k1");
-    assert!(Document::read(format!(" {{\"issuer\":\"x\",\"keys\":[{key},5,{{}}]}}").as_bytes(), false).is_some());
+    assert!(
+        Document::read(format!(" {{\"issuer\":\"x\",\"keys\":[{key},5,{{}}]}}").as_bytes(), false).is_some()
+    );
     let cut = keys(std::slice::from_ref(&key));
     let none = [
         &cut[..cut.len() - 1],

@@ -56,15 +56,24 @@ fn a_shared_secret_after_private_keys() {
 fn an_issuer_that_always_used_both_and_tokens_that_nobody_believed() {
     let key = Signing::new();
     let mut stage = Stage::new();
-    assert_eq!(stage.verdict(&hs256("k1", &claims("u0", "0"), b"an honest random secret"), 200), "not_checked");
+    assert_eq!(
+        stage.verdict(&hs256("k1", &claims("u0", "0"), b"an honest random secret"), 200),
+        "not_checked"
+    );
     settled(&mut stage, &key, 30);
-    assert_eq!(stage.verdict(&hs256("k1", &claims("u1", "y"), b"an honest random secret"), 200), "not_checked");
+    assert_eq!(
+        stage.verdict(&hs256("k1", &claims("u1", "y"), b"an honest random secret"), 200),
+        "not_checked"
+    );
     // Whoever sends rubbish teaches nothing about the issuer.
     let mut stage = Stage::new();
     for n in 0..40 {
         stage.verdict(&key.sign("k1", &claims("x", &format!("rubbish-{n}"))), 401);
     }
-    assert_eq!(stage.verdict(&hs256("k1", &claims("u1", "z"), b"an honest random secret"), 200), "not_checked");
+    assert_eq!(
+        stage.verdict(&hs256("k1", &claims("u1", "z"), b"an honest random secret"), 200),
+        "not_checked"
+    );
 }
 
 #[test]
@@ -130,7 +139,11 @@ fn one_jti_for_two_people_and_an_issuer_that_counts_badly() {
     let turned = claims("u2", "t2").replace("read", "write read");
     assert_eq!(stage.verdict(&hs256("k1", &turned, b"in no list"), 200), "not_checked");
     let turned = claims("u2", "t2").replace("read", "read write");
-    assert_eq!(stage.verdict(&hs256("k1", &turned, b"also in no list"), 200), "not_checked", "one set of scopes");
+    assert_eq!(
+        stage.verdict(&hs256("k1", &turned, b"also in no list"), 200),
+        "not_checked",
+        "one set of scopes"
+    );
     // An issuer whose tokens all have the same number.
     let key = Signing::new();
     let mut stage = Stage::new();

@@ -58,7 +58,9 @@ fn examples_of_the_standards() {
 /// RFC 7515 A.4 signs with ES512.
 #[test]
 fn what_cannot_be_checked_is_said_to_be_so() {
-    let p521 = key(r#"{"kty":"EC","crv":"P-521","x":"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qwxcWceqwQGk","y":"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2"}"#);
+    let p521 = key(
+        r#"{"kty":"EC","crv":"P-521","x":"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qwxcWceqwQGk","y":"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2"}"#,
+    );
     check(&p521, "ES512", &format!("eyJhbGciOiJFUzUxMiJ9.{JOE}"), A3_SIGNATURE, Unsupported);
     // Ten thousand bits are more than anybody signs with; 512 are less than is read here.
     check(&rsa(&"_".repeat(1600)), "RS256", "a.b", A2_SIGNATURE, Unsupported);
