@@ -46,7 +46,7 @@ fn forged_tokens_have_their_fact_and_lawful_ones_have_none() {
 fn signatures_are_right_once_the_issuers_keys_were_seen() {
     let Some(realauth) = folder("HEELGUARD_REALAUTH") else { return };
     let run = replay(&[&realauth.join("oidc-benign.pcap")], &[]);
-    assert_eq!(run.stats["tokens"]["key_sets"], 1);
+    assert_eq!(run.stats["tokens"]["key_sets"], 2, "the provider's configuration and its key set");
     let published = run.transactions.iter().position(|tx| tx["request"]["path"] == "/jwks");
     let (before, after) = run.transactions.split_at(published.expect("somebody asks for the keys"));
     let checks = |part: &[Value]| -> Vec<String> {

@@ -251,7 +251,8 @@ impl Proved {
                 if self.jwt.is_none() || found.location == Location::Header && found.kind != RefreshToken =>
             {
                 self.jwt = Some(claims.clone());
-                self.token = Some(SealedToken::new(found.secret.bytes(), claims.clone(), fingerprint));
+                let token = found.secret.bytes();
+                self.token = claims.is_jws().then(|| SealedToken::new(token, claims.clone(), fingerprint));
             }
             _ => {}
         }
@@ -320,7 +321,9 @@ fn read_answer<'a>(
     if let Some(anomaly) = body.anomaly {
         noted.insert(anomaly);
     }
-    answer.document = Document::read(body.bytes, publishes);
+    if answer.status == 200 {
+        answer.document = Document::read(body.bytes, publishes);
+    }
     if plain && answer.status < 300 {
         answer.records(body.bytes, share, settings);
     } else {

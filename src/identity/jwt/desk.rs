@@ -5,15 +5,15 @@
 
 use super::alg::Alg;
 use super::budget::Budget;
-use super::claims::Claims;
 use super::history::{History, Signer};
 use super::keys::PublicKey;
 use super::keysets::KeySets;
-use super::known;
+use super::known::{self, SecretList};
 use super::pem;
 use super::reference::TokenReference;
 use super::sealed::{IssuedToken, SealedToken};
 use super::shelf::Shelf;
+use super::twins::Twins;
 use crate::identity::clues::Clues;
 use crate::metrics::TokenCounters;
 use heelguard_detectors::identity::Fingerprint;
@@ -22,15 +22,18 @@ use heelguard_detectors::token::{Confusion, KnownSecret, SignatureCheck};
 use heelguard_detectors::transaction::{Outcome, Transaction};
 use std::sync::Arc;
 
-/// Tokens whose verdict is remembered, and signatures and `jti` that are compared.
+/// Tokens whose verdict is remembered.
 const TOKENS_MAX: usize = 131_072;
 /// Issuers' keys whose way of signing is remembered.
 const SIGNERS_MAX: usize = 16_384;
-/// Signatures checked with a public key, and secrets tried, in a second of packet time (about a fifth of a
-/// second's work each).
-const CHECKS_PER_SECOND: u32 = 2_000;
+/// Work in a second of packet time: checks with an RSA key of 2,048 bits, and secrets tried on a token of usual
+/// length (each about a fifth of a second on one core).
+const CHECKS_PER_SECOND: u32 = 4_000;
 const SECRETS_PER_SECOND: u32 = 200_000;
-/// Keys that one token is checked with, where its header does not name one.
+/// Signed bytes that cost one trial more, and one check more.
+const BYTES_PER_TRIAL: usize = 1024;
+const BYTES_PER_CHECK: usize = 16 * 1024;
+/// Keys that one token is tried with.
 const CANDIDATES_MAX: usize = 4;
 
 /// What was found out about a token.
@@ -52,27 +55,16 @@ struct Seen {
     counted: bool,
 }
 
-/// A `jti` at its issuer; a refresh token may share it with its access token, and hold more scopes.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Ticket {
-    jti: u64,
-    host: Arc<str>,
-    refreshes: bool,
-}
-
-/// Whose ticket it is.
-struct Holder {
-    subject: Option<u64>,
-    scope: Option<u64>,
-    /// The issuer itself gives this `jti` to several: it tells nothing.
-    shared: bool,
-}
-
-impl Holder {
-    fn differs(&self, claims: &Claims) -> bool {
-        let differ = |a: Option<u64>, b: Option<u64>| a.zip(b).is_some_and(|(a, b)| a != b);
-        differ(self.subject, claims.marks.subject) || differ(self.scope, claims.marks.scope)
-    }
+/// A signed token under examination.
+struct Case<'a> {
+    signer: &'a Signer,
+    alg: Alg,
+    kid: Option<&'a Arc<str>>,
+    input: &'a [u8],
+    signature: &'a [u8],
+    /// The first of its signer with this algorithm.
+    first: bool,
+    now: EventTime,
 }
 
 /// All that is remembered of tokens.
@@ -81,11 +73,9 @@ pub(crate) struct TokenDesk {
     keys: KeySets,
     tokens: Shelf<Fingerprint, Seen>,
     signers: Shelf<Signer, History>,
-    /// What each signature covers, by marks.
-    signatures: Shelf<u64, u64>,
-    tickets: Shelf<Ticket, Holder>,
+    twins: Twins,
     checks: Budget,
-    secrets: Budget,
+    trials: Budget,
     counters: TokenCounters,
 }
 
@@ -96,21 +86,17 @@ impl TokenDesk {
             reference,
             tokens: Shelf::new(TOKENS_MAX),
             signers: Shelf::new(SIGNERS_MAX),
-            signatures: Shelf::new(TOKENS_MAX),
-            tickets: Shelf::new(TOKENS_MAX),
+            twins: Twins::new(),
             checks: Budget::new(CHECKS_PER_SECOND),
-            secrets: Budget::new(SECRETS_PER_SECOND),
+            trials: Budget::new(SECRETS_PER_SECOND),
             counters: TokenCounters::default(),
         }
     }
 
     pub(crate) fn counters(&self) -> TokenCounters {
+        let tables = self.tokens.evicted + self.signers.evicted;
         TokenCounters {
-            evicted: self.tokens.evicted
-                + self.signers.evicted
-                + self.signatures.evicted
-                + self.tickets.evicted
-                + self.keys.evicted(),
+            evicted: tables + self.twins.evicted() + self.keys.evicted(),
             key_sets: self.keys.learned,
             key_sets_refused: self.keys.refused,
             ..self.counters.clone()
@@ -130,7 +116,9 @@ impl TokenDesk {
         }
         let issued = std::mem::take(&mut clues.issued_tokens);
         if tx.outcome == Outcome::Success {
-            issued.iter().for_each(|token| self.issued(token, tx));
+            for token in &issued {
+                self.issued(token, tx);
+            }
         }
         if let Some(published) = clues.published.take() {
             self.keys.learn(tx, published);
@@ -139,10 +127,13 @@ impl TokenDesk {
 
     fn presented(&mut self, token: &SealedToken, tx: &Transaction) -> Verdict {
         let seen = *self.tokens.entry(&token.fingerprint, Seen::default);
+        let believed = tx.outcome == Outcome::Success;
         let current = seen.verdict.filter(|verdict| verdict.epoch == self.keys.epoch);
+        if let (Some(verdict), true) = (current, seen.counted || !believed) {
+            return verdict;
+        }
         let signer = Signer::of(&token.claims, &host(tx));
         let verdict = current.unwrap_or_else(|| self.examine(token, &signer, tx.end));
-        let believed = tx.outcome == Outcome::Success;
         if believed && !seen.counted {
             let alg = Alg::of(&token.claims.header.alg);
             self.signers.entry(&signer, History::default).take(alg);
@@ -150,27 +141,19 @@ impl TokenDesk {
         // What was put off is done when the token comes again.
         let settled = verdict.check != SignatureCheck::OverBudget;
         if let Some(seen) = self.tokens.get(&token.fingerprint) {
-            seen.verdict = settled.then_some(verdict);
-            seen.counted |= believed;
+            *seen = Seen { verdict: settled.then_some(verdict), counted: seen.counted || believed };
         }
         verdict
     }
 
-    /// A token that the server made is genuine, whatever it looks like.
     fn issued(&mut self, token: &IssuedToken, tx: &Transaction) {
-        let claims = &*token.claims;
-        let signer = Signer::of(claims, &host(tx));
+        let signer = Signer::of(&token.claims, &host(tx));
         let seen = self.tokens.entry(&token.fingerprint, Seen::default);
         if !std::mem::replace(&mut seen.counted, true) {
-            self.signers.entry(&signer, History::default).take(Alg::of(&claims.header.alg));
+            let alg = Alg::of(&token.claims.header.alg);
+            self.signers.entry(&signer, History::default).take(alg);
         }
-        if let Some(signature) = claims.marks.signature {
-            *self.signatures.entry(&signature, || claims.marks.input) = claims.marks.input;
-        }
-        if let Some(ticket) = ticket(claims, &signer) {
-            let holder = self.tickets.entry(&ticket, || Holder::of(claims));
-            holder.shared |= holder.differs(claims);
-        }
+        self.twins.take_issued(&token.claims, &signer);
     }
 
     fn examine(&mut self, token: &SealedToken, signer: &Signer, now: EventTime) -> Verdict {
@@ -185,54 +168,47 @@ impl TokenDesk {
             epoch: self.keys.epoch,
         };
         if let Some((input, signature)) = token.parts() {
+            let kid = token.claims.header.kid.as_ref();
+            let case = Case { signer, alg, kid, input, signature: &signature, first, now };
             if alg.hmac().is_some() {
                 verdict.confusion = was_asymmetric.then_some(Confusion::Suspected);
-                self.try_secrets(&mut verdict, token, signer, (input, &signature), first, now);
+                self.try_secrets(&case, &mut verdict);
             } else {
-                verdict.check = self.check(token, signer, (input, &signature), first, now);
+                verdict.check = self.check(&case);
             }
         }
-        verdict.tampered = self.is_tampered(&token.claims, signer, verdict.check);
+        let genuine = verdict.check == SignatureCheck::Valid;
+        verdict.tampered = self.twins.contradict(&token.claims, signer, genuine);
         verdict
     }
 
     /// Checks the signature with the keys of the issuer, where they are known.
-    fn check(
-        &mut self,
-        token: &SealedToken,
-        signer: &Signer,
-        (input, signature): (&[u8], &[u8]),
-        first: bool,
-        now: EventTime,
-    ) -> SignatureCheck {
-        let alg = Alg::of(&token.claims.header.alg);
-        let Some(set) = self.keys.of(&signer.issuer, &signer.host, now) else {
+    fn check(&mut self, case: &Case<'_>) -> SignatureCheck {
+        let Some(set) = self.keys.of(&case.signer.issuer, &case.signer.host, case.now) else {
             return SignatureCheck::NotChecked;
         };
-        if !alg.is_asymmetric() || alg == Alg::OtherAsymmetric {
+        if !case.alg.is_asymmetric() || case.alg == Alg::OtherAsymmetric {
             return SignatureCheck::Unsupported;
         }
-        let kid = token.claims.header.kid.as_ref();
-        let named: Vec<&PublicKey> =
-            set.keys.iter().copied().filter(|key| kid.is_some() && key.kid.as_ref() == kid).collect();
-        // Without a name, a wrong signature is this key's only if it is the only one.
-        let (candidates, certain) = match (named.is_empty(), kid) {
-            (false, _) => (named, true),
-            (true, _) if !set.bound => return SignatureCheck::NotChecked,
-            (true, None) => (set.keys.clone(), set.keys.len() == 1),
-            (true, Some(_)) => {
-                let nameless = set.keys.iter().copied().filter(|key| key.kid.is_none()).collect();
-                (nameless, set.keys.len() == 1)
+        let mut candidates = named(&set.keys, case.kid);
+        // Of a token that names no key, a wrong signature is that of the only key there is.
+        let certain = !candidates.is_empty() || case.kid.is_none() && set.keys.len() == 1;
+        if candidates.is_empty() {
+            if !set.bound {
+                return SignatureCheck::NotChecked;
             }
-        };
+            let nameless = |key: &&PublicKey| case.kid.is_none() || key.kid.is_none();
+            candidates = set.keys.into_iter().filter(nameless).collect();
+        }
         let mut told = SignatureCheck::KeyUnknown;
         for key in candidates.into_iter().take(CANDIDATES_MAX) {
-            if !self.checks.take(1, first, now) {
+            let cost = key.cost() + case.input.len() / BYTES_PER_CHECK;
+            if !self.checks.take(cost, case.first, case.now) {
                 self.counters.over_budget += 1;
                 return SignatureCheck::OverBudget;
             }
             self.counters.checked += 1;
-            match key.check(alg, input, signature) {
+            match key.check(case.alg, case.input, case.signature) {
                 SignatureCheck::Valid => return SignatureCheck::Valid,
                 SignatureCheck::Invalid if !certain => {}
                 other => told = other,
@@ -241,64 +217,33 @@ impl TokenDesk {
         told
     }
 
-    /// Tries well-known secrets, then the issuer's public keys taken for secrets.
-    fn try_secrets(
-        &mut self,
-        verdict: &mut Verdict,
-        token: &SealedToken,
-        signer: &Signer,
-        (input, signature): (&[u8], &[u8]),
-        first: bool,
-        now: EventTime,
-    ) {
-        let Some(alg) = Alg::of(&token.claims.header.alg).hmac() else { return };
-        let kid = token.claims.header.kid.as_ref();
-        let keys = self.keys.of(&signer.issuer, &signer.host, now).map(|set| set.keys).unwrap_or_default();
-        let is_named = |key: &&&PublicKey| kid.is_some() && key.kid.as_ref() == kid;
-        let named: Vec<&PublicKey> = keys.iter().filter(is_named).copied().collect();
-        let keys = if named.is_empty() { keys } else { named };
-        let forms: Vec<Vec<u8>> =
-            keys.iter().take(CANDIDATES_MAX).flat_map(|key| pem::as_secrets(&key.material)).collect();
-        let known = self.reference.secrets().map(known::SecretList::len).sum::<usize>();
-        if !self.secrets.take(known + forms.len(), first, now) {
+    /// Tries well-known secrets, and the issuer's public keys taken for secrets.
+    fn try_secrets(&mut self, case: &Case<'_>, verdict: &mut Verdict) {
+        let Some(hash) = case.alg.hmac() else { return };
+        let set = self.keys.of(&case.signer.issuer, &case.signer.host, case.now);
+        let keys = set.map(|set| set.keys).unwrap_or_default();
+        let meant = Some(named(&keys, case.kid)).filter(|named| !named.is_empty()).unwrap_or(keys);
+        let meant = meant.get(..CANDIDATES_MAX).unwrap_or(&meant);
+        let listed = self.reference.secrets().map(SecretList::len).sum::<usize>();
+        let cost = (listed + meant.len() * pem::FORMS) * (1 + case.input.len() / BYTES_PER_TRIAL);
+        if !self.trials.take(cost, case.first, case.now) {
             self.counters.over_budget += 1;
             verdict.check = SignatureCheck::OverBudget;
             return;
         }
         self.counters.searched += 1;
-        verdict.known_secret = self.reference.secrets().find_map(|list| list.find(alg, input, signature));
-        if forms.iter().any(|form| known::signs(alg, form, input, signature)) {
+        let lists = || self.reference.secrets();
+        verdict.known_secret = lists().find_map(|list| list.find(hash, case.input, case.signature));
+        let mut forms = meant.iter().flat_map(|key| pem::as_secrets(&key.material));
+        if forms.any(|form| known::signs(hash, &form, case.input, case.signature)) {
             verdict.confusion = Some(Confusion::Proved);
         }
     }
-
-    /// Compares the token with others of the same signature and the same `jti`. A right signature clears it.
-    fn is_tampered(&mut self, claims: &Claims, signer: &Signer, check: SignatureCheck) -> bool {
-        let genuine = check == SignatureCheck::Valid;
-        let mut tampered = false;
-        if let Some(signature) = claims.marks.signature {
-            let input = self.signatures.entry(&signature, || claims.marks.input);
-            tampered |= *input != claims.marks.input;
-            if genuine {
-                *input = claims.marks.input;
-            }
-        }
-        if let Some(ticket) = ticket(claims, signer) {
-            let holder = self.tickets.entry(&ticket, || Holder::of(claims));
-            tampered |= !holder.shared && holder.differs(claims);
-        }
-        tampered && !genuine
-    }
 }
 
-impl Holder {
-    fn of(claims: &Claims) -> Self {
-        Self { subject: claims.marks.subject, scope: claims.marks.scope, shared: false }
-    }
-}
-
-fn ticket(claims: &Claims, signer: &Signer) -> Option<Ticket> {
-    Some(Ticket { jti: claims.marks.jti?, host: signer.host.clone(), refreshes: claims.refreshes })
+/// The keys that go by this name.
+fn named<'k>(keys: &[&'k PublicKey], kid: Option<&Arc<str>>) -> Vec<&'k PublicKey> {
+    keys.iter().copied().filter(|key| kid.is_some() && key.kid.as_ref() == kid).collect()
 }
 
 /// The host a request was sent to.

@@ -83,7 +83,7 @@ impl Header {
                 _ => {}
             }
         });
-        read.key = jwk.thumbprint().map(|text| mark(keyring, "jkt", &[text.as_bytes()]));
+        read.key = jwk.thumbprint().map(|text| mark(keyring, "jwt jkt", &[text.as_bytes()]));
         (read, summary.beyond_limit)
     }
 

@@ -53,7 +53,7 @@ impl History {
     }
 
     /// Whether this signer never used anything but private keys, for long enough.
-    pub(super) fn is_asymmetric(&self) -> bool {
+    pub(super) fn is_asymmetric(self) -> bool {
         self.asymmetric >= SETTLED && !self.mixed
     }
 }

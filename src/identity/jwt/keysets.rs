@@ -24,7 +24,7 @@ const PLACES_MAX: usize = 8;
 /// Keys of one place, replaced ones included.
 const KEYS_MAX: usize = 64;
 /// How long a key is good for after its issuer stopped publishing it.
-const GRACE: Duration = Duration::from_secs(600);
+const GRACE: Duration = Duration::from_mins(10);
 
 /// Where a document is: host in lower case without a default port, path and query as sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,8 +65,8 @@ pub(super) struct KeySets {
     pub(super) refused: u64,
 }
 
-/// The keys that sign for an issuer.
-pub(super) struct IssuerKeys<'a> {
+/// The keys that sign for an issuer now.
+pub(super) struct UsableKeys<'a> {
     pub(super) keys: Vec<&'a PublicKey>,
     /// Whether the set is known to be this issuer's, so that a key without a name may be taken for the one meant.
     pub(super) bound: bool,
@@ -90,10 +90,10 @@ impl KeySets {
     }
 
     /// The keys of an issuer; of a token without one, those published by the host it was sent to.
-    pub(super) fn of(&mut self, issuer: &str, host: &str, now: EventTime) -> Option<IssuerKeys<'_>> {
+    pub(super) fn of(&mut self, issuer: &str, host: &str, now: EventTime) -> Option<UsableKeys<'_>> {
         if self.reference.keys(issuer).is_some() {
             let keys = self.reference.keys(issuer)?.iter().collect();
-            return Some(IssuerKeys { keys, bound: true });
+            return Some(UsableKeys { keys, bound: true });
         }
         let place = if issuer.is_empty() {
             self.above(&plain_host(host), "")?
@@ -106,7 +106,7 @@ impl KeySets {
         let set = self.documents.get(&place)?;
         let good = |held: &&Held| held.retired.is_none_or(|at| now <= at.after(GRACE));
         let keys: Vec<&PublicKey> = set.keys.iter().filter(good).map(|held| &held.key).collect();
-        (!keys.is_empty()).then_some(IssuerKeys { keys, bound: !issuer.is_empty() })
+        (!keys.is_empty()).then_some(UsableKeys { keys, bound: !issuer.is_empty() })
     }
 
     /// The first key set of a host that lies below this path.

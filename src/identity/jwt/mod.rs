@@ -20,6 +20,7 @@ mod pem;
 mod reference;
 mod sealed;
 mod shelf;
+mod twins;
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,9 @@ const P256: &[u8] = b"\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x
 const P384: &[u8] = b"\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22";
 const ED25519: &[u8] = b"\x30\x05\x06\x03\x2b\x65\x70";
 
+/// Most forms of one key.
+pub(super) const FORMS: usize = 12;
+
 /// What a verifier that is led astray may take for the secret; likeliest first.
 pub(super) fn as_secrets(key: &Material) -> Vec<Vec<u8>> {
     let (algorithm, bits): (&[u8], _) = match key {

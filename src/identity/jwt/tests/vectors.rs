@@ -112,6 +112,7 @@ fn public_keys_are_written_as_files_have_them() {
         pem::as_secrets(material).iter().map(digest).collect()
     };
     let of_rsa = digests(&rsa(A2_N).material);
+    assert_eq!(of_rsa.len(), pem::FORMS);
     let files = [
         "2c5eeea39708e90396f9f09d920f2af8b7e9f84ace963c1319072224dd3d302b", // SubjectPublicKeyInfo, PEM
         "729da5317de5e9bfb8645d9a8a41a8d220e751438b33ff6aa4ea900ff48912b2", // PKCS#1, PEM
