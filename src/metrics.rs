@@ -193,6 +193,24 @@ counter_struct! {
 }
 
 counter_struct! {
+    /// What was done to find out about presented tokens.
+    TokenCounters {
+        /// Signatures checked with a public key.
+        checked,
+        /// Tokens tried against the lists of well-known secrets.
+        searched,
+        /// Tokens put off because the budget of their second was used up.
+        over_budget,
+        /// Tokens, signatures, issuers and key sets forgotten for a limit.
+        evicted,
+        /// Key sets and provider configurations learned from answers, changes included.
+        key_sets,
+        /// Those that another server published for a known place: not believed.
+        key_sets_refused,
+    }
+}
+
+counter_struct! {
     /// One sink's records; queued = delivered + spooled + lost.
     SinkCounters {
         /// Records given to the sink.
@@ -319,6 +337,8 @@ pub struct Counters {
     pub alerts: AlertCounters,
     /// Forgotten for a limit.
     pub evicted: EvictionCounters,
+    /// Tokens.
+    pub tokens: TokenCounters,
     /// Oddities.
     pub anomalies: AnomalyCounters,
     /// What decided second-factor steps.
@@ -338,6 +358,7 @@ impl Counters {
         self.transactions.add(&other.transactions);
         self.alerts.add(&other.alerts);
         self.evicted.add(&other.evicted);
+        self.tokens.add(&other.tokens);
         self.anomalies.add(&other.anomalies);
         self.mfa_outcomes.add(other.mfa_outcomes.0.iter().copied());
     }

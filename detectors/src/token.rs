@@ -112,7 +112,7 @@ pub struct KnownSecret {
 /// What a presented JWT says, and what was found out. Times are relative to the moment of use.
 #[derive(Clone, Debug)]
 pub struct Jwt {
-    /// The `alg` header as sent, at most 16 bytes; empty when missing.
+    /// The `alg` header as sent, at most 24 bytes; empty when missing.
     pub alg: Arc<str>,
     /// The `kid` header, at most 64 bytes.
     pub kid: Option<Arc<str>>,

@@ -97,6 +97,7 @@ pub(super) fn settings(raw: &Raw) -> Result<Arc<Settings>, Failure> {
         Geo::with_databases(&raw.geoip.databases).map_err(Failure::running)?
     };
     let settings = Settings::build(&raw.network, &raw.identity, &raw.privacy, keys.keyring, geo);
+    let settings = settings.and_then(|settings| settings.with_tokens(&raw.identity));
     settings.map(Arc::new).map_err(Failure::running)
 }
 

@@ -133,6 +133,7 @@ impl Raw {
 
     /// What the pipeline is built from.
     pub fn options(&self, identity: Arc<identity::Settings>, shards: usize) -> pipeline::Options {
+        let tokens = identity.tokens();
         pipeline::Options {
             shards,
             decode: self.capture.clone(),
@@ -142,6 +143,7 @@ impl Raw {
             lineage: identity::LineageConfig {
                 handles_max: self.limits.handles_max,
                 accounts_max: self.limits.accounts_max,
+                tokens,
             },
             detection: self.detection(),
         }

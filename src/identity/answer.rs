@@ -6,6 +6,7 @@ use super::clues::HandleKind;
 use super::credential::cookie;
 use super::fields::field_of;
 use super::json::{self, Member, Value};
+use super::jwt::Document;
 use super::markers::{Marker, Markers};
 use super::names::Names;
 use super::records;
@@ -83,6 +84,7 @@ pub(crate) struct Answer<'a> {
     /// An HTML page with a field for a password.
     pub(crate) password_form: bool,
     pub(crate) is_html: bool,
+    pub(crate) document: Option<Document>,
     /// allauth's `flows`: what could be done next.
     flows: bool,
     flow_is_mfa: bool,

@@ -1,7 +1,8 @@
 //! What one exchange tells about who is who: the extractor writes clues, lineage reads them in order.
-//! A clue holds names and fingerprints, never a secret.
-//! It promises to be plain data: everything that needs raw bytes was done before.
+//! A clue holds names and fingerprints; the one exception is the presented token, sealed, on its way to the desk.
+//! It promises to be plain data: everything else that needs raw bytes was done before.
 
+use super::jwt::{IssuedToken, Published, SealedToken};
 use heelguard_detectors::identity::Fingerprint;
 use heelguard_detectors::transaction::Transaction;
 use std::sync::Arc;
@@ -90,4 +91,14 @@ pub struct Clues {
     pub request_hash: u64,
     /// Hash over status and body: equal on both legs of a proxy.
     pub response_hash: u64,
+    /// The presented JWS, for the desk.
+    pub(crate) token: Option<SealedToken>,
+    /// The JWTs that the answer hands out.
+    pub(crate) issued_tokens: Vec<IssuedToken>,
+    /// What the answer publishes about keys.
+    pub(crate) published: Option<Published>,
+    /// Mark of a DPoP proof (RFC 9449): its key with its `jti`. A second use of it is a replay.
+    pub dpop_jti: Option<u64>,
+    /// Whether the proof's key is the one that the presented token is bound to; `None` where one of them says nothing.
+    pub dpop_key_fits: Option<bool>,
 }

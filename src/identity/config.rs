@@ -2,6 +2,7 @@
 //! Names given here are added to the built-in ones, which know the common products.
 //! They are raw values; `Settings::build` says what they mean, or what is wrong with them.
 
+use super::jwt;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -81,6 +82,8 @@ pub struct Identity {
     pub key_fields: Vec<String>,
     /// What routes are for, where their path does not say it.
     pub routes: Vec<RouteLabel>,
+    /// What is known of tokens beforehand.
+    pub jwt: jwt::Config,
 }
 
 impl Default for Identity {
@@ -98,6 +101,7 @@ impl Default for Identity {
             ignored_cookies: Vec::new(),
             key_fields: Vec::new(),
             routes: Vec::new(),
+            jwt: jwt::Config::default(),
         }
     }
 }

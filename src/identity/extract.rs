@@ -9,7 +9,7 @@ mod threads;
 use super::answer::Answer;
 use super::clues::{Clues, Handle, HandleKind, Sighting};
 use super::credential::{Found, Presented};
-use super::jwt::Claims;
+use super::jwt::{self, Claims, Document, SealedToken};
 use super::labels::Labels;
 use super::locator::Locator;
 use super::mfa::{self, Hits};
@@ -29,7 +29,7 @@ use ahash::RandomState;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::identity::{Credential, CredentialKind, Fingerprint, Location};
 use heelguard_detectors::transaction::{Flow, Login, Mfa, MfaEvent, Transaction};
-use provisional::{id_of, jwt_facts, provisional_principal, provisional_proof};
+use provisional::{id_of, provisional_principal, provisional_proof};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -53,6 +53,10 @@ struct Proved {
     credentials: Vec<Credential>,
     handles: Vec<(u8, Handle)>,
     jwt: Option<Arc<Claims>>,
+    /// The token of these claims.
+    token: Option<SealedToken>,
+    /// The claims of a DPoP proof.
+    dpop: Option<Arc<Claims>>,
     beyond_limit: bool,
 }
 
@@ -101,11 +105,11 @@ impl Extractor {
                 route.read(&[], |_| false);
             }
             let labels = route.labels;
+            let publishes = asking.as_ref().is_some_and(|a| jwt::may_publish(a.path));
             let plain = asking.as_ref().is_some_and(|a| labels == Labels::NONE && a.only_reads());
-            let answer = exchange
-                .response
-                .as_ref()
-                .map(|message| read_answer(message, response_decoder, labels, plain, &settings, &mut noted));
+            let answer = exchange.response.as_ref().map(|message| {
+                read_answer(message, response_decoder, (labels, plain, publishes), &settings, &mut noted)
+            });
             self.sighting(&exchange, &asking.unwrap_or_default(), answer.as_ref(), &route, noted)
         };
         (self.decoders, self.route) = (decoders, route);
@@ -135,7 +139,7 @@ impl Extractor {
             answer,
             &mut self.hits,
         );
-        let proved = self.prove(&asked.presented);
+        let mut proved = self.prove(&asked.presented);
         let told = asked.forwarding.client(exchange.client.ip, exchange.proxied_for, &self.settings.trusted);
         if told.false_preamble {
             noted.insert(Anomaly::HttpProxyPreamble);
@@ -151,7 +155,7 @@ impl Extractor {
         }
         noted.iter().for_each(|anomaly| self.counters.count(anomaly));
 
-        let mut clues = self.clues(exchange, asked, answer, &step, &proved, route);
+        let mut clues = self.clues(exchange, asked, answer, &step, &mut proved, route);
         Self::forget_telling_names(&mut clues, asked, answer);
         let principal = provisional_principal(&clues, &proved, told.ip);
         let mut anomalies = exchange.anomalies;
@@ -179,7 +183,10 @@ impl Extractor {
             device: asked.traits.device(),
             principal,
             proof: provisional_proof(&step, &proved, &clues, exchange.end),
-            jwt: proved.jwt.as_ref().map(|claims| jwt_facts(claims, exchange, &asked.presented)),
+            jwt: proved
+                .jwt
+                .as_ref()
+                .map(|claims| jwt::facts(claims, exchange.time, |text| asked.presented.is_within(text))),
             mfa: step.mfa.map(|m| Mfa {
                 event: m.event,
                 factor: m.factor,
@@ -212,12 +219,8 @@ impl Extractor {
             if let Some(kind) = found.handle {
                 proved.handles.push((strength(found), Handle { kind, fingerprint: known.fingerprint }));
             }
-            let is_token = matches!(found.kind, CredentialKind::BearerJwt | CredentialKind::RefreshToken);
-            if is_token
-                && (proved.jwt.is_none()
-                    || found.location == Location::Header && found.kind == CredentialKind::BearerJwt)
-            {
-                proved.jwt = known.claims.clone().or(proved.jwt);
+            if let Some(claims) = &known.claims {
+                proved.take_token(found, claims, known.fingerprint);
             }
             if found.listed {
                 let shown =
@@ -243,6 +246,24 @@ impl Extractor {
                 Known { class, fingerprint, claims: None, beyond_limit: false }
             }
             None => self.memory.know(&found.secret, &settings.keyring, settings.principal_claim.as_deref()),
+        }
+    }
+}
+
+impl Proved {
+    /// Of several tokens the one in a header speaks, else the first.
+    fn take_token(&mut self, found: &Found<'_>, claims: &Arc<Claims>, fingerprint: Fingerprint) {
+        use CredentialKind::{BearerJwt, BearerOpaque, Dpop, RefreshToken};
+        match found.kind {
+            Dpop => self.dpop = Some(claims.clone()),
+            BearerJwt | BearerOpaque | RefreshToken
+                if self.jwt.is_none() || found.location == Location::Header && found.kind != RefreshToken =>
+            {
+                self.jwt = Some(claims.clone());
+                let token = found.secret.bytes();
+                self.token = claims.is_jws().then(|| SealedToken::new(token, claims.clone(), fingerprint));
+            }
+            _ => {}
         }
     }
 }
@@ -296,20 +317,24 @@ fn read_request<'a>(
 fn read_answer<'a>(
     message: &'a Message,
     decoder: &'a mut BodyDecoder,
-    labels: Labels,
-    plain: bool,
+    (labels, plain, publishes): (Labels, bool, bool),
     settings: &Settings,
     noted: &mut AnomalySet,
 ) -> Answer<'a> {
     let mut answer = Answer::head(message, settings);
     let uncoded = message.header("content-encoding").is_none_or(|c| c.eq_ignore_ascii_case(b"identity"));
-    if message.body.prefix.is_empty() || !uncoded && labels == Labels::NONE && answer.status < 400 {
+    if message.body.prefix.is_empty()
+        || !uncoded && !publishes && labels == Labels::NONE && answer.status < 400
+    {
         return answer;
     }
     let share = (message.body.prefix.len() as u64, message.body.bytes);
     let body = decoder.decode(message);
     if let Some(anomaly) = body.anomaly {
         noted.insert(anomaly);
+    }
+    if answer.status == 200 {
+        answer.document = Document::read(body.bytes, publishes);
     }
     if plain && answer.status < 300 {
         answer.records(body.bytes, share, settings);

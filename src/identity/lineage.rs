@@ -5,6 +5,8 @@
 use super::accounts::{AccountId, Accounts, Name};
 use super::clues::{Clues, HandleKind, Sighting, TokenSubject};
 use super::handles::{Binding, Handles};
+use super::jwt::{TokenDesk, TokenReference};
+use crate::metrics::TokenCounters;
 use heelguard_detectors::identity::{
     CredentialKind, Factor, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
@@ -21,11 +23,14 @@ pub struct LineageConfig {
     pub handles_max: usize,
     /// Accounts remembered; the oldest leaves first.
     pub accounts_max: usize,
+    /// What is known of tokens beforehand.
+    #[serde(skip)]
+    pub tokens: Arc<TokenReference>,
 }
 
 impl Default for LineageConfig {
     fn default() -> Self {
-        Self { handles_max: 1_000_000, accounts_max: 500_000 }
+        Self { handles_max: 1_000_000, accounts_max: 500_000, tokens: Arc::default() }
     }
 }
 
@@ -33,6 +38,7 @@ impl Default for LineageConfig {
 pub struct Lineage {
     accounts: Accounts,
     handles: Handles,
+    tokens: TokenDesk,
 }
 
 /// What the request proves by itself, before the answer changes anything.
@@ -45,7 +51,11 @@ struct Caller {
 impl Lineage {
     /// An empty memory.
     pub fn new(config: &LineageConfig) -> Self {
-        Self { accounts: Accounts::new(config.accounts_max), handles: Handles::new(config.handles_max) }
+        Self {
+            accounts: Accounts::new(config.accounts_max),
+            handles: Handles::new(config.handles_max),
+            tokens: TokenDesk::new(config.tokens.clone()),
+        }
     }
 
     /// Handles and accounts that left for the limits.
@@ -53,9 +63,15 @@ impl Lineage {
         (self.handles.evicted, self.accounts.evicted)
     }
 
+    /// What was done to find out about tokens.
+    pub fn token_counters(&self) -> TokenCounters {
+        self.tokens.counters()
+    }
+
     /// Completes principal and proof of a transaction, and remembers what its answer handed out.
     pub fn attribute(&mut self, sighting: Sighting) -> Transaction {
-        let Sighting { mut transaction, clues } = sighting;
+        let Sighting { mut transaction, mut clues } = sighting;
+        self.tokens.judge(&mut transaction, &mut clues);
         let realm = realm(&transaction);
         let mut caller = self.caller(&transaction, &clues, &realm);
         self.learn_names(&transaction, &clues, &realm, &mut caller);

@@ -5,6 +5,7 @@
 pub mod clues;
 pub mod config;
 pub mod geo;
+pub mod jwt;
 pub mod secret;
 
 mod accounts;
@@ -18,7 +19,6 @@ mod extract;
 mod fields;
 mod handles;
 mod json;
-mod jwt;
 mod labels;
 mod legs;
 mod lineage;

@@ -142,7 +142,7 @@ impl Memory {
         }
         let (fingerprint, class) = keyring.fingerprint(value);
         let (claims, beyond_limit) = match class {
-            shape::JWT => jwt::read(value, claim),
+            shape::JWT | shape::JWE => jwt::read(value, claim, keyring),
             _ => (None, false),
         };
         let known = Known { class, fingerprint, claims: claims.map(Arc::new), beyond_limit };

@@ -6,6 +6,7 @@ use super::address::Classes;
 use super::client_ip::{ClientHeader, Form};
 use super::config::{Identity, Network, Principals, Privacy};
 use super::geo::Geo;
+use super::jwt::TokenReference;
 use super::markers::MarkerTable;
 use super::names::Names;
 use super::prefixes::Prefixes;
@@ -34,6 +35,7 @@ pub struct Settings {
     /// The operator's own first.
     routes: Vec<Routes>,
     pub(super) hash_names: bool,
+    tokens: Arc<TokenReference>,
 }
 
 impl Settings {
@@ -88,7 +90,19 @@ impl Settings {
             factors: tables::names(known.factors, tables::FACTORS),
             routes,
             hash_names: privacy.principals == Principals::Hashed,
+            tokens: Arc::default(),
         })
+    }
+
+    /// With the files read that `[identity.jwt]` names.
+    pub fn with_tokens(self, identity: &Identity) -> Result<Self, String> {
+        let tokens = TokenReference::load(&identity.jwt).map_err(|why| format!("identity.jwt: {why}"))?;
+        Ok(Self { tokens: Arc::new(tokens), ..self })
+    }
+
+    /// What is known of tokens beforehand.
+    pub fn tokens(&self) -> Arc<TokenReference> {
+        self.tokens.clone()
     }
 
     /// Whether `build` would take these sections.

@@ -68,6 +68,7 @@ impl Analysis {
         let detector_keys = self.detectors.evictions().map(|(_, keys)| keys).sum();
         Counters {
             evicted: EvictionCounters { handles, accounts, detector_keys },
+            tokens: self.lineage.token_counters(),
             http: self.http_out.clone(),
             transactions: self.transactions.clone(),
             alerts: AlertCounters {

@@ -5,6 +5,7 @@
 mod alert;
 pub mod community_id;
 mod stats;
+mod token;
 mod transaction;
 
 #[cfg(test)]

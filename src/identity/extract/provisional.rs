@@ -1,19 +1,15 @@
 //! Who acts and with what proof, as far as one exchange alone tells; lineage knows better.
-//! It is given clues and hashed credentials and gives a principal, a proof, JWT facts and the transaction's id.
+//! It is given clues and hashed credentials and gives a principal, a proof and the transaction's id.
 //! It promises that a credential that cannot be read stands for nobody.
 
 use super::Proved;
 use crate::http::Exchange;
 use crate::identity::clues::Clues;
-use crate::identity::credential::Presented;
-use crate::identity::jwt::Claims;
 use crate::identity::step::{MfaStep, Step};
-use crate::identity::text;
 use heelguard_detectors::identity::{
     CredentialKind, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::token::Jwt;
 use heelguard_detectors::transaction::{LoginOutcome, MfaEvent, MfaOutcome, TransactionId};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -97,25 +93,6 @@ pub(super) fn provisional_proof(step: &Step<'_>, proved: &Proved, clues: &Clues,
         CredentialKind::ClientCertificate => ProofLevel::Certificate,
         _ => ProofLevel::Unknown,
     })
-}
-
-pub(super) fn jwt_facts(claims: &Claims, exchange: &Exchange, presented: &Presented<'_>) -> Jwt {
-    let now = i64::try_from(exchange.time.as_secs()).unwrap_or(i64::MAX);
-    // Whoever makes the token writes these texts: a secret of the request may stand in them.
-    let shown = |said: &Arc<str>| {
-        let telling = presented.is_within(said.as_bytes()) || text::tells_secret(said.as_bytes());
-        if telling { Arc::from(text::MASK) } else { said.clone() }
-    };
-    Jwt {
-        alg: shown(&claims.alg),
-        kid: claims.kid.as_ref().map(shown),
-        iss: claims.iss.as_ref().map(shown),
-        expires_in_s: claims.exp.map(|exp| exp.saturating_sub(now)),
-        amr: claims.amr.iter().map(shown).collect(),
-        acr: claims.acr.as_ref().map(shown),
-        signature: claims.signature,
-        ..Jwt::of_alg("")
-    }
 }
 
 /// A hash of the flow, the first byte's time and the position, with the version and variant bits of RFC 9562.

@@ -6,7 +6,7 @@ use super::{Extractor, Proved};
 use crate::http::{Exchange, Message};
 use crate::identity::answer::Answer;
 use crate::identity::clues::{AccountNames, Clues, Handle, HandleKind, TokenSubject};
-use crate::identity::jwt::Claims;
+use crate::identity::jwt::{Claims, IssuedToken};
 use crate::identity::labels::Labels;
 use crate::identity::request::Asking;
 use crate::identity::route::Route;
@@ -29,7 +29,7 @@ impl Extractor {
         asked: &Asking<'_>,
         answer: Option<&Answer<'_>>,
         step: &Step<'_>,
-        proved: &Proved,
+        proved: &mut Proved,
         route: &Route,
     ) -> Clues {
         let settings = self.settings.clone();
@@ -41,9 +41,13 @@ impl Extractor {
             presented_subject: proved.jwt.as_deref().and_then(|claims| subject(claims, step, &settings)),
             request_hash: self.request_hash(exchange, asked, proved),
             response_hash: self.response_hash(exchange),
+            token: proved.token.take(),
+            dpop_jti: proved.dpop.as_deref().and_then(Claims::proof_mark),
+            dpop_key_fits: proved.dpop.as_deref().zip(proved.jwt.as_deref()).and_then(|(p, t)| p.proves(t)),
             ..Clues::default()
         };
         let Some(answer) = answer else { return clues };
+        clues.published = answer.document.clone().and_then(|d| d.at(asked.path, asked.query));
         let names = answer.names();
         let in_login = matches!(
             step.activity,
@@ -122,8 +126,12 @@ impl Extractor {
                 &settings.keyring,
                 settings.principal_claim.as_deref(),
             );
-            if let (Some(claims), None) = (&known.claims, &clues.issued_subject) {
-                clues.issued_subject = subject(claims, step, settings);
+            if let Some(claims) = &known.claims {
+                if clues.issued_subject.is_none() {
+                    clues.issued_subject = subject(claims, step, settings);
+                }
+                let (claims, fingerprint) = (claims.clone(), known.fingerprint);
+                clues.issued_tokens.push(IssuedToken { claims, fingerprint });
             }
             let handle = Handle { kind, fingerprint: known.fingerprint };
             if !clues.issued.contains(&handle) {
@@ -136,6 +144,9 @@ impl Extractor {
                 &settings.keyring,
                 settings.principal_claim.as_deref(),
             );
+            if let (Some(claims), fingerprint) = (known.claims.clone(), known.fingerprint) {
+                clues.issued_tokens.push(IssuedToken { claims, fingerprint });
+            }
             // The identity token speaks of the person; the access token may speak of a program.
             let named = known.claims.as_deref().and_then(|claims| subject(claims, step, settings));
             clues.issued_subject = match (named, clues.issued_subject.take()) {

@@ -40,7 +40,9 @@ pub struct StatsRecord<'a> {
     sinks: Sinks<'a>,
     services: &'a [ServiceRow],
     anomalies: Rows,
+    // What follows goes beyond the first version of the schema.
     mfa_outcomes: Rows,
+    tokens: Rows,
 }
 
 impl<'a> StatsRecord<'a> {
@@ -73,6 +75,7 @@ impl<'a> StatsRecord<'a> {
             services,
             anomalies: Rows(counters.anomalies.rows()),
             mfa_outcomes: Rows(counters.mfa_outcomes.rows()),
+            tokens: Rows(counters.tokens.rows()),
         }
     }
 }

@@ -3,11 +3,11 @@
 //! It promises nulls for what does not apply, so every record has the same keys.
 
 use super::community_id::CommunityId;
+use super::token::JwtPart;
 use super::{Hex, Shown, Uuid};
 use heelguard_detectors::anomaly::AnomalySet;
 use heelguard_detectors::identity::{Credential, Principal, Proof};
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::token::Jwt;
 use heelguard_detectors::transaction::{
     Client, Device, Exposure, Flow, Login, Mfa, Request, Response, Transaction,
 };
@@ -270,27 +270,6 @@ impl Serialize for Parts<'_, Credential> {
 impl Serialize for Parts<'_, Exposure> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(ExposurePart::from))
-    }
-}
-
-#[derive(Serialize)]
-struct JwtPart<'a> {
-    alg: &'a str,
-    kid: Option<&'a str>,
-    iss: Option<&'a str>,
-    expires_in_s: Option<i64>,
-    amr: &'a [Arc<str>],
-}
-
-impl<'a> JwtPart<'a> {
-    fn new(jwt: &'a Jwt) -> Self {
-        Self {
-            alg: &jwt.alg,
-            kid: jwt.kid.as_deref(),
-            iss: jwt.iss.as_deref(),
-            expires_in_s: jwt.expires_in_s,
-            amr: &jwt.amr,
-        }
     }
 }
 

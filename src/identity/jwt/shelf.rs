@@ -1,0 +1,83 @@
+//! A bounded table: what was not used since the hand last passed leaves first (CLOCK).
+//! It is given keys and values in event order.
+//! It promises never to hold more than its limit, and to count what left.
+
+use ahash::RandomState;
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+
+struct Entry<V> {
+    value: V,
+    used: bool,
+}
+
+/// At most `max` values by key.
+pub(super) struct Shelf<K, V> {
+    table: HashMap<K, Entry<V>, RandomState>,
+    clock: VecDeque<K>,
+    max: usize,
+    pub(super) evicted: u64,
+}
+
+impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
+    pub(super) fn new(max: usize) -> Self {
+        Self { table: HashMap::default(), clock: VecDeque::new(), max: max.max(1), evicted: 0 }
+    }
+
+    pub(super) fn get(&mut self, key: &K) -> Option<&mut V> {
+        let entry = self.table.get_mut(key)?;
+        entry.used = true;
+        Some(&mut entry.value)
+    }
+
+    /// The value, made when it is not there.
+    pub(super) fn entry(&mut self, key: &K, make: impl FnOnce() -> V) -> &mut V {
+        if !self.table.contains_key(key) {
+            while self.table.len() >= self.max {
+                self.evict_one();
+            }
+            self.clock.push_back(key.clone());
+        }
+        let entry = self.table.entry(key.clone()).or_insert_with(|| Entry { value: make(), used: false });
+        &mut entry.value
+    }
+
+    /// Second chance: what was used goes to the back once.
+    fn evict_one(&mut self) {
+        while let Some(candidate) = self.clock.pop_front() {
+            match self.table.get_mut(&candidate) {
+                Some(entry) if entry.used => {
+                    entry.used = false;
+                    self.clock.push_back(candidate);
+                }
+                _ => {
+                    self.table.remove(&candidate);
+                    self.evicted += 1;
+                    return;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_stays_and_what_leaves_is_counted() {
+        let mut shelf = Shelf::new(3);
+        for key in 0..3 {
+            *shelf.entry(&key, || 0) += key;
+        }
+        assert_eq!(shelf.get(&0), Some(&mut 0));
+        shelf.entry(&3, || 3);
+        assert_eq!(shelf.get(&1), None);
+        assert_eq!(shelf.evicted, 1);
+        assert!(shelf.get(&0).is_some() && shelf.get(&2).is_some() && shelf.get(&3).is_some());
+        for key in 10..1000 {
+            shelf.entry(&key, || key);
+        }
+        assert_eq!((shelf.table.len(), shelf.clock.len(), shelf.evicted), (3, 3, 991));
+    }
+}

@@ -1,0 +1,90 @@
+//! Tokens that cannot both be genuine: one signature over two texts, one `jti` for two holders.
+//! It is given the claims of presented and issued tokens in order, and compares keyed marks.
+//! It promises that a token which its issuer handed out, or whose signature is right, is never the forged one.
+
+use super::claims::Claims;
+use super::history::Signer;
+use super::shelf::Shelf;
+use std::sync::Arc;
+
+/// Signatures, and `jti`, that are compared.
+const TWINS_MAX: usize = 131_072;
+
+/// A `jti` at its issuer; a refresh token may share it with its access token, and hold more scopes.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Ticket {
+    jti: u64,
+    host: Arc<str>,
+    refreshes: bool,
+}
+
+/// Whose ticket it is.
+struct Holder {
+    subject: Option<u64>,
+    scope: Option<u64>,
+    /// The issuer itself gives this `jti` to several: it tells nothing.
+    shared: bool,
+}
+
+/// What was seen of signatures and tickets.
+pub(super) struct Twins {
+    /// What each signature covers.
+    signatures: Shelf<u64, u64>,
+    tickets: Shelf<Ticket, Holder>,
+}
+
+impl Twins {
+    pub(super) fn new() -> Self {
+        Self { signatures: Shelf::new(TWINS_MAX), tickets: Shelf::new(TWINS_MAX) }
+    }
+
+    pub(super) fn evicted(&self) -> u64 {
+        self.signatures.evicted + self.tickets.evicted
+    }
+
+    /// Takes a token that the server made: it is genuine, whatever it looks like.
+    pub(super) fn take_issued(&mut self, claims: &Claims, signer: &Signer) {
+        if let Some(signature) = claims.marks.signature {
+            *self.signatures.entry(&signature, || claims.marks.input) = claims.marks.input;
+        }
+        if let Some(ticket) = Ticket::of(claims, signer) {
+            let holder = self.tickets.entry(&ticket, || Holder::of(claims));
+            holder.shared |= holder.differs(claims);
+        }
+    }
+
+    /// Whether this token contradicts one that was seen before. `genuine`: its signature is right.
+    pub(super) fn contradict(&mut self, claims: &Claims, signer: &Signer, genuine: bool) -> bool {
+        let mut contradicts = false;
+        if let Some(signature) = claims.marks.signature {
+            let input = self.signatures.entry(&signature, || claims.marks.input);
+            contradicts |= *input != claims.marks.input;
+            if genuine {
+                *input = claims.marks.input;
+            }
+        }
+        if let Some(ticket) = Ticket::of(claims, signer) {
+            let holder = self.tickets.entry(&ticket, || Holder::of(claims));
+            contradicts |= !holder.shared && holder.differs(claims);
+        }
+        contradicts && !genuine
+    }
+}
+
+impl Ticket {
+    fn of(claims: &Claims, signer: &Signer) -> Option<Self> {
+        Some(Self { jti: claims.marks.jti?, host: signer.host.clone(), refreshes: claims.refreshes })
+    }
+}
+
+impl Holder {
+    fn of(claims: &Claims) -> Self {
+        Self { subject: claims.marks.subject, scope: claims.marks.scope, shared: false }
+    }
+
+    /// Another subject, or other scopes; what one of them does not say is no difference.
+    fn differs(&self, claims: &Claims) -> bool {
+        let differ = |a: Option<u64>, b: Option<u64>| a.zip(b).is_some_and(|(a, b)| a != b);
+        differ(self.subject, claims.marks.subject) || differ(self.scope, claims.marks.scope)
+    }
+}
