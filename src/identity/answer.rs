@@ -28,6 +28,8 @@ const ALIASES_MAX: usize = 4;
 const TEXT_BYTES_MAX: usize = 4096;
 /// Error codes and sentences that are read of one answer.
 const MARKS_READ_MAX: u8 = 16;
+/// Longest name of an input field.
+const INPUT_NAME_BYTES_MAX: usize = 64;
 /// Input fields of a page that are looked at.
 const INPUTS_MAX: usize = 256;
 /// Handles shorter than this link nothing.
@@ -134,6 +136,7 @@ impl<'a> Answer<'a> {
         self.code_form = memchr::memmem::find(body, b"one-time-code").is_some();
         for at in memchr::memmem::find_iter(body, NAME).take(INPUTS_MAX) {
             let rest = body.get(at + NAME.len()..).unwrap_or(&[]);
+            let rest = rest.get(..INPUT_NAME_BYTES_MAX).unwrap_or(rest);
             let name = rest.split(|&b| b == b'"').next().unwrap_or(rest);
             match settings.fields.get(name) {
                 Some(Field::Code | Field::BackupCode) => self.code_form = true,
