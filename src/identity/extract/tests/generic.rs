@@ -183,6 +183,36 @@ fn a_code_form_is_answered_by_where_it_leads() {
 }
 
 #[test]
+fn a_code_beside_a_password_is_judged_where_the_answer_tells_one_from_the_other() {
+    let grant = "POST /token HTTP/1.1\nContent-Type: application/x-www-form-urlencoded\n\n\
+        grant_type=password&username=al&password=Harbor-rill9925%21&totp=123456";
+    let login = post("/login", r#"{"username":"al","password":"Harbor-rill9925!","mfa_code":"123456"}"#);
+    let cases = [
+        (grant, "200", r#"{"access_token":"4oyyilulumoxrzekx0l93qz"}"#),
+        (grant, "401", r#"{"error":"invalid_grant","error_description":"Invalid user credentials"}"#),
+        (&login, "200", r#"{"access_token":"4oyyilulumoxrzekx0l93qz"}"#),
+        (&login, "401", r#"{"error":"invalid_credentials"}"#),
+        (&login, "401", r#"{"error":"invalid_code"}"#),
+    ];
+    let mut told = String::new();
+    for (request, status, body) in cases {
+        let transaction =
+            see(request, &format!("{status}\nContent-Type: application/json\n\n{body}")).transaction;
+        let login = transaction.login.unwrap().outcome;
+        let mfa = transaction.mfa.map_or("none".to_owned(), |m| format!("{} {}", m.event, m.outcome));
+        told += &format!("{status} {body} -> login {login}, mfa {mfa}\n");
+    }
+    expect![[r#"
+        200 {"access_token":"4oyyilulumoxrzekx0l93qz"} -> login success, mfa attempt success
+        401 {"error":"invalid_grant","error_description":"Invalid user credentials"} -> login refused, mfa none
+        200 {"access_token":"4oyyilulumoxrzekx0l93qz"} -> login success, mfa attempt success
+        401 {"error":"invalid_credentials"} -> login refused, mfa attempt fail_other
+        401 {"error":"invalid_code"} -> login second_factor, mfa attempt fail_code
+    "#]]
+    .assert_eq(&told);
+}
+
+#[test]
 fn every_place_a_credential_can_stand() {
     let key = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
     let get = |head: &str| format!("GET /v1/orders HTTP/1.1\n{head}");

@@ -7,8 +7,9 @@ use crate::identity::extract::tests::exchange;
 use crate::identity::geo::Geo;
 use crate::identity::secret::Keyring;
 use crate::identity::{Extractor, Lineage, LineageConfig, Settings};
+use heelguard_detectors::label::Label;
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::transaction::Transaction;
+use heelguard_detectors::transaction::{Mfa, Transaction};
 use std::sync::Arc;
 
 /// Everything a step tells: the transaction, and whether the answer handed something out.
@@ -92,7 +93,7 @@ fn compare(expected: &Expected, told: &Told) -> Vec<(&'static str, String, Strin
     pair("activity", expected.activity.clone(), tx.activity.to_string());
     let login = tx.login.as_ref().map_or("none".to_owned(), |login| login.outcome.to_string());
     pair("login", expected.login.clone(), login);
-    let mfa = |m: heelguard_detectors::transaction::Mfa| format!("{}/{}/{}", m.event, m.factor, m.outcome);
+    let mfa = |m: Mfa| format!("{}/{}/{}", m.event, m.factor, m.outcome);
     pair("mfa", expected.mfa.clone(), tx.mfa.map_or("none".to_owned(), mfa));
     pair("outcome", expected.outcome.clone(), tx.outcome.to_string());
     let principal = match &expected.principal {
@@ -104,7 +105,7 @@ fn compare(expected: &Expected, told: &Told) -> Vec<(&'static str, String, Strin
     let credentials: Vec<_> = tx.credentials.iter().map(|c| format!("{}/{}", c.kind, c.class)).collect();
     pair("credentials", expected.credentials.as_ref().map(|c| c.join(" ")), credentials.join(" "));
     let labels = tx.request.as_ref().map(|request| request.labels).unwrap_or_default();
-    let labels: Vec<_> = labels.iter().map(|label| label.name()).collect();
+    let labels: Vec<_> = labels.iter().map(Label::name).collect();
     pair("labels", expected.labels.as_ref().map(|l| l.join(" ")), labels.join(" "));
     pair("issued", expected.issued.map(|yes| yes.to_string()), told.issued.to_string());
     let left = tx.mfa.and_then(|m| m.codes_left).map_or("none".to_owned(), |left| left.to_string());
