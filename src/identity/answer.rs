@@ -78,6 +78,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) beyond_limit: bool,
     /// An HTML page with a field for a one-time code.
     pub(crate) code_form: bool,
+    /// An HTML page with a field `code`, `pin` and the like: a code's where one was presented.
+    pub(crate) any_code_form: bool,
     /// An HTML page with a field for a password.
     pub(crate) password_form: bool,
     pub(crate) is_html: bool,
@@ -164,6 +166,7 @@ impl<'a> Answer<'a> {
             match field_of(name, &settings.fields) {
                 Some(Field::Password) => self.password_form = true,
                 Some(Field::Code | Field::BackupCode) => self.code_form = true,
+                Some(Field::AnyCode) => self.any_code_form = true,
                 _ => {}
             }
         }

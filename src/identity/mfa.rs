@@ -98,6 +98,8 @@ const ROWS: &[Row] = &[
     row("about_the_token", FailOther, false, Evidence::about_something_else),
     row("sent_to_sign_in", FailOther, false, |e| e.page == Some(Page::SignIn)),
     row("about_the_password", FailOther, false, |e| e.password && e.markers.has(Marker::BadPassword)),
+    // Sites that renew their cookie with every page do so with this one too: it is no sign of success.
+    row("sent_back", FailCode, true, |e| e.page.is_some() && e.presented),
     row("denied_in_200", FailCode, false, |e| e.accepted() && e.presented),
     row("denied_by_status", FailCode, true, |e| e.status_in(&[400, 401, 403, 421, 422]) && e.presented),
     row("refused_without_code", FailOther, false, |e| {
@@ -156,6 +158,9 @@ mod tests {
                     "!retry" => evidence.retry_after = true,
                     "!issued" => evidence.issued = true,
                     "!grant" => evidence.mfa_grant = true,
+                    "!back" => evidence.page = Some(Page::Code),
+                    "!login" => evidence.page = Some(Page::SignIn),
+                    "!lockout" => evidence.page = Some(Page::LockOut),
                     _ if word.parse::<u16>().is_ok() => evidence.status = word.parse().ok(),
                     _ => evidence.markers.insert(table.read(word.as_bytes()).unwrap()),
                 }
@@ -198,6 +203,11 @@ mod tests {
                 "401 locked",
                 "200 rejected",
                 "400 mfa_required incorrect_code",
+                "302 !back",
+                "302 !back !issued",
+                "302 !login",
+                "302 !lockout",
+                "409",
                 "",
             ],
             expect![[r"
@@ -228,6 +238,11 @@ mod tests {
                 401 locked -> locked
                 200 rejected -> fail_code
                 400 mfa_required incorrect_code -> fail_code
+                302 !back -> fail_code by status
+                302 !back !issued -> fail_code by status
+                302 !login -> fail_other
+                302 !lockout -> locked
+                409 -> fail_other
                  -> unknown
             "]],
         );

@@ -184,7 +184,7 @@ fn the_operators_words_come_before_presets_and_those_before_the_built_in_ones() 
     )
     .unwrap();
     assert_eq!(settings.words.read(b"invalid code"), Some(crate::identity::markers::Marker::BadPassword));
-    let labels = |path: &str| settings.route(b"POST", path.as_bytes()).unwrap().labels.unwrap().public();
+    let labels = |path: &str| settings.route(b"POST", path.as_bytes(), b"").unwrap().labels.unwrap().public();
     assert_eq!(format!("{:?}", labels("/own/auth/2fa/authenticate")), r#"{"mfa"}"#);
     assert_eq!(format!("{:?}", labels("/_allauth/app/v1/auth/2fa/reauthenticate")), "{}");
 }

@@ -24,8 +24,10 @@ fn routes(patterns: &[&str]) -> Result<Routes, String> {
 fn check(patterns: &[&str], cases: &[(&str, &str)]) {
     let routes = routes(patterns).unwrap();
     for (request, wanted) in cases {
-        let (method, path) = request.split_once(' ').unwrap();
-        let found = routes.find(method.as_bytes(), path.as_bytes()).map(|rule| rule.labels.unwrap());
+        let [method, path, operation @ ..] = &request.split(' ').collect::<Vec<_>>()[..] else { panic!() };
+        let operation = operation.first().unwrap_or(&"").as_bytes();
+        let found =
+            routes.find(method.as_bytes(), path.as_bytes(), operation).map(|rule| rule.labels.unwrap());
         assert_eq!(found, Labels::named(wanted), "{request}");
     }
 }
@@ -69,6 +71,10 @@ fn the_most_exact_pattern_decides_whatever_the_order() {
             ("GET /", "none"),
         ],
     );
+    check(
+        &["POST /Idp.Verify mfa"],
+        &[("POST / Idp.Verify", "mfa"), ("POST / Idp.Describe", ""), ("POST /", "")],
+    );
     check(&["- / mfa"], &[("POST /", "mfa"), ("POST /x", "")]);
     check(&["POST /a/b mfa", "- /a/* login"], &[("POST /a/b", "mfa"), ("GET /a/b", "login")]);
 }
@@ -95,7 +101,7 @@ fn what_is_no_pattern_is_refused_by_name() {
 fn a_hostile_path_ends() {
     let routes =
         routes(&["- /*/*/*/*/*/*/*/*/a mfa", "- **/a/*/*/*/*/*/*/*/b mfa", "- **/a/a/a/a/b mfa"]).unwrap();
-    assert_eq!(routes.find(b"GET", "/a".repeat(100_000).as_bytes()), None);
-    assert_eq!(routes.find(b"GET", "/".repeat(100_000).as_bytes()), None);
-    assert_eq!(routes.find(b"GET", &[0xFF; 1000]), None);
+    assert_eq!(routes.find(b"GET", "/a".repeat(100_000).as_bytes(), b""), None);
+    assert_eq!(routes.find(b"GET", "/".repeat(100_000).as_bytes(), b""), None);
+    assert_eq!(routes.find(b"GET", &[0xFF; 1000], b""), None);
 }
