@@ -128,6 +128,7 @@ impl Extractor {
         let step = step::read(
             &Asked {
                 method: asked.method,
+                path: asked.path,
                 template: &route.template,
                 labels: route.labels,
                 factor: route.factor,

@@ -94,13 +94,12 @@ const ROWS: &[Row] = &[
     row("pending_marker", Pending, false, |e| e.markers.has(Marker::Pending) && !e.issued),
     row("pending_status", Pending, false, |e| e.status == Some(202) && !e.negative()),
     row("retry_after", Throttled, false, |e| e.retry_after && !e.accepted()),
-    row("shown_the_form_again", FailCode, true, |e| {
-        matches!(e.page, Some(Page::Code | Page::Error)) && e.presented && !e.issued
-    }),
     row("accepted", Success, false, |e| e.accepted() && !e.negative()),
     row("about_the_token", FailOther, false, Evidence::about_something_else),
     row("sent_to_sign_in", FailOther, false, |e| e.page == Some(Page::SignIn)),
     row("about_the_password", FailOther, false, |e| e.password && e.markers.has(Marker::BadPassword)),
+    // Sites that renew their cookie with every page do so with this one too: it is no sign of success.
+    row("sent_back", FailCode, true, |e| e.page.is_some() && e.presented),
     row("denied_in_200", FailCode, false, |e| e.accepted() && e.presented),
     row("denied_by_status", FailCode, true, |e| e.status_in(&[400, 401, 403, 421, 422]) && e.presented),
     row("refused_without_code", FailOther, false, |e| {
@@ -161,6 +160,7 @@ mod tests {
                     "!grant" => evidence.mfa_grant = true,
                     "!back" => evidence.page = Some(Page::Code),
                     "!login" => evidence.page = Some(Page::SignIn),
+                    "!lockout" => evidence.page = Some(Page::LockOut),
                     _ if word.parse::<u16>().is_ok() => evidence.status = word.parse().ok(),
                     _ => evidence.markers.insert(table.read(word.as_bytes()).unwrap()),
                 }
@@ -206,10 +206,11 @@ mod tests {
                 "302 !back",
                 "302 !back !issued",
                 "302 !login",
+                "302 !lockout",
                 "409",
                 "",
             ],
-            expect![[r#"
+            expect![[r"
                 200 -> success
                 200 !false -> fail_code
                 200 !errors -> fail_code
@@ -238,11 +239,12 @@ mod tests {
                 200 rejected -> fail_code
                 400 mfa_required incorrect_code -> fail_code
                 302 !back -> fail_code by status
-                302 !back !issued -> fail_code
+                302 !back !issued -> fail_code by status
                 302 !login -> fail_other
+                302 !lockout -> locked
                 409 -> fail_other
                  -> unknown
-            "#]],
+            "]],
         );
     }
 }

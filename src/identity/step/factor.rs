@@ -295,18 +295,13 @@ fn offered_factor(answer: &Answer<'_>) -> Factor {
     }
 }
 
-/// The page that says how the step ended. Where factors are managed, pages come back for many reasons: there only the
-/// way out counts, and the form of a code that was typed into it.
+/// The page that says how the step ended. Where factors are managed, pages come back for many reasons: without a code
+/// only the way out counts.
 fn page_after(event: MfaEvent, presented: bool, answer: &Answer<'_>, asked: &Asked<'_, '_>) -> Option<Page> {
-    if event == MfaEvent::Attempt {
+    if presented || event == MfaEvent::Attempt {
         return page::shown_to_code(answer, asked);
     }
-    let redirected = answer.location.is_some();
-    page::shown(answer).filter(|page| match page {
-        Page::SignIn => redirected,
-        Page::Code => presented && !redirected,
-        Page::LockOut | Page::Error => false,
-    })
+    page::shown(answer).filter(|page| *page == Page::SignIn && answer.location.is_some())
 }
 
 /// What the answer says, for the table.

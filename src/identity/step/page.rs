@@ -53,13 +53,13 @@ pub(super) fn shown(answer: &Answer<'_>) -> Option<Page> {
 pub(super) fn shown_to_code(answer: &Answer<'_>, asked: &Asked<'_, '_>) -> Option<Page> {
     let page = shown(answer);
     let Some(location) = answer.location.filter(|_| (300..400).contains(&answer.status)) else {
-        let any_code = answer.is_html && answer.any_code_form && answer.status < 300;
-        return page.or(any_code.then_some(Page::Code));
+        let form_again = answer.is_html && answer.status < 300 && answer.any_code_form;
+        return page.or(form_again.then_some(Page::Code));
     };
     let path = path_of(location);
-    let posted = asked.template.as_bytes();
-    let below = path.strip_prefix(posted).is_some_and(|rest| rest.first() == Some(&b'/'));
-    if path == posted || below && factor(last(path), asked.factors).is_some() {
+    let below = path.strip_prefix(asked.path).is_some_and(|rest| rest.first() == Some(&b'/'));
+    let returns = asked.path.len() > 1 && path.eq_ignore_ascii_case(asked.path);
+    if returns || below && factor(last(path), asked.factors).is_some() {
         return Some(Page::Code);
     }
     page.filter(|page| *page != Page::Code)
