@@ -8,7 +8,7 @@ mod threads;
 
 use super::answer::Answer;
 use super::client_ip;
-use super::clues::{Handle, Sighting};
+use super::clues::{Clues, Handle, HandleKind, Sighting};
 use super::credential::{Found, Presented};
 use super::jwt::Claims;
 use super::labels::Labels;
@@ -27,8 +27,8 @@ use crate::http::{Exchange, Message};
 use crate::metrics::AnomalyCounters;
 use ahash::RandomState;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
-use heelguard_detectors::identity::{Credential, CredentialKind, Location};
-use heelguard_detectors::transaction::{Flow, Login, Mfa, Transaction};
+use heelguard_detectors::identity::{Credential, CredentialKind, Fingerprint, Location};
+use heelguard_detectors::transaction::{Flow, Login, Mfa, MfaEvent, Transaction};
 use provisional::{id_of, jwt_facts, provisional_principal, provisional_proof};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ impl Extractor {
             memory: Memory::new(),
             texts: Texts::new(),
             route,
-            hits: [0; mfa::ROWS.len()],
+            hits: mfa::NO_HITS,
             counters: AnomalyCounters::default(),
             legs: RandomState::with_seeds(1, 2, 3, 4),
             decoders: [decoder(), decoder()],
@@ -77,9 +77,9 @@ impl Extractor {
         &self.counters
     }
 
-    /// How often each row of the second-factor outcome table decided.
+    /// How often each row of the second-factor outcome table decided, and how often none did.
     pub fn outcome_rows(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        mfa::ROWS.iter().map(|row| row.name).zip(self.hits)
+        mfa::row_names().zip(self.hits)
     }
 
     /// Reads one exchange. It is taken: raw values end here.
@@ -118,13 +118,17 @@ impl Extractor {
         route: &Route,
         mut noted: AnomalySet,
     ) -> Sighting {
+        let settings = self.settings.clone();
         let step = step::read(
             &Asked {
                 method: asked.method,
                 template: &route.template,
                 labels: route.labels,
+                factor: route.factor,
+                method_named: asked.method_named,
                 fields: &asked.fields,
                 presented: &asked.presented,
+                factors: &settings.factors,
             },
             answer,
             &mut self.hits,
@@ -177,8 +181,8 @@ impl Extractor {
                 outcome: m.outcome,
                 by_status_only: m.by_status_only,
                 code: m.code.map(|code| self.settings.keyring.code_mark(code.trim_ascii(), exchange.time)),
-                ticket: None,
-                codes_left: None,
+                ticket: ticket(m.event, &clues),
+                codes_left: m.codes_left,
             }),
             login: step.login.map(|outcome| Login { name: clues.login_name.clone(), outcome }),
             activity: step.activity,
@@ -256,16 +260,19 @@ fn read_request<'a>(
     }
     asking.find_in_fields();
     route.read(asking.path, |segment| asking.presented.is(segment) || asking.presented.is_within(segment));
-    if asking.fields.has(Field::GrantType) || route.labels.any(Labels::OAUTH_CLIENT) {
-        asking.presented.basic_is_client();
-    }
     if let Some(document) = asking.fields.get(Field::Query) {
         route.labels = route.labels.or(step::graphql_labels(document));
     }
-    let configured =
-        settings.routes.iter().find(|r| std::str::from_utf8(asking.path).is_ok_and(|p| r.matches(p)));
-    if let Some(pattern) = configured {
-        route.labels = pattern.label;
+    if let Some(rule) = settings.route(asking.method, asking.path) {
+        asking.method_named = rule.method.is_some();
+        route.factor = rule.factor;
+        route.labels = rule.labels.unwrap_or(route.labels);
+        if route.labels.any(Labels::MFA) {
+            route.mask_codes();
+        }
+    }
+    if asking.fields.has(Field::GrantType) || route.labels.any(Labels::OAUTH_CLIENT) {
+        asking.presented.basic_is_client();
     }
     for range in &route.secrets {
         let Some(segment) = asking.path.get(range.clone()) else { continue };
@@ -307,6 +314,15 @@ fn read_answer<'a>(
     answer
 }
 
+/// The ticket that ties a challenge to the attempts that follow: handed out with the one, presented with the others.
+fn ticket(event: MfaEvent, clues: &Clues) -> Option<Fingerprint> {
+    let of = |handles: &[Handle]| {
+        handles.iter().find(|handle| handle.kind == HandleKind::Challenge).map(|handle| handle.fingerprint)
+    };
+    let (presented, issued) = (of(&clues.presented), of(&clues.issued));
+    if event == MfaEvent::Challenge { issued.or(presented) } else { presented.or(issued) }
+}
+
 /// Strongest first: header, body, cookie, address.
 fn strength(found: &Found<'_>) -> u8 {
     match found.location {
@@ -318,4 +334,4 @@ fn strength(found: &Found<'_>) -> u8 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -139,7 +139,7 @@ impl Labels {
             (Labels::USERS, Label::Users),
             (Labels::ROLE, Label::Role),
             (Labels::KEY_ISSUE.or(Labels::KEYS), Label::Key),
-            (Labels::FACTORS.or(Labels::REMOVAL).or(Labels::RESET).or(Labels::REGENERATION), Label::Factor),
+            (Labels::FACTORS, Label::Factor),
             (Labels::PASSWORD, Label::Password),
             (Labels::PAYMENT, Label::Payment),
             (Labels::EXPORT, Label::Export),
@@ -148,6 +148,11 @@ impl Labels {
             return label::Labels::NONE;
         }
         let mut public = label::Labels::NONE;
+        // What changes is only said of a second factor: passwords are reset, and members removed.
+        let changes = Self::REMOVAL.or(Self::RESET).or(Self::REGENERATION).or(Self::CONFIRMATION);
+        if self.any(Self::MFA) && self.any(changes.or(Self::ENROLMENT)) {
+            public.insert(Label::Factor);
+        }
         for &(ours, theirs) in PUBLIC {
             if self.any(ours) {
                 public.insert(theirs);
@@ -167,7 +172,9 @@ const WORDS: &[(&str, Labels)] = &[
     ),
     ("authenticator authenticators factor factors", Labels::FACTORS),
     ("push poll", Labels::PUSH),
-    ("disable deactivate remove reset regenerate", Labels::REMOVAL),
+    ("disable deactivate remove", Labels::REMOVAL),
+    ("reset", Labels::RESET),
+    ("regenerate", Labels::REGENERATION),
     ("verify challenge assertion push verification", Labels::MAYBE_MFA),
     ("confirm validate code", Labels::MFA_IN_AUTH),
     ("auth authn account accounts identity sso", Labels::AUTH),
@@ -241,6 +248,8 @@ mod tests {
         assert_eq!(shown("two-factor"), r#"{"mfa", "factor"}"#);
         assert_eq!(shown("change-password"), r#"{"password"}"#);
         assert_eq!(shown("authenticators"), r#"{"factor"}"#);
+        assert_eq!(shown("reset"), "{}");
+        assert_eq!(shown("mfa-reset"), r#"{"mfa", "factor"}"#);
     }
 
     #[test]

@@ -16,6 +16,8 @@ use heelguard_detectors::identity::Location;
 #[derive(Default)]
 pub(crate) struct Asking<'a> {
     pub(crate) method: &'a [u8],
+    /// What the route is for was said of this very method.
+    pub(crate) method_named: bool,
     /// The path of the target; the authority for CONNECT; `*`.
     pub(crate) path: &'a [u8],
     pub(crate) query: &'a [u8],

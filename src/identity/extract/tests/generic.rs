@@ -90,7 +90,7 @@ fn what_is_an_attempt_and_what_only_looks_like_one() {
         POST /webauthn/assertion HTTP/1.1 Content-Type: application/json  {"assertion":{"id":"x"}} -> attempt webauthn success
         POST /mfa/challenge HTTP/1.1 Content-Type: application/json  {"method":"sms"} -> challenge sms challenge
         POST /mfa/setup HTTP/1.1 Content-Type: application/json  {"method":"totp"} -> enrolment totp success
-        POST /mfa/totp/activate HTTP/1.1 Content-Type: application/json  {"code":"123456"} -> enrolment totp success
+        POST /mfa/totp/activate HTTP/1.1 Content-Type: application/json  {"code":"123456"} -> confirmation totp success
         POST /mfa/disable HTTP/1.1 Content-Type: application/json  {"password":"Harbor-rill9925!"} -> removal unknown success
         POST /orders/7/verify HTTP/1.1 Content-Type: application/json  {} -> none
         POST /products HTTP/1.1 Content-Type: application/json  {"code":"123456"} -> none
