@@ -10,7 +10,7 @@ use super::names::Names;
 use super::records;
 use super::settings::Settings;
 use super::shape;
-use super::tables::{Answered, Cookie, ResponseHeader};
+use super::tables::{Answered, Cookie, Field, ResponseHeader};
 use super::text;
 use super::urlencoded;
 use crate::http::Message;
@@ -28,6 +28,8 @@ const ALIASES_MAX: usize = 4;
 const TEXT_BYTES_MAX: usize = 4096;
 /// Error codes and sentences that are read of one answer.
 const MARKS_READ_MAX: u8 = 16;
+/// Input fields of a page that are looked at.
+const INPUTS_MAX: usize = 256;
 /// Handles shorter than this link nothing.
 const HANDLE_BYTES_MIN: usize = 8;
 
@@ -71,6 +73,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) beyond_limit: bool,
     /// An HTML page with a field for a one-time code.
     pub(crate) code_form: bool,
+    /// An HTML page with a field `code`, `pin` and the like: a code's where one was presented.
+    pub(crate) any_code_form: bool,
     pub(crate) is_html: bool,
     /// allauth's `flows`: what could be done next.
     flows: bool,
@@ -108,8 +112,7 @@ impl<'a> Answer<'a> {
     pub(crate) fn body(&mut self, body: &'a [u8], share: (u64, u64), settings: &Settings) {
         self.in_body = true;
         if self.is_html {
-            let has = |word: &[u8]| memchr::memmem::find(body, word).is_some();
-            self.code_form = has(b"one-time-code") || has(b"name=\"otp\"") || has(b"name=\"totp\"");
+            self.page(body, settings);
             return;
         }
         if !matches!(body.iter().find(|b| !b.is_ascii_whitespace()), Some(b'{' | b'[')) {
@@ -122,6 +125,21 @@ impl<'a> Answer<'a> {
         let asks = self.markers.has(Marker::NeedsMfa) || self.markers.has(Marker::StepUp);
         if self.flows && self.status == 401 && !asks {
             self.markers.insert(Marker::LoginFirst);
+        }
+    }
+
+    /// A page asks for a code by an input field with such a name, or by telling the browser so.
+    fn page(&mut self, body: &'a [u8], settings: &Settings) {
+        const NAME: &[u8] = b"name=\"";
+        self.code_form = memchr::memmem::find(body, b"one-time-code").is_some();
+        for at in memchr::memmem::find_iter(body, NAME).take(INPUTS_MAX) {
+            let rest = body.get(at + NAME.len()..).unwrap_or(&[]);
+            let name = rest.split(|&b| b == b'"').next().unwrap_or(rest);
+            match settings.fields.get(name) {
+                Some(Field::Code | Field::BackupCode) => self.code_form = true,
+                Some(Field::AnyCode) => self.any_code_form = true,
+                _ => {}
+            }
         }
     }
 

@@ -122,6 +122,7 @@ impl Extractor {
         let step = step::read(
             &Asked {
                 method: asked.method,
+                path: asked.path,
                 template: &route.template,
                 labels: route.labels,
                 factor: route.factor,
@@ -263,7 +264,7 @@ fn read_request<'a>(
     if let Some(document) = asking.fields.get(Field::Query) {
         route.labels = route.labels.or(step::graphql_labels(document));
     }
-    if let Some(rule) = settings.route(asking.method, asking.path) {
+    if let Some(rule) = settings.route(asking.method, asking.path, asking.operation) {
         asking.method_named = rule.method.is_some();
         route.factor = rule.factor;
         route.labels = rule.labels.unwrap_or(route.labels);

@@ -23,6 +23,10 @@ pub(crate) struct Evidence {
     pub(crate) mfa_grant: bool,
     /// A code, assertion or approval was presented: there is something that can be wrong.
     pub(crate) presented: bool,
+    /// The page with the form came back, or the browser was sent back to it.
+    pub(crate) sent_back: bool,
+    /// The browser was sent to the login page.
+    pub(crate) sent_to_login: bool,
     /// A password was presented beside it.
     pub(crate) password: bool,
 }
@@ -89,6 +93,8 @@ const ROWS: &[Row] = &[
     row("pending_marker", Pending, false, |e| e.markers.has(Marker::Pending) && !e.issued),
     row("pending_status", Pending, false, |e| e.status == Some(202) && !e.negative()),
     row("retry_after", Throttled, false, |e| e.retry_after && !e.accepted()),
+    row("sent_to_login", FailOther, false, |e| e.sent_to_login && e.presented),
+    row("sent_back", FailCode, true, |e| e.sent_back && e.presented && !e.issued),
     row("accepted", Success, false, |e| e.accepted() && !e.negative()),
     row("about_the_token", FailOther, false, Evidence::about_something_else),
     row("about_the_password", FailOther, false, |e| e.password && e.markers.has(Marker::BadPassword)),
@@ -150,6 +156,8 @@ mod tests {
                     "!retry" => evidence.retry_after = true,
                     "!issued" => evidence.issued = true,
                     "!grant" => evidence.mfa_grant = true,
+                    "!back" => evidence.sent_back = true,
+                    "!login" => evidence.sent_to_login = true,
                     _ if word.parse::<u16>().is_ok() => evidence.status = word.parse().ok(),
                     _ => evidence.markers.insert(table.read(word.as_bytes()).unwrap()),
                 }
@@ -192,6 +200,10 @@ mod tests {
                 "401 locked",
                 "200 rejected",
                 "400 mfa_required incorrect_code",
+                "302 !back",
+                "302 !back !issued",
+                "302 !login",
+                "409",
                 "",
             ],
             expect![[r"
@@ -222,6 +234,10 @@ mod tests {
                 401 locked -> locked
                 200 rejected -> fail_code
                 400 mfa_required incorrect_code -> fail_code
+                302 !back -> fail_code by status
+                302 !back !issued -> success
+                302 !login -> fail_other
+                409 -> fail_other
                  -> unknown
             "]],
         );

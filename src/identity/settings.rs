@@ -88,9 +88,9 @@ impl Settings {
         Self::build(network, identity, privacy, Keyring::ephemeral()?, Geo::builtin()).map(drop)
     }
 
-    /// What the operator or a preset says that a path is for.
-    pub(super) fn route(&self, method: &[u8], path: &[u8]) -> Option<&Rule> {
-        self.routes.iter().find_map(|layer| layer.find(method, path))
+    /// What the operator or a preset says that a path is for. An operation that a header names is its last segment.
+    pub(super) fn route(&self, method: &[u8], path: &[u8], operation: &[u8]) -> Option<&Rule> {
+        self.routes.iter().find_map(|layer| layer.find(method, path, operation))
     }
 
     /// An account name as it may be written.

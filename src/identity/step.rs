@@ -22,6 +22,7 @@ use login::login;
 /// What the request side says.
 pub(crate) struct Asked<'r, 'a> {
     pub(crate) method: &'r [u8],
+    pub(crate) path: &'r [u8],
     pub(crate) template: &'r str,
     pub(crate) labels: Labels,
     /// The factor that the operator or a preset says the route is for.

@@ -31,6 +31,8 @@ pub(crate) enum RequestHeader {
     ClientSecret,
     Dpop,
     ClientCertificate,
+    /// The operation that is called, where the path is the same for all.
+    Operation,
     Host,
     UserAgent,
     ContentType,

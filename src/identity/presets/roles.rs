@@ -18,6 +18,7 @@ pub(crate) const HEADERS: &[(&str, RequestHeader)] = {
         ("refresh", H::Refresh),
         ("client_secret", H::ClientSecret),
         ("certificate", H::ClientCertificate),
+        ("operation", H::Operation),
     ]
 };
 

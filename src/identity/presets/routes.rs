@@ -73,9 +73,9 @@ impl Routes {
     }
 
     /// The most exact rule for a raw path without query: literal before `*` before `**`, and of patterns that
-    /// begin with `**` the one that begins first.
-    pub(crate) fn find(&self, method: &[u8], path: &[u8]) -> Option<&Rule> {
-        let mut segments = segments(path);
+    /// begin with `**` the one that begins first. An `operation` counts as a last segment.
+    pub(crate) fn find(&self, method: &[u8], path: &[u8], operation: &[u8]) -> Option<&Rule> {
+        let mut segments = segments(path).chain(segments(operation));
         let root = self.nodes.get(ANCHORED)?;
         let mut rest = segments.clone();
         let anchored = match rest.next() {

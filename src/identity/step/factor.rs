@@ -2,6 +2,7 @@
 //! It is given the request's labels and fields and the answer.
 //! It promises that enrolment is no attempt, and that a route's name alone is no attempt either.
 
+use super::login::Location;
 use super::{Asked, writes};
 use crate::identity::answer::{Answer, factor};
 use crate::identity::clues::HandleKind;
@@ -38,8 +39,11 @@ pub(super) fn mfa_step<'r>(
         || header.is_some()
         || mfa_grant
         || event == MfaEvent::Attempt && labels.any(Labels::PUSH.or(Labels::ATTEMPT));
-    let evidence =
-        Evidence { presented, password: asked.fields.has(Field::Password), ..evidence(answer, mfa_grant) };
+    let evidence = Evidence {
+        presented,
+        password: asked.fields.has(Field::Password),
+        ..evidence(asked, answer, mfa_grant)
+    };
     let (mut outcome, by_status_only) = mfa::outcome(&evidence, hits);
     let factor = step_factor(asked, answer, code, assertion);
     match (event, outcome) {
@@ -294,10 +298,13 @@ fn offered_factor(answer: &Answer<'_>) -> Factor {
 }
 
 /// What the answer says, for the table.
-fn evidence(answer: Option<&Answer<'_>>, mfa_grant: bool) -> Evidence {
+fn evidence(asked: &Asked<'_, '_>, answer: Option<&Answer<'_>>, mfa_grant: bool) -> Evidence {
     let Some(answer) = answer else {
         return Evidence::default();
     };
+    let redirects = (300..400).contains(&answer.status) && answer.location.is_some();
+    let location = if redirects { Some(Location::of(answer)) } else { None };
+    let to_form = |l: &Location| l.leads_to(asked.path) || l.complains();
     Evidence {
         status: Some(answer.status),
         markers: answer.markers,
@@ -305,6 +312,9 @@ fn evidence(answer: Option<&Answer<'_>>, mfa_grant: bool) -> Evidence {
         errors: answer.errors,
         retry_after: answer.retry_after,
         issued: answer.issued.iter().any(|i| !matches!(i.kind, HandleKind::Challenge)) && answer.status < 400,
+        sent_back: location.as_ref().is_some_and(to_form)
+            || answer.status < 300 && (answer.code_form || answer.any_code_form),
+        sent_to_login: location.is_some_and(|l| l.is_login() && !l.leads_to(asked.path)),
         mfa_grant,
         ..Evidence::default()
     }

@@ -4,7 +4,7 @@
 
 use super::factor::is_mfa_route;
 use super::{Asked, MfaStep};
-use crate::identity::answer::Answer;
+use crate::identity::answer::{Answer, split_query};
 use crate::identity::clues::HandleKind;
 use crate::identity::labels::Labels;
 use crate::identity::markers::Marker;
@@ -78,17 +78,51 @@ fn login_outcome(answer: &Answer<'_>, mfa: Option<&MfaStep<'_>>) -> LoginOutcome
 
 /// A form login is answered by where it sends the browser.
 fn redirected(answer: &Answer<'_>) -> LoginOutcome {
-    let location: Vec<u8> =
-        answer.location.unwrap_or(&[]).iter().take(256).map(u8::to_ascii_lowercase).collect();
-    let holds = |words: &[&[u8]]| words.iter().any(|w| memchr::memmem::find(&location, w).is_some());
-    if holds(&[b"2fa", b"mfa", b"otp", b"two-factor", b"two_factor"]) {
+    let location = Location::of(answer);
+    if location.holds(&[b"2fa", b"mfa", b"otp", b"two-factor", b"two_factor", b"twofactor"]) {
         LoginOutcome::SecondFactor
-    } else if holds(&[b"error", b"failed", b"failure", b"invalid", b"denied"])
-        || location.ends_with(b"/login")
-        || location.ends_with(b"/signin")
-    {
+    } else if location.complains() || location.is_login() {
         LoginOutcome::Refused
     } else {
         LoginOutcome::Success
+    }
+}
+
+/// Where a redirect leads, in lower case.
+pub(super) struct Location(Vec<u8>);
+
+impl Location {
+    pub(super) fn of(answer: &Answer<'_>) -> Self {
+        Self(answer.location.unwrap_or(&[]).iter().take(256).map(u8::to_ascii_lowercase).collect())
+    }
+
+    fn holds(&self, words: &[&[u8]]) -> bool {
+        words.iter().any(|w| memchr::memmem::find(&self.0, w).is_some())
+    }
+
+    /// It says that something went wrong.
+    pub(super) fn complains(&self) -> bool {
+        self.holds(&[b"error", b"failed", b"failure", b"invalid", b"denied"])
+    }
+
+    pub(super) fn is_login(&self) -> bool {
+        let path = self.path();
+        path.ends_with(b"/login") || path.ends_with(b"/signin") || path.ends_with(b"/sign_in")
+    }
+
+    /// It leads to that path, on whatever host.
+    pub(super) fn leads_to(&self, path: &[u8]) -> bool {
+        path.len() > 1 && self.path().eq_ignore_ascii_case(path)
+    }
+
+    fn path(&self) -> &[u8] {
+        let whole = split_query(&self.0).0;
+        match memchr::memmem::find(whole, b"://") {
+            Some(at) => {
+                let rest = whole.get(at + 3..).unwrap_or(&[]);
+                memchr::memchr(b'/', rest).and_then(|slash| rest.get(slash..)).unwrap_or(b"/")
+            }
+            None => whole,
+        }
     }
 }

@@ -151,6 +151,38 @@ fn a_login_form_is_answered_by_where_it_leads() {
 }
 
 #[test]
+fn a_code_form_is_answered_by_where_it_leads() {
+    let form = "POST /two-factor HTTP/1.1\nContent-Type: application/x-www-form-urlencoded\n\ncode=123456";
+    let answers = [
+        "302\nLocation: /home\nSet-Cookie: sid=4oyyilulumoxrzekx0l93qz",
+        "302\nLocation: /home",
+        "302\nLocation: https://app.example/two-factor?again=1",
+        "302\nLocation: /home?error=code",
+        "302\nLocation: /login",
+        "200\nContent-Type: text/html\n\n<form><input name=\"otp\">",
+        "200\nContent-Type: text/html\n\n<form><input name=\"code\">",
+        "200\nContent-Type: text/html\n\n<p>Welcome <input name=\"search\">",
+    ];
+    let mut told = String::new();
+    for answer in answers {
+        let m = see(form, answer).transaction.mfa.unwrap();
+        let certainty = if m.by_status_only { " by status" } else { "" };
+        told += &format!("{} -> {}{certainty}\n", answer.replace('\n', " "), m.outcome);
+    }
+    expect![[r#"
+        302 Location: /home Set-Cookie: sid=4oyyilulumoxrzekx0l93qz -> success
+        302 Location: /home -> success
+        302 Location: https://app.example/two-factor?again=1 -> fail_code by status
+        302 Location: /home?error=code -> fail_code by status
+        302 Location: /login -> fail_other
+        200 Content-Type: text/html  <form><input name="otp"> -> fail_code by status
+        200 Content-Type: text/html  <form><input name="code"> -> fail_code by status
+        200 Content-Type: text/html  <p>Welcome <input name="search"> -> success
+    "#]]
+    .assert_eq(&told);
+}
+
+#[test]
 fn every_place_a_credential_can_stand() {
     let key = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
     let get = |head: &str| format!("GET /v1/orders HTTP/1.1\n{head}");
