@@ -36,6 +36,8 @@ const FORM_NAMES_MAX: usize = 256;
 const FORM_NAME_BYTES_MAX: usize = 96;
 /// Error codes and sentences that are read of one answer.
 const MARKS_READ_MAX: u8 = 16;
+/// Factors kept of one answer.
+const FACTORS_MAX: usize = 8;
 /// Handles shorter than this link nothing.
 const HANDLE_BYTES_MIN: usize = 8;
 
@@ -197,10 +199,14 @@ impl<'a> Answer<'a> {
                 self.codes_left = std::str::from_utf8(number).ok().and_then(|n| n.parse().ok());
             }
             (Some(key), Value::Bool(yes)) => self.flag(key, member, yes),
-            // `"mfa_required": {…}` says what is wanted.
-            (Some(Answered::NeedsMfa), Value::Object) => self.flag(Answered::NeedsMfa, member, true),
             // An empty list of errors is none.
             (Some(Answered::Errors), Value::Object) => self.errors = true,
+            // A list of factors to choose from; an empty one asks for nothing.
+            (Some(Answered::NeedsMfa), Value::Object) => self.markers.insert(Marker::NeedsMfa),
+            (Some(Answered::Factor), Value::Object) => {
+                let named = factor(member.name, &settings.factors);
+                self.factors.extend(named.filter(|_| self.factors.len() < FACTORS_MAX));
+            }
             (Some(Answered::Flows), Value::Array) => self.flows = true,
             _ => {}
         }
@@ -220,6 +226,8 @@ impl<'a> Answer<'a> {
             Answered::Session => self.issue(HandleKind::Session, text.decoded(), false),
             Answered::Ticket => self.issue(HandleKind::Challenge, text.decoded(), false),
             Answered::DeviceCode => self.issue(HandleKind::Code, text.decoded(), false),
+            // `"value": "alice@example.com"` in a form that is shown again was typed, not handed out.
+            Answered::Token if text.raw.contains(&b'@') => {}
             Answered::Token => self.issue(HandleKind::Access, text.decoded(), true),
             Answered::Key | Answered::ClientSecret => self.issue(HandleKind::ApiKey, text.decoded(), false),
             Answered::Email | Answered::UserName => self.name(key, member, &text.decoded()),
@@ -237,7 +245,7 @@ impl<'a> Answer<'a> {
                 self.mark(text.raw, settings);
             }
             Answered::Factor => match factor(text.raw, &settings.factors) {
-                Some(factor) if self.factors.len() < 8 => self.factors.push(factor),
+                Some(factor) if self.factors.len() < FACTORS_MAX => self.factors.push(factor),
                 Some(_) => {}
                 None => self.mark(text.raw, settings),
             },
@@ -284,8 +292,11 @@ impl<'a> Answer<'a> {
             return;
         }
         self.marks_read += 1;
-        if let Some(marker) = settings.words.read(words) {
-            self.markers.insert(marker);
+        let Some(marker) = settings.words.read(words) else { return };
+        self.markers.insert(marker);
+        // `SMS_MFA` asks for a factor and names it.
+        if marker == Marker::NeedsMfa && self.factors.len() < FACTORS_MAX {
+            self.factors.extend(factor(words, &settings.factors));
         }
     }
 

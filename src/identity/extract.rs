@@ -290,7 +290,7 @@ fn read_request<'a>(
     if let Some(document) = asking.fields.get(Field::Query) {
         route.labels = route.labels.or(step::graphql_labels(document));
     }
-    if let Some(rule) = settings.route(asking.method, asking.path, asking.operation) {
+    if let Some(rule) = settings.route(asking.method, asking.path, asking.operation()) {
         asking.method_named = rule.method.is_some();
         route.factor = rule.factor;
         route.labels = rule.labels.unwrap_or(route.labels);

@@ -148,6 +148,16 @@ impl<'a> Asking<'a> {
         }
     }
 
+    /// The operation, where a header or a field names it; a flag that is set stands for the one it is called by.
+    pub(crate) fn operation(&self) -> &[u8] {
+        match self.fields.find(Field::Operation) {
+            _ if !self.operation.is_empty() => self.operation,
+            Some(flag) if *flag.value == *b"true" => flag.name,
+            Some(field) => &field.value,
+            None => &[],
+        }
+    }
+
     /// Whether this is a call that asks for data and nothing else.
     pub(crate) fn only_reads(&self) -> bool {
         self.method == b"GET" && self.presented.mfa_header.is_none()

@@ -110,9 +110,13 @@ impl Settings {
         Self::build(network, identity, privacy, Keyring::ephemeral()?, Geo::builtin()).map(drop)
     }
 
-    /// What the operator or a preset says that a path is for. An operation that a header names is its last segment.
+    /// What the operator or a preset says that a path is for. An operation that a header or field names is its last
+    /// segment, where something is said of it.
     pub(super) fn route(&self, method: &[u8], path: &[u8], operation: &[u8]) -> Option<&Rule> {
-        self.routes.iter().find_map(|layer| layer.find(method, path, operation))
+        self.routes.iter().find_map(|layer| {
+            let called = if operation.is_empty() { None } else { layer.find(method, path, operation) };
+            called.or_else(|| layer.find(method, path, &[]))
+        })
     }
 
     /// An account name as it may be written.

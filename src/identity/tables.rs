@@ -242,6 +242,8 @@ pub(crate) enum Field {
     PageSize,
     /// A GraphQL document.
     Query,
+    /// The operation that is called, where the path is the same for all.
+    Operation,
 }
 
 pub(crate) const FIELDS: &[(Field, &str)] = {

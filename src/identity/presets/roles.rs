@@ -61,6 +61,7 @@ pub(crate) const FIELDS: &[(&str, Field)] = {
         ("client_secret", F::ClientSecret),
         ("grant_type", F::GrantType),
         ("device_code", F::DeviceCode),
+        ("operation", F::Operation),
     ]
 };
 

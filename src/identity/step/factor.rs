@@ -2,6 +2,7 @@
 //! It is given the request's labels and fields and the answer.
 //! It promises that enrolment is no attempt, and that a route's name alone is no attempt either.
 
+use super::login::is_password_grant;
 use super::page::{self, Page};
 use super::{Asked, writes};
 use crate::identity::answer::{Answer, factor};
@@ -107,7 +108,7 @@ fn proves_in_password_grant(
     answer: Option<&Answer<'_>>,
     grant: Option<&[u8]>,
 ) -> bool {
-    grant == Some(b"password")
+    is_password_grant(grant)
         && asked.fields.find(Field::Code).is_some()
         && answer.is_some_and(|a| a.status < 300 || a.markers.has(Marker::BadCode))
 }
@@ -142,7 +143,10 @@ fn mfa_event(
         return Some(event);
     }
     let password = asked.fields.has(Field::Password);
+    // Where codes are checked nothing was presented, and the answer asks: the challenge begins here.
+    let begins = answer.is_some_and(|a| a.markers.has(Marker::NeedsMfa) && !a.markers.has(Marker::Rejected));
     let only_attempts = labels.any(Labels::ATTEMPT)
+        && !begins
         && !labels.any(Labels::CHALLENGE.or(Labels::LOGIN).or(Labels::TOKEN))
         && !password;
     if proof || mfa_grant || asked.presented.mfa_header.is_some() || only_attempts {
@@ -256,7 +260,11 @@ fn step_factor(
         return Factor::Webauthn;
     }
     let said = answered.or(named).or(by_field).or(by_grant).or(asked.factor);
-    said.or_else(by_route).or_else(by_look).unwrap_or(Factor::Unknown)
+    match said.or_else(by_route).or_else(by_look) {
+        // What is typed in was sent by some other way than an approval on a device.
+        Some(Factor::Push) if code.is_some() => Factor::Unknown,
+        told => told.unwrap_or(Factor::Unknown),
+    }
 }
 
 /// Authenticator apps show six digits; what is longer, or has letters in it, was printed on paper.
@@ -315,7 +323,10 @@ fn evidence(answer: Option<&Answer<'_>>, mfa_grant: bool) -> Evidence {
         verdict: answer.verdict,
         errors: answer.errors,
         retry_after: answer.retry_after,
-        issued: answer.issued.iter().any(|i| !matches!(i.kind, HandleKind::Challenge)) && answer.status < 400,
+        // What comes with a no is the ticket of an unfinished step, whatever it is called.
+        issued: answer.issued.iter().any(|i| !matches!(i.kind, HandleKind::Challenge))
+            && answer.status < 400
+            && answer.verdict != Some(false),
         mfa_grant,
         ..Evidence::default()
     }

@@ -27,7 +27,7 @@ pub(super) fn login(
         && !asked.fields.has(Field::NewPassword);
     let named = asked.fields.has(Field::Name)
         || labels.any(Labels::LOGIN.or(Labels::REAUTH).or(Labels::TOKEN).or(Labels::SESSION));
-    let by_grant = grant == Some(b"password");
+    let by_grant = is_password_grant(grant);
     let by_basic = asked.presented.basic.is_some()
         && asked.method == b"POST"
         && grant.is_none()
@@ -46,6 +46,12 @@ pub(super) fn login(
         return Some(LoginOutcome::Unknown);
     };
     Some(login_outcome(answer, mfa))
+}
+
+/// The grant of RFC 6749 4.3, and those that products make of it: `…/grant-type/password-realm`.
+pub(super) fn is_password_grant(grant: Option<&[u8]>) -> bool {
+    let last = grant.and_then(|g| g.rsplit(|b| matches!(b, b'/' | b':')).next());
+    matches!(last, Some(b"password" | b"password-realm"))
 }
 
 fn login_outcome(answer: &Answer<'_>, mfa: Option<&MfaStep<'_>>) -> LoginOutcome {

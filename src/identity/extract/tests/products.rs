@@ -467,7 +467,7 @@ fn cognito_and_keycloak() {
         ),
         &json("200", r#"{"ChallengeName":"SOFTWARE_TOKEN_MFA","Session":"AYABeDAyNzE2YmQyLTQ0"}"#),
         expect![
-            "login denied user:al by login; login second_factor al; mfa challenge unknown challenge; gets Session"
+            "login denied user:al by login; login second_factor al; mfa challenge totp challenge; gets Session"
         ],
     );
     check(
