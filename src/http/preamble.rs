@@ -3,6 +3,7 @@
 //! It promises an answer within some four kilobytes; whether the address is believed is not decided here.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
 /// Version 1: `PROXY TCP4 192.0.2.1 10.0.0.5 51514 443\r\n`; the specification knows none longer than this.
 const V1_BYTES_MAX: usize = 107;
@@ -53,30 +54,32 @@ fn version_1(bytes: &[u8]) -> Preamble {
     };
     let line = window.get(..end).and_then(|line| line.strip_suffix(b"\r"));
     let bytes = end + 1;
-    match line.and_then(line_source) {
-        Some(source) => Preamble::Whole { bytes, source },
-        None => Preamble::Broken { bytes },
-    }
-}
-
-/// The source of a version 1 line without its end; for `UNKNOWN` the rest of the line means nothing.
-fn line_source(line: &[u8]) -> Option<Option<IpAddr>> {
-    let words = std::str::from_utf8(line).ok()?.split(' ').collect::<Vec<_>>();
-    let port = |text: &str| text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok();
-    match words[..] {
-        ["PROXY", "UNKNOWN", ..] => Some(None),
-        ["PROXY", "TCP4", source, target, source_port, target_port]
-            if port(source_port) && port(target_port) && target.parse::<Ipv4Addr>().is_ok() =>
+    let words: Vec<&str> =
+        line.and_then(|l| std::str::from_utf8(l).ok()).unwrap_or_default().split(' ').collect();
+    let source = match words[..] {
+        // The rest of the line means nothing.
+        ["PROXY", "UNKNOWN", ..] => return Preamble::Whole { bytes, source: None },
+        ["PROXY", family, source, target, source_port, target_port]
+            if is_port(source_port) && is_port(target_port) =>
         {
-            Some(Some(source.parse::<Ipv4Addr>().ok()?.into()))
-        }
-        ["PROXY", "TCP6", source, target, source_port, target_port]
-            if port(source_port) && port(target_port) && target.parse::<Ipv6Addr>().is_ok() =>
-        {
-            Some(Some(source.parse::<Ipv6Addr>().ok()?.into()))
+            match family {
+                "TCP4" => first_of::<Ipv4Addr>(source, target),
+                _ => first_of::<Ipv6Addr>(source, target),
+            }
         }
         _ => None,
-    }
+    };
+    source.map_or(Preamble::Broken { bytes }, |source| whole(bytes, source))
+}
+
+/// The first of two addresses that must both be of this family.
+fn first_of<A: FromStr + Into<IpAddr>>(source: &str, target: &str) -> Option<IpAddr> {
+    target.parse::<A>().ok()?;
+    source.parse::<A>().ok().map(A::into)
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
 /// A binary head, then as many bytes as it says: addresses by family, and what else the balancer tells.
@@ -90,9 +93,8 @@ fn version_2(bytes: &[u8]) -> Preamble {
     let Some(rest) = rest.get(..announced) else { return Preamble::Short };
     let bytes = V2_HEAD_BYTES + announced;
     match (command & 0xF, family >> 4) {
-        // LOCAL: the balancer speaks for itself, whatever addresses follow.
-        (0, _) => Preamble::Whole { bytes, source: None },
-        (1, 0) => Preamble::Whole { bytes, source: None },
+        // LOCAL: the balancer speaks for itself, whatever addresses follow. And a family without addresses.
+        (0, _) | (1, 0) => Preamble::Whole { bytes, source: None },
         // Two addresses and two ports.
         (1, 1) => match rest {
             &[a, b, c, d, _, _, _, _, _, _, _, _, ..] => whole(bytes, Ipv4Addr::new(a, b, c, d)),

@@ -38,20 +38,31 @@ impl Classes {
     /// else by the built-in list.
     pub(crate) fn of(&self, ip: IpAddr, asn: Option<u32>, internal: bool) -> Option<AddressClass> {
         match self.own.find(ip, asn) {
-            Some(class) => class,
+            Some(Said(class)) => class,
             None if internal => Some(AddressClass::Internal),
-            None => BUILTIN.find(ip, asn).flatten(),
+            None => BUILTIN.find(ip, asn).and_then(|Said(class)| class),
         }
     }
 }
 
+/// What a list says of a network: a class, or that it has none.
+#[derive(Clone, Copy)]
+struct Said(Option<AddressClass>);
+
 /// One list of networks.
 #[derive(Default)]
 struct List {
-    /// By length, longest first; each group in rising order.
-    prefixes: Vec<(u8, Vec<(u128, Option<AddressClass>)>)>,
+    /// By length, longest first.
+    prefixes: Vec<Group>,
     /// In rising order.
-    systems: Vec<(u32, Option<AddressClass>)>,
+    systems: Vec<(u32, Said)>,
+}
+
+/// The prefixes of one length.
+struct Group {
+    len: u8,
+    /// First addresses in rising order.
+    entries: Vec<(u128, Said)>,
 }
 
 impl List {
@@ -78,11 +89,11 @@ impl List {
             return Err(format!("`{line}` is not a network and a class"));
         };
         let class = match class {
-            "none" => None,
-            name => Some(AddressClass::parse(name).ok_or_else(|| {
+            "none" => Said(None),
+            name => Said(Some(AddressClass::parse(name).ok_or_else(|| {
                 let known: Vec<&str> = AddressClass::ALL.iter().map(|class| class.name()).collect();
                 format!("`{name}` is no class; wanted one of {}, none", known.join(", "))
-            })?),
+            })?)),
         };
         if let Some(number) = network.strip_prefix("AS").or_else(|| network.strip_prefix("as")) {
             let number = number.parse().map_err(|_| format!("`{network}` is no AS number"))?;
@@ -90,31 +101,31 @@ impl List {
             return Ok(());
         }
         let prefix = Prefix::parse(network)?;
-        match self.prefixes.iter_mut().find(|(len, _)| *len == prefix.len) {
-            Some((_, group)) => group.push((prefix.first, class)),
-            None => self.prefixes.push((prefix.len, vec![(prefix.first, class)])),
+        match self.prefixes.iter_mut().find(|group| group.len == prefix.len) {
+            Some(group) => group.entries.push((prefix.first, class)),
+            None => self.prefixes.push(Group { len: prefix.len, entries: vec![(prefix.first, class)] }),
         }
         Ok(())
     }
 
     /// Brings everything into the order that `find` wants.
     fn settle(&mut self) {
-        self.prefixes.sort_by_key(|&(len, _)| std::cmp::Reverse(len));
-        self.prefixes.iter_mut().for_each(|(_, group)| keep_last(group));
+        self.prefixes.sort_by_key(|group| std::cmp::Reverse(group.len));
+        self.prefixes.iter_mut().for_each(|group| keep_last(&mut group.entries));
         keep_last(&mut self.systems);
     }
 
-    /// What the list says of an address; `Some(None)` is `none`.
-    fn find(&self, ip: IpAddr, asn: Option<u32>) -> Option<Option<AddressClass>> {
-        let by_prefix = self.prefixes.iter().find_map(|(len, group)| {
+    /// What the list says of an address, by its longest prefix, else by its network's number.
+    fn find(&self, ip: IpAddr, asn: Option<u32>) -> Option<Said> {
+        let by_prefix = self.prefixes.iter().find_map(|Group { len, entries }| {
             let first = Prefix::around(ip, *len).first;
-            group.binary_search_by_key(&first, |&(first, _)| first).ok().and_then(|at| group.get(at))
+            let at = entries.binary_search_by_key(&first, |&(first, _)| first).ok()?;
+            entries.get(at).map(|&(_, said)| said)
         });
-        if let Some(&(_, class)) = by_prefix {
-            return Some(class);
-        }
-        let at = self.systems.binary_search_by_key(&asn?, |&(number, _)| number).ok()?;
-        self.systems.get(at).map(|&(_, class)| class)
+        by_prefix.or_else(|| {
+            let at = self.systems.binary_search_by_key(&asn?, |&(number, _)| number).ok()?;
+            self.systems.get(at).map(|&(_, said)| said)
+        })
     }
 }
 

@@ -40,7 +40,9 @@ fn main() -> Result<()> {
     ranges.sort_unstable_by_key(|&(first, ..)| first);
     end_before_the_next(&mut ranges);
     let mut builder = Builder::default();
-    ranges.iter().for_each(|&(first, last, value)| builder.add(first, last, value));
+    for &(first, last, value) in &ranges {
+        builder.add(first, last, value);
+    }
     let bytes = builder.finish(date, &[("source", source), ("licence", licence)])?;
 
     let table = Table::parse(&bytes).context("the table cannot be read back")?;
@@ -63,10 +65,10 @@ fn end_before_the_next(ranges: &mut [Range]) {
     for (first, last, _) in ranges.iter_mut().rev() {
         match (*last, following) {
             (IpAddr::V4(end), Some(IpAddr::V4(next))) if end >= next => {
-                *last = Ipv4Addr::from_bits(next.to_bits() - 1).into()
+                *last = Ipv4Addr::from_bits(next.to_bits() - 1).into();
             }
             (IpAddr::V6(end), Some(IpAddr::V6(next))) if end >= next => {
-                *last = Ipv6Addr::from_bits(next.to_bits() - 1).into()
+                *last = Ipv6Addr::from_bits(next.to_bits() - 1).into();
             }
             _ => {}
         }

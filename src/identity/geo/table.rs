@@ -125,7 +125,7 @@ impl Builder {
     /// The file, with `notes` as further lines in its head.
     pub fn finish(&self, date: &str, notes: &[(&str, &str)]) -> std::io::Result<Vec<u8>> {
         // The end of the space is no range's start.
-        let v4: Vec<_> = self.v4.iter().copied().filter(|&(start, _)| start <= u64::from(u32::MAX)).collect();
+        let v4: Vec<_> = self.v4.iter().copied().filter(|&(start, _)| u32::try_from(start).is_ok()).collect();
         let mut uses: BTreeMap<u32, u64> = BTreeMap::new();
         for value in v4.iter().chain(&self.v6).filter_map(|&(_, value)| value) {
             *uses.entry(value).or_default() += 1;
@@ -137,7 +137,9 @@ impl Builder {
 
         let mut body = Vec::new();
         push_varint(&mut body, values.len() as u64);
-        values.iter().for_each(|&(_, value)| push_varint(&mut body, u64::from(value)));
+        for &(_, value) in &values {
+            push_varint(&mut body, u64::from(value));
+        }
         for (ranges, first) in [(&v4, 0), (&self.v6, V6_FIRST)] {
             push_varint(&mut body, ranges.len() as u64);
             let mut before = first;
@@ -187,7 +189,7 @@ fn push_varint(out: &mut Vec<u8>, mut value: u64) {
 /// Bytes not read yet.
 struct Cursor<'a>(&'a [u8]);
 
-impl<'a> Cursor<'a> {
+impl Cursor<'_> {
     fn varint(&mut self) -> Option<u64> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
