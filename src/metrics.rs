@@ -193,6 +193,22 @@ counter_struct! {
 }
 
 counter_struct! {
+    /// What was learned of routes, and what had no room.
+    RouteCounters {
+        /// Hosts whose routes are known now, and one for all the others.
+        hosts,
+        /// Routes known now.
+        routes,
+        /// Places in paths that became parameters.
+        slugs,
+        /// Requests written under `/{other}`.
+        other,
+        /// Requests to hosts beyond the limit, whose routes were not known.
+        other_hosts,
+    }
+}
+
+counter_struct! {
     /// One sink's records; queued = delivered + spooled + lost.
     SinkCounters {
         /// Records given to the sink.
@@ -298,6 +314,8 @@ pub struct Counters {
     pub alerts: AlertCounters,
     /// Forgotten for a limit.
     pub evicted: EvictionCounters,
+    /// Learned routes.
+    pub routes: RouteCounters,
     /// Oddities.
     pub anomalies: AnomalyCounters,
 }
@@ -315,6 +333,7 @@ impl Counters {
         self.transactions.add(&other.transactions);
         self.alerts.add(&other.alerts);
         self.evicted.add(&other.evicted);
+        self.routes.add(&other.routes);
         self.anomalies.add(&other.anomalies);
     }
 
