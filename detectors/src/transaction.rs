@@ -6,7 +6,7 @@ use crate::anomaly::AnomalySet;
 use crate::identity::{
     AddressClass, Country, Credential, Factor, Fingerprint, Place, Principal, Proof, named,
 };
-use crate::label::Labels;
+use crate::label::{Hints, Labels};
 use crate::session::{Reuse, Session};
 use crate::time::EventTime;
 use crate::token::Jwt;
@@ -178,6 +178,8 @@ pub struct Request {
     pub identity_headers: Vec<IdentityHeader>,
     /// The GraphQL operation, if it is one.
     pub graphql: Option<Graphql>,
+    /// What a call that changes something looks like, where the route's words do not say what it is for.
+    pub hints: Option<Box<Hints>>,
 }
 
 named! {

@@ -164,6 +164,7 @@ fn request(method: &str, path: &str) -> Request {
         mark: 0,
         identity_headers: Vec::new(),
         graphql: None,
+        hints: None,
     }
 }
 

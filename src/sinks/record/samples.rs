@@ -149,6 +149,7 @@ pub(crate) fn transaction() -> Transaction {
                 fields: vec!["tokenAuth".into()],
                 auth_operations: 1,
             }),
+            hints: None,
         }),
         response: Some(Response {
             status: 401,
