@@ -73,6 +73,12 @@ impl Labels {
         self.0 |= 1 << label as u32;
     }
 
+    /// What one or the other has.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether the route has this label.
     pub const fn has(self, label: Label) -> bool {
         self.0 & (1 << label as u32) != 0

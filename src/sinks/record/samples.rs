@@ -212,8 +212,8 @@ pub(crate) fn transaction() -> Transaction {
             outcome: MfaOutcome::FailCode,
             by_status_only: false,
             code: Some(0x0028_7082),
-            ticket: None,
-            codes_left: None,
+            ticket: Some(fingerprint([0x71, 0xc8])),
+            codes_left: Some(7),
         }),
         login: Some(Login { name: Some("alice@example.com".into()), outcome: LoginOutcome::SecondFactor }),
         activity: Activity::Mfa,
@@ -241,8 +241,19 @@ pub(crate) fn bare_transaction() -> Transaction {
     Transaction {
         ttfb_us: None,
         request: None,
-        response: Some(Response { content_type: None, ..full.response.clone().unwrap() }),
-        client: Client { country: None, place: None, asn: None, ..full.client.clone() },
+        response: Some(Response {
+            content_type: None,
+            retry_after_s: None,
+            ..full.response.clone().unwrap()
+        }),
+        client: Client {
+            country: None,
+            place: None,
+            asn: None,
+            class: None,
+            claimed_ip: None,
+            ..full.client.clone()
+        },
         device: None,
         credentials: Vec::new(),
         jwt: None,
@@ -251,6 +262,8 @@ pub(crate) fn bare_transaction() -> Transaction {
         exposed: Vec::new(),
         completeness: Completeness::ResponseOnly,
         anomalies: AnomalySet::EMPTY,
+        session: None,
+        reuse: None,
         repeat_of: None,
         ..full
     }
