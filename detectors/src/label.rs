@@ -142,11 +142,6 @@ impl Hints {
     pub const fn has(&self, clue: Clue) -> bool {
         self.clues & (1 << clue as u8) != 0
     }
-
-    /// Whether nothing is to be told.
-    pub const fn is_empty(&self) -> bool {
-        self.clues == 0
-    }
 }
 
 #[cfg(test)]

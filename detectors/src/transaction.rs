@@ -178,7 +178,7 @@ pub struct Request {
     pub identity_headers: Vec<IdentityHeader>,
     /// The GraphQL operation, if it is one.
     pub graphql: Option<Graphql>,
-    /// What a call that changes something looks like, where the route's words do not say what it is for.
+    /// What a call that changes something looks like, where nobody says what its route is for.
     pub hints: Option<Box<Hints>>,
 }
 

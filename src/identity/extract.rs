@@ -289,6 +289,7 @@ fn read_request<'a>(
         settings.routes.iter().find(|r| std::str::from_utf8(asking.path).is_ok_and(|p| r.matches(p)));
     if let Some(pattern) = configured {
         route.labels = pattern.label;
+        route.configured = true;
     }
     for range in &route.secrets {
         let Some(segment) = asking.path.get(range.clone()) else { continue };

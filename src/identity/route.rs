@@ -28,6 +28,8 @@ pub(crate) struct Route {
     /// The template.
     pub(crate) template: String,
     pub(crate) labels: Labels,
+    /// A preset or the operator said what the route is for, be it nothing.
+    pub(crate) configured: bool,
     /// The segments that look like secrets, as ranges of the raw path.
     pub(crate) secrets: Vec<std::ops::Range<usize>>,
 }
@@ -39,6 +41,7 @@ impl Route {
         self.template.clear();
         self.secrets.clear();
         self.labels = Labels::NONE;
+        self.configured = false;
         let mut at = 0usize;
         for (index, raw) in path.split(|&b| b == b'/').enumerate() {
             let start = at;
@@ -76,6 +79,12 @@ impl Route {
         if self.labels.any(Labels::MFA.or(Labels::MAYBE_MFA)) {
             self.mask_codes();
         }
+    }
+
+    /// Whether it is known what the route is for. `auth` and `code` alone do not say it.
+    pub(crate) fn is_told(&self) -> bool {
+        let vague = Labels::AUTH.or(Labels::MFA_IN_AUTH);
+        self.configured || self.labels.or(vague) != vague
     }
 
     /// Matrix parameters (`;version=2`, `;jsessionid=…`), each from its semicolon on. A session id is a secret by

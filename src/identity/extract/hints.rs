@@ -7,7 +7,6 @@ use crate::http::Message;
 use crate::identity::answer::Answer;
 use crate::identity::clues::HandleKind;
 use crate::identity::json::{self, Value};
-use crate::identity::labels::Labels;
 use crate::identity::names::Names;
 use crate::identity::request::Asking;
 use crate::identity::route::Route;
@@ -64,7 +63,7 @@ enum Look {
 }
 
 impl Extractor {
-    /// The clues of an exchange; `None` where there are none or the route is known.
+    /// The clues of an exchange; `None` where it only reads or the route is known.
     pub(super) fn hints(
         &mut self,
         request: &Message,
@@ -73,8 +72,8 @@ impl Extractor {
         answer: Option<&Answer<'_>>,
         route: &Route,
     ) -> Option<Box<Hints>> {
-        let writes = matches!(asked.method, b"POST" | b"PUT" | b"PATCH");
-        if route.labels != Labels::NONE || !writes || asked.graphql.is_some() {
+        let changes = matches!(asked.method, b"POST" | b"PUT" | b"PATCH" | b"DELETE");
+        if !changes || route.is_told() || asked.graphql.is_some() {
             return None;
         }
         let mut hints = Hints::default();
@@ -95,7 +94,7 @@ impl Extractor {
         if let (Some(answer), Some(response)) = (answer, response) {
             self.look_at_answer(answer, response, &mut hints);
         }
-        (!hints.is_empty()).then(|| Box::new(hints))
+        Some(Box::new(hints))
     }
 
     /// What a field looks like, and whether its name was not known for that.

@@ -73,10 +73,7 @@ impl Evidence {
             .as_ref()
             .is_some_and(|l| matches!(l.outcome, LoginOutcome::Success | LoginOutcome::SecondFactor));
         let client = (tx.client.network(), tx.device.map_or([0; 4], |device| device.traits));
-        let changes = matches!(&*request.method, "POST" | "PUT" | "PATCH" | "DELETE");
-        if answered && changes && request.labels.is_empty() {
-            let empty = Hints::default();
-            let hints = request.hints.as_deref().unwrap_or(&empty);
+        if let (Some(hints), true) = (&request.hints, answered) {
             self.read(tx, endpoint, hints, logged_in, client);
         }
         if logged_in {
