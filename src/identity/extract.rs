@@ -266,11 +266,11 @@ fn read_request<'a>(
     let mut asking = Asking::head(message, settings);
     let mut body: &[u8] = &[];
     if !message.body.prefix.is_empty() {
-        let decoded = decoder.decode(message);
-        if let Some(anomaly) = decoded.anomaly {
+        let unpacked = decoder.decode(message);
+        if let Some(anomaly) = unpacked.anomaly {
             noted.insert(anomaly);
         }
-        body = decoded.bytes;
+        body = unpacked.bytes;
         asking.body(body, settings);
     }
     asking.graphql = documents.read(&mut asking, body, settings);

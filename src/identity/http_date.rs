@@ -68,16 +68,16 @@ pub(crate) fn parse(text: &[u8], now_s: i64) -> Option<i64> {
     let text = std::str::from_utf8(text.trim_ascii()).ok()?;
     let words: Vec<&str> = text.split_ascii_whitespace().take(7).collect();
     let (day, month, year, time) = match words.as_slice() {
-        // Sun, 06 Nov 1994 08:49:37 GMT
-        [_, day, month, year, time, "GMT" | "UTC"] => (number(day)?, *month, number(year)?, *time),
+        // Sun, 06 Nov 1994 08:49:37 GMT, and Sun Nov  6 08:49:37 1994
+        [_, day, month, year, time, "GMT" | "UTC"] | [_, month, day, time, year] => {
+            (number(day)?, *month, number(year)?, *time)
+        }
         // Sunday, 06-Nov-94 08:49:37 GMT
         [_, date, time, "GMT" | "UTC"] => {
             let mut parts = date.split('-');
             let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
             (number(day)?, month, century(number(year)?, now_s), *time)
         }
-        // Sun Nov  6 08:49:37 1994
-        [_, month, day, time, year] => (number(day)?, *month, number(year)?, *time),
         _ => return None,
     };
     let month = i64::try_from(MONTHS.iter().position(|name| *name == month)?).ok()? + 1;

@@ -227,7 +227,7 @@ fn is_locale(segment: &[u8]) -> bool {
 /// Base64 with its padding.
 fn is_padded(segment: &[u8]) -> bool {
     segment.len() >= 8
-        && segment.len() % 4 == 0
+        && segment.len().is_multiple_of(4)
         && segment.ends_with(b"=")
         && segment.iter().all(|b| b.is_ascii_alphanumeric() || b"+/-_=".contains(b))
 }

@@ -15,7 +15,6 @@ use crate::identity::shape;
 use crate::identity::tables::Field;
 use crate::identity::text::MASK;
 use crate::identity::urlencoded;
-use heelguard_detectors::identity::Fingerprint;
 use heelguard_detectors::label::{Clue, Hints};
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
@@ -54,6 +53,9 @@ const PASSWORD_PARTS: &[&str] = &[
 
 /// No name is known: every scalar is shown with its name.
 static NO_NAMES: LazyLock<Names<()>> = LazyLock::new(|| Names::new::<&str>([]));
+
+/// A field's name and value.
+type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 /// What a field looks like.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,16 +101,14 @@ impl Extractor {
 
     /// What a field looks like, and whether its name was not known for that.
     fn look(&self, name: &[u8], value: &[u8]) -> Option<(Look, bool)> {
-        let known = self.settings.fields.get(name);
-        match known {
+        match self.settings.fields.get(name) {
             Some(Field::Password | Field::NewPassword) => Some((Look::Password, false)),
             Some(Field::Code | Field::AnyCode | Field::BackupCode | Field::Token) if is_code(value) => {
                 Some((Look::Code, false))
             }
-            Some(_) => None,
             None if is_code(value) => Some((Look::Code, true)),
             None if is_password(name, value) => Some((Look::Password, true)),
-            None => None,
+            _ => None,
         }
     }
 
@@ -135,9 +135,8 @@ impl Extractor {
         let settings = &self.settings;
         let known =
             self.memory.know(&Secret::new(value), &settings.keyring, settings.principal_claim.as_deref());
-        let fingerprint: Fingerprint = known.fingerprint;
-        if hints.issued.len() < ISSUED_MAX && !hints.issued.contains(&fingerprint) {
-            hints.issued.push(fingerprint);
+        if hints.issued.len() < ISSUED_MAX && !hints.issued.contains(&known.fingerprint) {
+            hints.issued.push(known.fingerprint);
         }
     }
 
@@ -155,7 +154,7 @@ fn plain(message: &Message) -> Option<&[u8]> {
 }
 
 /// Names and values of the first fields of a JSON object or a form.
-fn fields(body: &[u8]) -> Vec<(Cow<'_, [u8]>, Cow<'_, [u8]>)> {
+fn fields(body: &[u8]) -> Vec<Pair<'_>> {
     let mut found = Vec::new();
     if body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{') {
         json::walk(body, &NO_NAMES, |member| {

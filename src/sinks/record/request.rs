@@ -2,7 +2,7 @@
 //! It is given the vocabulary's types and borrows from them.
 //! It promises names of closed lists by their public names, and values only where the contract allows them.
 
-use heelguard_detectors::identity::Country;
+use heelguard_detectors::identity::{AddressClass, Country};
 use heelguard_detectors::label::{Label, Labels};
 use heelguard_detectors::transaction::{Client, Graphql, IdentityHeader, Request, Response};
 use serde::{Serialize, Serializer};
@@ -136,7 +136,7 @@ impl<'a> ClientPart<'a> {
             lat: client.place.map(|place| place.lat),
             lon: client.place.map(|place| place.lon),
             asn: client.asn,
-            class: client.class.map(|class| class.name()),
+            class: client.class.map(AddressClass::name),
             claimed_ip: client.claimed_ip,
         }
     }

@@ -110,6 +110,35 @@ pub(crate) fn bare_alert() -> Alert {
     }
 }
 
+fn request() -> Request {
+    Request {
+        method: "POST".into(),
+        scheme: "http",
+        host: "api.example.com".into(),
+        path: "/v1/users/42".into(),
+        route: "/v1/users/{id}".into(),
+        labels: Labels::of(&[Label::Users]),
+        query_keys: vec!["page".into()],
+        page_limit: None,
+        bytes: 27,
+        content_type: Some("application/json".into()),
+        user_agent: Some("curl/8.7.1".into()),
+        mark: 0x4711,
+        identity_headers: vec![IdentityHeader {
+            name: "x-forwarded-user".into(),
+            claim: HeaderClaim::User,
+            by_proxy: false,
+        }],
+        graphql: Some(Graphql {
+            kind: GraphqlKind::Mutation,
+            operation: Some("Login".into()),
+            fields: vec!["tokenAuth".into()],
+            auth_operations: 1,
+        }),
+        hints: None,
+    }
+}
+
 pub(crate) fn transaction() -> Transaction {
     let mut anomalies = AnomalySet::EMPTY;
     anomalies.insert(Anomaly::TcpRetransmission);
@@ -125,32 +154,7 @@ pub(crate) fn transaction() -> Transaction {
             tls: false,
         },
         protocol: Protocol::Http11,
-        request: Some(Request {
-            method: "POST".into(),
-            scheme: "http",
-            host: "api.example.com".into(),
-            path: "/v1/users/42".into(),
-            route: "/v1/users/{id}".into(),
-            labels: Labels::of(&[Label::Users]),
-            query_keys: vec!["page".into()],
-            page_limit: None,
-            bytes: 27,
-            content_type: Some("application/json".into()),
-            user_agent: Some("curl/8.7.1".into()),
-            mark: 0x4711,
-            identity_headers: vec![IdentityHeader {
-                name: "x-forwarded-user".into(),
-                claim: HeaderClaim::User,
-                by_proxy: false,
-            }],
-            graphql: Some(Graphql {
-                kind: GraphqlKind::Mutation,
-                operation: Some("Login".into()),
-                fields: vec!["tokenAuth".into()],
-                auth_operations: 1,
-            }),
-            hints: None,
-        }),
+        request: Some(request()),
         response: Some(Response {
             status: 401,
             grpc_status: None,
