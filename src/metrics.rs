@@ -254,6 +254,27 @@ impl AnomalyCounters {
     }
 }
 
+/// A counter for each row of the table that decides what a second-factor step came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutcomeCounters(Vec<(&'static str, u64)>);
+
+impl OutcomeCounters {
+    /// Adds hits of rows by name; a name that is new comes behind those that are known.
+    pub fn add(&mut self, rows: impl IntoIterator<Item = (&'static str, u64)>) {
+        for (name, hits) in rows {
+            match self.0.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) => *sum += hits,
+                None => self.0.push((name, hits)),
+            }
+        }
+    }
+
+    /// Rows that decided something, with their hits, in the order of the table.
+    pub fn rows(&self) -> Vec<(&'static str, u64)> {
+        self.0.iter().copied().filter(|&(_, hits)| hits > 0).collect()
+    }
+}
+
 /// A counter for each reason to drop a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DropCounters([u64; DropReason::ALL.len()]);
@@ -318,6 +339,8 @@ pub struct Counters {
     pub routes: RouteCounters,
     /// Oddities.
     pub anomalies: AnomalyCounters,
+    /// What decided second-factor steps.
+    pub mfa_outcomes: OutcomeCounters,
 }
 
 impl Counters {
@@ -335,6 +358,7 @@ impl Counters {
         self.evicted.add(&other.evicted);
         self.routes.add(&other.routes);
         self.anomalies.add(&other.anomalies);
+        self.mfa_outcomes.add(other.mfa_outcomes.0.iter().copied());
     }
 
     /// The first account that does not add up, in words; `None` when all do.

@@ -1,4 +1,5 @@
-//! Whole-sensor cases: a folder each under `tests/cases`, with a story, its traffic and every alert it gives.
+//! Whole-sensor cases: a folder each under `tests/cases`, with a story, its traffic and every alert it gives; a case
+//! that is about the configuration has a `heelguard.toml` of its own, whose paths begin at the repository's root.
 //! Each runs with 1, 2 and 5 shards; alerts and statistics are compared byte by byte.
 //! `UPDATE_EXPECT=1` writes what the sensor says now; read the difference before committing it.
 
@@ -25,8 +26,10 @@ fn every_case_gives_its_alerts_and_nothing_else() {
         assert!(case.join("README.md").is_file(), "{}: a case says what it is", case.display());
         let work = tempfile::tempdir().expect("a temporary folder");
         let capture = capture(&case, work.path());
-        support::replay::assert_same_for_all_shards(&[&capture]);
-        let (alerts, stats) = run(&capture, work.path());
+        let options = options(&case);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        support::replay::assert_same_for_all_shards_with(&[&capture], &options);
+        let (alerts, stats) = run(&capture, &options, work.path());
         expect_file![case.join("alerts.jsonl")].assert_eq(&alerts);
         expect_file![case.join("stats.json")].assert_eq(&stats);
     }
@@ -43,6 +46,11 @@ fn folders() -> Vec<PathBuf> {
     folders
 }
 
+fn options(case: &Path) -> Vec<String> {
+    let config = case.join("heelguard.toml");
+    if config.is_file() { vec!["--config".to_owned(), config.display().to_string()] } else { Vec::new() }
+}
+
 fn capture(case: &Path, work: &Path) -> PathBuf {
     let text = std::fs::read_to_string(case.join("traffic.txt")).expect("a case has its traffic");
     let path = work.join("capture.pcap");
@@ -50,7 +58,7 @@ fn capture(case: &Path, work: &Path) -> PathBuf {
     path
 }
 
-fn run(capture: &Path, work: &Path) -> (String, String) {
+fn run(capture: &Path, options: &[&str], work: &Path) -> (String, String) {
     let key = work.join("key");
     std::fs::write(&key, KEY).expect("the key is written");
     #[cfg(unix)]
@@ -63,6 +71,7 @@ fn run(capture: &Path, work: &Path) -> (String, String) {
     let output = heelguard(work)
         .arg("replay")
         .args(["--set".to_string(), format!("privacy.key_file={}", key.display())])
+        .args(options)
         .args(["--alerts".as_ref(), alerts.as_os_str(), "--stats".as_ref(), stats.as_os_str()])
         .arg(capture)
         .output()

@@ -3,6 +3,7 @@
 //! It promises that `id` depends on tenant, detector, subject and first event alone.
 
 use crate::identity::{Country, Credential, Principal, named};
+use crate::saved::{Damaged, Saved, saved};
 use crate::time::EventTime;
 use crate::transaction::{Endpoint, TransactionId};
 use std::fmt;
@@ -100,6 +101,9 @@ pub struct AlertClient {
     pub device: Option<Arc<str>>,
 }
 
+saved!(Subject { scope, value });
+saved!(AlertClient { ip, country, asn, device });
+
 /// One transaction that speaks for the alert.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
@@ -117,6 +121,8 @@ pub struct Evidence {
     pub note: String,
 }
 
+saved!(Evidence { transaction, time, method, path, status, note });
+
 /// A fact of the detector's own, documented on its page.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
@@ -132,6 +138,29 @@ pub enum Fact {
     List(Vec<Arc<str>>),
 }
 
+impl Saved for Fact {
+    fn save(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Count(count) => (0u8, *count).save(out),
+            Self::Number(number) => (1u8, *number).save(out),
+            Self::Flag(flag) => (2u8, *flag).save(out),
+            Self::Text(text) => (3u8, text.clone()).save(out),
+            Self::List(list) => (4u8, list.clone()).save(out),
+        }
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        Ok(match u8::load(from)? {
+            0 => Self::Count(Saved::load(from)?),
+            1 => Self::Number(Saved::load(from)?),
+            2 => Self::Flag(Saved::load(from)?),
+            3 => Self::Text(Saved::load(from)?),
+            4 => Self::List(Saved::load(from)?),
+            _ => return Err(Damaged),
+        })
+    }
+}
+
 /// What the sensor could not see while the episode formed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Visibility {
@@ -142,6 +171,8 @@ pub struct Visibility {
     /// Whether only one direction was seen.
     pub one_way: bool,
 }
+
+saved!(Visibility { loss_pct, truncated, one_way });
 
 /// One state of one episode.
 #[derive(Clone, Debug, PartialEq)]

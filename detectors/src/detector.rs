@@ -4,6 +4,7 @@
 
 use crate::alert::{AlertClient, Confidence, Evidence, Fact, Scope, Severity, Subject, Visibility};
 use crate::identity::{Credential, Fingerprint, Principal, named};
+use crate::saved::{Damaged, Saved, saved};
 use crate::time::EventTime;
 use crate::transaction::{Completeness, Endpoint, Transaction, TransactionId};
 use std::fmt;
@@ -26,7 +27,39 @@ pub trait Detector: Send {
 
     /// Keys given up because a table was full.
     fn evicted(&self) -> u64;
+
+    /// Appends what windows and learning hold, so that a restart goes on where it stopped.
+    fn save(&self, out: &mut Vec<u8>);
+
+    /// Takes back what was saved, under the limits and thresholds of now. After an error the state is of no use.
+    fn load(&mut self, from: &mut &[u8]) -> Result<(), Damaged>;
 }
+
+/// Keys of each table that one call of `advance` may forget.
+pub(crate) const EXPIRED_AT_ONCE: usize = 64;
+
+/// The part of `Detector` that only hands on to the tables a detector's state lives in.
+macro_rules! tables {
+    ($($table:ident),+) => {
+        fn advance(&mut self, now: crate::time::EventTime) {
+            $(self.$table.expire(now, crate::detector::EXPIRED_AT_ONCE);)+
+        }
+
+        fn evicted(&self) -> u64 {
+            0 $(+ self.$table.evicted())+
+        }
+
+        fn save(&self, out: &mut Vec<u8>) {
+            $(self.$table.save(out);)+
+        }
+
+        fn load(&mut self, from: &mut &[u8]) -> Result<(), crate::saved::Damaged> {
+            $(self.$table.load(from)?;)+
+            Ok(())
+        }
+    };
+}
+pub(crate) use tables;
 
 named! {
     /// How far a rule has come.
@@ -258,6 +291,8 @@ pub struct Sample {
     inferred: bool,
 }
 
+saved!(Sample { transaction, time, request, status, completeness, inferred });
+
 impl Sample {
     /// The transaction's facts that evidence shows.
     pub fn of(tx: &Transaction) -> Self {
@@ -288,6 +323,16 @@ impl Sample {
 /// The first sample and the latest four: how it began and where it stands.
 #[derive(Clone, Debug, Default)]
 pub struct Samples(Vec<(Sample, &'static str)>);
+
+impl Saved for Samples {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.0.save(out);
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        Saved::load(from).map(Self)
+    }
+}
 
 impl Samples {
     /// Adds a sample with what it shows.

@@ -14,6 +14,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod kept;
+
 /// A subject quiet for this long is a new episode when it comes back, unless its window is longer.
 const QUIET_MIN: Duration = Duration::from_mins(10);
 /// An episode that grows is told again after this long.

@@ -2,6 +2,7 @@
 //! The sensor's `identity` layer fills them in; rules only read them.
 //! A credential is a keyed fingerprint here: no value that crossed the wire can be in these types.
 
+use crate::saved::{Damaged, Saved, saved};
 use crate::time::EventTime;
 use std::fmt;
 use std::sync::Arc;
@@ -9,6 +10,16 @@ use std::sync::Arc;
 /// The first 128 bits of a keyed hash over class and value; written as 32 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub [u8; 16]);
+
+impl Saved for Fingerprint {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.0.save(out);
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        Saved::load(from).map(Self)
+    }
+}
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,6 +52,17 @@ macro_rules! named {
             /// The variant of that public name.
             pub fn parse(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|variant| variant.name() == name)
+            }
+        }
+
+        impl $crate::saved::Saved for $type {
+            fn save(&self, out: &mut Vec<u8>) {
+                out.push(*self as u8);
+            }
+
+            fn load(from: &mut &[u8]) -> Result<Self, $crate::saved::Damaged> {
+                let place = usize::from(u8::load(from)?);
+                Self::ALL.get(place).copied().ok_or($crate::saved::Damaged)
             }
         }
 
@@ -101,6 +123,8 @@ pub struct Principal {
     /// How it is known.
     pub source: PrincipalSource,
 }
+
+saved!(Principal { kind, id, source });
 
 impl Principal {
     /// The scope value of alerts about this principal: `user:alice@example.com`.
@@ -201,6 +225,8 @@ pub struct Credential {
     pub fingerprint: Fingerprint,
 }
 
+saved!(Credential { kind, class, location, name, fingerprint });
+
 named! {
     /// How much was proved about the actor, by what the server accepted.
     ProofLevel {
@@ -281,6 +307,17 @@ impl Country {
     }
 }
 
+impl Saved for Country {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.0.save(out);
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        let letters: [u8; 2] = Saved::load(from)?;
+        std::str::from_utf8(&letters).ok().and_then(Self::parse).ok_or(Damaged)
+    }
+}
+
 impl fmt::Display for Country {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -329,3 +366,5 @@ pub struct Place {
     /// How far the client may be from the point.
     pub radius_km: f64,
 }
+
+saved!(Place { lat, lon, radius_km });

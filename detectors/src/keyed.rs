@@ -2,6 +2,7 @@
 //! When it is full the key that was quiet longest goes, but a flood of new keys can only push out new keys:
 //! a quarter of the room is kept for those known for ten minutes. It promises its limit and counts what it evicts.
 
+use crate::saved::{Damaged, Saved};
 use crate::time::EventTime;
 use ahash::RandomState;
 use std::collections::HashMap;
@@ -116,6 +117,10 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
 
     fn make_room(&mut self, now: EventTime) {
         self.expire(now, 1);
+        self.evict_for_one();
+    }
+
+    fn evict_for_one(&mut self) {
         let reserve = self.limit / 4;
         let [new, known] = self.queues;
         if new.len + reserve >= self.limit {
@@ -211,6 +216,50 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
     }
 }
 
+impl<K: Hash + Eq + Clone + Saved, S: Default + Saved> Keyed<K, S> {
+    /// Appends every key with its state, each queue from longest quiet to just seen.
+    pub fn save(&self, out: &mut Vec<u8>) {
+        for age in [Age::New, Age::Known] {
+            let queue = self.queues[age as usize];
+            queue.len.save(out);
+            let mut place = queue.front;
+            while place != NONE {
+                let slot = &self.slots[place as usize];
+                slot.key.save(out);
+                slot.state.save(out);
+                (slot.first, slot.last).save(out);
+                place = slot.after;
+            }
+        }
+        self.evicted.save(out);
+    }
+
+    /// Takes the place of what is held by what was saved; of more keys than there is room for now, the longest
+    /// quiet are left out and counted.
+    pub fn load(&mut self, from: &mut &[u8]) -> Result<(), Damaged> {
+        let mut loaded = Self::new(self.limit, self.idle);
+        for age in [Age::New, Age::Known] {
+            for _ in 0..usize::load(from)? {
+                let key = K::load(from)?;
+                let state = S::load(from)?;
+                let (first, last) = Saved::load(from)?;
+                if loaded.places.contains_key(&key) {
+                    return Err(Damaged);
+                }
+                loaded.evict_for_one();
+                let place = loaded.add(key, first);
+                loaded.unlink(place);
+                let slot = &mut loaded.slots[place as usize];
+                (slot.state, slot.last, slot.age) = (state, last, age);
+                loaded.link(place);
+            }
+        }
+        loaded.evicted = loaded.evicted.saturating_add(u64::load(from)?);
+        *self = loaded;
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,6 +268,30 @@ mod tests {
 
     fn at(secs: u64) -> EventTime {
         EventTime::from_secs(secs)
+    }
+
+    #[test]
+    fn a_loaded_table_goes_on_as_the_saved_one_would() {
+        let mut table: Keyed<u32, u32> = Keyed::new(8, IDLE);
+        for (key, secs) in [(1, 0), (2, 1), (3, 2), (1, 700), (4, 701), (2, 702), (5, 703)] {
+            *table.entry(&key, at(secs)) += 1;
+        }
+        let mut bytes = Vec::new();
+        table.save(&mut bytes);
+        let mut other: Keyed<u32, u32> = Keyed::new(8, IDLE);
+        other.load(&mut bytes.as_slice()).unwrap();
+        for key in 6..20 {
+            table.entry(&key, at(800));
+            other.entry(&key, at(800));
+        }
+        let held = |table: &mut Keyed<u32, u32>| {
+            (0..20).map(|key| table.get(&key, at(801)).copied()).collect::<Vec<_>>()
+        };
+        assert_eq!(held(&mut table), held(&mut other));
+        assert_eq!(table.evicted(), other.evicted());
+        for end in 0..bytes.len() {
+            assert!(other.load(&mut &bytes[..end]).is_err(), "{end}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod keyed;
 pub mod label;
 pub mod rules;
 pub mod runtime;
+pub mod saved;
 pub mod session;
 pub mod story;
 pub mod suppress;

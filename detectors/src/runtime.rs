@@ -6,6 +6,7 @@ use crate::alert::Alert;
 use crate::detector::{Detector, Findings};
 use crate::episode::{Desk, Episodes};
 use crate::rules;
+use crate::saved::{Damaged, Saved};
 use crate::suppress::Suppression;
 use crate::time::EventTime;
 use crate::transaction::Transaction;
@@ -125,6 +126,40 @@ impl Runtime {
     pub fn finish(&mut self, now: EventTime, alerts: &mut Vec<Alert>) {
         self.episodes.expire(now, alerts);
         self.episodes.finish(now, alerts);
+    }
+
+    /// What windows, learning and open episodes hold, as bytes; equal state gives equal bytes.
+    pub fn save(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.episodes.save(&mut out);
+        self.detectors.len().save(&mut out);
+        for (desk, detector) in &self.detectors {
+            Arc::<str>::from(desk.rule.name).save(&mut out);
+            let mut state = Vec::new();
+            detector.save(&mut state);
+            state.save(&mut out);
+        }
+        out
+    }
+
+    /// Goes on from what was saved. A rule that was not there starts empty; one that is no more is passed over.
+    /// After an error this runtime is of no use.
+    pub fn load(&mut self, mut from: &[u8]) -> Result<(), Damaged> {
+        let from = &mut from;
+        self.episodes.load(from)?;
+        for _ in 0..usize::load(from)? {
+            let name: Arc<str> = Saved::load(from)?;
+            let state: Vec<u8> = Saved::load(from)?;
+            let known = self.detectors.iter_mut().find(|(desk, _)| *desk.rule.name == *name);
+            if let Some((_, detector)) = known {
+                let rest = &mut state.as_slice();
+                detector.load(rest)?;
+                if !rest.is_empty() {
+                    return Err(Damaged);
+                }
+            }
+        }
+        if from.is_empty() { Ok(()) } else { Err(Damaged) }
     }
 
     /// What was raised and what became of it.

@@ -85,11 +85,47 @@ pub fn line_of(alert: &Alert) -> String {
     line
 }
 
-/// The one boundary of rule tests: a story and what is told about it.
+/// The one boundary of rule tests: a story and what is told about it. A restart anywhere in it changes nothing.
 #[cfg(test)]
 #[expect(clippy::needless_pass_by_value, reason = "`check(story, expect![…])` reads best")]
 pub(crate) fn check(story: &str, expected: expect_test::Expect) {
+    let told = tell(story).unwrap();
+    expected.assert_eq(&told);
+    let length = transactions(story).unwrap().len();
+    for part in 1..=4 {
+        let restarted = tell_with_restart(story, length * part / 5).unwrap();
+        assert_eq!(told, restarted, "with a restart after {} of {length} transactions", length * part / 5);
+    }
+}
+
+/// As `check`, for what hangs on marks of one-time codes: their key ends with the process.
+#[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "as `check`")]
+#[expect(dead_code, reason = "the rules that compare codes use it")]
+pub(crate) fn check_in_one_run(story: &str, expected: expect_test::Expect) {
     expected.assert_eq(&tell(story).unwrap());
+}
+
+/// What is told when state is saved after so many transactions, and a new runtime goes on from it.
+#[cfg(test)]
+fn tell_with_restart(story: &str, after: usize) -> Result<String, String> {
+    let start = || Runtime::new(RuntimeConfig::default()).map_err(|error| error.to_string());
+    let mut runtime = start()?;
+    let mut alerts = Vec::new();
+    let transactions = transactions(story)?;
+    for (seen, tx) in transactions.iter().enumerate() {
+        if seen == after {
+            let saved = runtime.save();
+            runtime = start()?;
+            runtime.load(&saved).map_err(|error| error.to_string())?;
+            if runtime.save() != saved {
+                return Err("what was loaded is not what was saved".into());
+            }
+        }
+        runtime.observe(tx, &mut alerts);
+    }
+    runtime.finish(transactions.last().map_or(EventTime::ZERO, |tx| tx.end), &mut alerts);
+    Ok(alerts.iter().filter(|alert| alert.status != Status::Closed).map(line_of).collect())
 }
 
 /// As `check`, for the confidence of each alert.

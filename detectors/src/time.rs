@@ -9,6 +9,16 @@ use std::time::{Duration, UNIX_EPOCH};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventTime(u64);
 
+impl crate::saved::Saved for EventTime {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.0.save(out);
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, crate::saved::Damaged> {
+        u64::load(from).map(Self)
+    }
+}
+
 impl EventTime {
     /// The first moment there is; also "nothing seen yet".
     pub const ZERO: Self = Self(0);

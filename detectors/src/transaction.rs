@@ -7,6 +7,7 @@ use crate::identity::{
     AddressClass, Country, Credential, Factor, Fingerprint, Place, Principal, Proof, named,
 };
 use crate::label::{Hints, Labels};
+use crate::saved::{Damaged, Saved, saved};
 use crate::session::{Reuse, Session};
 use crate::time::EventTime;
 use crate::token::Jwt;
@@ -17,6 +18,16 @@ use std::sync::Arc;
 /// Deterministic id of a transaction: a hash of flow, first byte's time and position in the flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransactionId(pub u128);
+
+impl Saved for TransactionId {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.0.save(out);
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        u128::load(from).map(Self)
+    }
+}
 
 /// Written as a UUID of version 8 (RFC 9562: custom).
 impl fmt::Display for TransactionId {
@@ -110,6 +121,8 @@ pub struct Endpoint {
     /// The route template.
     pub route: Arc<str>,
 }
+
+saved!(Endpoint { method, host, route });
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -289,6 +302,8 @@ pub struct Device {
     /// Hashes of: stable JA4, user-agent family, header order, platform hint; 0 where absent.
     pub traits: [u32; 4],
 }
+
+saved!(Device { traits });
 
 impl Device {
     /// Whether at least three of four traits agree.

@@ -2,6 +2,7 @@
 //! A rule pushes events as they come and asks for the count; events a little out of order find their place.
 //! It promises an edge to the nanosecond: N events count as "N in W" when the last minus the first is at most W.
 
+use crate::saved::{Damaged, Saved};
 use crate::time::EventTime;
 use ahash::RandomState;
 use std::collections::{HashMap, VecDeque};
@@ -42,6 +43,21 @@ pub struct Window<T> {
 impl<T> Default for Window<T> {
     fn default() -> Self {
         Self { events: VecDeque::new(), fresh: 0 }
+    }
+}
+
+impl<T: Saved> Saved for Window<T> {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.events.save(out);
+        self.fresh.save(out);
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        let events: VecDeque<(EventTime, T)> = Saved::load(from)?;
+        if !events.iter().map(|(time, _)| time).is_sorted() {
+            return Err(Damaged);
+        }
+        Ok(Self { events, fresh: Saved::load(from)? })
     }
 }
 
@@ -138,6 +154,20 @@ impl<T> Window<T> {
 pub struct Tally {
     counts: HashMap<u64, u32, RandomState>,
     total: u64,
+}
+
+impl Saved for Tally {
+    fn save(&self, out: &mut Vec<u8>) {
+        let mut counts: Vec<(u64, u32)> = self.counts.iter().map(|(&thing, &count)| (thing, count)).collect();
+        counts.sort_unstable();
+        counts.save(out);
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        let counts: Vec<(u64, u32)> = Saved::load(from)?;
+        let total = counts.iter().map(|&(_, count)| u64::from(count)).sum();
+        Ok(Self { counts: counts.into_iter().collect(), total })
+    }
 }
 
 impl Tally {

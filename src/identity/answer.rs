@@ -4,20 +4,20 @@
 
 use super::clues::HandleKind;
 use super::credential::cookie;
+use super::fields::field_of;
 use super::json::{self, Member, Value};
-use super::markers::{Marker, MarkerTable, Markers};
+use super::markers::{Marker, Markers};
+use super::names::Names;
 use super::records;
 use super::settings::Settings;
 use super::shape;
-use super::tables::{Answered, Cookie, ResponseHeader};
+use super::tables::{Answered, Cookie, Field, ResponseHeader};
 use super::text;
 use super::urlencoded;
 use crate::http::Message;
 use heelguard_detectors::identity::Factor;
 use std::borrow::Cow;
-use std::sync::{Arc, LazyLock};
-
-static MARKER_TABLE: LazyLock<MarkerTable> = LazyLock::new(MarkerTable::new);
+use std::sync::Arc;
 
 /// Things handed out that are kept of one answer.
 const ISSUED_MAX: usize = 16;
@@ -27,6 +27,12 @@ const EXPOSED_MAX: usize = 4;
 const ALIASES_MAX: usize = 4;
 /// Bytes of an answer that is no JSON that are looked at.
 const TEXT_BYTES_MAX: usize = 4096;
+/// Longest answer in plain text that is read as a sentence.
+const SENTENCE_BYTES_MAX: usize = 96;
+/// Names of form fields that are read of one HTML page.
+const FORM_NAMES_MAX: usize = 256;
+/// Longest of them.
+const FORM_NAME_BYTES_MAX: usize = 96;
 /// Error codes and sentences that are read of one answer.
 const MARKS_READ_MAX: u8 = 16;
 /// Handles shorter than this link nothing.
@@ -61,6 +67,10 @@ pub(crate) struct Answer<'a> {
     pub(crate) has_mfa: bool,
     pub(crate) totp_secret: bool,
     pub(crate) unused_codes: bool,
+    /// Backup codes in a list of unused ones.
+    codes_listed: u32,
+    /// Backup codes that are left, by number.
+    codes_left: Option<u32>,
     /// The last factor the answer names; several are a choice, kept as the first that is no backup.
     pub(crate) factors: Vec<Factor>,
     pub(crate) exposed: Vec<(&'static str, &'a [u8])>,
@@ -68,6 +78,10 @@ pub(crate) struct Answer<'a> {
     pub(crate) beyond_limit: bool,
     /// An HTML page with a field for a one-time code.
     pub(crate) code_form: bool,
+    /// An HTML page with a field `code`, `pin` and the like: a code's where one was presented.
+    pub(crate) any_code_form: bool,
+    /// An HTML page with a field for a password.
+    pub(crate) password_form: bool,
     pub(crate) is_html: bool,
     /// allauth's `flows`: what could be done next.
     flows: bool,
@@ -85,14 +99,15 @@ impl<'a> Answer<'a> {
             match role {
                 ResponseHeader::ContentType => answer.content_type = Some(value),
                 ResponseHeader::SetCookie => answer.set_cookie(value, settings),
-                ResponseHeader::Location => answer.redirect(value),
+                ResponseHeader::Location => answer.redirect(value, settings),
                 ResponseHeader::RetryAfter => answer.retry_after = true,
-                ResponseHeader::WwwAuthenticate => answer.www_authenticate(value),
+                ResponseHeader::WwwAuthenticate => answer.www_authenticate(value, settings),
                 ResponseHeader::Session => answer.issue(HandleKind::Session, value.into(), false),
                 ResponseHeader::Access => {
                     let token = value.rsplit(|&b| b == b' ').next().unwrap_or(value);
                     answer.issue(HandleKind::Access, token.into(), false);
                 }
+                ResponseHeader::Mfa => answer.asks_for(value, settings),
                 ResponseHeader::ContentEncoding => {}
             }
         }
@@ -104,18 +119,23 @@ impl<'a> Answer<'a> {
     pub(crate) fn body(&mut self, body: &'a [u8], share: (u64, u64), settings: &Settings) {
         self.in_body = true;
         if self.is_html {
-            let has = |word: &[u8]| memchr::memmem::find(body, word).is_some();
-            self.code_form = has(b"one-time-code") || has(b"name=\"otp\"") || has(b"name=\"totp\"");
+            self.forms(body, settings);
             return;
         }
         if !matches!(body.iter().find(|b| !b.is_ascii_whitespace()), Some(b'{' | b'[')) {
             self.expose(body.get(..body.len().min(TEXT_BYTES_MAX)).unwrap_or(&[]), b"body");
+            // A sentence is an answer, a page or a file is none.
+            let is_text = self.content_type.is_some_and(|t| starts_with_ignoring_case(t, b"text/plain"));
+            if is_text && body.len() <= SENTENCE_BYTES_MAX {
+                self.mark(body, settings);
+            }
             return;
         }
-        let summary = json::walk(body, &settings.answers, |member| self.member(&member));
+        let summary = json::walk(body, &settings.answers, |member| self.member(&member, settings));
         self.beyond_limit = summary.beyond_limit;
         self.items = summary.items.map(|n| estimate(n, summary.items_cut, share));
-        if self.flows && self.status == 401 && !self.markers.has(Marker::NeedsMfa) {
+        let asks = self.markers.has(Marker::NeedsMfa) || self.markers.has(Marker::StepUp);
+        if self.flows && self.status == 401 && !asks {
             self.markers.insert(Marker::LoginFirst);
         }
     }
@@ -137,6 +157,22 @@ impl<'a> Answer<'a> {
         self.items = summary.items.map(|n| estimate(n, summary.items_cut, share));
     }
 
+    /// The forms of an HTML page, by the names of their fields, which are those of requests.
+    fn forms(&mut self, page: &[u8], settings: &Settings) {
+        for at in memchr::memmem::find_iter(page, b" name=").take(FORM_NAMES_MAX) {
+            let Some((quote, rest)) = page.get(at + 6..).and_then(<[u8]>::split_first) else { continue };
+            let rest = rest.get(..FORM_NAME_BYTES_MAX.min(rest.len())).unwrap_or(rest);
+            let name = rest.split(|b| b == quote).next().unwrap_or(rest);
+            match field_of(name, &settings.fields) {
+                Some(Field::Password) => self.password_form = true,
+                Some(Field::Code | Field::BackupCode) => self.code_form = true,
+                Some(Field::AnyCode) => self.any_code_form = true,
+                _ => {}
+            }
+        }
+        self.code_form |= memchr::memmem::find(page, b"one-time-code").is_some();
+    }
+
     fn expose(&mut self, text: &'a [u8], name: &'a [u8]) {
         if self.exposed.len() < EXPOSED_MAX
             && let Some(class) = shape::known_key(text).or_else(|| private_key(text))
@@ -145,17 +181,22 @@ impl<'a> Answer<'a> {
         }
     }
 
-    fn member(&mut self, member: &Member<'a, Answered>) {
+    fn member(&mut self, member: &Member<'a, Answered>, settings: &Settings) {
         match (member.key, member.value) {
             (key, Value::Text(text)) => {
                 self.expose(text.raw, member.name);
                 if let Some(key) = key {
-                    self.text(key, member, text);
+                    self.text(key, member, text, settings);
                 }
             }
             // Of numbers only ids speak; numeric error codes say nothing.
             (Some(Answered::UserId), Value::Number(number)) => self.name(Answered::UserId, member, number),
+            (Some(Answered::CodesLeft), Value::Number(number)) => {
+                self.codes_left = std::str::from_utf8(number).ok().and_then(|n| n.parse().ok());
+            }
             (Some(key), Value::Bool(yes)) => self.flag(key, member, yes),
+            // `"mfa_required": {…}` says what is wanted.
+            (Some(Answered::NeedsMfa), Value::Object) => self.flag(Answered::NeedsMfa, member, true),
             // An empty list of errors is none.
             (Some(Answered::Errors), Value::Object) => self.errors = true,
             (Some(Answered::Flows), Value::Array) => self.flows = true,
@@ -163,7 +204,13 @@ impl<'a> Answer<'a> {
         }
     }
 
-    fn text(&mut self, key: Answered, member: &Member<'a, Answered>, text: json::Text<'a>) {
+    fn text(
+        &mut self,
+        key: Answered,
+        member: &Member<'a, Answered>,
+        text: json::Text<'a>,
+        settings: &Settings,
+    ) {
         match key {
             Answered::Access => self.issue(HandleKind::Access, text.decoded(), false),
             Answered::IdToken => self.id_token = Some(text.decoded()),
@@ -176,24 +223,27 @@ impl<'a> Answer<'a> {
             Answered::Email | Answered::UserName => self.name(key, member, &text.decoded()),
             Answered::UserId => {
                 if member.parent == Some(Answered::Flows) {
-                    self.flow_is_mfa = MARKER_TABLE.read(text.raw) == Some(Marker::NeedsMfa);
+                    self.flow(text.raw, settings);
                 } else {
                     self.name(key, member, &text.decoded());
                 }
             }
             Answered::User => self.name(Answered::UserName, member, &text.decoded()),
-            Answered::Reason => self.mark(text.raw),
+            Answered::Reason => self.mark(text.raw, settings),
             Answered::Errors => {
                 self.errors = true;
-                self.mark(text.raw);
+                self.mark(text.raw, settings);
             }
-            Answered::Factor => match factor(text.raw) {
+            Answered::Factor => match factor(text.raw, &settings.factors) {
                 Some(factor) if self.factors.len() < 8 => self.factors.push(factor),
                 Some(_) => {}
-                None => self.mark(text.raw),
+                None => self.mark(text.raw, settings),
             },
             Answered::TotpSecret => self.totp_secret |= text.raw.len() >= 16,
-            Answered::UnusedCodes => self.unused_codes = true,
+            Answered::UnusedCodes => {
+                self.unused_codes = true;
+                self.codes_listed = self.codes_listed.saturating_add(1);
+            }
             _ => {}
         }
     }
@@ -210,13 +260,29 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// A flow that could be followed: a second factor that is pending, or a fresh proof that is wanted first.
+    fn flow(&mut self, id: &[u8], settings: &Settings) {
+        let marker = settings.words.read(id);
+        self.flow_is_mfa = marker == Some(Marker::NeedsMfa);
+        if marker == Some(Marker::StepUp) {
+            self.markers.insert(Marker::StepUp);
+        }
+    }
+
+    /// A header that asks for a second factor: `required; sms`.
+    fn asks_for(&mut self, value: &[u8], settings: &Settings) {
+        self.markers.insert(Marker::NeedsMfa);
+        let named = value.split(|b| !b.is_ascii_alphanumeric()).find_map(|w| factor(w, &settings.factors));
+        self.factors.extend(named);
+    }
+
     /// Error codes and sentences speak once or twice in an answer; a list of records with a `status` each does not.
-    fn mark(&mut self, words: &[u8]) {
+    fn mark(&mut self, words: &[u8], settings: &Settings) {
         if self.marks_read == MARKS_READ_MAX {
             return;
         }
         self.marks_read += 1;
-        if let Some(marker) = MARKER_TABLE.read(words) {
+        if let Some(marker) = settings.words.read(words) {
             self.markers.insert(marker);
         }
     }
@@ -261,7 +327,7 @@ impl<'a> Answer<'a> {
     }
 
     /// A redirect hands out codes in its query and tickets in its path.
-    fn redirect(&mut self, location: &'a [u8]) {
+    fn redirect(&mut self, location: &'a [u8], settings: &Settings) {
         self.location = Some(location);
         let (path, query) = split_query(location);
         for (name, value) in urlencoded::pairs(query) {
@@ -270,7 +336,7 @@ impl<'a> Answer<'a> {
                 b"login_challenge" | b"flow" | b"session_code" => {
                     self.issue(HandleKind::Challenge, urlencoded::decode(value), false);
                 }
-                b"error" => self.mark(value),
+                b"error" => self.mark(value, settings),
                 _ => {}
             }
         }
@@ -280,11 +346,16 @@ impl<'a> Answer<'a> {
     }
 
     /// `error="…"` of RFC 6750 and RFC 9470.
-    fn www_authenticate(&mut self, value: &[u8]) {
+    fn www_authenticate(&mut self, value: &[u8], settings: &Settings) {
         if let Some(at) = memchr::memmem::find(value, b"error=\"") {
             let rest = value.get(at + 7..).unwrap_or(&[]);
-            self.mark(rest.split(|&b| b == b'"').next().unwrap_or(rest));
+            self.mark(rest.split(|&b| b == b'"').next().unwrap_or(rest), settings);
         }
+    }
+
+    /// Backup codes that are left, where the answer says so.
+    pub(crate) fn codes_left(&self) -> Option<u32> {
+        self.codes_left.or((self.codes_listed > 0).then_some(self.codes_listed))
     }
 
     /// Names in order of preference.
@@ -300,31 +371,14 @@ impl<'a> Answer<'a> {
 }
 
 /// The factor a word names.
-pub(crate) fn factor(word: &[u8]) -> Option<Factor> {
+pub(crate) fn factor(word: &[u8], names: &Names<Factor>) -> Option<Factor> {
     let mut letters = [0u8; 32];
     let mut len = 0usize;
     for &byte in word.iter().filter(|b| b.is_ascii_alphanumeric()) {
-        *letters.get_mut(len)? = byte.to_ascii_lowercase();
+        *letters.get_mut(len)? = byte;
         len += 1;
     }
-    Some(match letters.get(..len)? {
-        b"totp"
-        | b"authenticator"
-        | b"authenticatorapp"
-        | b"tokensoftwaretotp"
-        | b"softwaretokenmfa"
-        | b"googleauthenticator"
-        | b"app" => Factor::Totp,
-        b"hotp" | b"tokenhotp" => Factor::Hotp,
-        b"sms" | b"smsmfa" | b"text" | b"smsotp" => Factor::Sms,
-        b"email" | b"emailotp" | b"emailcode" | b"mail" => Factor::Email,
-        b"call" | b"voice" | b"phonecall" => Factor::Voice,
-        b"push" | b"pushnotification" | b"oktaverify" | b"duopush" => Factor::Push,
-        b"webauthn" | b"fido" | b"fido2" | b"u2f" | b"passkey" | b"securitykey" => Factor::Webauthn,
-        b"recoverycodes" | b"recoverycode" | b"backup" | b"backupcode" | b"backupcodes" | b"recovery"
-        | b"scratchcode" => Factor::Backup,
-        _ => return None,
-    })
+    names.get(letters.get(..len)?)
 }
 
 /// Path (or URL) and query of a target, without fragment.

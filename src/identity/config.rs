@@ -41,9 +41,13 @@ pub struct Geoip {
 }
 
 /// `[identity]`: names that this deployment's APIs use beside the known ones.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Identity {
+    /// Built-in presets, by name; `all` stands for every one.
+    pub presets: Vec<String>,
+    /// The operator's own preset files, which come before the built-in ones.
+    pub preset_files: Vec<PathBuf>,
     /// The JWT claim that names the account; empty: `email`, `preferred_username`, `sub`.
     pub principal_claim: String,
     /// Fields that carry the account name at login.
@@ -66,14 +70,43 @@ pub struct Identity {
     pub routes: Vec<RouteLabel>,
 }
 
-/// One `[[identity.routes]]`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+impl Default for Identity {
+    fn default() -> Self {
+        Self {
+            presets: vec!["all".to_owned()],
+            preset_files: Vec::new(),
+            principal_claim: String::new(),
+            login_fields: Vec::new(),
+            code_fields: Vec::new(),
+            key_headers: Vec::new(),
+            session_headers: Vec::new(),
+            mfa_headers: Vec::new(),
+            session_cookies: Vec::new(),
+            ignored_cookies: Vec::new(),
+            key_fields: Vec::new(),
+            routes: Vec::new(),
+        }
+    }
+}
+
+/// One `[[identity.routes]]`, or `[[routes]]` of a preset file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RouteLabel {
-    /// The path; `*` stands for one segment, `**` at the end for any rest.
+    /// The path; `*` stands for one segment, `**` at the begin or the end for any number.
     pub path: String,
-    /// `login`, `mfa`, `token`, `logout`, `signup`, `key_issue`, `enrolment`, `session`, `sensitive` or `none`.
-    pub label: String,
+    /// The method it is for; left out: every one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// What it is for: a name of `Labels::NAMES`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The same, where it is for several things.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// The factor where neither answer nor request names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor: Option<String>,
 }
 
 /// `[privacy]`: how names and secrets are written.

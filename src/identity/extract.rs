@@ -9,7 +9,7 @@ mod threads;
 
 use super::answer::Answer;
 use super::client_ip;
-use super::clues::{Handle, Sighting};
+use super::clues::{Clues, Handle, HandleKind, Sighting};
 use super::credential::{Found, Presented};
 use super::graphql;
 use super::jwt::Claims;
@@ -29,9 +29,9 @@ use crate::http::{Exchange, Message};
 use crate::metrics::AnomalyCounters;
 use ahash::RandomState;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
-use heelguard_detectors::identity::{Credential, CredentialKind, Location};
+use heelguard_detectors::identity::{Credential, CredentialKind, Fingerprint, Location};
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::transaction::{Flow, Login, Mfa, Request, Transaction};
+use heelguard_detectors::transaction::{Flow, Login, Mfa, MfaEvent, Request, Transaction};
 use provisional::{id_of, jwt_facts, provisional_principal, provisional_proof};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ impl Extractor {
             memory: Memory::new(),
             texts: Texts::new(),
             route,
-            hits: [0; mfa::ROWS.len()],
+            hits: mfa::NO_HITS,
             counters: AnomalyCounters::default(),
             legs: RandomState::with_seeds(1, 2, 3, 4),
             marks: RandomState::with_seeds(seeds[0], seeds[1], seeds[2], seeds[3]),
@@ -86,9 +86,9 @@ impl Extractor {
         &self.counters
     }
 
-    /// How often each row of the second-factor outcome table decided.
+    /// How often each row of the second-factor outcome table decided, and how often none did.
     pub fn outcome_rows(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        mfa::ROWS.iter().map(|row| row.name).zip(self.hits)
+        mfa::row_names().zip(self.hits)
     }
 
     /// Reads one exchange. It is taken: raw values end here.
@@ -127,13 +127,17 @@ impl Extractor {
         route: &Route,
         mut noted: AnomalySet,
     ) -> Sighting {
+        let settings = self.settings.clone();
         let step = step::read(
             &Asked {
                 method: asked.method,
                 template: &route.template,
                 labels: route.labels,
+                factor: route.factor,
+                method_named: asked.method_named,
                 fields: &asked.fields,
                 presented: &asked.presented,
+                factors: &settings.factors,
             },
             answer,
             &mut self.hits,
@@ -193,8 +197,8 @@ impl Extractor {
                 outcome: m.outcome,
                 by_status_only: m.by_status_only,
                 code: m.code.map(|code| self.settings.keyring.code_mark(code.trim_ascii(), exchange.time)),
-                ticket: None,
-                codes_left: None,
+                ticket: ticket(m.event, &clues),
+                codes_left: m.codes_left,
             }),
             login: step.login.map(|outcome| Login { name: clues.login_name.clone(), outcome }),
             activity: step.activity,
@@ -276,20 +280,23 @@ fn read_request<'a>(
     asking.graphql = documents.read(&mut asking, body, settings);
     asking.find_in_fields();
     route.read(asking.path, |segment| asking.presented.is(segment) || asking.presented.is_within(segment));
-    if asking.fields.has(Field::GrantType) || route.labels.any(Labels::OAUTH_CLIENT) {
-        asking.presented.basic_is_client();
-    }
     if let Some(operation) = &asking.graphql {
         route.labels.add(operation.labels);
         if operation.beyond_limit {
             noted.insert(Anomaly::BodyJsonLimit);
         }
     }
-    let configured =
-        settings.routes.iter().find(|r| std::str::from_utf8(asking.path).is_ok_and(|p| r.matches(p)));
-    if let Some(pattern) = configured {
-        route.labels = pattern.label;
-        route.configured = true;
+    if let Some(rule) = settings.route(asking.method, asking.path, asking.operation) {
+        asking.method_named = rule.method.is_some();
+        route.factor = rule.factor;
+        route.configured = rule.labels.is_some();
+        route.labels = rule.labels.unwrap_or(route.labels);
+        if route.labels.any(Labels::MFA) {
+            route.mask_codes();
+        }
+    }
+    if asking.fields.has(Field::GrantType) || route.labels.any(Labels::OAUTH_CLIENT) {
+        asking.presented.basic_is_client();
     }
     for range in &route.secrets {
         let Some(segment) = asking.path.get(range.clone()) else { continue };
@@ -331,6 +338,15 @@ fn read_answer<'a>(
     answer
 }
 
+/// The ticket that ties a challenge to the attempts that follow: handed out with the one, presented with the others.
+fn ticket(event: MfaEvent, clues: &Clues) -> Option<Fingerprint> {
+    let of = |handles: &[Handle]| {
+        handles.iter().find(|handle| handle.kind == HandleKind::Challenge).map(|handle| handle.fingerprint)
+    };
+    let (presented, issued) = (of(&clues.presented), of(&clues.issued));
+    if event == MfaEvent::Challenge { issued.or(presented) } else { presented.or(issued) }
+}
+
 /// Strongest first: header, body, cookie, address.
 fn strength(found: &Found<'_>) -> u8 {
     match found.location {
@@ -342,4 +358,4 @@ fn strength(found: &Found<'_>) -> u8 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

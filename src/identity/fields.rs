@@ -53,7 +53,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn read_pairs(&mut self, text: &'a [u8], location: Location, names: &Names<Field>) {
         for (name, value) in urlencoded::pairs(text) {
             let decoded = urlencoded::decode(name);
-            if let Some(field) = names.get(&decoded) {
+            if let Some(field) = field_of(&decoded, names) {
                 self.add(field, name, urlencoded::decode(value), location);
             }
         }
@@ -93,7 +93,7 @@ impl<'a> Fields<'a> {
             let is_file = memchr::memmem::find(head.get(..blank).unwrap_or(&[]), b"filename").is_some();
             rest = tail.get(blank + 4..).unwrap_or(&[]);
             let value = memchr::memmem::find(rest, b"\r\n--").and_then(|e| rest.get(..e));
-            if let (Some(field), Some(value), false) = (names.get(name), value, is_file) {
+            if let (Some(field), Some(value), false) = (field_of(name, names), value, is_file) {
                 self.add(field, name, Cow::Borrowed(value), Location::Form);
             }
         }
@@ -110,6 +110,15 @@ impl<'a> Fields<'a> {
         let mut sizes = self.known.iter().filter(|k| k.field == Field::PageSize);
         sizes.find_map(|k| std::str::from_utf8(&k.value).ok()?.parse().ok())
     }
+}
+
+/// What a field is, by its name or by the last part of it: `user[password]`, `Input.Password`.
+pub(crate) fn field_of(name: &[u8], names: &Names<Field>) -> Option<Field> {
+    names.get(name).or_else(|| {
+        let name = name.strip_suffix(b"]").unwrap_or(name);
+        let last = memchr::memrchr2(b'[', b'.', name).and_then(|at| name.get(at + 1..))?;
+        names.get(last)
+    })
 }
 
 #[cfg(test)]
@@ -138,6 +147,14 @@ mod tests {
                 n
             )),
             "Query=mutation Name=a@b Password=x AnyCode=123456 "
+        );
+        assert_eq!(
+            told(|f, n| f.read_pairs(
+                b"user%5Blogin%5D=al&user[password]=x&Input.TwoFactorCode=123456&user[]=1&a.b=2&.=3&[=4",
+                Location::Form,
+                n
+            )),
+            "Name=al Password=x Code=123456 "
         );
         let form = b"--x\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\nal\r\n--x\r\nContent-Disposition: form-data; name=\"password\"; filename=\"f\"\r\n\r\nno\r\n--x\r\ncontent-disposition: form-data; name=\"password\"\r\n\r\np\r\n--x--";
         assert_eq!(told(|f, n| f.read_multipart(form, n)), "Name=al Password=p ");

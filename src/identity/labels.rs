@@ -139,7 +139,7 @@ impl Labels {
             (Labels::USERS, Label::Users),
             (Labels::ROLE, Label::Role),
             (Labels::KEY_ISSUE.or(Labels::KEYS), Label::Key),
-            (Labels::FACTORS.or(Labels::REMOVAL).or(Labels::RESET).or(Labels::REGENERATION), Label::Factor),
+            (Labels::FACTORS, Label::Factor),
             (Labels::PASSWORD, Label::Password),
             (Labels::PAYMENT, Label::Payment),
             (Labels::EXPORT, Label::Export),
@@ -148,6 +148,11 @@ impl Labels {
             return label::Labels::NONE;
         }
         let mut public = label::Labels::NONE;
+        // What changes is only said of a second factor: passwords are reset, and members removed.
+        let changes = Self::REMOVAL.or(Self::RESET).or(Self::REGENERATION).or(Self::CONFIRMATION);
+        if self.any(Self::MFA) && self.any(changes.or(Self::ENROLMENT)) {
+            public.insert(Label::Factor);
+        }
         for &(ours, theirs) in PUBLIC {
             if self.any(ours) {
                 public.insert(theirs);
@@ -167,7 +172,9 @@ const WORDS: &[(&str, Labels)] = &[
     ),
     ("authenticator authenticators factor factors", Labels::FACTORS),
     ("push poll", Labels::PUSH),
-    ("disable deactivate remove reset regenerate", Labels::REMOVAL),
+    ("disable deactivate remove", Labels::REMOVAL),
+    ("reset", Labels::RESET),
+    ("regenerate", Labels::REGENERATION),
     ("verify challenge assertion push verification", Labels::MAYBE_MFA),
     ("confirm validate code", Labels::MFA_IN_AUTH),
     ("auth authn account accounts identity sso", Labels::AUTH),
@@ -217,7 +224,8 @@ pub(crate) fn of_segment(segment: &[u8]) -> Labels {
     }
     let whole = whole.get(..len).unwrap_or(&[]);
     labels.add(of_word(whole));
-    if whole.len() != segment.len() {
+    // `two-factor` is a word; its parts would say something else.
+    if labels == Labels::NONE && whole.len() != segment.len() {
         for word in segment.split(|b| !b.is_ascii_alphanumeric()).filter(|w| w.len() > 1) {
             labels.add(of_word(word));
         }
@@ -238,9 +246,11 @@ mod tests {
         let shown = |segment: &str| format!("{:?}", of_segment(segment.as_bytes()).public());
         assert_eq!(shown("customers"), "{}");
         assert_eq!(shown("verify"), "{}");
-        assert_eq!(shown("two-factor"), r#"{"mfa", "factor"}"#);
+        assert_eq!(shown("two-factor"), r#"{"mfa"}"#);
         assert_eq!(shown("change-password"), r#"{"password"}"#);
         assert_eq!(shown("authenticators"), r#"{"factor"}"#);
+        assert_eq!(shown("reset"), "{}");
+        assert_eq!(shown("mfa-reset"), r#"{"mfa", "factor"}"#);
     }
 
     #[test]

@@ -290,7 +290,7 @@ fn accepted(tx: &Transaction) -> bool {
 /// The factor this exchange proved, if it did.
 fn proved_factor(tx: &Transaction) -> Option<Factor> {
     let mfa = tx.mfa?;
-    let proves = matches!(mfa.event, MfaEvent::Attempt | MfaEvent::Enrolment);
+    let proves = matches!(mfa.event, MfaEvent::Attempt | MfaEvent::Confirmation);
     (proves && mfa.outcome == MfaOutcome::Success).then_some(mfa.factor)
 }
 

@@ -6,11 +6,13 @@ use super::names::Names;
 use super::tables::names;
 
 /// What a word of an answer means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Marker {
     /// A second factor is asked for.
     NeedsMfa,
+    /// A fresh proof is asked for in a running session.
+    StepUp,
     Locked,
     Throttled,
     /// The one-time code is wrong, used or expired.
@@ -44,11 +46,16 @@ pub(crate) const MARKERS: &[(Marker, &str)] = {
         (
             M::NeedsMfa,
             "mfa_required otp_required factor_required interaction_required mfa_challenge mfa_enroll \
-             insufficient_user_authentication two_factor_required 2fa_required second_factor_required \
-             mfa_authenticate need_otp totp_required sms_mfa software_token_mfa select_mfa_type \
-             email_otp mfa_setup step_up_required additional_verification_required twofactor_required \
+             two_factor_required 2fa_required second_factor_required \
+             need_otp totp_required sms_mfa software_token_mfa select_mfa_type \
+             email_otp mfa_setup additional_verification_required twofactor_required \
              mfa_needed requires_2fa multi_factor_authentication_required invalid_mfa_required \
              device_challenge",
+        ),
+        (
+            M::StepUp,
+            "insufficient_user_authentication step_up_required stepup_required reauthentication_required \
+             reauth_required sudo_required",
         ),
         (
             M::Locked,
@@ -58,7 +65,7 @@ pub(crate) const MARKERS: &[(Marker, &str)] = {
         ),
         (
             M::Throttled,
-            "too_many_attempts rate_limited slow_down too_many_login_attempts too_many_requests \
+            "too_many_attempts rate_limited slow_down too_many_requests \
              rate_limit_exceeded throttled too_many_failures e0000047 too_many_failed_attempts \
              limit_exceeded limitexceededexception toomanyrequestsexception \
              toomanyfailedattemptsexception too_many_attempts_try_later rate_limit too_many_codes",
@@ -76,7 +83,7 @@ pub(crate) const MARKERS: &[(Marker, &str)] = {
         ),
         (
             M::BadPassword,
-            "email_password_mismatch username_password_mismatch invalid_credentials bad_credentials \
+            "invalid_credentials bad_credentials \
              invalid_password wrong_password incorrect_password invalid_username_or_password e0000004 \
              notauthorizedexception usernotfoundexception email_not_found invalid_login_credentials \
              invalid_user_credentials invalid_login login_failed authentication_failed \
@@ -198,34 +205,99 @@ impl Markers {
 /// Longest text that is looked at for a marker.
 const TEXT_BYTES_MAX: usize = 96;
 
-/// Finds markers; one per worker would do, one per process is enough.
-pub(crate) struct MarkerTable(Names<Marker>);
+/// Finds markers.
+pub(crate) struct MarkerTable {
+    words: Names<Marker>,
+    /// Sorted by text, each with its rank: of several that a sentence holds, the first of the list decides.
+    phrases: Vec<(Box<[u8]>, u16, Marker)>,
+}
 
 impl MarkerTable {
-    pub(crate) fn new() -> Self {
-        Self(names(Vec::new(), MARKERS))
+    /// The built-in words and phrases, behind these.
+    pub(crate) fn new(words: Vec<(String, Marker)>, phrases: Vec<(String, Marker)>) -> Self {
+        let known = PHRASES.iter().map(|&(phrase, meaning)| (phrase.to_owned(), meaning));
+        let mut phrases: Vec<_> = (0..=u16::MAX)
+            .zip(phrases.into_iter().chain(known))
+            .map(|(rank, (phrase, meaning))| (phrase.into_bytes().into_boxed_slice(), rank, meaning))
+            .collect();
+        phrases.sort();
+        Self { words: names(words, MARKERS), phrases }
     }
 
     /// The meaning of an error code or of a sentence.
     pub(crate) fn read(&self, text: &[u8]) -> Option<Marker> {
-        let mut words = [0u8; TEXT_BYTES_MAX];
-        let mut len = 0usize;
-        for &byte in text.iter().take(TEXT_BYTES_MAX * 2) {
-            let letter = if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'_' };
-            let doubled = letter == b'_' && (len == 0 || words.get(len - 1) == Some(&b'_'));
-            if let (false, Some(slot)) = (doubled, words.get_mut(len)) {
-                *slot = letter;
-                len += 1;
+        let mut buffer = [0u8; TEXT_BYTES_MAX];
+        let words = spell(text, &mut buffer);
+        self.words.get(words).or_else(|| if words.contains(&b'_') { self.sentence(words) } else { None })
+    }
+
+    /// Looks for phrases at the beginning of each word.
+    fn sentence(&self, words: &[u8]) -> Option<Marker> {
+        let starts = std::iter::once(0).chain(memchr::memchr_iter(b'_', words).map(|blank| blank + 1));
+        let held = starts.filter_map(|at| words.get(at..)).flat_map(|rest| self.beginning(rest));
+        held.min_by_key(|&(rank, _)| rank).map(|(_, meaning)| meaning)
+    }
+
+    /// The phrases that `rest` begins with; they stand among those that share its first two letters.
+    fn beginning(&self, rest: &[u8]) -> impl Iterator<Item = (u16, Marker)> {
+        let head = rest.get(..2).unwrap_or(rest);
+        let from = self.phrases.partition_point(|(phrase, ..)| &**phrase < head);
+        let near = self.phrases.iter().skip(from).take_while(move |(phrase, ..)| phrase.starts_with(head));
+        near.filter(move |(phrase, ..)| rest.starts_with(phrase)).map(|&(_, rank, meaning)| (rank, meaning))
+    }
+}
+
+/// A text as words and phrases are spelled.
+pub(crate) fn spelled(text: &str) -> String {
+    let mut buffer = [0u8; TEXT_BYTES_MAX];
+    String::from_utf8_lossy(spell(text.as_bytes(), &mut buffer)).into_owned()
+}
+
+/// Lower case, with one `_` between words.
+fn spell<'b>(text: &[u8], buffer: &'b mut [u8; TEXT_BYTES_MAX]) -> &'b [u8] {
+    let mut len = 0usize;
+    for &byte in text.iter().take(TEXT_BYTES_MAX * 2) {
+        let letter = if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'_' };
+        let doubled = letter == b'_' && (len == 0 || buffer.get(len - 1) == Some(&b'_'));
+        if let (false, Some(slot)) = (doubled, buffer.get_mut(len)) {
+            *slot = letter;
+            len += 1;
+        }
+    }
+    let words = buffer.get(..len).unwrap_or(&[]);
+    words.strip_suffix(b"_").unwrap_or(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_whole_and_phrases_begin_at_words() {
+        let own = |word: &str, meaning| vec![(word.to_owned(), meaning)];
+        let table =
+            MarkerTable::new(own("e42", Marker::BadCode), own("no_such_token_today", Marker::BadCode));
+        let told = |text: &str| table.read(text.as_bytes());
+        assert_eq!(told("E42"), Some(Marker::BadCode));
+        assert_eq!(told("E420"), None);
+        assert_eq!(told("Invalid OTP"), Some(Marker::BadCode));
+        assert_eq!(told("Your account is locked. Invalid code."), Some(Marker::Locked));
+        assert_eq!(told("sorry: no such token today!"), Some(Marker::BadCode));
+        assert_eq!(told("You do not have permission."), Some(Marker::Forbidden));
+        // `mission` is no word of it, and one word is no sentence.
+        assert_eq!(told("nocsrf here"), None);
+        assert_eq!(told("permissions"), None);
+    }
+
+    #[test]
+    fn what_was_spelled_is_found() {
+        assert_eq!(spelled("  The code's wrong! "), "the_code_s_wrong");
+        let table = MarkerTable::new(Vec::new(), Vec::new());
+        for (marker, words) in MARKERS {
+            for word in words.split_ascii_whitespace() {
+                assert_eq!(spelled(word), word);
+                assert_eq!(table.read(word.as_bytes()), Some(*marker));
             }
         }
-        let words = words.get(..len).unwrap_or(&[]);
-        let words = words.strip_suffix(b"_").unwrap_or(words);
-        self.0.get(words).or_else(|| {
-            let is_sentence = words.contains(&b'_');
-            PHRASES
-                .iter()
-                .find(|(p, _)| is_sentence && memchr::memmem::find(words, p.as_bytes()).is_some())
-                .map(|&(_, m)| m)
-        })
     }
 }

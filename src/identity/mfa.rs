@@ -3,6 +3,7 @@
 //! It promises that a challenge, an expired bearer token or a broken server never counts as a wrong code.
 
 use super::markers::{Marker, Markers};
+use super::step::Page;
 use heelguard_detectors::transaction::MfaOutcome;
 
 /// What an answer says about the step.
@@ -23,6 +24,10 @@ pub(crate) struct Evidence {
     pub(crate) mfa_grant: bool,
     /// A code, assertion or approval was presented: there is something that can be wrong.
     pub(crate) presented: bool,
+    /// A password was presented beside it.
+    pub(crate) password: bool,
+    /// The page a browser is shown next, where that says something.
+    pub(crate) page: Option<Page>,
 }
 
 impl Evidence {
@@ -37,12 +42,17 @@ impl Evidence {
     fn negative(&self) -> bool {
         self.verdict == Some(false)
             || self.errors
+            || self.page.is_some()
             || self.markers.denies()
             || self.markers.has(Marker::LoginFirst)
     }
 
     fn bad_code(&self) -> bool {
         self.markers.has(Marker::BadCode) || self.mfa_grant && self.markers.has(Marker::BadGrant)
+    }
+
+    fn asks(&self) -> bool {
+        self.markers.has(Marker::NeedsMfa) || self.markers.has(Marker::StepUp)
     }
 
     fn about_something_else(&self) -> bool {
@@ -52,8 +62,8 @@ impl Evidence {
 }
 
 /// One row: a name for the counter, the outcome, whether the status alone tells it, and when it applies.
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
+struct Row {
+    name: &'static str,
     outcome: MfaOutcome,
     by_status_only: bool,
     applies: fn(&Evidence) -> bool,
@@ -71,37 +81,60 @@ const fn row(
 use MfaOutcome::{Challenge, FailCode, FailOther, Locked, Pending, Success, Throttled, Unknown};
 
 /// The table; the first row that applies decides.
-pub(crate) const ROWS: &[Row] = &[
+const ROWS: &[Row] = &[
     row("no_answer", Unknown, false, |e| e.status.is_none()),
     row("locked_marker", Locked, false, |e| e.markers.has(Marker::Locked)),
     row("locked_status", Locked, false, |e| e.status == Some(423)),
+    row("locked_page", Locked, false, |e| e.page == Some(Page::LockOut)),
     row("throttled_marker", Throttled, false, |e| e.markers.has(Marker::Throttled)),
     row("throttled_status", Throttled, false, |e| e.status == Some(429)),
-    row("code_marker", FailCode, false, |e| e.bad_code() && !e.status_in(&[404])),
+    row("code_marker", FailCode, false, Evidence::bad_code),
     row("rejected_by_user", FailCode, false, |e| e.markers.has(Marker::Rejected)),
-    row("challenge_marker", Challenge, false, |e| e.markers.has(Marker::NeedsMfa) && !e.issued),
+    row("challenge_marker", Challenge, false, |e| e.asks() && !e.issued),
     row("pending_marker", Pending, false, |e| e.markers.has(Marker::Pending) && !e.issued),
     row("pending_status", Pending, false, |e| e.status == Some(202) && !e.negative()),
     row("retry_after", Throttled, false, |e| e.retry_after && !e.accepted()),
+    row("shown_the_form_again", FailCode, true, |e| {
+        matches!(e.page, Some(Page::Code | Page::Error)) && e.presented && !e.issued
+    }),
     row("accepted", Success, false, |e| e.accepted() && !e.negative()),
     row("about_the_token", FailOther, false, Evidence::about_something_else),
+    row("sent_to_sign_in", FailOther, false, |e| e.page == Some(Page::SignIn)),
+    row("about_the_password", FailOther, false, |e| e.password && e.markers.has(Marker::BadPassword)),
     row("denied_in_200", FailCode, false, |e| e.accepted() && e.presented),
-    row("denied_by_status", FailCode, true, |e| e.status_in(&[400, 401, 403, 422]) && e.presented),
-    row("anything_else", FailOther, false, |_| true),
+    row("denied_by_status", FailCode, true, |e| e.status_in(&[400, 401, 403, 421, 422]) && e.presented),
+    row("refused_without_code", FailOther, false, |e| {
+        !e.presented && (e.accepted() || e.status_in(&[400, 401, 403, 422]))
+    }),
+    row("not_there", FailOther, false, |e| e.status_in(&[404, 405, 410])),
+    row("broken", FailOther, false, |e| e.status.is_some_and(|s| s >= 500)),
 ];
 
-/// Hits of each row, in the order of `ROWS`.
-pub(crate) type Hits = [u64; ROWS.len()];
+/// The name under which answers are counted that no row understands. They never count as a wrong code.
+const NO_ROW: &str = "no_row";
+
+/// Hits of each row, in the order of `ROWS`; the last is of no row.
+pub(crate) type Hits = [u64; ROWS.len() + 1];
+
+/// Nothing was decided yet.
+pub(crate) const NO_HITS: Hits = [0; ROWS.len() + 1];
+
+/// The names of the rows, in the order of `Hits`.
+pub(crate) fn row_names() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().map(|row| row.name).chain([NO_ROW])
+}
 
 /// The outcome, and whether the status alone told it.
 pub(crate) fn outcome(evidence: &Evidence, hits: &mut Hits) -> (MfaOutcome, bool) {
-    for (row, hit) in ROWS.iter().zip(hits) {
+    for (row, hit) in ROWS.iter().zip(hits.iter_mut()) {
         if (row.applies)(evidence) {
             *hit += 1;
             return (row.outcome, row.by_status_only);
         }
     }
-    (Unknown, false)
+    let [.., none] = hits;
+    *none += 1;
+    (FailOther, false)
 }
 
 #[cfg(test)]
@@ -113,8 +146,8 @@ mod tests {
     /// A case a line: status and words; `!x` is a flag.
     #[expect(clippy::needless_pass_by_value, reason = "an expectation is written where it is checked")]
     fn check(cases: &[&str], expected: Expect) {
-        let table = MarkerTable::new();
-        let mut hits = [0; ROWS.len()];
+        let table = MarkerTable::new(Vec::new(), Vec::new());
+        let mut hits = NO_HITS;
         let mut lines = String::new();
         for case in cases {
             let mut evidence = Evidence { presented: true, ..Evidence::default() };
@@ -126,6 +159,8 @@ mod tests {
                     "!retry" => evidence.retry_after = true,
                     "!issued" => evidence.issued = true,
                     "!grant" => evidence.mfa_grant = true,
+                    "!back" => evidence.page = Some(Page::Code),
+                    "!login" => evidence.page = Some(Page::SignIn),
                     _ if word.parse::<u16>().is_ok() => evidence.status = word.parse().ok(),
                     _ => evidence.markers.insert(table.read(word.as_bytes()).unwrap()),
                 }
@@ -168,9 +203,13 @@ mod tests {
                 "401 locked",
                 "200 rejected",
                 "400 mfa_required incorrect_code",
+                "302 !back",
+                "302 !back !issued",
+                "302 !login",
+                "409",
                 "",
             ],
-            expect![[r"
+            expect![[r#"
                 200 -> success
                 200 !false -> fail_code
                 200 !errors -> fail_code
@@ -198,8 +237,12 @@ mod tests {
                 401 locked -> locked
                 200 rejected -> fail_code
                 400 mfa_required incorrect_code -> fail_code
+                302 !back -> fail_code by status
+                302 !back !issued -> fail_code
+                302 !login -> fail_other
+                409 -> fail_other
                  -> unknown
-            "]],
+            "#]],
         );
     }
 }

@@ -25,6 +25,7 @@ mod lineage;
 mod markers;
 mod mfa;
 mod names;
+mod presets;
 mod records;
 mod request;
 mod route;

@@ -2,8 +2,10 @@
 //! They are given as `snake_case` and found in any case, as `kebab-case` and as `camelCase` too.
 //! It promises that a name in no set costs one table read: the slot is computed from length and three letters.
 
+use std::collections::HashSet;
+
 /// Slots of the table; a power of two, well above the number of names, so that most slots are empty.
-const SLOTS: usize = 2048;
+const SLOTS: usize = 4096;
 
 /// Which of many known names a given one is.
 pub(crate) struct Names<T> {
@@ -15,15 +17,22 @@ pub(crate) struct Names<T> {
 impl<T: Copy> Names<T> {
     /// A table of these names and their spelling variants; of two equal names the first counts.
     pub(crate) fn new<N: AsRef<str>>(names: impl IntoIterator<Item = (N, T)>) -> Self {
-        let mut entries: Vec<(Box<[u8]>, T)> = Vec::new();
-        for (name, meaning) in names {
-            for variant in variants(name.as_ref()) {
-                let known = entries.iter().any(|(n, _)| **n == *variant.as_bytes());
-                if !known && !variant.is_empty() && entries.len() < usize::from(u16::MAX) {
-                    entries.push((variant.into_bytes().into_boxed_slice(), meaning));
-                }
-            }
-        }
+        let variants = |(name, meaning): (N, T)| variants(name.as_ref()).map(|variant| (variant, meaning));
+        Self::of(names.into_iter().flat_map(variants))
+    }
+
+    /// A table of these names as they are, in any case.
+    pub(crate) fn exact(names: &[(String, T)]) -> Self {
+        Self::of(names.iter().map(|(name, meaning)| (name.to_ascii_lowercase(), *meaning)))
+    }
+
+    fn of(names: impl Iterator<Item = (String, T)>) -> Self {
+        let mut known = HashSet::new();
+        let mut entries: Vec<(Box<[u8]>, T)> = names
+            .filter(|(name, _)| !name.is_empty() && known.insert(name.clone()))
+            .map(|(name, meaning)| (name.into_bytes().into_boxed_slice(), meaning))
+            .take(usize::from(u16::MAX))
+            .collect();
         entries.sort_by_key(|(name, _)| slot(name));
         let starts =
             (0..=SLOTS).map(|s| entries.partition_point(|(name, _)| slot(name) < s) as u16).collect();

@@ -17,9 +17,13 @@ use heelguard_detectors::identity::Location;
 #[derive(Default)]
 pub(crate) struct Asking<'a> {
     pub(crate) method: &'a [u8],
+    /// What the route is for was said of this very method.
+    pub(crate) method_named: bool,
     /// The path of the target; the authority for CONNECT; `*`.
     pub(crate) path: &'a [u8],
     pub(crate) query: &'a [u8],
+    /// The operation, where a header names it and the path is the same for all.
+    pub(crate) operation: &'a [u8],
     /// From the target, else from `Host`; without userinfo.
     pub(crate) host: &'a [u8],
     pub(crate) https: bool,
@@ -67,6 +71,7 @@ impl<'a> Asking<'a> {
             RequestHeader::Platform => self.traits.platform(value),
             RequestHeader::Habit => self.traits.in_order(name),
             RequestHeader::ContentEncoding => {}
+            RequestHeader::Operation => self.operation = value,
             credential => self.presented.header(credential, name, value),
         }
     }

@@ -6,6 +6,7 @@ use super::labels::{self, Labels};
 use super::shape;
 use super::text::MASK;
 use super::urlencoded;
+use heelguard_detectors::identity::Factor;
 use memchr::memmem;
 
 /// Most bytes of a recorded path.
@@ -30,6 +31,8 @@ pub(crate) struct Route {
     pub(crate) labels: Labels,
     /// A preset or the operator said what the route is for, be it nothing.
     pub(crate) configured: bool,
+    /// The factor that the operator or a preset says it is for.
+    pub(crate) factor: Option<Factor>,
     /// The segments that look like secrets, as ranges of the raw path.
     pub(crate) secrets: Vec<std::ops::Range<usize>>,
 }
@@ -42,6 +45,7 @@ impl Route {
         self.secrets.clear();
         self.labels = Labels::NONE;
         self.configured = false;
+        self.factor = None;
         let mut at = 0usize;
         for (index, raw) in path.split(|&b| b == b'/').enumerate() {
             let start = at;
@@ -125,7 +129,7 @@ impl Route {
     }
 
     /// Where second factors are checked, a number in the path may be the code.
-    fn mask_codes(&mut self) {
+    pub(crate) fn mask_codes(&mut self) {
         let is_code = |s: &[u8]| (6..=10).contains(&s.len()) && s.iter().all(u8::is_ascii_digit);
         if self.path.split(|&b| b == b'/').any(is_code) {
             let masked = |s| if is_code(s) { MASK.as_bytes() } else { s };

@@ -5,10 +5,12 @@
 use super::client_ip::Prefixes;
 use super::config::{Identity, Network, Principals, Privacy};
 use super::geo::Geo;
-use super::labels::Labels;
+use super::markers::MarkerTable;
 use super::names::Names;
+use super::presets::{self, Routes, Rule};
 use super::secret::Keyring;
 use super::tables::{self, Answered, Cookie, Field, RequestHeader, ResponseHeader};
+use heelguard_detectors::identity::Factor;
 use std::sync::Arc;
 
 /// What the extractor works with.
@@ -23,30 +25,11 @@ pub struct Settings {
     pub(super) fields: Names<Field>,
     pub(super) answers: Names<Answered>,
     pub(super) principal_claim: Option<Box<[u8]>>,
-    pub(super) routes: Vec<RoutePattern>,
+    pub(super) words: MarkerTable,
+    pub(super) factors: Names<Factor>,
+    /// The operator's own first.
+    routes: Vec<Routes>,
     pub(super) hash_names: bool,
-}
-
-/// A path with `*` for one segment and `**` for the rest, and what it is for.
-pub(super) struct RoutePattern {
-    segments: Vec<String>,
-    pub(super) label: Labels,
-}
-
-impl RoutePattern {
-    /// Whether the path is meant, without query.
-    pub(super) fn matches(&self, path: &str) -> bool {
-        let mut wanted = self.segments.iter();
-        for segment in path.split('/') {
-            match wanted.next().map(String::as_str) {
-                Some("**") => return true,
-                Some("*") => {}
-                Some(literal) if literal.eq_ignore_ascii_case(segment) => {}
-                _ => return false,
-            }
-        }
-        wanted.next().is_none_or(|rest| rest == "**")
-    }
 }
 
 impl Settings {
@@ -58,38 +41,27 @@ impl Settings {
         keyring: Keyring,
         geo: Geo,
     ) -> Result<Self, String> {
-        let own = |names: &[String]| -> Vec<String> {
-            names.iter().map(|n| n.trim().to_ascii_lowercase()).collect()
-        };
-        let with =
-            |names: &[String], meaning| own(names).into_iter().map(move |n| (n, meaning)).collect::<Vec<_>>();
+        let known = presets::vocabulary(&identity.presets, &identity.preset_files)?;
         let headers = [
             with(&identity.key_headers, RequestHeader::Key),
             with(&identity.session_headers, RequestHeader::Session),
             with(&identity.mfa_headers, RequestHeader::Mfa),
+            known.headers,
         ];
         let cookies = [
-            with2(&identity.session_cookies, Cookie::Session),
-            with2(&identity.ignored_cookies, Cookie::Ignored),
+            with(&identity.session_cookies, Cookie::Session),
+            with(&identity.ignored_cookies, Cookie::Ignored),
+            known.cookies,
         ];
         let fields = [
-            with2(&identity.login_fields, Field::Name),
-            with2(&identity.code_fields, Field::Code),
-            with2(&identity.key_fields, Field::Key),
+            with(&identity.login_fields, Field::Name),
+            with(&identity.code_fields, Field::Code),
+            with(&identity.key_fields, Field::Key),
+            known.fields,
         ];
-        let routes = identity.routes.iter().map(|r| {
-            let label = Labels::named(&r.label).ok_or_else(|| {
-                format!(
-                    "identity.routes: unknown label `{}`; wanted one of {}",
-                    r.label,
-                    Labels::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
-                )
-            })?;
-            if !r.path.starts_with('/') {
-                return Err(format!("identity.routes: path `{}` must begin with `/`", r.path));
-            }
-            Ok(RoutePattern { segments: r.path.split('/').map(str::to_owned).collect(), label })
-        });
+        let mut routes = vec![Routes::new(identity.routes.iter().map(|route| ("", route)))?];
+        routes.extend(known.routes);
+        routes.retain(|layer| !layer.is_empty());
         Ok(Self {
             keyring,
             geo,
@@ -97,14 +69,16 @@ impl Settings {
                 .map_err(|e| format!("network.trusted_proxies: {e}"))?,
             internal: Prefixes::parse(&network.internal).map_err(|e| format!("network.internal: {e}"))?,
             request_headers: tables::names(headers.concat(), tables::REQUEST_HEADERS),
-            response_headers: tables::names(Vec::new(), tables::RESPONSE_HEADERS),
+            response_headers: tables::names(known.answer_headers, tables::RESPONSE_HEADERS),
             cookies: tables::names(cookies.concat(), tables::COOKIES),
             fields: tables::names(fields.concat(), tables::FIELDS),
-            answers: tables::names(Vec::new(), tables::ANSWERS),
+            answers: tables::names(known.answers, tables::ANSWERS),
             principal_claim: Some(identity.principal_claim.trim())
                 .filter(|c| !c.is_empty())
                 .map(|c| c.as_bytes().into()),
-            routes: routes.collect::<Result<_, String>>()?,
+            words: MarkerTable::new(known.words, known.phrases),
+            factors: tables::names(known.factors, tables::FACTORS),
+            routes,
             hash_names: privacy.principals == Principals::Hashed,
         })
     }
@@ -112,6 +86,11 @@ impl Settings {
     /// Whether `build` would take these sections.
     pub fn check(network: &Network, identity: &Identity, privacy: &Privacy) -> Result<(), String> {
         Self::build(network, identity, privacy, Keyring::ephemeral()?, Geo::builtin()).map(drop)
+    }
+
+    /// What the operator or a preset says that a path is for. An operation that a header names is its last segment.
+    pub(super) fn route(&self, method: &[u8], path: &[u8], operation: &[u8]) -> Option<&Rule> {
+        self.routes.iter().find_map(|layer| layer.find(method, path, operation))
     }
 
     /// An account name as it may be written.
@@ -125,7 +104,7 @@ impl Settings {
     }
 }
 
-fn with2<T: Copy>(names: &[String], meaning: T) -> Vec<(String, T)> {
+fn with<T: Copy>(names: &[String], meaning: T) -> Vec<(String, T)> {
     names.iter().map(|n| (n.trim().to_ascii_lowercase(), meaning)).collect()
 }
 
@@ -154,7 +133,11 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused() {
         let label = |path: &str, label: &str| Identity {
-            routes: vec![RouteLabel { path: path.into(), label: label.into() }],
+            routes: vec![RouteLabel {
+                path: path.into(),
+                label: Some(label.into()),
+                ..RouteLabel::default()
+            }],
             ..Identity::default()
         };
         assert!(build(&label("/x", "mfa"), &Network::default()).is_ok());
@@ -162,17 +145,5 @@ mod tests {
         assert!(build(&label("x", "mfa"), &Network::default()).is_err());
         let network = Network { trusted_proxies: vec!["10.0.0.0/40".into()], ..Network::default() };
         assert!(build(&Identity::default(), &network).is_err());
-    }
-
-    #[test]
-    fn route_patterns() {
-        let pattern = |path: &str| RoutePattern {
-            segments: path.split('/').map(str::to_owned).collect(),
-            label: Labels::MFA,
-        };
-        assert!(pattern("/a/*/c").matches("/a/b/c"));
-        assert!(!pattern("/a/*/c").matches("/a/b/d"));
-        assert!(!pattern("/a/*").matches("/a/b/c"));
-        assert!(pattern("/a/**").matches("/a/b/c") && pattern("/a/**").matches("/a"));
     }
 }

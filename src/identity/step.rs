@@ -4,6 +4,7 @@
 
 mod factor;
 mod login;
+mod page;
 
 use super::answer::Answer;
 use super::clues::HandleKind;
@@ -12,19 +13,27 @@ use super::fields::Fields;
 use super::labels::Labels;
 use super::markers::Marker;
 use super::mfa::Hits;
+use super::names::Names;
 use super::tables::Field;
-use factor::{is_mfa_route, mfa_step, offered_factor};
+use factor::{asked_for, is_mfa_route, mfa_step};
 use heelguard_detectors::identity::Factor;
 use heelguard_detectors::transaction::{Activity, LoginOutcome, MfaEvent, MfaOutcome, Outcome};
 use login::login;
+pub(crate) use page::Page;
 
 /// What the request side says.
 pub(crate) struct Asked<'r, 'a> {
     pub(crate) method: &'r [u8],
     pub(crate) template: &'r str,
     pub(crate) labels: Labels,
+    /// The factor that the operator or a preset says the route is for.
+    pub(crate) factor: Option<Factor>,
+    /// The labels were given for this very method.
+    pub(crate) method_named: bool,
     pub(crate) fields: &'r Fields<'a>,
     pub(crate) presented: &'r Presented<'a>,
+    /// Words for factors.
+    pub(crate) factors: &'r Names<Factor>,
 }
 
 /// A step, read.
@@ -46,6 +55,7 @@ pub(crate) struct MfaStep<'r> {
     pub(crate) outcome: MfaOutcome,
     pub(crate) by_status_only: bool,
     pub(crate) code: Option<&'r [u8]>,
+    pub(crate) codes_left: Option<u32>,
 }
 
 /// Reads the step.
@@ -60,10 +70,8 @@ pub(crate) fn read<'r>(asked: &Asked<'r, '_>, answer: Option<&Answer<'_>>, hits:
     };
     step.mfa = mfa_step(asked, answer, grant, hits);
     step.login = login(asked, answer, grant, step.mfa.as_ref());
-    if step.login == Some(LoginOutcome::SecondFactor) && step.mfa.is_none() {
-        let factor = answer.map_or(Factor::Unknown, offered_factor);
-        let (event, outcome) = (MfaEvent::Challenge, MfaOutcome::Challenge);
-        step.mfa = Some(MfaStep { event, factor, outcome, by_status_only: false, code: None });
+    if step.mfa.is_none() {
+        step.mfa = asked_for(asked, answer, step.login);
     }
     step.activity = activity(asked, answer, grant, &step);
     step.outcome = meaning(&step, answer);
@@ -87,16 +95,15 @@ fn activity(
             Activity::Login
         };
     }
-    if step.mfa.is_some_and(|m| {
-        m.event != MfaEvent::Attempt
-            || asked.presented.mfa_header.is_none()
-            || is_mfa_route(labels)
-            || m.outcome != MfaOutcome::Success
-    }) {
+    if step.mfa.is_some_and(|m| is_factor_step(asked, m)) {
         return Activity::Mfa;
     }
-    let refreshes = writes && labels.any(Labels::TOKEN) && asked.fields.has(Field::Refresh);
-    if grant.is_some() && !labels.any(Labels::OAUTH_CLIENT) || refreshes {
+    // Refreshed, or exchanged for an authorization code; some servers want no grant's name.
+    let has = |field| asked.fields.has(field);
+    let exchanges = has(Field::Refresh) || has(Field::ClientId) && has(Field::AnyCode);
+    if grant.is_some() && !labels.any(Labels::OAUTH_CLIENT)
+        || writes && labels.any(Labels::TOKEN) && exchanges
+    {
         return Activity::TokenIssue;
     }
     if ends_session(asked) {
@@ -128,6 +135,16 @@ fn activity(
     Activity::Use
 }
 
+/// Whether the second factor is what the exchange is about: not a call that is asked for more proof, nor one that
+/// brings its proof along in a header.
+fn is_factor_step(asked: &Asked<'_, '_>, mfa: MfaStep<'_>) -> bool {
+    let rides_along = mfa.event == MfaEvent::Attempt
+        && asked.presented.mfa_header.is_some()
+        && !is_mfa_route(asked.labels)
+        && mfa.outcome == MfaOutcome::Success;
+    mfa.event != MfaEvent::StepUp && !rides_along
+}
+
 /// The answer by its status.
 fn outcome(answer: Option<&Answer<'_>>) -> Outcome {
     match answer.map(|a| a.status) {
@@ -148,11 +165,11 @@ fn meaning(step: &Step<'_>, answer: Option<&Answer<'_>>) -> Outcome {
         (_, Some(LoginOutcome::Refused | LoginOutcome::Throttled | LoginOutcome::SecondFactor), _) => {
             Outcome::Denied
         }
-        (
-            _,
-            _,
-            Some((MfaEvent::Attempt, MfaOutcome::FailCode | MfaOutcome::Locked | MfaOutcome::Throttled)),
-        ) => Outcome::Denied,
+        (_, _, Some((event, MfaOutcome::FailCode | MfaOutcome::Locked | MfaOutcome::Throttled)))
+            if event != MfaEvent::Challenge =>
+        {
+            Outcome::Denied
+        }
         // A grant or refresh token that is refused, unless the request was malformed or must be repeated.
         (Activity::TokenIssue, ..) if answer.is_some_and(refuses_grant) => Outcome::Denied,
         _ => step.outcome,
@@ -160,7 +177,13 @@ fn meaning(step: &Step<'_>, answer: Option<&Answer<'_>>) -> Outcome {
 }
 
 fn refuses_grant(answer: &Answer<'_>) -> bool {
-    answer.status == 400 && !answer.markers.has(Marker::Pending) && !answer.markers.has(Marker::BadRequest)
+    let says = |marker| answer.markers.has(marker);
+    match answer.status {
+        // Some servers answer every grant with 200, and tell the error in the body.
+        200 => (says(Marker::BadGrant) || says(Marker::BadClient)) && answer.issued.is_empty(),
+        400 => !says(Marker::Pending) && !says(Marker::BadRequest),
+        _ => false,
+    }
 }
 
 fn ends_session(asked: &Asked<'_, '_>) -> bool {

@@ -3,6 +3,7 @@
 //! It promises one place to add a name: everything else asks these tables.
 
 use super::names::Names;
+use heelguard_detectors::identity::Factor;
 
 /// A name table of built-in names, after the deployment's own.
 pub(crate) fn names<T: Copy>(own: Vec<(String, T)>, known: &[(T, &str)]) -> Names<T> {
@@ -30,6 +31,8 @@ pub(crate) enum RequestHeader {
     ClientSecret,
     Dpop,
     ClientCertificate,
+    /// The operation that is called, where the path is the same for all.
+    Operation,
     Host,
     UserAgent,
     ContentType,
@@ -110,6 +113,8 @@ pub(crate) enum ResponseHeader {
     /// A session or token handed out in a header.
     Session,
     Access,
+    /// Says that a second factor is asked for, and which.
+    Mfa,
 }
 
 pub(crate) const RESPONSE_HEADERS: &[(ResponseHeader, &str)] = {
@@ -307,6 +312,8 @@ pub(crate) enum Answered {
     Pending,
     Factor,
     UnusedCodes,
+    /// How many backup codes are left.
+    CodesLeft,
     TotpSecret,
     ClientSecret,
 }
@@ -364,9 +371,29 @@ pub(crate) const ANSWERS: &[(Answered, &str)] = {
         ),
         (A::UnusedCodes, "unused_codes recovery_codes backup_codes scratch_codes"),
         (
+            A::CodesLeft,
+            "unused_code_count codes_left remaining_codes codes_remaining remaining backup_codes_left \
+             backup_codes_remaining recovery_codes_left recovery_codes_remaining",
+        ),
+        (
             A::TotpSecret,
             "secret totp_url otpauth_url provisioning_uri otpauth shared_secret qr_code barcode_uri",
         ),
         (A::ClientSecret, "client_secret"),
     ]
 };
+
+/// What words name factors: letters and digits only.
+pub(crate) const FACTORS: &[(Factor, &str)] = &[
+    (
+        Factor::Totp,
+        "totp authenticator authenticatorapp tokensoftwaretotp softwaretokenmfa googleauthenticator app",
+    ),
+    (Factor::Hotp, "hotp tokenhotp"),
+    (Factor::Sms, "sms smsmfa text smsotp"),
+    (Factor::Email, "email emailotp emailcode mail"),
+    (Factor::Voice, "call voice phonecall"),
+    (Factor::Push, "push pushnotification oktaverify duopush"),
+    (Factor::Webauthn, "webauthn fido fido2 u2f passkey securitykey"),
+    (Factor::Backup, "recoverycodes recoverycode backup backupcode backupcodes recovery scratchcode"),
+];

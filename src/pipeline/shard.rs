@@ -57,6 +57,7 @@ impl Shard {
         let mut counters = self.http.counters.clone();
         counters.add(self.flows.counters());
         counters.anomalies.add(self.extractor.counters());
+        counters.mfa_outcomes.add(self.extractor.outcome_rows());
         (counters, self.http.services)
     }
 

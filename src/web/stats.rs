@@ -26,6 +26,7 @@ pub(super) fn page(snapshot: &Snapshot) -> Html {
     table(&mut html, "Transactions", &counters.transactions.rows());
     table(&mut html, "Alerts", &counters.alerts.rows());
     table(&mut html, "Oddities in traffic", &counters.anomalies.rows());
+    table(&mut html, "What decided second-factor steps", &counters.mfa_outcomes.rows());
     services(&mut html, snapshot);
     html
 }

@@ -38,6 +38,18 @@ const BROKEN: &[(&str, &[&str])] = &[
         "[[identity.routes]]\npath = \"/x\"\nlabel = \"mfaa\"\n",
         &["c.toml:1:12", "identity.routes", "mfaa", "mfa"],
     ),
+    (
+        "[[identity.routes]]\npath = \"/a/**/b\"\nlabel = \"mfa\"\n",
+        &["c.toml:1:12", "identity.routes", "/a/**/b", "`**`"],
+    ),
+    (
+        "[identity]\npresets = [\"alauth\"]\n",
+        &["c.toml:2:1", "identity.presets", "did you mean `allauth`", "generic"],
+    ),
+    (
+        "[identity]\npreset_files = [\"nowhere.toml\"]\n",
+        &["c.toml:2:1", "identity.preset_files", "nowhere.toml"],
+    ),
     ("[tls]\nkeylog = \"x\"\n", &["c.toml:2:1", "`tls`"]),
     ("[sensor\n", &["c.toml:1:8"]),
     ("[sensor]\nname = \"a\"\nname = \"b\"\n", &["c.toml:3:1", "duplicate key"]),
@@ -57,6 +69,37 @@ fn a_broken_file_is_refused_with_place_key_and_what_is_allowed() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.concat());
+}
+
+/// Broken preset files, each with what the message must name.
+const BROKEN_PRESETS: &[(&str, &[&str])] = &[
+    ("title = \"x\"\n", &["acme.toml:1", "source"]),
+    ("title = \"x\"\nsource = \"y\"\n\n[field]\n", &["acme.toml:4", "`field`", "fields"]),
+    ("title = \"x\"\nsource = \"y\"\n[fields]\nkode = [\"z\"]\n", &["acme.toml", "fields.kode", "any_code"]),
+    (
+        "title = \"x\"\nsource = \"y\"\n[[routes]]\npath = \"/x\"\nlabels = [\"mfaa\"]\n",
+        &["acme.toml", "mfaa", "attempt"],
+    ),
+    (
+        "title = \"x\"\nsource = \"y\"\n[[routes]]\npath = \"/x\"\nfactor = \"otp\"\n",
+        &["acme.toml", "otp", "totp"],
+    ),
+    (
+        "title = \"x\"\nsource = \"y\"\n[words]\nlocked = [\"a b\"]\nthrottled = [\"A-B\"]\n",
+        &["acme.toml", "A-B", "locked"],
+    ),
+];
+
+#[test]
+fn a_broken_preset_file_is_refused_with_its_name_and_what_is_allowed() {
+    let bench = Bench::new();
+    bench.write("c.toml", "[identity]\npreset_files = [\"acme.toml\"]\n");
+    for (text, words) in BROKEN_PRESETS {
+        bench.write("acme.toml", text);
+        bench.run(&["check", "--config", "c.toml"]).fails_with(2, words);
+    }
+    bench.write("acme.toml", "title = \"x\"\nsource = \"y\"\n[fields]\ncode = [\"zahl\"]\n");
+    assert_eq!(bench.run(&["check", "--config", "c.toml"]).code, Some(0));
 }
 
 #[test]

@@ -83,3 +83,22 @@ fn twice_is_chance() {
     bench.run(&["replay", "--alerts", "al", "--inventory", "inv", "a.pcap"]).succeeds();
     assert_eq!(suggestions(&bench.read("inv")), Vec::<Value>::new());
 }
+
+#[test]
+fn pasted_labels_do_their_work_and_are_not_proposed_again() {
+    let bench = Bench::new();
+    bench.write("a.pcap", super::support::conversation::pcap(&traffic()));
+    bench.run(&["replay", "--alerts", "al", "--inventory", "inv", "a.pcap"]).succeeds();
+    let pasted: String =
+        suggestions(&bench.read("inv")).iter().map(|s| s["toml"].as_str().unwrap().to_owned()).collect();
+    bench.write("h.toml", format!("[identity]\ncode_fields = [\"zahl\"]\n\n{pasted}"));
+    let outputs = ["--alerts", "al", "--inventory", "inv", "--transactions", "tx"];
+    bench.run(&[&["replay", "--config", "h.toml"][..], &outputs, &["a.pcap"]].concat()).succeeds();
+    assert_eq!(suggestions(&bench.read("inv")), Vec::<Value>::new());
+    let steps: Vec<Value> =
+        bench.read("tx").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let count = |what: fn(&Value) -> bool| steps.iter().filter(|step| what(step)).count();
+    assert_eq!(count(|s| s["mfa"]["event"] == "attempt" && s["mfa"]["outcome"] == "success"), 3);
+    assert_eq!(count(|s| s["mfa"]["event"] == "enrolment"), 3);
+    assert_eq!(count(|s| s["activity"] == "logout"), 3);
+}

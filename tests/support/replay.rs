@@ -89,6 +89,11 @@ fn lines(path: &Path) -> Vec<Value> {
 
 /// Replays with 1, 2 and 5 shards and compares every output byte.
 pub fn assert_same_for_all_shards(captures: &[&Path]) {
+    assert_same_for_all_shards_with(captures, &[]);
+}
+
+/// The same, with further options.
+pub fn assert_same_for_all_shards_with(captures: &[&Path], options: &[&str]) {
     let state = tempfile::tempdir().expect("a temporary folder");
     let run = |shards: &str| {
         let file = |name: &str| state.path().join(format!("{name}-{shards}"));
@@ -96,6 +101,7 @@ pub fn assert_same_for_all_shards(captures: &[&Path]) {
             .args(["replay", "--shards", shards, "--alerts"])
             .args([file("alerts"), "--transactions".into(), file("transactions")])
             .args(["--stats".into(), file("stats"), "--inventory".into(), file("inventory")])
+            .args(options)
             .args(captures)
             .output()
             .expect("the program starts");

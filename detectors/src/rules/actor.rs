@@ -5,6 +5,7 @@
 use crate::detector::About;
 use crate::hash::StableHasher;
 use crate::identity::{CredentialKind, Fingerprint, Principal, PrincipalKind};
+use crate::saved::{Damaged, Saved};
 use crate::transaction::Transaction;
 use std::fmt;
 use std::net::IpAddr;
@@ -19,6 +20,35 @@ pub(super) enum Actor {
     Session(Fingerprint),
     /// Somebody at an address who uses one route.
     Place(IpAddr, Option<Arc<str>>),
+}
+
+impl Saved for Actor {
+    fn save(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Principal(principal) => {
+                out.push(0);
+                principal.save(out);
+            }
+            Self::Session(fingerprint) => {
+                out.push(1);
+                fingerprint.save(out);
+            }
+            Self::Place(network, route) => {
+                out.push(2);
+                network.save(out);
+                route.save(out);
+            }
+        }
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        match u8::load(from)? {
+            0 => Principal::load(from).map(Self::Principal),
+            1 => Fingerprint::load(from).map(Self::Session),
+            2 => Ok(Self::Place(Saved::load(from)?, Saved::load(from)?)),
+            _ => Err(Damaged),
+        }
+    }
 }
 
 impl Actor {

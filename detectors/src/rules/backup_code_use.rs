@@ -30,10 +30,11 @@
 
 use super::actor::Actor;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule};
+use crate::detector::{Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, tables};
 use crate::identity::{Country, Factor};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
+use crate::saved::saved;
 use crate::time::EventTime;
 use crate::transaction::{Device, LoginOutcome, MfaEvent, MfaOutcome, Transaction};
 use crate::window::{Limit, Window};
@@ -95,6 +96,8 @@ struct Account {
     uses: u64,
 }
 
+saved!(Account { devices, countries, failures, burst_at, uses });
+
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         Self {
@@ -139,13 +142,7 @@ impl Detector for State {
         account.learn(tx);
     }
 
-    fn advance(&mut self, now: EventTime) {
-        self.accounts.expire(now, 64);
-    }
-
-    fn evicted(&self) -> u64 {
-        self.accounts.evicted()
-    }
+    tables!(accounts);
 }
 
 /// What makes a use worse.

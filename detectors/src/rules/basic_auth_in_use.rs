@@ -29,10 +29,11 @@
 //! MITRE ATT&CK T1552, T1040; OWASP API2:2023; RFC 7617 section 4.
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule};
+use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, tables};
 use crate::identity::CredentialKind;
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
+use crate::saved::saved;
 use crate::time::EventTime;
 use crate::transaction::{Outcome, Transaction};
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,8 @@ pub struct State {
 #[derive(Debug, Default)]
 struct Told(Option<(EventTime, Severity)>);
 
+saved!(Told { 0 });
+
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         let again_after = Duration::from_secs(u64::from(thresholds.again_after_days) * 86_400);
@@ -103,13 +106,7 @@ impl Detector for State {
         findings.raise(&crossing, || finding(tx, &request.host));
     }
 
-    fn advance(&mut self, now: EventTime) {
-        self.hosts.expire(now, 64);
-    }
-
-    fn evicted(&self) -> u64 {
-        self.hosts.evicted()
-    }
+    tables!(hosts);
 }
 
 impl Told {

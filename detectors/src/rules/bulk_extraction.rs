@@ -37,10 +37,11 @@ mod habit;
 mod reader;
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Span};
+use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Span, tables};
 use crate::identity::{Principal, PrincipalKind};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
+use crate::saved::saved;
 use crate::time::EventTime;
 use crate::transaction::{Activity, Protocol, Request, Transaction};
 use reader::{Form, Read, Reader};
@@ -122,6 +123,8 @@ struct Shared {
     has_several: bool,
 }
 
+saved!(Shared { reader, first, has_several });
+
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         let keys = limits.keys_per_table_max;
@@ -173,15 +176,7 @@ impl Detector for State {
         }
     }
 
-    fn advance(&mut self, now: EventTime) {
-        self.principals.expire(now, 64);
-        self.clients.expire(now, 64);
-        self.routes.expire(now, 64);
-    }
-
-    fn evicted(&self) -> u64 {
-        self.principals.evicted() + self.clients.evicted() + self.routes.evicted()
-    }
+    tables!(principals, clients, routes);
 }
 
 impl Shared {

@@ -32,9 +32,10 @@
 //! MITRE ATT&CK T1552, T1040, T1528; OWASP API2:2023, API3:2023; RFC 6750 section 5.3.
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule};
+use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, tables};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
+use crate::saved::saved;
 use crate::time::EventTime;
 use crate::transaction::{Activity, Exposure, ExposureKind, Request, Transaction};
 use serde::{Deserialize, Serialize};
@@ -86,12 +87,16 @@ pub struct State {
 #[derive(Debug, Default)]
 struct Told(Option<EventTime>);
 
+saved!(Told { 0 });
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Weakness {
     host: Arc<str>,
     route: Arc<str>,
     class: &'static str,
 }
+
+saved!(Weakness { host, route, class });
 
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
@@ -156,14 +161,7 @@ impl Detector for State {
         }
     }
 
-    fn advance(&mut self, now: EventTime) {
-        self.services.expire(now, 64);
-        self.routes.expire(now, 64);
-    }
-
-    fn evicted(&self) -> u64 {
-        self.services.evicted() + self.routes.evicted()
-    }
+    tables!(services, routes);
 }
 
 impl Told {

@@ -36,12 +36,11 @@ mod outbreak;
 
 use super::crowd::Crowd;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Several, Span, client_of,
-};
+use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Several, Span, client_of, tables};
 use crate::hash::StableHasher;
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
+use crate::saved::saved;
 use crate::time::EventTime;
 use crate::transaction::{LoginOutcome, Transaction};
 use outbreak::Outbreaks;
@@ -116,6 +115,8 @@ struct Source {
     hits: Vec<(EventTime, Arc<str>)>,
 }
 
+saved!(Source { crowd, hits });
+
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         let window = Duration::from_secs(u64::from(thresholds.window_s));
@@ -176,14 +177,7 @@ impl Detector for State {
         self.outbreaks.observe(tx, failed, &self.thresholds, findings);
     }
 
-    fn advance(&mut self, now: EventTime) {
-        self.clients.expire(now, 64);
-        self.outbreaks.advance(now);
-    }
-
-    fn evicted(&self) -> u64 {
-        self.clients.evicted() + self.outbreaks.evicted()
-    }
+    tables!(clients, outbreaks);
 }
 
 impl Source {

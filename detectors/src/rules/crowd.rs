@@ -4,6 +4,7 @@
 
 use crate::detector::Samples;
 use crate::distinct::Distinct;
+use crate::saved::saved;
 use crate::time::EventTime;
 use crate::window::{Tally, Window};
 use std::time::Duration;
@@ -17,6 +18,8 @@ struct Attempt {
     failed: bool,
 }
 
+saved!(Attempt { account, failed });
+
 /// One source's attempts.
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
@@ -28,6 +31,8 @@ pub(super) struct Crowd {
     pub(super) accounts: Distinct,
     pub(super) samples: Samples,
 }
+
+saved!(Crowd { attempts, failing, fresh_failures, accounts, samples });
 
 impl Crowd {
     /// Notes one attempt and forgets those that left the window.

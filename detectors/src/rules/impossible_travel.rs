@@ -29,12 +29,11 @@
 
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span,
-};
+use crate::detector::{About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables};
 use crate::identity::{Country, Place, Principal};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
+use crate::saved::saved;
 use crate::time::EventTime;
 use crate::transaction::{Device, Transaction};
 use serde::{Deserialize, Serialize};
@@ -96,6 +95,8 @@ struct Account {
     told: Vec<(Pair, EventTime)>,
 }
 
+saved!(Account { last, told });
+
 /// An account at a place.
 #[derive(Clone, Debug)]
 struct Stay {
@@ -106,6 +107,8 @@ struct Stay {
     device: Option<Device>,
     sample: Sample,
 }
+
+saved!(Stay { at, ip, place, country, device, sample });
 
 /// Two places to the degree, in order.
 type Pair = [(i16, i16); 2];
@@ -166,13 +169,7 @@ impl Detector for State {
         findings.raise(&crossing, || finding(tx, place, &leap));
     }
 
-    fn advance(&mut self, now: EventTime) {
-        self.accounts.expire(now, 64);
-    }
-
-    fn evicted(&self) -> u64 {
-        self.accounts.evicted()
-    }
+    tables!(accounts);
 }
 
 impl Account {

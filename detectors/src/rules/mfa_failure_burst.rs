@@ -33,14 +33,11 @@
 
 use super::actor::Actor;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    Crossing, Detector, Doubts, EVIDENCE_MAX, Finding, Findings, Grouping, Maturity, Rule, Sample, Several,
-    Span, client_of,
-};
+use crate::detector::{Crossing, Detector, Doubts, EVIDENCE_MAX, Finding, Findings, Grouping, Maturity, Rule, Sample, Several, Span, client_of, tables};
 use crate::identity::Factor;
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
-use crate::time::EventTime;
+use crate::saved::saved;
 use crate::transaction::{MfaEvent, MfaOutcome, Transaction};
 use crate::window::{Limit, Window};
 use serde::{Deserialize, Serialize};
@@ -96,6 +93,8 @@ struct Guess {
     code: Option<u64>,
 }
 
+saved!(Guess { sample, factor } fresh { code });
+
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         let limit = Limit::new(thresholds.failures, thresholds.window_s);
@@ -149,13 +148,7 @@ impl Detector for State {
         }
     }
 
-    fn advance(&mut self, now: EventTime) {
-        self.actors.expire(now, 64);
-    }
-
-    fn evicted(&self) -> u64 {
-        self.actors.evicted()
-    }
+    tables!(actors);
 }
 
 fn finding(tx: &Transaction, actor: &Actor, guesses: &Window<Guess>, limit: Limit) -> Finding {

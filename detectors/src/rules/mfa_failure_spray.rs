@@ -34,13 +34,11 @@
 use super::actor::Actor;
 use super::crowd::Crowd;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span, client_of,
-};
+use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span, client_of, tables};
 use crate::identity::{Country, Principal, PrincipalKind};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
-use crate::time::EventTime;
+use crate::saved::saved;
 use crate::transaction::{MfaEvent, MfaOutcome, Transaction};
 use crate::window::{Limit, Window};
 use serde::{Deserialize, Serialize};
@@ -119,12 +117,16 @@ struct Siege {
     samples: Samples,
 }
 
+saved!(Siege { guesses, samples });
+
 #[derive(Clone, Copy, Debug)]
 struct Origin {
     network: IpAddr,
     country: Option<Country>,
     asn: Option<u32>,
 }
+
+saved!(Origin { network, country, asn });
 
 /// From how many places the guesses at one account came.
 #[derive(Clone, Copy, Debug)]
@@ -215,14 +217,7 @@ impl Detector for State {
         }
     }
 
-    fn advance(&mut self, now: EventTime) {
-        self.clients.expire(now, 64);
-        self.accounts.expire(now, 64);
-    }
-
-    fn evicted(&self) -> u64 {
-        self.clients.evicted() + self.accounts.evicted()
-    }
+    tables!(clients, accounts);
 }
 
 impl Spread {

@@ -32,10 +32,11 @@
 
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule};
+use crate::detector::{About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, tables};
 use crate::identity::{Country, Principal};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
+use crate::saved::saved;
 use crate::time::EventTime;
 use crate::transaction::Transaction;
 use serde::{Deserialize, Serialize};
@@ -101,6 +102,8 @@ struct Account {
     logins: u32,
 }
 
+saved!(Account { visits, first_seen, logins });
+
 /// One account in one country.
 #[derive(Debug)]
 struct Visit {
@@ -112,6 +115,8 @@ struct Visit {
     mfa_at: Option<EventTime>,
     told_at: Option<EventTime>,
 }
+
+saved!(Visit { country, last, is_known, days, mfa_at, told_at });
 
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
@@ -168,13 +173,7 @@ impl Detector for State {
         }
     }
 
-    fn advance(&mut self, now: EventTime) {
-        self.accounts.expire(now, 64);
-    }
-
-    fn evicted(&self) -> u64 {
-        self.accounts.evicted()
-    }
+    tables!(accounts);
 }
 
 impl Account {

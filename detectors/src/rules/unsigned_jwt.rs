@@ -29,12 +29,10 @@
 //! MITRE ATT&CK T1606, T1550.001; OWASP API2:2023; RFC 8725 section 3.1; RFC 7519 section 6.
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Span,
-};
+use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Span, tables};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
-use crate::time::EventTime;
+use crate::saved::saved;
 use crate::token::{Jwt, Signature};
 use crate::transaction::{Outcome, Transaction};
 use crate::window::{Limit, Window};
@@ -86,9 +84,13 @@ struct Source {
     samples: Samples,
 }
 
+saved!(Source { tokens, samples });
+
 /// What a token looks like: its `alg` as sent, and whether anything is signed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Variant(Arc<str>, Signature);
+
+saved!(Variant { 0, 1 });
 
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
@@ -126,13 +128,7 @@ impl Detector for State {
         findings.raise(&crossing, || finding(tx, jwt, fault, source, self.probe));
     }
 
-    fn advance(&mut self, now: EventTime) {
-        self.sources.expire(now, 64);
-    }
-
-    fn evicted(&self) -> u64 {
-        self.sources.evicted()
-    }
+    tables!(sources);
 }
 
 impl Source {

@@ -7,7 +7,7 @@ use crate::http::Exchange;
 use crate::identity::clues::Clues;
 use crate::identity::credential::Presented;
 use crate::identity::jwt::Claims;
-use crate::identity::step::Step;
+use crate::identity::step::{MfaStep, Step};
 use crate::identity::text;
 use heelguard_detectors::identity::{
     CredentialKind, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
@@ -73,7 +73,10 @@ fn names_a_holder(kind: CredentialKind) -> bool {
 /// What was proved, as far as this exchange alone tells.
 pub(super) fn provisional_proof(step: &Step<'_>, proved: &Proved, clues: &Clues, end: EventTime) -> Proof {
     let with = |level| Proof { level, account_has_mfa: clues.enrolled_mfa, ..Proof::UNKNOWN };
-    if let Some(m) = step.mfa.filter(|m| m.event == MfaEvent::Attempt && m.outcome == MfaOutcome::Success) {
+    let proves = |m: &MfaStep<'_>| {
+        matches!(m.event, MfaEvent::Attempt | MfaEvent::Confirmation) && m.outcome == MfaOutcome::Success
+    };
+    if let Some(m) = step.mfa.filter(proves) {
         return Proof { factor: Some(m.factor), mfa_at: Some(end), ..with(ProofLevel::Mfa) };
     }
     if step.login == Some(LoginOutcome::Success) {

@@ -52,7 +52,8 @@ fn message(text: &str) -> Message {
     Message { start, headers, body, first_byte: at, last_byte: at, head: head.into_bytes() }
 }
 
-fn exchange(request: &str, answer: &str) -> Exchange {
+/// An exchange of a made-up client; an empty text is a half that was not seen.
+pub(crate) fn exchange(request: &str, answer: &str) -> Exchange {
     let end = |ip: &str, port| Endpoint { ip: ip.parse().unwrap(), port };
     let at = EventTime::from_secs(1_794_211_200);
     Exchange {

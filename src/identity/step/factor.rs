@@ -2,6 +2,7 @@
 //! It is given the request's labels and fields and the answer.
 //! It promises that enrolment is no attempt, and that a route's name alone is no attempt either.
 
+use super::page::{self, Page};
 use super::{Asked, writes};
 use crate::identity::answer::{Answer, factor};
 use crate::identity::clues::HandleKind;
@@ -11,8 +12,8 @@ use crate::identity::markers::Marker;
 use crate::identity::mfa::{self, Evidence, Hits};
 use crate::identity::step::MfaStep;
 use crate::identity::tables::Field;
-use heelguard_detectors::identity::Factor;
-use heelguard_detectors::transaction::{MfaEvent, MfaOutcome};
+use heelguard_detectors::identity::{CredentialKind, Factor};
+use heelguard_detectors::transaction::{LoginOutcome, MfaEvent, MfaOutcome};
 
 /// The second-factor step of this exchange, if it is one.
 pub(super) fn mfa_step<'r>(
@@ -22,33 +23,98 @@ pub(super) fn mfa_step<'r>(
     hits: &mut Hits,
 ) -> Option<MfaStep<'r>> {
     let mfa_grant = grant.is_some_and(is_mfa_grant);
-    if grant.is_some() && !mfa_grant {
+    if grant.is_some() && !mfa_grant && !proves_in_password_grant(asked, answer, grant) {
         return None;
     }
     let labels = asked.labels;
-    let writes = writes(asked.method);
-    let code = if writes { presented_code(asked, mfa_grant) } else { None };
+    let writes = changes(asked);
+    let code = if writes || labels.any(Labels::ATTEMPT) { presented_code(asked, mfa_grant) } else { None };
     let assertion = writes
         && asked.fields.has(Field::Assertion)
         && (is_mfa_route(labels) || labels.any(Labels::LOGIN.or(Labels::FACTORS)));
     let header = asked.presented.mfa_header;
     let event = mfa_event(asked, answer, code.is_some() || assertion, mfa_grant)?;
-    let mut evidence = evidence(answer, mfa_grant);
-    evidence.presented =
-        code.is_some() || assertion || header.is_some() || mfa_grant || labels.any(Labels::PUSH);
+    let presented = code.is_some()
+        || assertion
+        || header.is_some()
+        || mfa_grant
+        || event == MfaEvent::Attempt && labels.any(Labels::PUSH.or(Labels::ATTEMPT));
+    let page = answer.and_then(|a| page_after(event, presented, a, asked));
+    let password = asked.fields.has(Field::Password);
+    let evidence = Evidence { presented, password, page, ..evidence(answer, mfa_grant) };
     let (mut outcome, by_status_only) = mfa::outcome(&evidence, hits);
-    if event != MfaEvent::Attempt && outcome == MfaOutcome::FailCode && event != MfaEvent::Enrolment {
-        outcome = MfaOutcome::FailOther;
-    }
+    let factor = step_factor(asked, answer, code, assertion);
     match (event, outcome) {
+        // Only what was presented can be wrong.
+        (_, MfaOutcome::FailCode) if event != MfaEvent::Attempt && !presented => {
+            outcome = MfaOutcome::FailOther;
+        }
         (MfaEvent::Challenge, MfaOutcome::Success) => outcome = MfaOutcome::Challenge,
         // The secret is shown, the code is awaited.
         (MfaEvent::Enrolment, _) if answer.is_some_and(|a| a.totp_secret) => outcome = MfaOutcome::Pending,
+        (MfaEvent::Enrolment, MfaOutcome::Success) if asked.method == b"GET" => outcome = MfaOutcome::Pending,
         _ => {}
     }
     let shown = code.map(|k| &*k.value).or(header.filter(|h| h.len() <= 10));
-    let factor = step_factor(asked, answer, code, assertion);
-    Some(MfaStep { event, factor, outcome, by_status_only, code: shown })
+    let about_codes =
+        factor == Factor::Backup || labels.any(Labels::BACKUP) || event == MfaEvent::Regeneration;
+    let codes_left = answer.filter(|_| about_codes).and_then(Answer::codes_left);
+    Some(MfaStep { event, factor, outcome, by_status_only, code: shown, codes_left })
+}
+
+/// A second factor that the answer asks for: after a right password, or for one more call in a running session.
+pub(super) fn asked_for<'r>(
+    asked: &Asked<'r, '_>,
+    answer: Option<&Answer<'_>>,
+    login: Option<LoginOutcome>,
+) -> Option<MfaStep<'r>> {
+    let answer = answer?;
+    let event = match login {
+        Some(LoginOutcome::SecondFactor) => MfaEvent::Challenge,
+        None if steps_up(asked, answer) => MfaEvent::StepUp,
+        _ => return None,
+    };
+    let factor = match offered_factor(answer) {
+        Factor::Unknown => asked.factor.unwrap_or(Factor::Unknown),
+        offered => offered,
+    };
+    let outcome = MfaOutcome::Challenge;
+    Some(MfaStep { event, factor, outcome, by_status_only: false, code: None, codes_left: None })
+}
+
+/// Whether a call is refused for want of a fresh proof (RFC 9470), and not for want of a session.
+fn steps_up(asked: &Asked<'_, '_>, answer: &Answer<'_>) -> bool {
+    use CredentialKind::{BearerJwt, BearerOpaque, Session};
+    let starts_session = Labels::LOGIN
+        .or(Labels::TOKEN)
+        .or(Labels::SESSION)
+        .or(Labels::OWN_ACCOUNT)
+        .or(Labels::OAUTH_CLIENT)
+        .or(Labels::INTERACTION);
+    let in_session = asked
+        .presented
+        .found
+        .iter()
+        .any(|f| f.listed && matches!(f.kind, Session | BearerJwt | BearerOpaque));
+    let asks = answer.markers.has(Marker::StepUp)
+        || answer.markers.has(Marker::NeedsMfa) && !asked.labels.any(starts_session);
+    matches!(answer.status, 401 | 403) && in_session && asks
+}
+
+/// A code beside a password is judged only where the answer tells one from the other.
+fn proves_in_password_grant(
+    asked: &Asked<'_, '_>,
+    answer: Option<&Answer<'_>>,
+    grant: Option<&[u8]>,
+) -> bool {
+    grant == Some(b"password")
+        && asked.fields.find(Field::Code).is_some()
+        && answer.is_some_and(|a| a.status < 300 || a.markers.has(Marker::BadCode))
+}
+
+/// Whether the request changes something: by its method, or because somebody said what this very method does there.
+fn changes(asked: &Asked<'_, '_>) -> bool {
+    writes(asked.method) || asked.method_named
 }
 
 /// Which step of a second factor's life this is.
@@ -60,33 +126,26 @@ fn mfa_event(
 ) -> Option<MfaEvent> {
     let labels = asked.labels;
     let about_factors = labels.any(Labels::MFA.or(Labels::FACTORS));
-    let is_verification = labels.any(Labels::MAYBE_MFA.or(Labels::LOGIN)) && !labels.any(Labels::BACKUP)
-        || labels.any(Labels::LOGIN);
-    if asked.method == b"DELETE" {
-        return about_factors.then_some(MfaEvent::Removal);
-    }
-    if !writes(asked.method) {
+    if !changes(asked) {
         // A secret shown to the caller begins an enrolment; a push that is polled is an attempt.
         let shows_secret = answer.is_some_and(|a| a.totp_secret) && about_factors;
-        let polls = labels.any(Labels::PUSH) && labels.any(Labels::MFA.or(Labels::FACTORS));
+        let polls = labels.any(Labels::PUSH) && about_factors;
         return if shows_secret {
             Some(MfaEvent::Enrolment)
-        } else if polls || asked.presented.mfa_header.is_some() {
+        } else if polls || proof || asked.presented.mfa_header.is_some() {
             Some(MfaEvent::Attempt)
         } else {
             None
         };
     }
-    if about_factors && labels.any(Labels::REMOVAL) {
-        return Some(if labels.any(Labels::BACKUP) { MfaEvent::Regeneration } else { MfaEvent::Removal });
+    if about_factors && let Some(event) = factor_change(asked, proof) {
+        return Some(event);
     }
-    // What is posted to a collection of factors adds one; a recovery code posted there is used.
-    let uses = is_verification || labels.any(Labels::PUSH) || labels.any(Labels::BACKUP) && proof;
-    if about_factors && labels.any(Labels::ENROLMENT) || labels.any(Labels::FACTORS) && !uses {
-        let regenerates = labels.any(Labels::BACKUP);
-        return Some(if regenerates { MfaEvent::Regeneration } else { MfaEvent::Enrolment });
-    }
-    if proof || mfa_grant || asked.presented.mfa_header.is_some() {
+    let password = asked.fields.has(Field::Password);
+    let only_attempts = labels.any(Labels::ATTEMPT)
+        && !labels.any(Labels::CHALLENGE.or(Labels::LOGIN).or(Labels::TOKEN))
+        && !password;
+    if proof || mfa_grant || asked.presented.mfa_header.is_some() || only_attempts {
         return Some(MfaEvent::Attempt);
     }
     let asks = answer.is_some_and(|a| a.markers.has(Marker::NeedsMfa) || a.markers.has(Marker::Pending));
@@ -98,7 +157,38 @@ fn mfa_event(
     let starts = about_factors && (labels.any(Labels::MAYBE_MFA) || labels.any(Labels::PUSH))
         || labels.any(Labels::MFA)
         || labels.any(Labels::FACTORS.or(Labels::MAYBE_MFA)) && asks;
-    (starts && !asked.fields.has(Field::Password)).then_some(MfaEvent::Challenge)
+    // A login that is also for codes is no challenge by itself: its answer tells.
+    let is_login = password || labels.any(Labels::ATTEMPT) && labels.any(Labels::LOGIN);
+    (starts && !is_login).then_some(MfaEvent::Challenge)
+}
+
+/// What a request does to the factors themselves: adds, confirms, removes, replaces.
+fn factor_change(asked: &Asked<'_, '_>, proof: bool) -> Option<MfaEvent> {
+    let labels = asked.labels;
+    let backup = labels.any(Labels::BACKUP);
+    if labels.any(Labels::REGENERATION) || backup && labels.any(Labels::RESET) {
+        return Some(MfaEvent::Regeneration);
+    }
+    if labels.any(Labels::RESET) {
+        return Some(MfaEvent::Reset);
+    }
+    if labels.any(Labels::REMOVAL) || asked.method == b"DELETE" {
+        return Some(MfaEvent::Removal);
+    }
+    if labels.any(Labels::CONFIRMATION) && (proof || !labels.any(Labels::ENROLMENT)) {
+        return Some(MfaEvent::Confirmation);
+    }
+    // What is posted to a collection of factors adds one; a recovery code posted there is used.
+    let verifies = labels.any(Labels::LOGIN) || labels.any(Labels::MAYBE_MFA) && !backup;
+    let uses =
+        verifies || labels.any(Labels::PUSH.or(Labels::ATTEMPT).or(Labels::CHALLENGE)) || backup && proof;
+    match (labels.any(Labels::ENROLMENT), labels.any(Labels::FACTORS) && !uses) {
+        (false, false) => None,
+        _ if backup => Some(MfaEvent::Regeneration),
+        // With a code, the factor that was added before is put to use.
+        _ if proof => Some(MfaEvent::Confirmation),
+        _ => Some(MfaEvent::Enrolment),
+    }
 }
 
 /// The field that holds a one-time code, if this is a place for one.
@@ -141,7 +231,8 @@ fn is_code(value: &[u8]) -> bool {
             && value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b' '))
 }
 
-/// Which factor: what the answer names, else the request, else the route, else the look of the code.
+/// Which factor: what the answer names, else the request, else what is said of the route, else the words of its path,
+/// else the look of the code.
 fn step_factor(
     asked: &Asked<'_, '_>,
     answer: Option<&Answer<'_>>,
@@ -149,7 +240,12 @@ fn step_factor(
     assertion: bool,
 ) -> Factor {
     let answered = answer.filter(|a| a.status < 400).and_then(|a| a.factors.last().copied());
-    let named = asked.fields.known.iter().filter(|k| k.field == Field::Factor).find_map(|k| factor(&k.value));
+    let named = asked
+        .fields
+        .known
+        .iter()
+        .filter(|k| k.field == Field::Factor)
+        .find_map(|k| factor(&k.value, asked.factors));
     let by_field = code
         .and_then(|k| if k.field == Field::BackupCode { Some(Factor::Backup) } else { factor_in(k.name) });
     let by_grant = asked.fields.get(Field::GrantType).and_then(factor_in);
@@ -159,7 +255,8 @@ fn step_factor(
     if assertion {
         return Factor::Webauthn;
     }
-    answered.or(named).or(by_field).or(by_grant).or_else(by_route).or_else(by_look).unwrap_or(Factor::Unknown)
+    let said = answered.or(named).or(by_field).or(by_grant).or(asked.factor);
+    said.or_else(by_route).or_else(by_look).unwrap_or(Factor::Unknown)
 }
 
 /// Authenticator apps show six digits; what is longer, or has letters in it, was printed on paper.
@@ -190,12 +287,26 @@ fn factor_in(name: &[u8]) -> Option<Factor> {
 }
 
 /// Of several factors offered, the first that is no backup; of one, that one.
-pub(super) fn offered_factor(answer: &Answer<'_>) -> Factor {
+fn offered_factor(answer: &Answer<'_>) -> Factor {
     let mut offered = answer.factors.iter().copied().filter(|&f| f != Factor::Backup);
     match (offered.next(), offered.next()) {
         (Some(only), None) => only,
         _ => Factor::Unknown,
     }
+}
+
+/// The page that says how the step ended. Where factors are managed, pages come back for many reasons: there only the
+/// way out counts, and the form of a code that was typed into it.
+fn page_after(event: MfaEvent, presented: bool, answer: &Answer<'_>, asked: &Asked<'_, '_>) -> Option<Page> {
+    if event == MfaEvent::Attempt {
+        return page::shown_to_code(answer, asked);
+    }
+    let redirected = answer.location.is_some();
+    page::shown(answer).filter(|page| match page {
+        Page::SignIn => redirected,
+        Page::Code => presented && !redirected,
+        Page::LockOut | Page::Error => false,
+    })
 }
 
 /// What the answer says, for the table.
@@ -211,6 +322,6 @@ fn evidence(answer: Option<&Answer<'_>>, mfa_grant: bool) -> Evidence {
         retry_after: answer.retry_after,
         issued: answer.issued.iter().any(|i| !matches!(i.kind, HandleKind::Challenge)) && answer.status < 400,
         mfa_grant,
-        presented: false,
+        ..Evidence::default()
     }
 }

@@ -3,6 +3,7 @@
 //! It promises that a request for a second factor is never a refused password.
 
 use super::factor::is_mfa_route;
+use super::page::{self, Page};
 use super::{Asked, MfaStep};
 use crate::identity::answer::Answer;
 use crate::identity::clues::HandleKind;
@@ -63,32 +64,21 @@ fn login_outcome(answer: &Answer<'_>, mfa: Option<&MfaStep<'_>>) -> LoginOutcome
     {
         return LoginOutcome::SecondFactor;
     }
+    // A form login is answered by the page it leads to: the form that comes back is how classic sites refuse.
+    match page::shown(answer) {
+        Some(Page::LockOut) => return LoginOutcome::Throttled,
+        Some(Page::Code) => return LoginOutcome::SecondFactor,
+        Some(Page::Error | Page::SignIn) => return LoginOutcome::Refused,
+        None => {}
+    }
     match status {
         200..=299 if answer.verdict == Some(false) || answer.errors => LoginOutcome::Refused,
-        200..=299 if answer.is_html && answer.code_form => LoginOutcome::SecondFactor,
-        // A form that comes back, with no session, is how classic sites refuse.
         200..=299 if answer.is_html && !session => LoginOutcome::Refused,
-        200..=299 => LoginOutcome::Success,
-        300..=399 => redirected(answer),
+        // A ticket, and nothing to go on with, is for the next step.
+        200..=299 if !session && answer.issued.iter().any(|i| i.from_body) => LoginOutcome::SecondFactor,
+        200..=399 => LoginOutcome::Success,
         _ if m.has(M::BadClient) || m.has(M::BadRequest) || m.has(M::Forbidden) => LoginOutcome::Error,
         400 | 401 | 403 | 422 => LoginOutcome::Refused,
         _ => LoginOutcome::Error,
-    }
-}
-
-/// A form login is answered by where it sends the browser.
-fn redirected(answer: &Answer<'_>) -> LoginOutcome {
-    let location: Vec<u8> =
-        answer.location.unwrap_or(&[]).iter().take(256).map(u8::to_ascii_lowercase).collect();
-    let holds = |words: &[&[u8]]| words.iter().any(|w| memchr::memmem::find(&location, w).is_some());
-    if holds(&[b"2fa", b"mfa", b"otp", b"two-factor", b"two_factor"]) {
-        LoginOutcome::SecondFactor
-    } else if holds(&[b"error", b"failed", b"failure", b"invalid", b"denied"])
-        || location.ends_with(b"/login")
-        || location.ends_with(b"/signin")
-    {
-        LoginOutcome::Refused
-    } else {
-        LoginOutcome::Success
     }
 }

@@ -41,6 +41,7 @@ pub struct StatsRecord<'a> {
     sinks: Sinks<'a>,
     services: &'a [ServiceRow],
     anomalies: Rows,
+    mfa_outcomes: Rows,
 }
 
 impl<'a> StatsRecord<'a> {
@@ -73,6 +74,7 @@ impl<'a> StatsRecord<'a> {
             sinks: Sinks(sinks),
             services,
             anomalies: Rows(counters.anomalies.rows()),
+            mfa_outcomes: Rows(counters.mfa_outcomes.rows()),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! It is given reads and learns only from minutes in which nothing fired.
 //! It promises that the learned value at most doubles from day to day, so that slow training is slow indeed.
 
+use crate::saved::saved;
 use crate::time::EventTime;
 
 /// Half octaves up to 2^20 records a minute.
@@ -24,6 +25,8 @@ pub(super) struct Habit {
     counts: [u16; BUCKETS],
     busy: Option<u64>,
 }
+
+saved!(Habit { minute, in_minute, fired, day, days, counts, busy });
 
 impl Default for Habit {
     fn default() -> Self {

@@ -5,6 +5,7 @@
 use super::Thresholds;
 use super::habit::Habit;
 use crate::detector::Sample;
+use crate::saved::{Damaged, Saved, saved};
 use crate::time::EventTime;
 use crate::transaction::Transaction;
 use crate::window::{Limit, Window};
@@ -28,6 +29,16 @@ pub(super) enum Form {
     Pages,
     /// Calls in a minute at the largest page size.
     LargestPages,
+}
+
+impl Saved for Form {
+    fn save(&self, out: &mut Vec<u8>) {
+        out.push(*self as u8);
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        Self::ALL.get(usize::from(u8::load(from)?)).copied().ok_or(Damaged)
+    }
 }
 
 impl Form {
@@ -78,6 +89,8 @@ pub(super) struct Reader {
     form: Option<Form>,
     fresh_records: u64,
 }
+
+saved!(Reader { requests, pages, page_route, largest, records, habit, opening, form, fresh_records });
 
 impl Reader {
     /// Counts a read and says which count is over its limit.
@@ -189,6 +202,8 @@ struct PerMinute {
     seconds: VecDeque<(EventTime, u64)>,
     sum: u64,
 }
+
+saved!(PerMinute { seconds, sum });
 
 impl PerMinute {
     fn add(&mut self, at: EventTime, records: u64) {

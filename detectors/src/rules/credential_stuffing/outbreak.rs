@@ -7,6 +7,7 @@ use crate::alert::Fact;
 use crate::detector::{About, Crossing, Finding, Findings, Samples, Several, Span};
 use crate::hash::StableHasher;
 use crate::keyed::Keyed;
+use crate::saved::{Damaged, saved};
 use crate::time::EventTime;
 use crate::transaction::Transaction;
 use crate::window::{Tally, Window};
@@ -47,11 +48,15 @@ struct Route {
     samples: Samples,
 }
 
+saved!(Route { logins, failing, sparing, usual, usual_failed, firing, samples });
+
 #[derive(Clone, Copy, Debug)]
 struct Try {
     client: u64,
     failed: bool,
 }
+
+saved!(Try { client, failed });
 
 impl Outbreaks {
     pub(super) fn new(keys_max: usize, window: Duration) -> Self {
@@ -95,12 +100,20 @@ impl Outbreaks {
         findings.raise(&crossing, || finding(tx, route, limits));
     }
 
-    pub(super) fn advance(&mut self, now: EventTime) {
-        self.routes.expire(now, 64);
+    pub(super) fn expire(&mut self, now: EventTime, budget: usize) {
+        self.routes.expire(now, budget);
     }
 
     pub(super) fn evicted(&self) -> u64 {
         self.routes.evicted()
+    }
+
+    pub(super) fn save(&self, out: &mut Vec<u8>) {
+        self.routes.save(out);
+    }
+
+    pub(super) fn load(&mut self, from: &mut &[u8]) -> Result<(), Damaged> {
+        self.routes.load(from)
     }
 }
 

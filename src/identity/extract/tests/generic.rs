@@ -90,7 +90,7 @@ fn what_is_an_attempt_and_what_only_looks_like_one() {
         POST /webauthn/assertion HTTP/1.1 Content-Type: application/json  {"assertion":{"id":"x"}} -> attempt webauthn success
         POST /mfa/challenge HTTP/1.1 Content-Type: application/json  {"method":"sms"} -> challenge sms challenge
         POST /mfa/setup HTTP/1.1 Content-Type: application/json  {"method":"totp"} -> enrolment totp success
-        POST /mfa/totp/activate HTTP/1.1 Content-Type: application/json  {"code":"123456"} -> enrolment totp success
+        POST /mfa/totp/activate HTTP/1.1 Content-Type: application/json  {"code":"123456"} -> confirmation totp success
         POST /mfa/disable HTTP/1.1 Content-Type: application/json  {"password":"Harbor-rill9925!"} -> removal unknown success
         POST /orders/7/verify HTTP/1.1 Content-Type: application/json  {} -> none
         POST /products HTTP/1.1 Content-Type: application/json  {"code":"123456"} -> none
@@ -147,6 +147,38 @@ fn a_login_form_is_answered_by_where_it_leads() {
         200 Content-Type: text/html  <form> -> refused
         500 -> error
     "]]
+    .assert_eq(&told);
+}
+
+#[test]
+fn a_code_form_is_answered_by_where_it_leads() {
+    let form = "POST /two-factor HTTP/1.1\nContent-Type: application/x-www-form-urlencoded\n\ncode=123456";
+    let answers = [
+        "302\nLocation: /home\nSet-Cookie: sid=4oyyilulumoxrzekx0l93qz",
+        "302\nLocation: /home",
+        "302\nLocation: https://app.example/two-factor?again=1",
+        "302\nLocation: /home?error=code",
+        "302\nLocation: /login",
+        "200\nContent-Type: text/html\n\n<form><input name=\"otp\">",
+        "200\nContent-Type: text/html\n\n<form><input name=\"code\">",
+        "200\nContent-Type: text/html\n\n<p>Welcome <input name=\"search\">",
+    ];
+    let mut told = String::new();
+    for answer in answers {
+        let m = see(form, answer).transaction.mfa.unwrap();
+        let certainty = if m.by_status_only { " by status" } else { "" };
+        told += &format!("{} -> {}{certainty}\n", answer.replace('\n', " "), m.outcome);
+    }
+    expect![[r#"
+        302 Location: /home Set-Cookie: sid=4oyyilulumoxrzekx0l93qz -> success
+        302 Location: /home -> success
+        302 Location: https://app.example/two-factor?again=1 -> fail_code by status
+        302 Location: /home?error=code -> fail_code by status
+        302 Location: /login -> fail_other
+        200 Content-Type: text/html  <form><input name="otp"> -> fail_code by status
+        200 Content-Type: text/html  <form><input name="code"> -> fail_code by status
+        200 Content-Type: text/html  <p>Welcome <input name="search"> -> success
+    "#]]
     .assert_eq(&told);
 }
 

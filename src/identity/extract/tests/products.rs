@@ -126,7 +126,7 @@ fn allauth_enrolment_is_no_attempt_and_logout_no_refusal() {
         &allauth("POST", "account/authenticators/totp", r#"{"code":"469439"}"#),
         &json("200", r#"{"status":200,"data":{"type":"totp","created_at":1}}"#),
         expect![
-            "mfa success session:708a5d47 by credential; mfa enrolment totp success with code; session session_token header x-session-token; presents Session"
+            "mfa success session:708a5d47 by credential; mfa confirmation totp success with code; session session_token header x-session-token; presents Session"
         ],
     );
     check(
