@@ -211,6 +211,22 @@ counter_struct! {
 }
 
 counter_struct! {
+    /// What was learned of routes, and what had no room.
+    RouteCounters {
+        /// Hosts whose routes are known now, and one for all the others.
+        hosts,
+        /// Routes known now.
+        routes,
+        /// Places in paths that became parameters.
+        slugs,
+        /// Requests written under `/{other}`.
+        other,
+        /// Requests to hosts beyond the limit, whose routes were not known.
+        other_hosts,
+    }
+}
+
+counter_struct! {
     /// One sink's records; queued = delivered + spooled + lost.
     SinkCounters {
         /// Records given to the sink.
@@ -339,6 +355,8 @@ pub struct Counters {
     pub evicted: EvictionCounters,
     /// Tokens.
     pub tokens: TokenCounters,
+    /// Learned routes.
+    pub routes: RouteCounters,
     /// Oddities.
     pub anomalies: AnomalyCounters,
     /// What decided second-factor steps.
@@ -359,6 +377,7 @@ impl Counters {
         self.alerts.add(&other.alerts);
         self.evicted.add(&other.evicted);
         self.tokens.add(&other.tokens);
+        self.routes.add(&other.routes);
         self.anomalies.add(&other.anomalies);
         self.mfa_outcomes.add(other.mfa_outcomes.0.iter().copied());
     }

@@ -2,8 +2,9 @@
 //! The sensor's `identity` layer gives them, from presets, the operator's own labels, and the words of a path.
 //! It promises a closed list: a label is a class, not a free text.
 
-use crate::identity::named;
+use crate::identity::{Fingerprint, named};
 use std::fmt;
+use std::sync::Arc;
 
 named! {
     /// One thing a route can be for.
@@ -72,6 +73,12 @@ impl Labels {
         self.0 |= 1 << label as u32;
     }
 
+    /// What one or the other has.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether the route has this label.
     pub const fn has(self, label: Label) -> bool {
         self.0 & (1 << label as u32) != 0
@@ -96,6 +103,44 @@ impl Labels {
 impl fmt::Debug for Labels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter().map(Label::name)).finish()
+    }
+}
+
+named! {
+    /// What an exchange looks like on a route whose words say nothing.
+    Clue {
+        /// The request has a field that is called like a password, or filled like one.
+        PasswordField => "password_field",
+        /// The request has a field of six to eight digits.
+        CodeField => "code_field",
+        /// The answer hands out a session, token or key.
+        HandsOut => "hands_out",
+        /// The answer shows a second factor's secret.
+        ShowsOtpSecret => "shows_otp_secret",
+    }
+}
+
+/// What an exchange with an unlabelled route looks like: names and fingerprints, for proposals of labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hints {
+    clues: u8,
+    /// The field that looks like a password.
+    pub password_field: Option<Arc<str>>,
+    /// The field that looks like a one-time code.
+    pub code_field: Option<Arc<str>>,
+    /// The first things handed out.
+    pub issued: Vec<Fingerprint>,
+}
+
+impl Hints {
+    /// Adds one clue.
+    pub fn insert(&mut self, clue: Clue) {
+        self.clues |= 1 << clue as u8;
+    }
+
+    /// Whether the exchange has this clue.
+    pub const fn has(&self, clue: Clue) -> bool {
+        self.clues & (1 << clue as u8) != 0
     }
 }
 

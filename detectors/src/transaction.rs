@@ -7,7 +7,7 @@ pub use crate::device::{AgentKind, Comparison, Device, DeviceTrait};
 use crate::identity::{
     AddressClass, Country, Credential, Factor, Fingerprint, Place, Principal, Proof, named,
 };
-use crate::label::Labels;
+use crate::label::{Hints, Labels};
 use crate::saved::{Damaged, Saved, saved};
 use crate::session::{Reuse, Session};
 use crate::time::EventTime;
@@ -194,6 +194,8 @@ pub struct Request {
     pub identity_headers: Vec<IdentityHeader>,
     /// The GraphQL operation, if it is one.
     pub graphql: Option<Graphql>,
+    /// What a call that changes something looks like, where nobody says what its route is for.
+    pub hints: Option<Box<Hints>>,
 }
 
 named! {

@@ -69,6 +69,12 @@ pub struct Limits {
     pub handles_max: usize,
     /// Accounts remembered.
     pub accounts_max: usize,
+    /// Hosts whose routes are learned.
+    pub route_hosts_max: usize,
+    /// Routes learned of one host.
+    pub routes_per_host_max: usize,
+    /// Words at one place of a host's paths before the place is a parameter.
+    pub route_words_max: usize,
     /// Keys in each table of each detector.
     pub keys_per_table_max: usize,
     /// Opened and updated alerts in any minute.
@@ -78,12 +84,16 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let lineage = identity::LineageConfig::default();
+        let routes = identity::RoutesConfig::default();
         let detection = runtime::Limits::default();
         Self {
             flow: flow::Config::default(),
             http: http::Config::default(),
             handles_max: lineage.handles_max,
             accounts_max: lineage.accounts_max,
+            route_hosts_max: routes.hosts_max,
+            routes_per_host_max: routes.routes_per_host_max,
+            route_words_max: routes.words_per_place_max,
             keys_per_table_max: detection.keys_per_table_max,
             alerts_per_minute_max: detection.alerts_per_minute_max,
         }
@@ -144,6 +154,11 @@ impl Raw {
                 handles_max: self.limits.handles_max,
                 accounts_max: self.limits.accounts_max,
                 tokens,
+            },
+            routes: identity::RoutesConfig {
+                hosts_max: self.limits.route_hosts_max,
+                routes_per_host_max: self.limits.routes_per_host_max,
+                words_per_place_max: self.limits.route_words_max,
             },
             detection: self.detection(),
         }

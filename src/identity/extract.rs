@@ -2,6 +2,7 @@
 //! It is given an `Exchange`, the last place where raw header values exist, and runs in a shard.
 //! It promises that the sighting depends on the exchange and the settings alone, and holds no secret.
 
+mod hints;
 mod provisional;
 mod record;
 mod threads;
@@ -9,6 +10,7 @@ mod threads;
 use super::answer::Answer;
 use super::clues::{Clues, Handle, HandleKind, Sighting};
 use super::credential::{Found, Presented};
+use super::graphql;
 use super::jwt::{self, Claims, Document, SealedToken};
 use super::labels::Labels;
 use super::locator::Locator;
@@ -28,7 +30,8 @@ use crate::metrics::AnomalyCounters;
 use ahash::RandomState;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::identity::{Credential, CredentialKind, Fingerprint, Location};
-use heelguard_detectors::transaction::{Flow, Login, Mfa, MfaEvent, Transaction};
+use heelguard_detectors::time::EventTime;
+use heelguard_detectors::transaction::{Flow, Login, Mfa, MfaEvent, Request, Transaction};
 use provisional::{id_of, provisional_principal, provisional_proof};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,7 +47,10 @@ pub struct Extractor {
     counters: AnomalyCounters,
     /// For the hashes that both legs of a proxy share: fixed, so that shards agree.
     legs: RandomState,
+    /// For the marks of requests: known to this process alone, the same in all shards.
+    marks: RandomState,
     decoders: [BodyDecoder; 2],
+    documents: graphql::Reader,
 }
 
 /// What was found among the request's credentials, hashed.
@@ -65,6 +71,7 @@ impl Extractor {
     pub fn new(settings: Arc<Settings>) -> Self {
         let decoder = || BodyDecoder::new(DecodeLimits::default());
         let route = Route { hides_names: settings.hash_names, ..Route::default() };
+        let seeds = [0u8, 1, 2, 3].map(|n| settings.keyring.code_mark(&[n], EventTime::ZERO));
         Self {
             settings,
             memory: Memory::new(),
@@ -74,7 +81,9 @@ impl Extractor {
             hits: mfa::NO_HITS,
             counters: AnomalyCounters::default(),
             legs: RandomState::with_seeds(1, 2, 3, 4),
+            marks: RandomState::with_seeds(seeds[0], seeds[1], seeds[2], seeds[3]),
             decoders: [decoder(), decoder()],
+            documents: graphql::Reader::default(),
         }
     }
 
@@ -94,13 +103,13 @@ impl Extractor {
         let settings = self.settings.clone();
         let mut decoders = std::mem::take(&mut self.decoders);
         let mut route = std::mem::take(&mut self.route);
+        let mut documents = std::mem::take(&mut self.documents);
         let sighting = {
             let [request_decoder, response_decoder] = &mut decoders;
             let mut noted = AnomalySet::EMPTY;
-            let asking = exchange
-                .request
-                .as_ref()
-                .map(|message| read_request(message, request_decoder, &mut route, &settings, &mut noted));
+            let asking = exchange.request.as_ref().map(|message| {
+                read_request(message, request_decoder, &mut documents, &mut route, &settings, &mut noted)
+            });
             if asking.is_none() {
                 route.read(&[], |_| false);
             }
@@ -112,7 +121,7 @@ impl Extractor {
             });
             self.sighting(&exchange, &asking.unwrap_or_default(), answer.as_ref(), &route, noted)
         };
-        (self.decoders, self.route) = (decoders, route);
+        (self.decoders, self.documents, self.route) = (decoders, documents, route);
         sighting
     }
 
@@ -175,7 +184,14 @@ impl Extractor {
                 tls: false,
             },
             protocol: exchange.protocol,
-            request: exchange.request.as_ref().map(|message| self.request(message, asked, route, &told)),
+            request: exchange.request.as_ref().map(|message| {
+                let request = self.request(message, asked, route, &told);
+                Request {
+                    mark: self.mark(message, asked, &proved),
+                    hints: self.hints(message, exchange.response.as_ref(), asked, answer, route),
+                    ..request
+                }
+            }),
             response: exchange
                 .response
                 .as_ref()
@@ -273,26 +289,34 @@ impl Proved {
 fn read_request<'a>(
     message: &'a Message,
     decoder: &'a mut BodyDecoder,
+    documents: &'a mut graphql::Reader,
     route: &mut Route,
     settings: &Settings,
     noted: &mut AnomalySet,
 ) -> Asking<'a> {
     let mut asking = Asking::head(message, settings);
+    let mut body: &[u8] = &[];
     if !message.body.prefix.is_empty() {
-        let body = decoder.decode(message);
-        if let Some(anomaly) = body.anomaly {
+        let unpacked = decoder.decode(message);
+        if let Some(anomaly) = unpacked.anomaly {
             noted.insert(anomaly);
         }
-        asking.body(body.bytes, settings);
+        body = unpacked.bytes;
+        asking.body(body, settings);
     }
+    asking.graphql = documents.read(&mut asking, body, settings);
     asking.find_in_fields();
     route.read(asking.path, |segment| asking.presented.is(segment) || asking.presented.is_within(segment));
-    if let Some(document) = asking.fields.get(Field::Query) {
-        route.labels = route.labels.or(step::graphql_labels(document));
+    if let Some(operation) = &asking.graphql {
+        route.labels.add(operation.labels);
+        if operation.beyond_limit {
+            noted.insert(Anomaly::BodyJsonLimit);
+        }
     }
     if let Some(rule) = settings.route(asking.method, asking.path, asking.operation()) {
         asking.method_named = rule.method.is_some();
         route.factor = rule.factor;
+        route.configured = rule.labels.is_some();
         route.labels = rule.labels.unwrap_or(route.labels);
         if route.labels.any(Labels::MFA) {
             route.mask_codes();

@@ -239,7 +239,7 @@ fn name_of<K: Copy>(names: &Names<K>, text: Text<'_>) -> Option<K> {
     }
 }
 
-fn unescape(raw: &[u8]) -> Vec<u8> {
+pub(crate) fn unescape(raw: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len());
     let mut rest = raw;
     while let Some((&byte, tail)) = rest.split_first() {

@@ -7,6 +7,7 @@ use super::client_ip::Forwarding;
 use super::credential::Presented;
 use super::device::Traits;
 use super::fields::Fields;
+use super::graphql::Operation;
 use super::settings::Settings;
 use super::tables::{Field, RequestHeader};
 use crate::http::Message;
@@ -40,6 +41,7 @@ pub(crate) struct Asking<'a> {
     pub(crate) claims: Vec<(&'a [u8], HeaderClaim)>,
     pub(crate) traits: Traits,
     pub(crate) fields: Fields<'a>,
+    pub(crate) graphql: Option<Operation<'a>>,
     pub(crate) presented: Presented<'a>,
 }
 

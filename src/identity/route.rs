@@ -29,6 +29,8 @@ pub(crate) struct Route {
     /// The template.
     pub(crate) template: String,
     pub(crate) labels: Labels,
+    /// A preset or the operator said what the route is for, be it nothing.
+    pub(crate) configured: bool,
     /// The factor that the operator or a preset says it is for.
     pub(crate) factor: Option<Factor>,
     /// The segments that look like secrets, as ranges of the raw path.
@@ -42,6 +44,7 @@ impl Route {
         self.template.clear();
         self.secrets.clear();
         self.labels = Labels::NONE;
+        self.configured = false;
         self.factor = None;
         let mut at = 0usize;
         for (index, raw) in path.split(|&b| b == b'/').enumerate() {
@@ -80,6 +83,12 @@ impl Route {
         if self.labels.any(Labels::MFA.or(Labels::MAYBE_MFA)) {
             self.mask_codes();
         }
+    }
+
+    /// Whether it is known what the route is for. `auth` and `code` alone do not say it.
+    pub(crate) fn is_told(&self) -> bool {
+        let vague = Labels::AUTH.or(Labels::MFA_IN_AUTH);
+        self.configured || self.labels.or(vague) != vague
     }
 
     /// Matrix parameters (`;version=2`, `;jsessionid=…`), each from its semicolon on. A session id is a secret by
@@ -175,14 +184,80 @@ impl Segment {
         if segment.contains(&b'@') && segment.first() != Some(&b'@') && segment.contains(&b'.') {
             return Self::Email;
         }
-        let digits = segment.iter().filter(|b| b.is_ascii_digit()).count();
-        let is_hex = segment.len() >= 8 && digits > 0 && segment.iter().all(u8::is_ascii_hexdigit);
-        // `v1`, `2fa`, `oauth2`, `s3` are words; `ord-20931`, `C0012345` are identifiers.
-        let is_numbered = digits >= 3 && digits * 3 >= segment.len();
-        if is_hex || is_numbered || segment.len() > LITERAL_BYTES_MAX || segment.len() > 20 && digits >= 4 {
-            return Self::Token;
-        }
-        Self::Literal
+        if is_identifier(segment) { Self::Token } else { Self::Literal }
+    }
+}
+
+/// Whether a segment is made by a machine or counts something: `C0012345`, `507f1f77`, `42.json`, `dQw4w9WgXcQ`.
+/// `v1`, `2fa`, `oauth2`, `s3` and `es-419` are words.
+fn is_identifier(segment: &[u8]) -> bool {
+    let (len, digits) = (segment.len(), segment.iter().filter(|b| b.is_ascii_digit()).count());
+    if len > LITERAL_BYTES_MAX {
+        return true;
+    }
+    if digits == 0 {
+        // Sixteen letters that are all hex digits are no word of any language.
+        return is_padded(segment) || len >= 16 && segment.iter().all(u8::is_ascii_hexdigit);
+    }
+    if is_version(segment) || is_locale(segment) {
+        return false;
+    }
+    let is_hex = len >= 8 && segment.iter().all(u8::is_ascii_hexdigit);
+    let is_numbered = digits >= 3 && digits * 3 >= len;
+    is_hex
+        || is_numbered
+        || len > 20 && digits >= 4
+        || is_padded(segment)
+        || is_mixed(segment)
+        || begins_with_number(segment)
+}
+
+/// `v1`, `v2.1`, `v2beta1`, `v100`
+fn is_version(segment: &[u8]) -> bool {
+    let Some((b'v' | b'V', rest)) = segment.split_first() else { return false };
+    let numbers = rest.split(|b| !b.is_ascii_digit());
+    let words = rest.split(|b| b.is_ascii_digit() || *b == b'.').filter(|word| !word.is_empty());
+    rest.first().is_some_and(u8::is_ascii_digit)
+        && numbers.clone().all(|number| number.len() <= 3)
+        && words.clone().all(|word| matches!(word, b"alpha" | b"beta" | b"rc" | b"p" | b"preview"))
+}
+
+/// `es-419`, `en_001`: a language and a region of UN M49. Those with letters alone are words anyway.
+fn is_locale(segment: &[u8]) -> bool {
+    matches!(segment, [a, b, b'-' | b'_', region @ ..]
+        if a.is_ascii_lowercase() && b.is_ascii_lowercase() && matches!(region, b"419" | b"001" | b"150"))
+}
+
+/// Base64 with its padding.
+fn is_padded(segment: &[u8]) -> bool {
+    segment.len() >= 8
+        && segment.len().is_multiple_of(4)
+        && segment.ends_with(b"=")
+        && segment.iter().all(|b| b.is_ascii_alphanumeric() || b"+/-_=".contains(b))
+}
+
+/// Letters of both cases and digits in a mixture that nobody would speak: short random ids. `iPhone15Pro` is none.
+fn is_mixed(segment: &[u8]) -> bool {
+    let kind = |b: &u8| match b {
+        b'0'..=b'9' => 0,
+        b'a'..=b'z' => 1,
+        b'A'..=b'Z' => 2,
+        _ => 3,
+    };
+    let turns = segment.windows(2).filter(|pair| pair.first().map(kind) != pair.last().map(kind)).count();
+    let has = |wanted: u8| segment.iter().any(|b| kind(b) == wanted);
+    segment.len() >= 8 && has(1) && has(2) && turns * 2 > segment.len() && !has(3)
+}
+
+/// `42.json`, `17-spring-collection`: a number, and what it is called or written as.
+fn begins_with_number(segment: &[u8]) -> bool {
+    let end = segment.iter().position(|b| !b.is_ascii_digit()).unwrap_or(segment.len());
+    let (number, rest) = segment.split_at_checked(end).unwrap_or((segment, &[]));
+    match (number, rest.split_first()) {
+        ([_, ..], Some((b'.', ending))) => ending.len() <= 5 && ending.iter().all(u8::is_ascii_alphabetic),
+        // `2-step-verification` is a word.
+        ([_, _, ..], Some((b'-', title))) => title.len() >= 3,
+        _ => false,
     }
 }
 
@@ -238,6 +313,11 @@ mod tests {
                 "/reports/2026-11-21",
                 "/_allauth/app/v1/auth/2fa/authenticate",
                 "/s3/v2beta/oauth2/x5t",
+                "/v2.1/v100/v2beta1/en-US/es-419/zh-Hant-TW",
+                "/orders/42.json/invoices/17-spring-collection/2-step-verification",
+                "/watch/dQw4w9WgXcQ/iPhone15Pro/OAuth2Token/Base64Image",
+                "/x/aGVsbG8gd29ybGQ=/deadbeefdeadbeef/feedback/cafe",
+                "/reports/2.0/3d/win32",
                 "/a/very-long-readable-title-of-a-page",
                 "/",
                 "*",
@@ -252,6 +332,11 @@ mod tests {
                 /reports/2026-11-21 | /reports/{date}
                 /_allauth/app/v1/auth/2fa/authenticate | /_allauth/app/v1/auth/2fa/authenticate
                 /s3/v2beta/oauth2/x5t | /s3/v2beta/oauth2/x5t
+                /v2.1/v100/v2beta1/en-US/es-419/zh-Hant-TW | /v2.1/v100/v2beta1/en-US/es-419/zh-Hant-TW
+                /orders/42.json/invoices/17-spring-collection/2-step-verification | /orders/{id}/invoices/{id}/2-step-verification
+                /watch/dQw4w9WgXcQ/iPhone15Pro/OAuth2Token/Base64Image | /watch/{id}/iPhone15Pro/OAuth2Token/Base64Image
+                /x/aGVsbG8gd29ybGQ=/deadbeefdeadbeef/feedback/cafe | /x/{id}/{id}/feedback/cafe
+                /reports/2.0/3d/win32 | /reports/2.0/3d/win32
                 /a/very-long-readable-title-of-a-page | /a/very-long-readable-title-of-a-page
                 / | /
                 * | *

@@ -59,34 +59,6 @@ pub(crate) struct MfaStep<'r> {
     pub(crate) codes_left: Option<u32>,
 }
 
-/// Labels a GraphQL document earns by the names of its mutations.
-const MUTATIONS: &[(&[u8], Labels)] = &[
-    (b"verifyotp", Labels::MFA),
-    (b"verifymfa", Labels::MFA),
-    (b"verifytotp", Labels::MFA),
-    (b"verify2fa", Labels::MFA),
-    (b"twofactor", Labels::MFA),
-    (b"mfa", Labels::MFA),
-    (b"otp", Labels::MFA),
-    (b"login", Labels::LOGIN),
-    (b"signin", Labels::LOGIN),
-    (b"tokenauth", Labels::LOGIN),
-    (b"logout", Labels::LOGOUT),
-    (b"signup", Labels::SIGNUP),
-];
-
-/// The labels of a GraphQL document.
-pub(crate) fn graphql_labels(document: &[u8]) -> Labels {
-    let head: Vec<u8> = document.iter().take(512).map(u8::to_ascii_lowercase).collect();
-    if !head.trim_ascii_start().starts_with(b"mutation") {
-        return Labels::NONE;
-    }
-    MUTATIONS
-        .iter()
-        .filter(|(name, _)| memchr::memmem::find(&head, name).is_some())
-        .fold(Labels::NONE, |all, m| all.or(m.1))
-}
-
 /// Reads the step.
 pub(crate) fn read<'r>(asked: &Asked<'r, '_>, answer: Option<&Answer<'_>>, hits: &mut Hits) -> Step<'r> {
     let grant = asked.fields.get(Field::GrantType);

@@ -1,10 +1,10 @@
-//! The ordered half of the pipeline: lineage, the legs of proxies, detectors, outputs.
+//! The ordered half of the pipeline: lineage, learned routes, the legs of proxies, detectors, outputs.
 //! It is given sightings in order of end and id, one at a time.
 //! It promises to be a pure function of that order.
 
 use super::{Outputs, Progress};
 use crate::capture::replay::Progress as Reading;
-use crate::identity::{Legs, Lineage, LineageConfig, Sighting};
+use crate::identity::{Legs, Lineage, LineageConfig, Routes, RoutesConfig, Sighting};
 use crate::metrics::{AlertCounters, Counters, EvictionCounters, HttpCounters, TransactionCounters};
 use heelguard_detectors::alert::{Alert, Status};
 use heelguard_detectors::runtime::{Runtime, RuntimeConfig};
@@ -14,6 +14,7 @@ use heelguard_detectors::transaction::{Completeness, Transaction};
 pub(super) struct Analysis {
     lineage: Lineage,
     legs: Legs,
+    routes: Routes,
     detectors: Runtime,
     alerts: Vec<Alert>,
     http_out: HttpCounters,
@@ -22,10 +23,15 @@ pub(super) struct Analysis {
 }
 
 impl Analysis {
-    pub(super) fn new(lineage: &LineageConfig, detection: RuntimeConfig) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        lineage: &LineageConfig,
+        routes: RoutesConfig,
+        detection: RuntimeConfig,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             lineage: Lineage::new(lineage),
             legs: Legs::default(),
+            routes: Routes::new(routes),
             detectors: Runtime::new(detection).map_err(|message| anyhow::anyhow!("{message}"))?,
             alerts: Vec::new(),
             http_out: HttpCounters::default(),
@@ -43,6 +49,7 @@ impl Analysis {
             let repeat_of = self.legs.repeat_of(&sighting);
             let mut transaction = self.lineage.attribute(*sighting);
             transaction.repeat_of = repeat_of;
+            self.routes.settle(&mut transaction);
             self.count(&transaction);
             outputs.transaction(&transaction)?;
             self.detectors.advance(transaction.end, &mut self.alerts);
@@ -69,6 +76,7 @@ impl Analysis {
         Counters {
             evicted: EvictionCounters { handles, accounts, detector_keys },
             tokens: self.lineage.token_counters(),
+            routes: self.routes.counters(),
             http: self.http_out.clone(),
             transactions: self.transactions.clone(),
             alerts: AlertCounters {

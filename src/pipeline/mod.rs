@@ -5,7 +5,7 @@
 //! ```text
 //! source → decoder → shard: flow · http · extract          (inline, or one thread a shard)
 //!                      ↓ sightings + watermark
-//!                    merge by (end, id) → lineage → legs → detectors → outputs
+//!                    merge by (end, id) → legs → lineage → routes → detectors → outputs
 //! ```
 
 mod analysis;
@@ -19,7 +19,7 @@ use crate::capture::{CaptureError, Packet};
 use crate::decode::{self, Decoder};
 use crate::flow;
 use crate::http;
-use crate::identity::{LineageConfig, Settings};
+use crate::identity::{LineageConfig, RoutesConfig, Settings};
 use crate::metrics::Counters;
 use analysis::Analysis;
 use heelguard_detectors::alert::Alert;
@@ -44,6 +44,8 @@ pub struct Options {
     pub identity: Arc<Settings>,
     /// Who is who, over time.
     pub lineage: LineageConfig,
+    /// How much is learned of routes.
+    pub routes: RoutesConfig,
     /// Rules, episodes, suppression.
     pub detection: RuntimeConfig,
 }
@@ -120,7 +122,7 @@ pub struct Summary {
 
 /// Runs the source to its end.
 pub fn run(source: &mut dyn Source, options: &Options, outputs: &mut dyn Outputs) -> anyhow::Result<Summary> {
-    let analysis = Analysis::new(&options.lineage, options.detection.clone())?;
+    let analysis = Analysis::new(&options.lineage, options.routes.clone(), options.detection.clone())?;
     let mut summary = if options.shards <= 1 {
         run_inline(source, options, analysis, outputs)?
     } else {

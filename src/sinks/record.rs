@@ -4,6 +4,8 @@
 
 mod alert;
 pub mod community_id;
+mod request;
+mod session;
 mod stats;
 mod token;
 mod transaction;
@@ -14,10 +16,12 @@ pub(crate) mod samples;
 mod tests;
 
 pub use alert::AlertRecord;
+pub(super) use request::LabelNames;
 pub(crate) use stats::imbalance;
 pub use stats::{ServiceRow, StatsRecord};
 pub use transaction::TransactionRecord;
 
+use heelguard_detectors::identity::Fingerprint;
 use serde::{Serialize, Serializer};
 use std::fmt::Display;
 
@@ -45,6 +49,12 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 /// 128 bits as 32 hex digits: fingerprints.
 #[derive(Clone, Copy)]
 pub(crate) struct Hex(pub(crate) u128);
+
+impl Hex {
+    pub(crate) fn of(fingerprint: Fingerprint) -> Self {
+        Self(u128::from_be_bytes(fingerprint.0))
+    }
+}
 
 impl Serialize for Hex {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

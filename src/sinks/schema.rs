@@ -15,3 +15,6 @@ pub const ALL: &[(&str, &str)] = &[
 pub fn text(name: &str) -> Option<&'static str> {
     ALL.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
+
+#[cfg(test)]
+mod tests;

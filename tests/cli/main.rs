@@ -10,6 +10,7 @@ mod support;
 
 mod commands;
 mod config;
+mod inventory;
 mod json_schema;
 mod records;
 mod replay;

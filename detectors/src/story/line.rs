@@ -166,6 +166,7 @@ fn request(method: &str, path: &str) -> Request {
         mark: 0,
         identity_headers: Vec::new(),
         graphql: None,
+        hints: None,
     }
 }
 

@@ -7,6 +7,8 @@ use crate::http::Message;
 use crate::identity::answer::{Answer, split_query};
 use crate::identity::client_ip::Told;
 use crate::identity::credential::{Presented, SECRET_BYTES_MIN};
+use crate::identity::graphql::Operation;
+use crate::identity::http_date::ServerClock;
 use crate::identity::locator::Known;
 use crate::identity::request::Asking;
 use crate::identity::route::{PATH_BYTES_MAX, Route};
@@ -15,9 +17,9 @@ use crate::identity::step::Step;
 use crate::identity::tables::Field;
 use crate::identity::text::{self, MASK};
 use crate::identity::urlencoded;
-use heelguard_detectors::identity::Location;
+use heelguard_detectors::identity::{CredentialKind, Location};
 use heelguard_detectors::transaction::{
-    Activity, Client, Exposure, ExposureKind, HeaderClaim, IdentityHeader, Request, Response,
+    Activity, Client, Exposure, ExposureKind, Graphql, HeaderClaim, IdentityHeader, Request, Response,
 };
 use std::sync::Arc;
 
@@ -88,7 +90,33 @@ impl Extractor {
             agent_kind: asked.traits.kind(),
             mark: 0,
             identity_headers: self.identity_headers(asked, told),
-            graphql: None,
+            graphql: asked.graphql.as_ref().map(|operation| self.graphql(operation, presented)),
+            hints: None,
+        }
+    }
+
+    /// The same for a request that is repeated word for word; a DPoP proof is new each time and left out.
+    pub(super) fn mark(&self, message: &Message, asked: &Asking<'_>, proved: &Proved) -> u64 {
+        let lasting = proved.credentials.iter().filter(|c| c.kind != CredentialKind::Dpop);
+        let credentials: Vec<_> = lasting.map(|c| c.fingerprint.0).collect();
+        let body = (message.body.bytes, message.body.prefix.as_slice());
+        self.marks.hash_one((asked.method, asked.host, message.target(), body, credentials))
+    }
+
+    /// Names only; one that is or holds a secret is masked.
+    fn graphql(&mut self, operation: &Operation<'_>, presented: &Presented<'_>) -> Graphql {
+        let mut named = |name: &[u8]| {
+            let telling = name.len() > PARAMETER_BYTES_MAX
+                || shape::looks_secret(name)
+                || text::tells_secret(name)
+                || presented.is_within(name);
+            if telling { MASK.into() } else { self.texts.share(name, PARAMETER_BYTES_MAX) }
+        };
+        Graphql {
+            kind: operation.kind,
+            operation: operation.name.as_deref().map(&mut named),
+            fields: operation.fields.iter().map(|name| named(name)).collect(),
+            auth_operations: operation.auth_operations,
         }
     }
 
@@ -98,14 +126,15 @@ impl Extractor {
         answer: Option<&Answer<'_>>,
         presented: &Presented<'_>,
     ) -> Response {
+        let clock = ServerClock::read(message);
         Response {
             status: message.status(),
             grpc_status: None,
             bytes: message.body.bytes,
             content_type: answer.and_then(|a| a.content_type).map(|t| self.media_type(t, presented)),
             items: answer.filter(|a| (200..300).contains(&a.status)).and_then(|a| a.items),
-            date_s: None,
-            retry_after_s: None,
+            date_s: clock.date_s(),
+            retry_after_s: clock.retry_after_s(message.first_byte),
         }
     }
 

@@ -12,6 +12,7 @@ use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{Completeness, Outcome, Protocol};
 
 mod clients;
+mod facts;
 mod generic;
 mod products;
 mod secrets;

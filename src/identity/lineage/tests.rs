@@ -62,6 +62,7 @@ fn step(host: &str, activity: Activity) -> Sighting {
             mark: 0,
             identity_headers: Vec::new(),
             graphql: None,
+            hints: None,
         }),
         response: Some(Response {
             status: 200,

@@ -110,6 +110,36 @@ pub(crate) fn bare_alert() -> Alert {
     }
 }
 
+fn request() -> Request {
+    Request {
+        method: "POST".into(),
+        scheme: "http",
+        host: "api.example.com".into(),
+        path: "/v1/users/42".into(),
+        route: "/v1/users/{id}".into(),
+        labels: Labels::of(&[Label::Users]),
+        query_keys: vec!["page".into()],
+        page_limit: None,
+        bytes: 27,
+        content_type: Some("application/json".into()),
+        user_agent: Some("curl/8.7.1".into()),
+        agent_kind: AgentKind::Library,
+        mark: 0x4711,
+        identity_headers: vec![IdentityHeader {
+            name: "x-forwarded-user".into(),
+            claim: HeaderClaim::User,
+            by_proxy: false,
+        }],
+        graphql: Some(Graphql {
+            kind: GraphqlKind::Mutation,
+            operation: Some("Login".into()),
+            fields: vec!["tokenAuth".into()],
+            auth_operations: 1,
+        }),
+        hints: None,
+    }
+}
+
 pub(crate) fn transaction() -> Transaction {
     let mut anomalies = AnomalySet::EMPTY;
     anomalies.insert(Anomaly::TcpRetransmission);
@@ -125,32 +155,7 @@ pub(crate) fn transaction() -> Transaction {
             tls: false,
         },
         protocol: Protocol::Http11,
-        request: Some(Request {
-            method: "POST".into(),
-            scheme: "http",
-            host: "api.example.com".into(),
-            path: "/v1/users/42".into(),
-            route: "/v1/users/{id}".into(),
-            labels: Labels::of(&[Label::Users]),
-            query_keys: vec!["page".into()],
-            page_limit: None,
-            bytes: 27,
-            content_type: Some("application/json".into()),
-            user_agent: Some("curl/8.7.1".into()),
-            agent_kind: AgentKind::Library,
-            mark: 0x4711,
-            identity_headers: vec![IdentityHeader {
-                name: "x-forwarded-user".into(),
-                claim: HeaderClaim::User,
-                by_proxy: false,
-            }],
-            graphql: Some(Graphql {
-                kind: GraphqlKind::Mutation,
-                operation: Some("Login".into()),
-                fields: vec!["tokenAuth".into()],
-                auth_operations: 1,
-            }),
-        }),
+        request: Some(request()),
         response: Some(Response {
             status: 401,
             grpc_status: None,
@@ -212,8 +217,8 @@ pub(crate) fn transaction() -> Transaction {
             outcome: MfaOutcome::FailCode,
             by_status_only: false,
             code: Some(0x0028_7082),
-            ticket: None,
-            codes_left: None,
+            ticket: Some(fingerprint([0x71, 0xc8])),
+            codes_left: Some(7),
         }),
         login: Some(Login { name: Some("alice@example.com".into()), outcome: LoginOutcome::SecondFactor }),
         activity: Activity::Mfa,
@@ -241,8 +246,19 @@ pub(crate) fn bare_transaction() -> Transaction {
     Transaction {
         ttfb_us: None,
         request: None,
-        response: Some(Response { content_type: None, ..full.response.clone().unwrap() }),
-        client: Client { country: None, place: None, asn: None, ..full.client.clone() },
+        response: Some(Response {
+            content_type: None,
+            retry_after_s: None,
+            ..full.response.clone().unwrap()
+        }),
+        client: Client {
+            country: None,
+            place: None,
+            asn: None,
+            class: None,
+            claimed_ip: None,
+            ..full.client.clone()
+        },
         device: None,
         credentials: Vec::new(),
         jwt: None,
@@ -251,6 +267,8 @@ pub(crate) fn bare_transaction() -> Transaction {
         exposed: Vec::new(),
         completeness: Completeness::ResponseOnly,
         anomalies: AnomalySet::EMPTY,
+        session: None,
+        reuse: None,
         repeat_of: None,
         ..full
     }

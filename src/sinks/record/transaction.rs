@@ -3,17 +3,16 @@
 //! It promises nulls for what does not apply, so every record has the same keys.
 
 use super::community_id::CommunityId;
+use super::request::{ClientPart, GraphqlPart, RequestPart, ResponsePart};
+use super::session::{ReusePart, SessionPart};
 use super::token::JwtPart;
 use super::{Hex, Shown, Uuid};
 use heelguard_detectors::anomaly::AnomalySet;
 use heelguard_detectors::identity::{Credential, Principal, Proof};
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::transaction::{
-    Client, Device, Exposure, Flow, Login, Mfa, Request, Response, Transaction,
-};
+use heelguard_detectors::transaction::{Device, Exposure, Flow, Login, Mfa, Transaction};
 use serde::{Serialize, Serializer};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 /// A transaction as it is written.
 #[derive(Serialize)]
@@ -42,8 +41,10 @@ pub struct TransactionRecord<'a> {
     proof: ProofPart,
     login: Option<LoginPart<'a>>,
     exposed: Parts<'a, Exposure>,
-    graphql: Option<()>,
+    graphql: Option<GraphqlPart<'a>>,
     repeat_of: Option<Uuid>,
+    session: Option<SessionPart>,
+    reuse: Option<ReusePart>,
 }
 
 impl<'a> TransactionRecord<'a> {
@@ -77,8 +78,10 @@ impl<'a> TransactionRecord<'a> {
             proof: ProofPart::new(&tx.proof),
             login: tx.login.as_ref().map(LoginPart::new),
             exposed: Parts(&tx.exposed),
-            graphql: None,
+            graphql: tx.request.as_ref().and_then(|request| request.graphql.as_ref()).map(GraphqlPart::new),
             repeat_of: tx.repeat_of.map(|id| Uuid(id.0)),
+            session: tx.session.as_ref().map(SessionPart::new),
+            reuse: tx.reuse.as_ref().map(ReusePart::new),
         }
     }
 }
@@ -136,80 +139,6 @@ impl Default for TlsPart {
     }
 }
 
-#[derive(Serialize)]
-struct RequestPart<'a> {
-    method: &'a str,
-    scheme: &'static str,
-    host: &'a str,
-    path: &'a str,
-    route: &'a str,
-    query_keys: &'a [Arc<str>],
-    bytes: u64,
-    content_type: Option<&'a str>,
-    user_agent: Option<&'a str>,
-}
-
-impl<'a> RequestPart<'a> {
-    fn new(request: &'a Request) -> Self {
-        Self {
-            method: &request.method,
-            scheme: request.scheme,
-            host: &request.host,
-            path: &request.path,
-            route: &request.route,
-            query_keys: &request.query_keys,
-            bytes: request.bytes,
-            content_type: request.content_type.as_deref(),
-            user_agent: request.user_agent.as_deref(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct ResponsePart<'a> {
-    status: Option<u16>,
-    grpc_status: Option<u32>,
-    bytes: u64,
-    content_type: Option<&'a str>,
-    items: Option<u32>,
-}
-
-impl<'a> ResponsePart<'a> {
-    fn new(response: &'a Response) -> Self {
-        Self {
-            // 0 stands for a status line that a strict client does not understand.
-            status: Some(response.status).filter(|&status| status != 0),
-            grpc_status: response.grpc_status,
-            bytes: response.bytes,
-            content_type: response.content_type.as_deref(),
-            items: response.items,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct ClientPart<'a> {
-    ip: IpAddr,
-    country: Option<&'a str>,
-    city: Option<&'a str>,
-    lat: Option<f64>,
-    lon: Option<f64>,
-    asn: Option<u32>,
-}
-
-impl<'a> ClientPart<'a> {
-    fn new(client: &'a Client) -> Self {
-        Self {
-            ip: client.ip,
-            country: client.country.as_ref().map(heelguard_detectors::identity::Country::as_str),
-            city: client.city.as_deref(),
-            lat: client.place.map(|place| place.lat),
-            lon: client.place.map(|place| place.lon),
-            asn: client.asn,
-        }
-    }
-}
-
 /// Who, in alerts and transactions alike.
 #[derive(Serialize)]
 pub(super) struct PrincipalPart<'a> {
@@ -240,7 +169,7 @@ impl<'a> From<&'a Credential> for CredentialPart<'a> {
             class: credential.class,
             location: credential.location.name(),
             name: &credential.name,
-            fingerprint: Hex(u128::from_be_bytes(credential.fingerprint.0)),
+            fingerprint: Hex::of(credential.fingerprint),
         }
     }
 }
@@ -278,11 +207,19 @@ struct MfaPart {
     event: &'static str,
     factor: &'static str,
     outcome: &'static str,
+    ticket: Option<Hex>,
+    codes_left: Option<u32>,
 }
 
 impl MfaPart {
     fn new(mfa: &Mfa) -> Self {
-        Self { event: mfa.event.name(), factor: mfa.factor.name(), outcome: mfa.outcome.name() }
+        Self {
+            event: mfa.event.name(),
+            factor: mfa.factor.name(),
+            outcome: mfa.outcome.name(),
+            ticket: mfa.ticket.map(Hex::of),
+            codes_left: mfa.codes_left,
+        }
     }
 }
 

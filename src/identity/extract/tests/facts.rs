@@ -1,0 +1,126 @@
+//! GraphQL, marks, the server's clock, and clues for routes that nobody knows. Stories come in pairs.
+
+use super::*;
+use heelguard_detectors::label::Clue;
+
+fn json(path: &str, body: &str) -> String {
+    format!("POST {path} HTTP/1.1\nHost: api.example.com\nContent-Type: application/json\n\n{body}")
+}
+
+const OK: &str = "200\nContent-Type: application/json\n\n{}";
+
+fn graphql(document: &str, more: &str) -> Transaction {
+    let document = document.replace('"', "\\\"");
+    see(&json("/graphql", &format!(r#"{{"query":"{document}"{more}}}"#)), OK).transaction
+}
+
+#[test]
+fn a_login_written_into_the_document_is_a_login() {
+    check(
+        &json(
+            "/graphql",
+            r#"{"query":"mutation { tokenAuth(username: \"al\", password: \"Harbor-rill9925!\") { token } }"}"#,
+        ),
+        "200\nContent-Type: application/json\n\n{\"data\":{\"tokenAuth\":{\"token\":\"4oyyilulumoxrzekx0l93qzduf8zu9yi\"}}}",
+        expect!["token_issue success user:al by login; login success al; gets Access"],
+    );
+    let t = graphql(r#"query { orders(first: 500, note: "password: x") { id } }"#, "");
+    assert!(t.login.is_none());
+    assert_eq!(t.request.unwrap().page_limit, Some(500));
+}
+
+#[test]
+fn names_are_told_and_secrets_among_them_are_not() {
+    let t =
+        graphql("mutation Open { a: login(p: 1) { t } b: login(p: 2) { t } c: verifyOtp(c: 3) { t } }", "");
+    let operation = t.request.unwrap().graphql.unwrap();
+    assert_eq!(operation.operation.as_deref(), Some("Open"));
+    assert_eq!(operation.fields, ["login".into(), "verifyOtp".into()] as [Arc<str>; 2]);
+    assert_eq!(operation.auth_operations, 3);
+
+    let secret = "jgWTwRuNtwSFF6YsXfAu9EjODAKPH8qPnAq8";
+    for (document, more) in [
+        (format!("mutation {secret} {{ login {{ t }} }}"), String::new()),
+        (format!("mutation {{ {secret} {{ t }} }}"), String::new()),
+        ("mutation hunter22x { login { t } }".into(), r#","variables":{"password":"hunter22x"}"#.into()),
+        ("mutation { hunter22x { t } }".into(), r#","variables":{"password":"hunter22x"}"#.into()),
+        (format!("mutation {{ login(token: \"{secret}\") {{ t }} }}"), String::new()),
+    ] {
+        let shown = format!("{:?}", graphql(&document, &more));
+        assert!(!shown.contains(secret) && !shown.contains("hunter22x"), "{shown}");
+    }
+}
+
+#[test]
+fn a_repeated_request_has_the_same_mark_and_a_changed_one_another() {
+    let one = json("/orders", r#"{"n":1}"#).replace("Content", "Authorization: Bearer abcdefgh1234\nContent");
+    let mut worker = extractor();
+    let mut mark = |text: &str| worker.extract(exchange(text, OK)).transaction.request.unwrap().mark;
+    let first = mark(&one);
+    assert_eq!(first, mark(&one));
+    for (from, to) in [(r#""n":1"#, r#""n":2"#), ("/orders", "/orders?x"), ("POST", "PUT"), ("1234", "1235")]
+    {
+        assert_ne!(first, mark(&one.replace(from, to)), "{from}");
+    }
+    let settings = worker.settings.clone();
+    let other = Extractor::new(settings).extract(exchange(&one, OK)).transaction.request.unwrap().mark;
+    assert_eq!(first, other, "all shards mark alike");
+}
+
+#[test]
+fn the_servers_clock_is_told_where_the_server_answered() {
+    let date = "Date: Mon, 09 Nov 2026 08:00:00 GMT";
+    let seen = |head: &str, status: &str| {
+        let answer = format!("{status}\n{date}\n{head}");
+        let response = see("GET /orders HTTP/1.1", answer.trim_end()).transaction.response.unwrap();
+        (response.date_s, response.retry_after_s)
+    };
+    assert_eq!(seen("Retry-After: 17", "429"), (Some(1_794_211_200), Some(17)));
+    assert_eq!(seen("Age: 0", "200").0, Some(1_794_211_200));
+    assert_eq!(seen("X-Cache: MISS", "200").0, Some(1_794_211_200));
+    for stored in ["Age: 12", "X-Cache: HIT", "CF-Cache-Status: HIT"] {
+        assert_eq!(seen(stored, "200").0, None, "{stored}");
+    }
+    assert_eq!(seen("", "304").0, None);
+}
+
+#[test]
+fn clues_are_taken_where_nobody_knows_the_route() {
+    let clues = |request: &str, answer: &str| {
+        let Some(hints) = see(request, answer).transaction.request.unwrap().hints else {
+            return "known".to_owned();
+        };
+        let names =
+            [&hints.password_field, &hints.code_field].map(|n| n.as_deref().unwrap_or("-").to_owned());
+        let clues = Clue::ALL.iter().filter(|&&clue| hints.has(clue)).map(|c| format!("{c} "));
+        format!("{}{} {}", clues.collect::<String>(), names.join(" "), hints.issued.len())
+    };
+    let token = "200\nContent-Type: application/json\n\n{\"ausweis\":\"4oYyiLuluMOxrzEkx0l93qZduF8zu9yi\"}";
+    let cookie = "302\nSet-Cookie: keks=4oYyiLuluMOxrzEkx0l93qZduF8zu9yi; Path=/";
+    let otp = "200\n\n{\"adresse\":\"otpauth://totp/x\"}";
+    let cases = [
+        clues(&json("/anmelden", r#"{"wer":"al","Kennwort":"geheim"}"#), token),
+        clues(&json("/anmelden", r#"{"wer":"al","x":"Harbor-rill9925!"}"#), cookie),
+        clues(&json("/zahl", r#"{"zahl":"123456"}"#), token),
+        clues(&json("/auth/zahl", r#"{"code":"123456"}"#), OK),
+        clues(&json("/handy", "{}"), otp),
+        clues(
+            &json("/dinge", r#"{"nummer":"12345","datum":"2026-11-21T10:00:00Z","mail":"A1@x.example"}"#),
+            OK,
+        ),
+        clues(&json("/login", r#"{"kennwort":"geheim"}"#), token),
+        clues("GET /dinge?zahl=123456 HTTP/1.1", token),
+        clues(&json("/dinge", r#"{"hunter22x":"123456","password":"hunter22x"}"#), "401"),
+    ];
+    expect![[r"
+        password_field hands_out kennwort - 1
+        password_field hands_out x - 1
+        code_field hands_out - zahl 1
+        code_field - - 0
+        shows_otp_secret - - 0
+        - - 0
+        known
+        known
+        password_field code_field - - 0"]]
+    .assert_eq(&cases.join("\n"));
+}
