@@ -28,7 +28,7 @@ use crate::metrics::AnomalyCounters;
 use ahash::RandomState;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::identity::{Credential, CredentialKind, Location};
-use heelguard_detectors::transaction::{Flow, Login, Mfa, Transaction};
+use heelguard_detectors::transaction::{Flow, Login, Mfa, Protocol, Transaction};
 use provisional::{id_of, jwt_facts, provisional_principal, provisional_proof};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,6 +41,8 @@ pub struct Extractor {
     route: Route,
     hits: Hits,
     counters: AnomalyCounters,
+    /// Account names of this exchange, where they may not be written.
+    hidden_names: Vec<Arc<str>>,
     /// For the hashes that both legs of a proxy share: fixed, so that shards agree.
     legs: RandomState,
     decoders: [BodyDecoder; 2],
@@ -52,6 +54,9 @@ struct Proved {
     credentials: Vec<Credential>,
     handles: Vec<(u8, Handle)>,
     jwt: Option<Arc<Claims>>,
+    /// The name in a client certificate that is believed.
+    certificate_subject: Option<Arc<str>>,
+    certificate_believed: bool,
     beyond_limit: bool,
 }
 
@@ -59,7 +64,7 @@ impl Extractor {
     /// With nothing remembered yet.
     pub fn new(settings: Arc<Settings>) -> Self {
         let decoder = || BodyDecoder::new(DecodeLimits::default());
-        let route = Route { hides_names: settings.hash_names, ..Route::default() };
+        let route = Route { hides_names: settings.hides_names(), ..Route::default() };
         Self {
             settings,
             memory: Memory::new(),
@@ -67,6 +72,7 @@ impl Extractor {
             route,
             hits: [0; mfa::ROWS.len()],
             counters: AnomalyCounters::default(),
+            hidden_names: Vec::new(),
             legs: RandomState::with_seeds(1, 2, 3, 4),
             decoders: [decoder(), decoder()],
         }
@@ -104,7 +110,14 @@ impl Extractor {
                 .response
                 .as_ref()
                 .map(|message| read_answer(message, response_decoder, labels, plain, &settings, &mut noted));
-            self.sighting(&exchange, &asking.unwrap_or_default(), answer.as_ref(), &route, noted)
+            let mut asking = asking.unwrap_or_default();
+            asking.presented.certificates_from(settings.trusted.contains(exchange.client.ip));
+            if exchange.protocol == Protocol::Grpc {
+                asking.presented.is_metadata();
+            }
+            let issued = answer.iter().flat_map(|answer| &answer.issued);
+            issued.for_each(|issued| asking.presented.also_hides(&issued.value));
+            self.sighting(&exchange, &asking, answer.as_ref(), &route, noted)
         };
         (self.decoders, self.route) = (decoders, route);
         sighting
@@ -130,6 +143,7 @@ impl Extractor {
             &mut self.hits,
         );
         let proved = self.prove(&asked.presented);
+        self.hidden_names = self.names_to_hide(asked, answer, &proved);
         if asked.presented.repeated {
             noted.insert(Anomaly::HttpRepeatedCredential);
         }
@@ -196,7 +210,10 @@ impl Extractor {
 
     /// Hashes every credential; from here on there are fingerprints only.
     fn prove(&mut self, presented: &Presented<'_>) -> Proved {
-        let mut proved = Proved::default();
+        let subject = presented.certificate_subject.clone();
+        let certificate_subject = subject.map(|subject| self.settings.name(subject));
+        let certificate_believed = presented.certificate_believed;
+        let mut proved = Proved { certificate_subject, certificate_believed, ..Proved::default() };
         for found in &presented.found {
             let known = self.know(found);
             proved.beyond_limit |= known.beyond_limit;
@@ -255,7 +272,11 @@ fn read_request<'a>(
         asking.body(body.bytes, settings);
     }
     asking.find_in_fields();
-    route.read(asking.path, |segment| asking.presented.is(segment) || asking.presented.is_within(segment));
+    asking.presented.path(asking.path, &settings.fields);
+    if let Some(document) = asking.fields.get(Field::Query) {
+        asking.presented.hide_literals(document, &settings.fields);
+    }
+    route.read(asking.path, |segment| asking.presented.tells(segment));
     if asking.fields.has(Field::GrantType) || route.labels.any(Labels::OAUTH_CLIENT) {
         asking.presented.basic_is_client();
     }

@@ -24,7 +24,7 @@ pub struct Settings {
     pub(super) answers: Names<Answered>,
     pub(super) principal_claim: Option<Box<[u8]>>,
     pub(super) routes: Vec<RoutePattern>,
-    pub(super) hash_names: bool,
+    principals: Principals,
 }
 
 /// A path with `*` for one segment and `**` for the rest, and what it is for.
@@ -105,7 +105,7 @@ impl Settings {
                 .filter(|c| !c.is_empty())
                 .map(|c| c.as_bytes().into()),
             routes: routes.collect::<Result<_, String>>()?,
-            hash_names: privacy.principals == Principals::Hashed,
+            principals: privacy.principals,
         })
     }
 
@@ -114,14 +114,18 @@ impl Settings {
         Self::build(network, identity, privacy, Keyring::ephemeral()?, Geo::builtin()).map(drop)
     }
 
+    /// Whether account names are written as something else.
+    pub(super) fn hides_names(&self) -> bool {
+        self.principals != Principals::Plain
+    }
+
     /// An account name as it may be written.
     pub(super) fn name(&self, name: Arc<str>) -> Arc<str> {
-        if !self.hash_names {
-            return name;
+        match self.principals {
+            Principals::Plain => name,
+            Principals::Hashed => self.keyring.hashed_name(&name).into(),
+            Principals::Pseudonymised => self.keyring.pseudonym(&name).into(),
         }
-        let fingerprint = self.keyring.hash("account", name.to_lowercase().as_bytes());
-        let hex = fingerprint.to_string();
-        format!("h:{}", hex.get(..16).unwrap_or(&hex)).into()
     }
 }
 

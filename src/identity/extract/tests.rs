@@ -11,7 +11,9 @@ use expect_test::{Expect, expect};
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{Completeness, Outcome, Protocol};
 
+mod credentials;
 mod generic;
+mod leaks;
 mod products;
 mod secrets;
 

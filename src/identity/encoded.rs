@@ -1,0 +1,131 @@
+//! Secrets in disguise: pieces of a text that are base64 or hexadecimal of something readable.
+//! It is given a text and shows each piece as it reads when decoded, in every alignment.
+//! It promises to wipe what it decoded, and to show nothing where random letters decode to noise.
+
+use std::ops::Range;
+use zeroize::Zeroizing;
+
+/// The shortest secret that is looked for, in decoded bytes.
+const READABLE_BYTES_MIN: usize = 6;
+/// Base64 of as many bytes.
+const BASE64_BYTES_MIN: usize = 8;
+/// Hexadecimal of as many bytes.
+const HEX_BYTES_MIN: usize = 12;
+/// A longer piece is looked at this far.
+const PIECE_BYTES_MAX: usize = 4096;
+
+/// Whether a piece of the text, decoded, could be somebody's secret.
+pub(crate) fn reads_otherwise(text: &[u8]) -> bool {
+    let mut found = false;
+    readings(text, |_, _| found = true);
+    found
+}
+
+/// Shows every piece that reads as something else: where it stands, and what it says.
+pub(crate) fn readings(text: &[u8], mut show: impl FnMut(Range<usize>, &[u8])) {
+    let mut at = 0usize;
+    for piece in text.split(|&b| sextet(b).is_none()) {
+        let range = at..at + piece.len();
+        at = range.end + 1;
+        let piece = piece.get(..PIECE_BYTES_MAX.min(piece.len())).unwrap_or(piece);
+        if piece.len() >= BASE64_BYTES_MIN {
+            for from in 0..4 {
+                show_readable(&range, piece.get(from..).unwrap_or(&[]), base64, &mut show);
+            }
+        }
+        if piece.len() >= HEX_BYTES_MIN {
+            for run in piece.split(|b| !b.is_ascii_hexdigit()).filter(|run| run.len() >= HEX_BYTES_MIN) {
+                show_readable(&range, run, hex, &mut show);
+                show_readable(&range, run.get(1..).unwrap_or(&[]), hex, &mut show);
+            }
+        }
+    }
+}
+
+fn show_readable(
+    range: &Range<usize>,
+    piece: &[u8],
+    decode: impl Fn(&[u8]) -> Zeroizing<Vec<u8>>,
+    show: &mut impl FnMut(Range<usize>, &[u8]),
+) {
+    let decoded = decode(piece);
+    let is_readable = decoded
+        .utf8_chunks()
+        .flat_map(|chunk| chunk.valid().split(char::is_control))
+        .any(|words| words.len() >= READABLE_BYTES_MIN);
+    if is_readable {
+        show(range.clone(), &decoded);
+    }
+}
+
+/// Both alphabets of RFC 4648; letters left over at the end say less than a byte.
+fn base64(piece: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(Vec::with_capacity(piece.len() / 4 * 3 + 3));
+    for four in piece.chunks(4) {
+        let bits = four.iter().filter_map(|&b| sextet(b)).fold(0u32, |bits, six| bits << 6 | u32::from(six));
+        let [_, first, second, third] = (bits << (6 * (4 - four.len()))).to_be_bytes();
+        out.extend([first, second, third].into_iter().take(four.len().saturating_sub(1)));
+    }
+    out
+}
+
+fn hex(run: &[u8]) -> Zeroizing<Vec<u8>> {
+    let digit = |b: &u8| char::from(*b).to_digit(16).unwrap_or(0) as u8;
+    let bytes = run.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, b| byte << 4 | digit(b)));
+    Zeroizing::new(bytes.collect())
+}
+
+const fn sextet(b: u8) -> Option<u8> {
+    match b {
+        b'A'..=b'Z' => Some(b - b'A'),
+        b'a'..=b'z' => Some(b - b'a' + 26),
+        b'0'..=b'9' => Some(b - b'0' + 52),
+        b'+' | b'-' => Some(62),
+        b'/' | b'_' => Some(63),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
+
+    fn shows(text: &str, secret: &str) -> bool {
+        let mut shown = false;
+        readings(text.as_bytes(), |_, said| {
+            shown |= memchr::memmem::find(said, secret.as_bytes()).is_some();
+        });
+        shown
+    }
+
+    #[test]
+    fn a_secret_is_read_in_every_alignment_and_alphabet() {
+        let secret = "Hüsky-9911?>";
+        for before in ["", "u", "us", "user:"] {
+            for after in ["", "!", "!!"] {
+                let whole = format!("{before}{secret}{after}");
+                let hex: String = whole.bytes().map(|b| format!("{b:02X}")).collect();
+                for coded in [BASE64_STANDARD.encode(&whole), BASE64_URL_SAFE_NO_PAD.encode(&whole), hex] {
+                    assert!(shows(&format!("tool/1 ({coded})"), secret), "{coded}");
+                    assert!(shows(&format!("x-{coded}"), secret), "{coded}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ordinary_texts_are_what_they_say() {
+        for text in [
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36",
+            "AcmeMobile/5.2.0 (Linux; Android 15; Pixel 8) okhttp/4.12.0",
+            "/v1/customers/42/orders/ord-20931",
+            "curl/8.7.1",
+            "",
+        ] {
+            assert!(!reads_otherwise(text.as_bytes()), "{text}");
+        }
+        assert_eq!(&**base64(b"QUJDRA"), b"ABCD");
+        assert_eq!(&**base64(b"A"), b"");
+    }
+}
