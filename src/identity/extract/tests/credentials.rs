@@ -8,7 +8,7 @@ fn keys_are_found_in_variables_nested_json_and_multipart() {
     check(
         "POST /graphql HTTP/1.1\nContent-Type: application/json\n\n{\"query\":\"query { me { id } }\",\"variables\":{\"input\":{\"apiKey\":\"5357442683a5ad1695b3b8a7aa0a6e69\"}}}",
         "200\n\n{\"data\":{\"me\":{\"id\":7}}}",
-        expect!["use success key:c9ae5a80 by credential; api_key api_key json apikey; presents ApiKey"],
+        expect!["use success key:774729d8 by credential; api_key api_key json apikey; presents ApiKey"],
     );
     check(
         "POST /upload HTTP/1.1\nContent-Type: multipart/form-data; boundary=x\n\n--x\r\nContent-Disposition: form-data; name=\"access_token\"\r\n\r\njgWTwRuNtwSFF6YsXfAu9EjODAKP\r\n--x--",

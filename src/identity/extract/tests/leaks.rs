@@ -96,7 +96,7 @@ fn a_password_behind_many_fields_is_still_hidden() {
         &format!("POST /a/customers HTTP/1.1\nContent-Type: application/x-www-form-urlencoded\n\n{flood}"),
         "401",
     );
-    assert_eq!(&*seen.path, "/a/{secret}", "who sends more than can be compared is not written down");
+    assert_eq!(&*seen.path, "{secret}", "who sends more than can be compared is not written down");
 }
 
 #[test]
