@@ -108,6 +108,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::from(error.use_stderr()) * 2);
         }
     };
+    if let Err(why) = crate::hardening::no_core_dumps() {
+        warn(&why);
+    }
     let outcome = logging::start(cli.log.as_deref()).and_then(|()| match cli.command {
         Command::Replay(command) => command.run(),
         Command::Demo(command) => command.run(),

@@ -13,7 +13,7 @@ mod raw;
 mod tests;
 
 pub use effective::{effective, json_schema};
-pub use keyfile::{Keys, mode_warning};
+pub use keyfile::{Keys, key_warnings};
 pub use nearest::nearest;
 pub use raw::Raw;
 

@@ -16,3 +16,4 @@ pub mod web;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod hardening;

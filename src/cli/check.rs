@@ -23,8 +23,10 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
         let raw = self.config.load()?;
-        if let Some(warning) = raw.key_path().and_then(|path| config::mode_warning(&path)) {
-            warn(&warning);
+        let previous =
+            Some(raw.privacy.previous_key_file.clone()).filter(|path| !path.as_os_str().is_empty());
+        for path in raw.key_path().into_iter().chain(previous) {
+            config::key_warnings(&path).iter().for_each(|warning| warn(warning));
         }
         if self.effective { print(&config::effective(&raw)) } else { print("configuration is valid\n") }
     }

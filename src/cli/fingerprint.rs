@@ -7,9 +7,12 @@ use crate::config::Keys;
 use clap::Args;
 use std::fmt::Write as _;
 use std::io::{self, BufRead as _, Read as _};
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// A longer line is no secret.
 const LINE_BYTES_MAX: u64 = 1 << 20;
+/// Keys and tokens are shorter.
+const LINE_BYTES_USUAL: usize = 4 * 1024;
 
 /// Find a secret that an alert names.
 #[derive(Args, Debug)]
@@ -19,19 +22,29 @@ const LINE_BYTES_MAX: u64 = 1 << 20;
 pub(super) struct Fingerprint {
     #[command(flatten)]
     config: ConfigArgs,
+
+    /// Print the fingerprint under the key before this one too, as a third column
+    #[arg(long)]
+    previous: bool,
 }
 
 impl Fingerprint {
     pub(super) fn run(self) -> Result<(), Failure> {
         let keys = Keys::load(&self.config.load()?).map_err(Failure::running)?;
-        if let Some(warning) = &keys.warning {
+        for warning in &keys.warnings {
             warn(warning);
         }
+        if self.previous && keys.keyring.ids().nth(1).is_none() {
+            return Err(Failure::usage(
+                "--previous: there is no key before this one; name its file with privacy.previous_key_file",
+            ));
+        }
         let mut stdin = io::stdin().lock();
-        let mut line = Vec::new();
+        // Room for any usual line, so that no growing buffer leaves a copy behind; wiped at the end.
+        let mut line = Zeroizing::new(Vec::with_capacity(LINE_BYTES_USUAL));
         let mut number = 0_u64;
         loop {
-            line.clear();
+            line.zeroize();
             number += 1;
             let read = stdin
                 .by_ref()
@@ -52,7 +65,13 @@ impl Fingerprint {
             let (fingerprint, class) = keys.keyring.fingerprint(secret);
             let mut answer = String::new();
             // Writing to a String cannot fail.
-            let _ = writeln!(answer, "{fingerprint}\t{class}");
+            let _ = write!(answer, "{fingerprint}\t{class}");
+            if self.previous {
+                for older in keys.keyring.generations(secret).skip(1) {
+                    let _ = write!(answer, "\t{older}");
+                }
+            }
+            answer.push('\n');
             print(&answer)?;
         }
     }

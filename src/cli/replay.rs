@@ -88,7 +88,7 @@ impl Replay {
 /// What identity works with: presets, networks, GeoIP and the fingerprint key.
 pub(super) fn settings(raw: &Raw) -> Result<Arc<Settings>, Failure> {
     let keys = Keys::load(raw).map_err(Failure::running)?;
-    if let Some(warning) = &keys.warning {
+    for warning in &keys.warnings {
         warn(warning);
     }
     let geo = if raw.geoip.databases.is_empty() {

@@ -6,40 +6,53 @@ use super::Raw;
 use crate::identity::secret::Keyring;
 use std::path::Path;
 
-/// Access that others than the owner and a reading group have no need of.
-const TOO_OPEN: u32 = 0o037;
+/// Access that others than the owner have.
+const TOO_OPEN: u32 = 0o077;
+/// Write access to a folder that others than the owner have, and the bit that keeps them from each other's files.
+const SHARED: u32 = 0o022;
+const STICKY: u32 = 0o1000;
 
 /// The keyring of this deployment.
 pub struct Keys {
-    /// Made from the key file, or from random bytes for this run.
+    /// Made from the key files, or from random bytes for this run.
     pub keyring: Keyring,
     /// What an operator should know.
-    pub warning: Option<String>,
+    pub warnings: Vec<String>,
 }
 
 impl Keys {
-    /// Reads the key file, or creates it. Without a place for it, the key lives as long as this run.
+    /// Reads the key file, or creates it, and the one before it. Without a place for it, the key lives as long as
+    /// this run.
     pub fn load(raw: &Raw) -> Result<Self, String> {
         let Some(path) = raw.key_path() else {
             let why = "neither XDG_STATE_HOME nor HOME is set";
             return Self::for_this_run(why);
         };
-        let made = make_folder(&path).and_then(|()| load_or_create(&path));
-        match made {
-            Ok(keyring) => Ok(Self { keyring, warning: mode_warning(&path) }),
+        let made =
+            refuse_foreign_link(&path).and_then(|()| make_folder(&path)).and_then(|()| load_or_create(&path));
+        let keyring = match made {
+            Ok(keyring) => keyring,
             // A key that is there but broken must not be replaced: fingerprints would change unnoticed.
             Err(why) if raw.privacy.key_file.as_os_str().is_empty() && !path.exists() => {
-                Self::for_this_run(&why)
+                return Self::for_this_run(&why);
             }
-            Err(why) => Err(why),
+            Err(why) => return Err(why),
+        };
+        let mut keys = Self { keyring, warnings: key_warnings(&path) };
+        let previous = &raw.privacy.previous_key_file;
+        if !previous.as_os_str().is_empty() {
+            refuse_foreign_link(previous)?;
+            keys.keyring = keys.keyring.with_previous(previous)?;
+            keys.warnings.extend(key_warnings(previous));
         }
+        Ok(keys)
     }
 
     fn for_this_run(why: &str) -> Result<Self, String> {
         let warning = format!(
             "fingerprints of this run cannot be compared with other runs: {why}; name a file with privacy.key_file"
         );
-        Ok(Self { keyring: Keyring::ephemeral()?, warning: Some(warning) })
+        Ok(Self { keyring: Keyring::ephemeral()?, warnings: vec![warning] })
     }
 }
 
@@ -50,18 +63,42 @@ fn load_or_create(path: &Path) -> Result<Keyring, String> {
         .or_else(|why| if was_missing && path.exists() { Keyring::load_or_create(path) } else { Err(why) })
 }
 
-/// A warning when others can read the key.
-pub fn mode_warning(path: &Path) -> Option<String> {
-    let mode = mode(path)?;
+/// What is wrong with how a key file is kept: others can read it, or put another in its place.
+pub fn key_warnings(path: &Path) -> Vec<String> {
     let shown = path.display();
-    (mode & TOO_OPEN != 0)
-        .then(|| format!("key file {shown} has mode {mode:04o}: others can use it; run `chmod 600 {shown}`"))
+    let open = mode(path).filter(|mode| mode & TOO_OPEN != 0).map(|mode| {
+        let mode = mode & 0o777;
+        format!("key file {shown} has mode {mode:04o}: others can use it; run `chmod 600 {shown}`")
+    });
+    let folder = folder_of(path);
+    let replaceable = mode(folder).filter(|mode| mode & SHARED != 0 && mode & STICKY == 0).map(|_| {
+        let folder = folder.display();
+        format!("key file {shown}: others can put another in its place; run `chmod go-w {folder}`")
+    });
+    open.into_iter().chain(replaceable).collect()
+}
+
+/// A link in a folder where anybody may put one decides which key is used: that is not left to anybody.
+/// Links elsewhere are how orchestrators mount secrets.
+fn refuse_foreign_link(path: &Path) -> Result<(), String> {
+    let is_link = path.symlink_metadata().is_ok_and(|found| found.is_symlink());
+    if is_link && mode(folder_of(path)).is_some_and(|mode| mode & SHARED != 0) {
+        let (shown, folder) = (path.display(), folder_of(path).display());
+        return Err(format!(
+            "key file {shown} is a link in {folder}, where others can put one; name the file itself"
+        ));
+    }
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(unix)]
 fn mode(path: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt as _;
-    Some(std::fs::metadata(path).ok()?.permissions().mode() & 0o777)
+    Some(std::fs::metadata(path).ok()?.permissions().mode() & 0o7777)
 }
 
 #[cfg(not(unix))]
@@ -80,4 +117,64 @@ fn make_folder(path: &Path) -> Result<(), String> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder).map_err(|cause| format!("cannot create the folder {}: {cause}", folder.display()))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    fn set_mode(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn keys(path: &Path, previous: Option<&Path>) -> Result<Keys, String> {
+        let mut raw = Raw::default();
+        raw.privacy.key_file = path.to_owned();
+        raw.privacy.previous_key_file = previous.map_or(std::path::PathBuf::new(), Path::to_owned);
+        Keys::load(&raw)
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_or_replace_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        assert!(keys(&path, None).unwrap().warnings.is_empty());
+        for mode in [0o640, 0o604, 0o660] {
+            set_mode(&path, mode);
+            let told = keys(&path, None).unwrap().warnings.concat();
+            assert!(told.contains(&format!("{mode:04o}")) && told.contains("chmod 600"), "{told}");
+        }
+        set_mode(&path, 0o600);
+        set_mode(folder.path(), 0o777);
+        assert!(keys(&path, None).unwrap().warnings.concat().contains("chmod go-w"));
+        // Where everybody may write but nobody may touch what is another's, the file is safe.
+        set_mode(folder.path(), 0o1777);
+        assert!(keys(&path, None).unwrap().warnings.is_empty());
+    }
+
+    #[test]
+    fn a_link_is_followed_where_only_its_owner_could_make_it() {
+        let (own, shared) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = own.path().join("key");
+        let first = keys(&path, None).unwrap().keyring.id();
+        let link = own.path().join("link");
+        symlink(&path, &link).unwrap();
+        assert_eq!(keys(&link, None).unwrap().keyring.id(), first);
+        let planted = shared.path().join("key");
+        symlink(&path, &planted).unwrap();
+        set_mode(shared.path(), 0o1777);
+        assert!(keys(&planted, None).err().unwrap().contains("is a link"));
+        assert!(keys(&path, Some(&planted)).err().unwrap().contains("is a link"));
+    }
+
+    #[test]
+    fn after_a_rotation_both_generations_are_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+        let before = keys(&old, None).unwrap().keyring.id();
+        let both = keys(&new, Some(&old)).unwrap();
+        assert_eq!(both.keyring.ids().collect::<Vec<_>>(), [both.keyring.id(), before]);
+        assert!(keys(&new, Some(&folder.path().join("missing"))).is_err());
+    }
 }

@@ -132,6 +132,8 @@ pub struct RouteLabel {
 pub struct Privacy {
     /// The file of the fingerprint key; empty: in the state folder.
     pub key_file: PathBuf,
+    /// The file of the key before it, after a rotation; empty: there was none.
+    pub previous_key_file: PathBuf,
     /// How account names are written.
     pub principals: Principals,
 }
@@ -145,4 +147,6 @@ pub enum Principals {
     Plain,
     /// As a keyed hash, `h:` and 16 hex digits.
     Hashed,
+    /// As a keyed word, `p-` and ten letters; of an e-mail address the domain stays.
+    Pseudonymised,
 }

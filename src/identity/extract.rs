@@ -31,7 +31,7 @@ use ahash::RandomState;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::identity::{Credential, CredentialKind, Fingerprint, Location};
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::transaction::{Flow, Login, Mfa, MfaEvent, Request, Transaction};
+use heelguard_detectors::transaction::{Flow, Login, Mfa, MfaEvent, Protocol, Request, Transaction};
 use provisional::{id_of, provisional_principal, provisional_proof};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,6 +45,8 @@ pub struct Extractor {
     route: Route,
     hits: Hits,
     counters: AnomalyCounters,
+    /// Account names of this exchange, where they may not be written.
+    hidden_names: Vec<Arc<str>>,
     /// For the hashes that both legs of a proxy share: fixed, so that shards agree.
     legs: RandomState,
     /// For the marks of requests: known to this process alone, the same in all shards.
@@ -63,6 +65,9 @@ struct Proved {
     token: Option<SealedToken>,
     /// The claims of a DPoP proof.
     dpop: Option<Arc<Claims>>,
+    /// The name in a client certificate that is believed.
+    certificate_subject: Option<Arc<str>>,
+    certificate_believed: bool,
     beyond_limit: bool,
 }
 
@@ -70,7 +75,7 @@ impl Extractor {
     /// With nothing remembered yet.
     pub fn new(settings: Arc<Settings>) -> Self {
         let decoder = || BodyDecoder::new(DecodeLimits::default());
-        let route = Route { hides_names: settings.hash_names, ..Route::default() };
+        let route = Route { hides_names: settings.hides_names(), ..Route::default() };
         let seeds = [0u8, 1, 2, 3].map(|n| settings.keyring.code_mark(&[n], EventTime::ZERO));
         Self {
             settings,
@@ -80,6 +85,7 @@ impl Extractor {
             route,
             hits: mfa::NO_HITS,
             counters: AnomalyCounters::default(),
+            hidden_names: Vec::new(),
             legs: RandomState::with_seeds(1, 2, 3, 4),
             marks: RandomState::with_seeds(seeds[0], seeds[1], seeds[2], seeds[3]),
             decoders: [decoder(), decoder()],
@@ -119,7 +125,14 @@ impl Extractor {
             let answer = exchange.response.as_ref().map(|message| {
                 read_answer(message, response_decoder, (labels, plain, publishes), &settings, &mut noted)
             });
-            self.sighting(&exchange, &asking.unwrap_or_default(), answer.as_ref(), &route, noted)
+            let mut asking = asking.unwrap_or_default();
+            asking.presented.certificates_from(settings.trusted.contains(exchange.client.ip));
+            if exchange.protocol == Protocol::Grpc {
+                asking.presented.is_metadata();
+            }
+            let issued = answer.iter().flat_map(|answer| &answer.issued);
+            issued.for_each(|issued| asking.presented.also_hides(&issued.value));
+            self.sighting(&exchange, &asking, answer.as_ref(), &route, noted)
         };
         (self.decoders, self.documents, self.route) = (decoders, documents, route);
         sighting
@@ -150,6 +163,7 @@ impl Extractor {
             &mut self.hits,
         );
         let mut proved = self.prove(&asked.presented);
+        self.hidden_names = self.names_to_hide(asked, answer, &proved);
         let told = asked.forwarding.client(exchange.client.ip, exchange.proxied_for, &self.settings.trusted);
         if told.false_preamble {
             noted.insert(Anomaly::HttpProxyPreamble);
@@ -229,7 +243,10 @@ impl Extractor {
 
     /// Hashes every credential; from here on there are fingerprints only.
     fn prove(&mut self, presented: &Presented<'_>) -> Proved {
-        let mut proved = Proved::default();
+        let subject = presented.certificate_subject.clone();
+        let certificate_subject = subject.map(|subject| self.settings.name(subject));
+        let certificate_believed = presented.certificate_believed;
+        let mut proved = Proved { certificate_subject, certificate_believed, ..Proved::default() };
         for found in &presented.found {
             let known = self.know(found);
             proved.beyond_limit |= known.beyond_limit;
@@ -306,7 +323,11 @@ fn read_request<'a>(
     }
     asking.graphql = documents.read(&mut asking, body, settings);
     asking.find_in_fields();
-    route.read(asking.path, |segment| asking.presented.is(segment) || asking.presented.is_within(segment));
+    asking.presented.path(asking.path, &settings.fields);
+    if let Some(document) = asking.fields.get(Field::Query) {
+        asking.presented.hide_literals(document, &settings.fields);
+    }
+    route.read(asking.path, |segment| asking.presented.tells(segment));
     if let Some(operation) = &asking.graphql {
         route.labels.add(operation.labels);
         if operation.beyond_limit {

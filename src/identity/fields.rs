@@ -4,6 +4,7 @@
 
 use super::json::{self, Value};
 use super::names::Names;
+use super::secret::wipe;
 use super::tables::Field;
 use super::urlencoded;
 use heelguard_detectors::identity::Location;
@@ -11,8 +12,12 @@ use std::borrow::Cow;
 
 /// Known fields that are kept of one request.
 const FIELDS_MAX: usize = 64;
+/// Secret values beyond them.
+const BEYOND_MAX: usize = 512;
 /// Most bytes of a multipart part's head that are looked at.
 const PART_HEAD_BYTES_MAX: usize = 512;
+/// What is deeper in a JSON body than a GraphQL variable's field is data, not a login.
+const DEPTH_MAX: usize = 6;
 /// Parts of a multipart body that are looked at.
 const PARTS_MAX: usize = 64;
 
@@ -31,6 +36,16 @@ pub(crate) struct Fields<'a> {
     pub(crate) known: Vec<Known<'a>>,
     /// The body is deeper than the limit.
     pub(crate) beyond_limit: bool,
+    /// Values beyond the number kept that are secret by their field's name: they must be known to be masked.
+    pub(crate) beyond: Vec<Cow<'a, [u8]>>,
+    /// There were more of those than can be kept.
+    pub(crate) uncounted: bool,
+}
+
+impl Drop for Fields<'_> {
+    fn drop(&mut self) {
+        self.known.iter_mut().map(|known| &mut known.value).chain(&mut self.beyond).for_each(wipe);
+    }
 }
 
 impl<'a> Fields<'a> {
@@ -57,12 +72,13 @@ impl<'a> Fields<'a> {
                 self.add(field, name, urlencoded::decode(value), location);
             }
         }
+        self.uncounted |= urlencoded::has_more(text);
     }
 
     /// Reads a JSON body. Scalars count; what is deeper than a GraphQL variable's field is data, not a login.
     pub(crate) fn read_json(&mut self, text: &'a [u8], names: &Names<Field>) {
         let summary = json::walk(text, names, |member| {
-            let (Some(field), 1..=6) = (member.key, member.depth) else { return };
+            let Some(field) = member.key else { return };
             let value = match member.value {
                 Value::Text(t) => t.decoded(),
                 Value::Number(n) => Cow::Borrowed(n),
@@ -73,7 +89,11 @@ impl<'a> Fields<'a> {
                 Value::Bool(true) if field == Field::Operation => Cow::Borrowed(b"true".as_slice()),
                 _ => return,
             };
-            self.add(field, member.name, value, Location::Json);
+            if member.depth <= DEPTH_MAX {
+                self.add(field, member.name, value, Location::Json);
+            } else {
+                self.add_beyond(field, value);
+            }
         });
         self.beyond_limit |= summary.beyond_limit;
     }
@@ -100,11 +120,25 @@ impl<'a> Fields<'a> {
                 self.add(field, name, Cow::Borrowed(value), Location::Form);
             }
         }
+        self.uncounted |= memchr::memmem::find(rest, marker).is_some();
     }
 
     fn add(&mut self, field: Field, name: &'a [u8], value: Cow<'a, [u8]>, location: Location) {
         if self.known.len() < FIELDS_MAX {
             self.known.push(Known { field, name, value, location });
+        } else {
+            self.add_beyond(field, value);
+        }
+    }
+
+    fn add_beyond(&mut self, field: Field, value: Cow<'a, [u8]>) {
+        if !field.is_secret() {
+            return;
+        }
+        if self.beyond.len() < BEYOND_MAX {
+            self.beyond.push(value);
+        } else {
+            self.uncounted = true;
         }
     }
 

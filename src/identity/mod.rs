@@ -15,6 +15,7 @@ mod answer;
 mod client_ip;
 mod credential;
 mod device;
+mod encoded;
 mod extract;
 mod fields;
 mod graphql;

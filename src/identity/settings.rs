@@ -34,7 +34,7 @@ pub struct Settings {
     pub(super) factors: Names<Factor>,
     /// The operator's own first.
     routes: Vec<Routes>,
-    pub(super) hash_names: bool,
+    principals: Principals,
     tokens: Arc<TokenReference>,
 }
 
@@ -89,7 +89,7 @@ impl Settings {
             words: MarkerTable::new(known.words, known.phrases),
             factors: tables::names(known.factors, tables::FACTORS),
             routes,
-            hash_names: privacy.principals == Principals::Hashed,
+            principals: privacy.principals,
             tokens: Arc::default(),
         })
     }
@@ -119,14 +119,18 @@ impl Settings {
         })
     }
 
+    /// Whether account names are written as something else.
+    pub(super) fn hides_names(&self) -> bool {
+        self.principals != Principals::Plain
+    }
+
     /// An account name as it may be written.
     pub(super) fn name(&self, name: Arc<str>) -> Arc<str> {
-        if !self.hash_names {
-            return name;
+        match self.principals {
+            Principals::Plain => name,
+            Principals::Hashed => self.keyring.hashed_name(&name).into(),
+            Principals::Pseudonymised => self.keyring.pseudonym(&name).into(),
         }
-        let fingerprint = self.keyring.hash("account", name.to_lowercase().as_bytes());
-        let hex = fingerprint.to_string();
-        format!("h:{}", hex.get(..16).unwrap_or(&hex)).into()
     }
 }
 

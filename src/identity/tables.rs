@@ -32,6 +32,9 @@ pub(crate) enum RequestHeader {
     Refresh,
     ClientSecret,
     Dpop,
+    /// `Signature` and `Signature-Input` of RFC 9421.
+    Signature,
+    SignatureInput,
     ClientCertificate,
     /// The operation that is called, where the path is the same for all.
     Operation,
@@ -82,10 +85,18 @@ pub(crate) const REQUEST_HEADERS: &[(RequestHeader, &str)] = {
         (H::Refresh, "x-refresh-token refresh-token"),
         (H::ClientSecret, "x-client-secret client-secret"),
         (H::Dpop, "dpop"),
+        (H::Signature, "signature"),
+        (H::SignatureInput, "signature-input"),
         (
             H::ClientCertificate,
             "x-ssl-client-cert ssl-client-cert x-client-cert x-forwarded-client-cert client-cert \
-             x-arr-clientcert x-amzn-mtls-clientcert x-amzn-mtls-clientcert-leaf x-ssl-cert",
+             x-arr-clientcert x-amzn-mtls-clientcert x-amzn-mtls-clientcert-leaf x-ssl-cert \
+             x-ssl-client-dn x-ssl-client-s-dn x-ssl-client-subject x-ssl-client-subject-dn \
+             ssl-client-subject-dn x-client-dn x-client-subject-dn x-amzn-mtls-clientcert-subject \
+             x-ssl-client-serial x-ssl-client-m-serial x-client-serial \
+             x-amzn-mtls-clientcert-serial-number x-ssl-client-fingerprint x-ssl-client-sha1 \
+             x-ssl-client-sha256 x-client-cert-hash x-client-cert-fingerprint \
+             x-ssl-client-verify ssl-client-verify x-client-verify x-ssl-client-verified",
         ),
         (H::Host, "host"),
         (H::UserAgent, "user-agent"),
@@ -244,6 +255,25 @@ pub(crate) enum Field {
     Query,
     /// The operation that is called, where the path is the same for all.
     Operation,
+}
+
+impl Field {
+    /// Whether a value of this field must not be written down.
+    pub(crate) fn is_secret(self) -> bool {
+        use Field as F;
+        !matches!(
+            self,
+            F::Name
+                | F::Factor
+                | F::Assertion
+                | F::MaybeKey
+                | F::SignedKeyId
+                | F::ClientId
+                | F::GrantType
+                | F::PageSize
+                | F::Query
+        )
+    }
 }
 
 pub(crate) const FIELDS: &[(Field, &str)] = {

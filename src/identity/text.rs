@@ -2,13 +2,23 @@
 //! It is given raw bytes and gives `Arc<str>`, shared where the same text comes again.
 //! It promises no control byte, valid UTF-8 and a length limit in everything it gives.
 
+use super::credential::is_ticket;
+use super::encoded;
 use super::shape;
+use super::urlencoded;
 use ahash::RandomState;
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 
 /// What stands for a secret in a text.
 pub(crate) const MASK: &str = "{secret}";
+/// What stands for an account's name where names are not written.
+const NAME: &str = "{name}";
+/// Shorter words with digits in them are words.
+const RANDOM_BYTES_MIN: usize = 12;
+/// What stands for an e-mail address where names are not written.
+const ADDRESS: &str = "{email}";
 /// Most bytes of an account name.
 const NAME_BYTES_MAX: usize = 256;
 /// Texts a worker shares; a collision of slots only costs an allocation.
@@ -59,18 +69,59 @@ pub(crate) fn name(raw: &[u8]) -> Option<Arc<str>> {
 
 /// Whether a piece of the text says that it is a key or token.
 pub(crate) fn tells_secret(text: &[u8]) -> bool {
-    pieces(text).any(is_telling)
+    shape::holds_key(text) || pieces(text).any(is_telling)
 }
 
-/// The text with pieces masked that say that they are keys or tokens.
-pub(crate) fn mask_telling(text: &[u8]) -> Vec<u8> {
+/// Whether a piece of the text is a key or token by what it says or by how it looks.
+fn seems_secret(piece: &[u8]) -> bool {
+    is_telling(piece) || shape::looks_secret(piece) || shape::holds_key(piece)
+}
+
+/// The text with every piece masked that is a key or token, by what it says or by how it looks.
+pub(crate) fn mask_secrets(text: &[u8]) -> Vec<u8> {
+    replace_pieces(text, is_separator, seems_secret, MASK)
+}
+
+/// The text with pieces masked that are e-mail addresses.
+pub(crate) fn mask_addresses(text: &[u8]) -> Vec<u8> {
+    let ends = |b: u8| !(is_address_byte(b) || b == b'@' || b == b'%');
+    let is_address = |piece: &[u8]| {
+        let decoded = urlencoded::decode_path(piece);
+        let at = memchr::memchr(b'@', &decoded).unwrap_or(0);
+        at > 0 && decoded.get(at + 1..).is_some_and(|domain| domain.contains(&b'.'))
+    };
+    replace_pieces(text, ends, is_address, ADDRESS)
+}
+
+/// The text with every word masked that is meant: a run of letters, digits and `._-%` between other letters.
+pub(crate) fn mask_words(text: &[u8], is_meant: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    replace_pieces(text, |b| !(is_address_byte(b) || b == b'%'), is_meant, NAME)
+}
+
+/// A name of a parameter or cookie without the words in it that are random.
+pub(crate) fn mask_random_words(name: &[u8]) -> Cow<'_, [u8]> {
+    let is_random = |word: &[u8]| word.len() >= RANDOM_BYTES_MIN && is_ticket(word);
+    let ends = |b: u8| !b.is_ascii_alphanumeric();
+    if name.split(|&b| ends(b)).any(is_random) {
+        replace_pieces(name, ends, is_random, MASK).into()
+    } else {
+        name.into()
+    }
+}
+
+fn replace_pieces(
+    text: &[u8],
+    ends: impl Fn(u8) -> bool,
+    is_meant: impl Fn(&[u8]) -> bool,
+    with: &str,
+) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
-    for piece in text.split_inclusive(|&b| is_separator(b)) {
+    for piece in text.split_inclusive(|&b| ends(b)) {
         let (word, tail) = match piece.split_last() {
-            Some((&last, word)) if is_separator(last) => (word, Some(last)),
+            Some((&last, word)) if ends(last) => (word, Some(last)),
             _ => (piece, None),
         };
-        out.extend_from_slice(if is_telling(word) { MASK.as_bytes() } else { word });
+        out.extend_from_slice(if is_meant(word) { with.as_bytes() } else { word });
         out.extend(tail);
     }
     out
@@ -87,13 +138,36 @@ fn is_telling(piece: &[u8]) -> bool {
 }
 
 fn is_separator(b: u8) -> bool {
-    !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'+'))
+    !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'+' | b'~'))
 }
 
-/// A worker's shared texts.
+fn is_address_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b >= 0x80 || matches!(b, b'_' | b'-' | b'.' | b'+')
+}
+
+/// What a text looks like by itself; what was presented beside it is another matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Looks {
+    /// A piece is a key or token, by what it says or by how it looks.
+    pub(crate) secret: bool,
+    /// A piece may be somebody's secret in other letters: base64, hexadecimal, percent-encoding.
+    pub(crate) coded: bool,
+}
+
+impl Looks {
+    fn of(text: &[u8]) -> Self {
+        Self {
+            secret: shape::holds_key(text) || pieces(text).any(seems_secret),
+            coded: text.contains(&b'%') || encoded::reads_otherwise(text),
+        }
+    }
+}
+
+/// A worker's shared texts. What a text looks like is remembered beside it once somebody asked:
+/// that a text is shared says nothing about it.
 pub(crate) struct Texts {
     hasher: RandomState,
-    slots: Vec<Option<Arc<str>>>,
+    slots: Vec<Option<(Arc<str>, Option<Looks>)>>,
 }
 
 impl Texts {
@@ -101,26 +175,27 @@ impl Texts {
         Self { hasher: RandomState::new(), slots: vec![None; SLOTS] }
     }
 
-    /// The shared text that equals `raw`, if there is one.
-    pub(crate) fn known(&self, raw: &[u8]) -> Option<&Arc<str>> {
-        let slot = self.hasher.hash_one(raw) as usize % SLOTS;
-        self.slots.get(slot)?.as_ref().filter(|known| known.as_bytes() == raw)
+    /// What `raw` looks like.
+    pub(crate) fn looks(&mut self, raw: &[u8]) -> Looks {
+        let known = self.slot(raw).and_then(Option::as_mut).filter(|(text, _)| text.as_bytes() == raw);
+        match known {
+            Some((_, looks)) => *looks.get_or_insert_with(|| Looks::of(raw)),
+            None => Looks::of(raw),
+        }
     }
 
     /// The text of `raw`, at most `max` bytes.
     pub(crate) fn share(&mut self, raw: &[u8], max: usize) -> Arc<str> {
         let raw = raw.get(..max.min(raw.len())).unwrap_or(raw);
-        let slot = self.hasher.hash_one(raw) as usize % SLOTS;
-        if let Some(Some(known)) = self.slots.get(slot)
+        let Some(slot) = self.slot(raw) else { return bounded(raw, max).into() };
+        if let Some((known, _)) = slot
             && known.as_bytes() == raw
         {
             return known.clone();
         }
         let text: Arc<str> = bounded(raw, max).into();
-        if let Some(slot) = self.slots.get_mut(slot)
-            && text.as_bytes() == raw
-        {
-            *slot = Some(text.clone());
+        if text.as_bytes() == raw {
+            *slot = Some((text.clone(), None));
         }
         text
     }
@@ -133,6 +208,11 @@ impl Texts {
         } else {
             self.share(raw, max)
         }
+    }
+
+    fn slot(&mut self, raw: &[u8]) -> Option<&mut Option<(Arc<str>, Option<Looks>)>> {
+        let slot = self.hasher.hash_one(raw) as usize % SLOTS;
+        self.slots.get_mut(slot)
     }
 }
 
@@ -149,6 +229,47 @@ mod tests {
         assert!(Arc::ptr_eq(&a, &b));
         assert_eq!(&*texts.share(b"a\nb", 99), "a\\x0ab");
         assert_eq!(&*texts.share_lower(b"API.Example", 3), "api");
+    }
+
+    #[test]
+    fn that_a_text_is_shared_says_nothing_about_it() {
+        let mut texts = Texts::new();
+        let key = format!("tool/{}{}", "sk_live_", "4eC39HqLyjWDarjtT1zdp7dc");
+        let shared = texts.share(key.as_bytes(), 99);
+        assert_eq!(&*shared, key, "`share` is for what was looked at before");
+        assert!(texts.looks(key.as_bytes()).secret && texts.looks(key.as_bytes()).secret);
+        let plain = Looks { secret: false, coded: false };
+        for _ in 0..2 {
+            assert_eq!(texts.looks(b"curl/8.7.1"), plain);
+            texts.share(b"curl/8.7.1", 99);
+        }
+    }
+
+    #[test]
+    fn random_pieces_are_masked_and_words_are_not() {
+        let masked = |text: &str| String::from_utf8(mask_secrets(text.as_bytes())).unwrap();
+        assert_eq!(masked("tool/1 (tnbb4188906e52l9fo856k8e1irfcnzd)"), "tool/1 ({secret})");
+        assert_eq!(masked(&format!("my-{}{}", "hvs.", "Zx9".repeat(10))), "{secret}");
+        for agent in [
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1",
+            "aws-sdk-java/2.20.26 Linux/5.10.179-168.710.amzn2.x86_64 OpenJDK_64-Bit_Server_VM/17.0.8+7-LTS Java/17.0.8",
+            "Dalvik/2.1.0 (Linux; U; Android 13; SM-S918B Build/TP1A.220624.014)",
+            "com.apple.WebKit.Networking/8617.1.17.10.9 CFNetwork/1490.0.4 Darwin/23.2.0",
+            "Microsoft-CryptoAPI/10.0 Microsoft-Delivery-Optimization/10.1",
+        ] {
+            assert_eq!(masked(agent), agent);
+        }
+    }
+
+    #[test]
+    fn addresses_are_masked_where_names_are_not_written() {
+        let masked = |text: &str| String::from_utf8(mask_addresses(text.as_bytes())).unwrap();
+        assert_eq!(masked("/u:alice@x.example/a"), "/u:{email}/a");
+        assert_eq!(masked("/u/alice%40x.example"), "/u/{email}");
+        assert_eq!(masked("bot/1 (+al.b+c@x.example)"), "bot/1 ({email})");
+        for innocent in ["/@scope/package", "/a@b/c", "/a/b.c", "user@"] {
+            assert_eq!(masked(innocent), innocent);
+        }
     }
 
     #[test]

@@ -17,6 +17,11 @@ pub(crate) fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     )
 }
 
+/// Whether there are more pairs than are looked at.
+pub(crate) fn has_more(text: &[u8]) -> bool {
+    text.split(|&b| b == b'&').filter(|pair| !pair.is_empty()).nth(PAIRS_MAX).is_some()
+}
+
 /// The bytes meant: `%41` is `A`, `+` is a blank; a broken escape stays as it is.
 pub(crate) fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr2(b'%', b'+', text).is_none() {
@@ -70,5 +75,8 @@ mod tests {
         }
         assert_eq!(&*decode_path(b"a+b%20c"), b"a+b c");
         assert_eq!(pairs("a&".repeat(9999).as_bytes()).count(), PAIRS_MAX);
+        assert!(
+            has_more("a&".repeat(PAIRS_MAX + 1).as_bytes()) && !has_more("a&".repeat(PAIRS_MAX).as_bytes())
+        );
     }
 }

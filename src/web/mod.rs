@@ -142,6 +142,11 @@ impl Server {
     }
 }
 
+/// Every page that would be served of a run, as HTML.
+pub fn pages(snapshot: Snapshot) -> Vec<String> {
+    Site::new(snapshot).pages()
+}
+
 /// The only handler: `Site` decides what every request gets.
 async fn answer(State(site): State<Arc<Site>>, request: Request) -> Response {
     let host = request.headers().get("host").and_then(|host| host.to_str().ok());

@@ -48,6 +48,17 @@ impl Site {
         }
     }
 
+    /// Every page about this run.
+    pub(super) fn pages(&self) -> Vec<String> {
+        let alerts = self.snapshot.episodes.iter().map(|alert| format!("alerts/{}", alert.id));
+        let paths = ["", "stats"].map(str::to_owned).into_iter().chain(alerts);
+        let nonce = Nonce::random().ok();
+        let shown = |(title, content): (String, Html)| {
+            nonce.as_ref().map(|nonce| page(&self.snapshot.labels, &title, &content, nonce))
+        };
+        paths.filter_map(|path| self.find(&path).and_then(shown)).collect()
+    }
+
     fn failure(&self, status: StatusCode, words: &str) -> Response<Body> {
         let mut content = Html::new();
         content.raw("<h1>").text(status.as_u16()).raw("</h1><p>").text(words).raw("</p>");

@@ -109,6 +109,24 @@ fn a_fingerprint_is_found_again_and_the_secret_is_not_echoed() {
 }
 
 #[test]
+fn after_a_rotation_both_fingerprints_are_found() {
+    let bench = Bench::new();
+    let fingerprint = |arguments: &[&str]| {
+        let run = bench.run_with_input(&[&["fingerprint"], arguments].concat(), b"a-secret-of-somebody\n");
+        run.succeeds().out.trim_end().split('\t').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = fingerprint(&["--set", "privacy.key_file=one"]);
+    let rotated = ["--set", "privacy.key_file=two", "--set", "privacy.previous_key_file=one"];
+    let after = fingerprint(&rotated);
+    let both = fingerprint(&[&rotated[..], &["--previous"]].concat());
+    assert_eq!(both, [after[0].clone(), after[1].clone(), before[0].clone()]);
+    assert_ne!(before[0], after[0]);
+    let run = bench.run_with_input(&["fingerprint", "--previous"], b"");
+    assert_eq!(run.code, Some(2));
+    assert!(run.err.contains("privacy.previous_key_file"), "{}", run.err);
+}
+
+#[test]
 fn a_fingerprint_names_the_key_of_a_transaction() {
     let bench = Bench::new();
     bench.write(

@@ -11,9 +11,11 @@ use heelguard::identity::secret::Keyring;
 use heelguard::metrics::Counters;
 use heelguard::pipeline::{self, Outputs, Progress};
 use heelguard::sinks::record::{AlertRecord, Labels, TransactionRecord};
-use heelguard_detectors::alert::Alert;
+use heelguard::web::{self, Snapshot};
+use heelguard_detectors::alert::{Alert, AlertId};
 use heelguard_detectors::transaction::Transaction;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -35,6 +37,39 @@ pub fn run(captures: &[&Path], shards: usize) -> Result<Run, CaptureError> {
         .expect("records go to memory");
     assert_eq!(summary.counters.imbalance(), None, "{captures:?} with {shards} shards");
     Ok(Run { alerts: records.alerts, transactions: records.transactions, counters: summary.counters })
+}
+
+/// Runs the sensor over captures and renders every page that would be served of it.
+pub fn pages(captures: &[&Path]) -> Result<Vec<String>, CaptureError> {
+    let paths: Vec<_> = captures.iter().map(|path| path.to_path_buf()).collect();
+    let mut timeline = Timeline::open(&paths)?;
+    let raw = config::load(None, &[]).expect("the defaults are valid");
+    let mut kept = Episodes(BTreeMap::new());
+    let summary =
+        pipeline::run(&mut timeline, &raw.options(settings(), 1), &mut kept).expect("nothing is written");
+    Ok(web::pages(Snapshot {
+        labels: raw.labels(),
+        source: "a capture".to_owned(),
+        episodes: kept.0.into_values().collect(),
+        counters: summary.counters,
+        services: Vec::new(),
+    }))
+}
+
+/// The last state of each episode.
+struct Episodes(BTreeMap<AlertId, Alert>);
+
+impl Outputs for Episodes {
+    fn alert(&mut self, alert: &Alert) -> anyhow::Result<()> {
+        self.0.insert(alert.id, alert.clone());
+        Ok(())
+    }
+
+    fn transaction(&mut self, _: &Transaction) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn progress(&mut self, _: &Progress) {}
 }
 
 impl Run {

@@ -18,10 +18,10 @@ use std::sync::Arc;
 pub(super) fn provisional_principal(clues: &Clues, proved: &Proved, ip: IpAddr) -> Principal {
     let of = |kind, id: &Arc<str>, source| Principal { kind, id: id.clone(), source };
     if let Some(name) = &clues.login_name {
-        let basic = proved
-            .credentials
-            .iter()
-            .any(|c| matches!(c.kind, CredentialKind::Basic | CredentialKind::Digest));
+        let basic = proved.credentials.iter().any(|c| {
+            use CredentialKind as K;
+            matches!(c.kind, K::Basic | K::Digest | K::Negotiate)
+        });
         let source = if basic { PrincipalSource::Credential } else { PrincipalSource::Login };
         return of(PrincipalKind::User, name, source);
     }
@@ -42,7 +42,10 @@ pub(super) fn provisional_principal(clues: &Clues, proved: &Proved, ip: IpAddr) 
     if let Some(client) = &clues.client_id {
         return of(PrincipalKind::Service, client, PrincipalSource::Credential);
     }
-    let first = proved.credentials.iter().find(|c| names_a_holder(c.kind));
+    if let Some(subject) = &proved.certificate_subject {
+        return of(PrincipalKind::Cert, subject, PrincipalSource::Certificate);
+    }
+    let first = proved.credentials.iter().find(|c| names_a_holder(c.kind, proved));
     if let Some(credential) = first {
         let hex = credential.fingerprint.to_string();
         let kind = match credential.kind {
@@ -61,8 +64,11 @@ pub(super) fn provisional_principal(clues: &Clues, proved: &Proved, ip: IpAddr) 
 
 /// Whether a credential is the same on every use. Proofs and handshakes are new each time; a Basic credential
 /// that cannot be read would make one actor of all who send rubbish.
-fn names_a_holder(kind: CredentialKind) -> bool {
+fn names_a_holder(kind: CredentialKind, proved: &Proved) -> bool {
     use CredentialKind as K;
+    if kind == K::ClientCertificate {
+        return proved.certificate_believed;
+    }
     !matches!(kind, K::Dpop | K::MfaToken | K::Basic | K::Digest | K::Negotiate | K::ClientSecret)
 }
 
@@ -90,7 +96,7 @@ pub(super) fn provisional_proof(step: &Step<'_>, proved: &Proved, clues: &Clues,
         CredentialKind::Basic | CredentialKind::Digest => ProofLevel::Password,
         CredentialKind::ApiKey | CredentialKind::Signature | CredentialKind::Hawk => ProofLevel::ApiKey,
         CredentialKind::ClientSecret => ProofLevel::ServiceToken,
-        CredentialKind::ClientCertificate => ProofLevel::Certificate,
+        CredentialKind::ClientCertificate if proved.certificate_believed => ProofLevel::Certificate,
         _ => ProofLevel::Unknown,
     })
 }

@@ -6,7 +6,7 @@ use super::{Extractor, Proved};
 use crate::http::Message;
 use crate::identity::answer::{Answer, split_query};
 use crate::identity::client_ip::Told;
-use crate::identity::credential::{Presented, SECRET_BYTES_MIN};
+use crate::identity::credential::{Presented, SECRET_BYTES_MIN, is_ticket};
 use crate::identity::graphql::Operation;
 use crate::identity::http_date::ServerClock;
 use crate::identity::locator::Known;
@@ -21,6 +21,7 @@ use heelguard_detectors::identity::{CredentialKind, Location};
 use heelguard_detectors::transaction::{
     Activity, Client, Exposure, ExposureKind, Graphql, HeaderClaim, IdentityHeader, Request, Response,
 };
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Most bytes of a recorded method, host, user agent and parameter name.
@@ -32,6 +33,8 @@ const PARAMETER_BYTES_MAX: usize = 64;
 const PARAMETERS_MAX: usize = 32;
 /// Headers recorded that say who the caller is.
 const IDENTITY_HEADERS_MAX: usize = 8;
+/// Shorter names are met everywhere.
+const NAME_BYTES_MIN: usize = 3;
 /// Exposures recorded of one exchange.
 const EXPOSURES_MAX: usize = 16;
 
@@ -73,16 +76,22 @@ impl Extractor {
         told: &Told,
     ) -> Request {
         let presented = &asked.presented;
-        let query_keys =
-            urlencoded::pairs(asked.query).take(PARAMETERS_MAX).map(|(name, _)| name).collect::<Vec<_>>();
+        let query_keys = urlencoded::pairs(asked.query).take(PARAMETERS_MAX).collect::<Vec<_>>();
         Request {
-            method: self.recorded(asked.method, METHOD_BYTES_MAX, presented),
+            method: self.method(asked),
             scheme: if asked.https || asked.https_by_proxy && told.by_proxy { "https" } else { "http" },
             host: self.host(asked),
             path: self.masked_path(&route.path, presented),
             route: self.masked_path(route.template.as_bytes(), presented),
             labels: route.labels.public(),
-            query_keys: query_keys.into_iter().map(|name| self.recorded_name(name, presented)).collect(),
+            query_keys: query_keys
+                .into_iter()
+                // What has no value may be one.
+                .map(|(name, value)| match value.is_empty() && is_ticket(&urlencoded::decode(name)) {
+                    true => MASK.into(),
+                    false => self.recorded_name(name, presented),
+                })
+                .collect(),
             page_limit: asked.fields.page_size(),
             bytes: message.body.bytes,
             content_type: asked.content_type.map(|t| self.media_type(t, &asked.presented)),
@@ -160,35 +169,107 @@ impl Extractor {
         self.recorded(&lower, HOST_BYTES_MAX, &asked.presented)
     }
 
+    /// The method. One that nobody knows and that has digits, or no end, is something else in its place.
+    fn method(&mut self, asked: &Asking<'_>) -> Arc<str> {
+        let method = asked.method;
+        let odd = method.len() > METHOD_BYTES_MAX
+            || method.len() >= SECRET_BYTES_MIN && method.iter().any(u8::is_ascii_digit);
+        if odd {
+            return MASK.into();
+        }
+        self.recorded(method, METHOD_BYTES_MAX, &asked.presented)
+    }
+
     /// A text as it may be written: bounded, escaped, with every presented or telling secret masked.
     fn recorded(&mut self, raw: &[u8], max: usize, presented: &Presented<'_>) -> Arc<str> {
-        // A shared text was looked through when it came first.
-        let clean = self.texts.known(raw).is_some() || !text::tells_secret(raw);
-        if clean && !presented.is_within(raw) {
+        let looks = self.texts.looks(raw);
+        let spoilt = presented.spoils(raw, looks);
+        if !spoilt && !self.may_name(raw) {
             return self.texts.share(raw, max);
         }
-        text::bounded(&masked(raw, presented), max).into()
+        let text = if spoilt { presented.masked(raw) } else { raw.to_vec() };
+        text::bounded(&self.without_names(&text), max).into()
     }
 
     /// A path whose telling segments are masked already.
     fn masked_path(&mut self, path: &[u8], presented: &Presented<'_>) -> Arc<str> {
-        if presented.is_within(path) {
-            return text::bounded(&masked(path, presented), PATH_BYTES_MAX).into();
+        let spoilt = presented.is_within(path);
+        if !spoilt && !self.may_name(path) {
+            return self.texts.share(path, PATH_BYTES_MAX);
         }
-        self.texts.share(path, PATH_BYTES_MAX)
+        let text = if spoilt { presented.masked(path) } else { path.to_vec() };
+        text::bounded(&self.without_names(&text), PATH_BYTES_MAX).into()
     }
 
-    /// A parameter's, header's or cookie's name, lower case; a name that is itself a secret is masked.
+    /// A parameter's, header's or cookie's name, lower case; a name that is itself a secret is masked,
+    /// and of one that holds a secret that part: `wordpress_logged_in_{secret}`.
     pub(super) fn recorded_name(&mut self, raw: &[u8], presented: &Presented<'_>) -> Arc<str> {
+        let known =
+            self.settings.request_headers.get(raw).is_some() || self.settings.fields.get(raw).is_some();
+        if known && !presented.is_within(raw) {
+            return self.texts.share_lower(raw, PARAMETER_BYTES_MAX);
+        }
         let decoded = urlencoded::decode(raw);
         if decoded.len() > PARAMETER_BYTES_MAX
-            || shape::looks_secret(&decoded)
-            || decoded.len() >= 6 && decoded.iter().all(u8::is_ascii_digit)
-            || presented.is_within(&decoded)
+            || decoded.len() >= SECRET_BYTES_MIN && decoded.iter().all(u8::is_ascii_digit)
+            || presented.tells(&decoded)
+            || text::tells_secret(&decoded)
         {
             return MASK.into();
         }
-        self.texts.share_lower(raw, PARAMETER_BYTES_MAX)
+        let masked = text::mask_random_words(&decoded);
+        if shape::looks_secret(&masked) {
+            return MASK.into();
+        }
+        let name = if *masked == *decoded { Cow::Borrowed(raw) } else { masked };
+        if self.may_name(&name) {
+            let lower = self.without_names(&name).to_ascii_lowercase();
+            return text::bounded(&lower, PARAMETER_BYTES_MAX).into();
+        }
+        self.texts.share_lower(&name, PARAMETER_BYTES_MAX)
+    }
+
+    /// Account names of an exchange that may not be written: as sent, and of an address its local part.
+    pub(super) fn names_to_hide(
+        &self,
+        asked: &Asking<'_>,
+        answer: Option<&Answer<'_>>,
+        proved: &Proved,
+    ) -> Vec<Arc<str>> {
+        if !self.settings.hides_names() {
+            return Vec::new();
+        }
+        let fields = asked.fields.known.iter().filter(|known| known.field == Field::Name);
+        let asked_for = fields.map(|known| &*known.value).chain(asked.presented.user.as_deref());
+        let claims = proved.jwt.iter().flat_map(|claims| [&claims.sub, &claims.name]).flatten().cloned();
+        let names =
+            asked_for.filter_map(text::name).chain(claims).chain(answer.map_or(Vec::new(), Answer::names));
+        let mut hidden: Vec<Arc<str>> = Vec::new();
+        for name in names {
+            let local = name.split_once('@').map(|(local, _)| Arc::from(local));
+            hidden.extend(
+                [Some(name), local].into_iter().flatten().filter(|name| name.len() >= NAME_BYTES_MIN),
+            );
+        }
+        hidden
+    }
+
+    /// Whether a text may name somebody who may not be named.
+    fn may_name(&self, text: &[u8]) -> bool {
+        let says_at = || text.contains(&b'@') || memchr::memmem::find(text, b"%40").is_some();
+        self.settings.hides_names() && (says_at() || !self.hidden_names.is_empty())
+    }
+
+    /// The text without e-mail addresses and without the names of this exchange.
+    fn without_names(&self, text: &[u8]) -> Vec<u8> {
+        if !self.may_name(text) {
+            return text.to_vec();
+        }
+        let text = text::mask_addresses(text);
+        text::mask_words(&text, |word| {
+            let word = urlencoded::decode_path(word);
+            self.hidden_names.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(&word))
+        })
     }
 
     pub(super) fn exposures(
@@ -271,21 +352,4 @@ impl Extractor {
             });
         }
     }
-}
-
-/// `text` with every presented value and every telling piece replaced.
-fn masked(text: &[u8], presented: &Presented<'_>) -> Vec<u8> {
-    let mut out = text.to_vec();
-    for value in presented.values().filter(|v| v.len() >= SECRET_BYTES_MIN) {
-        while let Some(at) = memchr::memmem::find(&out, value) {
-            if value == MASK.as_bytes() {
-                break;
-            }
-            out.splice(at..at + value.len(), MASK.bytes());
-            if memchr::memmem::find(MASK.as_bytes(), value).is_some() {
-                break;
-            }
-        }
-    }
-    text::mask_telling(&out)
 }

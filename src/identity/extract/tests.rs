@@ -12,8 +12,10 @@ use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{Completeness, Outcome, Protocol};
 
 mod clients;
+mod credentials;
 mod facts;
 mod generic;
+mod leaks;
 mod products;
 mod secrets;
 

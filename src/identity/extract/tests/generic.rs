@@ -256,7 +256,7 @@ fn every_place_a_credential_can_stand() {
         use success key:4186ee97 by credential; hawk hawk header authorization
         use success anonymous:203.0.113.7 by address; negotiate negotiate header authorization
         use success anonymous:203.0.113.7 by address; mfa attempt unknown success; mfa_token mfa_token header x-mfa-token; presents Challenge
-        use success cert:64b463e0 by credential; client_certificate client_certificate header x-forwarded-client-cert
+        use success anonymous:203.0.113.7 by address; client_certificate client_certificate header x-forwarded-client-cert
         use success session:3ef9ce74 by credential; session session_cookie cookie __host-session; presents Session
         use success session:389115fd by credential; bearer_opaque opaque header authorization; bearer_opaque opaque header authorization; presents Access Access; odd http.repeated_credential
         use success key:ce7ef4a0 by credential; api_key stripe_live query api_key; presents ApiKey; exposed query stripe_live api_key

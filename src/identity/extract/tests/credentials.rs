@@ -1,0 +1,66 @@
+//! Where credentials stand in an exchange, and where they must not: stories in pairs.
+
+use super::*;
+use heelguard_detectors::identity::Location;
+
+#[test]
+fn keys_are_found_in_variables_nested_json_and_multipart() {
+    check(
+        "POST /graphql HTTP/1.1\nContent-Type: application/json\n\n{\"query\":\"query { me { id } }\",\"variables\":{\"input\":{\"apiKey\":\"5357442683a5ad1695b3b8a7aa0a6e69\"}}}",
+        "200\n\n{\"data\":{\"me\":{\"id\":7}}}",
+        expect!["use success user:7 by response; api_key api_key json apikey; presents ApiKey; answered 7"],
+    );
+    check(
+        "POST /upload HTTP/1.1\nContent-Type: multipart/form-data; boundary=x\n\n--x\r\nContent-Disposition: form-data; name=\"access_token\"\r\n\r\njgWTwRuNtwSFF6YsXfAu9EjODAKP\r\n--x--",
+        "200",
+        expect![
+            "use success session:0aaf9cd4 by credential; bearer_opaque opaque form access_token; presents Access"
+        ],
+    );
+}
+
+#[test]
+fn grpc_calls_carry_metadata() {
+    let mut call =
+        exchange("POST /pay.Pay/Send HTTP/2\nauthorization: Bearer jgWTwRuNtwSFF6YsXfAu9EjODAKP", "200");
+    call.protocol = Protocol::Grpc;
+    let seen = extractor().extract(call).transaction;
+    assert_eq!(seen.credentials[0].location, Location::Metadata);
+    let plain = see("POST /pay.Pay/Send HTTP/1.1\nauthorization: Bearer jgWTwRuNtwSFF6YsXfAu9EjODAKP", "200")
+        .transaction;
+    assert_eq!(plain.credentials[0].location, Location::Header);
+    assert_eq!(plain.credentials[0].fingerprint, seen.credentials[0].fingerprint);
+}
+
+#[test]
+fn a_certificate_counts_from_a_trusted_proxy_and_from_nobody_else() {
+    let request = "GET /v1/pay HTTP/1.1\nX-Forwarded-Client-Cert: By=spiffe://m/b;Hash=0a0b0c0d0e0f0a0b;URI=spiffe://m/app";
+    let from = |ip: &str| {
+        let mut exchange = exchange(request, "200");
+        exchange.client.ip = ip.parse().unwrap();
+        line(&extractor().extract(exchange))
+    };
+    expect!["use success cert:spiffe://m/app by certificate; client_certificate client_certificate header x-forwarded-client-cert"]
+        .assert_eq(&from("10.0.0.9"));
+    expect!["use success anonymous:203.0.113.7 by address; client_certificate client_certificate header x-forwarded-client-cert"]
+        .assert_eq(&from("203.0.113.7"));
+}
+
+#[test]
+fn ntlm_names_its_user_and_a_handshake_names_nobody() {
+    let mut message = b"NTLMSSP\0\x03\0\0\0".to_vec();
+    message.resize(36, 0);
+    message.extend([6, 0, 6, 0, 64, 0, 0, 0]);
+    message.resize(64, 0);
+    message.extend(b"jsmith");
+    check(
+        &format!("GET / HTTP/1.1\nAuthorization: NTLM {}", BASE64_STANDARD.encode(message)),
+        "200",
+        expect!["use success user:jsmith by credential; negotiate ntlm header authorization"],
+    );
+    check(
+        "GET / HTTP/1.1\nAuthorization: Negotiate YIIJvwYGKwYBBQUCoIIJszCCCa8=",
+        "200",
+        expect!["use success anonymous:203.0.113.7 by address; negotiate negotiate header authorization"],
+    );
+}
