@@ -138,11 +138,12 @@ impl Raw {
             decode: self.capture.clone(),
             flow: self.limits.flow.clone(),
             http: self.limits.http.clone(),
-            identity,
             lineage: identity::LineageConfig {
                 handles_max: self.limits.handles_max,
                 accounts_max: self.limits.accounts_max,
+                key: identity.key_id(),
             },
+            identity,
             detection: self.detection(),
         }
     }

@@ -23,8 +23,6 @@ static MARKER_TABLE: LazyLock<MarkerTable> = LazyLock::new(MarkerTable::new);
 const ISSUED_MAX: usize = 16;
 /// Secrets laid open that are kept of one answer.
 const EXPOSED_MAX: usize = 4;
-/// Aliases kept of one account.
-const ALIASES_MAX: usize = 4;
 /// Bytes of an answer that is no JSON that are looked at.
 const TEXT_BYTES_MAX: usize = 4096;
 /// Error codes and sentences that are read of one answer.
@@ -58,6 +56,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) email: Option<Arc<str>>,
     pub(crate) user_name: Option<Arc<str>>,
     pub(crate) user_id: Option<Arc<str>>,
+    /// The id is in the account's object, or its key says whose it is.
+    pub(crate) user_id_is_accounts: bool,
     pub(crate) has_mfa: bool,
     pub(crate) totp_secret: bool,
     pub(crate) unused_codes: bool,
@@ -234,6 +234,9 @@ impl<'a> Answer<'a> {
             _ => &mut self.user_id,
         };
         if slot.is_none() {
+            if key == Answered::UserId {
+                self.user_id_is_accounts = member.parent.is_some() || !matches!(member.name, b"id" | b"pk");
+            }
             *slot = text::name(value);
         }
     }
@@ -285,17 +288,6 @@ impl<'a> Answer<'a> {
             let rest = value.get(at + 7..).unwrap_or(&[]);
             self.mark(rest.split(|&b| b == b'"').next().unwrap_or(rest));
         }
-    }
-
-    /// Names in order of preference.
-    pub(crate) fn names(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<Arc<str>> = Vec::new();
-        for name in [&self.email, &self.user_name, &self.user_id].into_iter().flatten() {
-            if !names.contains(name) && names.len() <= ALIASES_MAX {
-                names.push(name.clone());
-            }
-        }
-        names
     }
 }
 

@@ -7,14 +7,12 @@ pub mod config;
 pub mod geo;
 pub mod secret;
 
-mod accounts;
 mod answer;
 mod client_ip;
 mod credential;
 mod device;
 mod extract;
 mod fields;
-mod handles;
 mod json;
 mod jwt;
 mod labels;

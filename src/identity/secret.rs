@@ -31,6 +31,7 @@ const CODE_KEY_SECONDS: u64 = 600;
 /// Purpose strings of the derived keys (BLAKE3 `derive_key`); changing one changes every fingerprint.
 const FINGERPRINT_PURPOSE: &str = "heelguard.example 2026 credential fingerprint v1";
 const CODE_PURPOSE: &str = "heelguard.example 2026 one-time code mark v1";
+const ID_PURPOSE: &str = "heelguard.example 2026 key id v1";
 
 /// The deployment's key and what is derived from it.
 #[derive(Clone)]
@@ -71,6 +72,14 @@ impl Keyring {
             }
             Err(e) => Err(fail("cannot open", e)),
         }
+    }
+
+    /// Names the key without telling it: what was fingerprinted under one key means nothing under another.
+    pub fn id(&self) -> [u8; 8] {
+        let mut id = [0; 8];
+        let derived = blake3::derive_key(ID_PURPOSE, &self.fingerprints);
+        id.iter_mut().zip(derived).for_each(|(byte, derived)| *byte = derived);
+        id
     }
 
     /// Fingerprint and class of a value: the same wherever the value was carried.

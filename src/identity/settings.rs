@@ -114,6 +114,11 @@ impl Settings {
         Self::build(network, identity, privacy, Keyring::ephemeral()?, Geo::builtin()).map(drop)
     }
 
+    /// Names the key that fingerprints are made under.
+    pub fn key_id(&self) -> [u8; 8] {
+        self.keyring.id()
+    }
+
     /// An account name as it may be written.
     pub(super) fn name(&self, name: Arc<str>) -> Arc<str> {
         if !self.hash_names {

@@ -7,14 +7,14 @@ use crate::http::Exchange;
 use crate::identity::clues::Clues;
 use crate::identity::credential::Presented;
 use crate::identity::jwt::Claims;
-use crate::identity::step::Step;
+use crate::identity::step::{MfaStep, Step};
 use crate::identity::text;
 use heelguard_detectors::identity::{
     CredentialKind, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::token::Jwt;
-use heelguard_detectors::transaction::{LoginOutcome, MfaEvent, MfaOutcome, TransactionId};
+use heelguard_detectors::transaction::{LoginOutcome, MfaEvent, MfaOutcome, Outcome, TransactionId};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(super) fn provisional_principal(clues: &Clues, proved: &Proved, ip: IpAddr) 
         let kind = if subject.service { PrincipalKind::Service } else { PrincipalKind::User };
         return of(kind, subject.name.as_ref().unwrap_or(&subject.subject), PrincipalSource::Jwt);
     }
-    if let Some(name) = &clues.answered.primary {
+    if let Some(name) = clues.answered.primary() {
         return of(PrincipalKind::User, name, PrincipalSource::Response);
     }
     if let Some(person) = clues.issued_subject.as_ref().filter(|subject| !subject.service) {
@@ -73,7 +73,10 @@ fn names_a_holder(kind: CredentialKind) -> bool {
 /// What was proved, as far as this exchange alone tells.
 pub(super) fn provisional_proof(step: &Step<'_>, proved: &Proved, clues: &Clues, end: EventTime) -> Proof {
     let with = |level| Proof { level, account_has_mfa: clues.enrolled_mfa, ..Proof::UNKNOWN };
-    if let Some(m) = step.mfa.filter(|m| m.event == MfaEvent::Attempt && m.outcome == MfaOutcome::Success) {
+    let proves = |m: &MfaStep<'_>| {
+        matches!(m.event, MfaEvent::Attempt | MfaEvent::Confirmation) && m.outcome == MfaOutcome::Success
+    };
+    if let Some(m) = step.mfa.filter(proves) {
         return Proof { factor: Some(m.factor), mfa_at: Some(end), ..with(ProofLevel::Mfa) };
     }
     if step.login == Some(LoginOutcome::Success) {
@@ -82,8 +85,9 @@ pub(super) fn provisional_proof(step: &Step<'_>, proved: &Proved, clues: &Clues,
     if let Some(subject) = &clues.presented_subject {
         return with(match (subject.service, subject.says_mfa) {
             (true, _) => ProofLevel::ServiceToken,
-            (false, true) => ProofLevel::Mfa,
-            (false, false) => ProofLevel::Unknown,
+            // What a refused token says of its bearer is only a claim.
+            (false, true) if step.outcome != Outcome::Denied => ProofLevel::Mfa,
+            (false, _) => ProofLevel::Unknown,
         });
     }
     let Some(first) = proved.credentials.first() else { return with(ProofLevel::None) };
