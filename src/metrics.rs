@@ -187,6 +187,10 @@ counter_struct! {
         handles,
         /// Accounts, with their names.
         accounts,
+        /// Names of accounts that have enough of them: a login under one begins a new account.
+        names,
+        /// DPoP proofs: a second use of one is not seen.
+        proofs,
         /// Keys of detectors' tables.
         detector_keys,
     }

@@ -149,17 +149,18 @@ impl Raw {
             decode: self.capture.clone(),
             flow: self.limits.flow.clone(),
             http: self.limits.http.clone(),
-            identity,
             lineage: identity::LineageConfig {
                 handles_max: self.limits.handles_max,
                 accounts_max: self.limits.accounts_max,
                 tokens,
+                key: identity.key_id(),
             },
             routes: identity::RoutesConfig {
                 hosts_max: self.limits.route_hosts_max,
                 routes_per_host_max: self.limits.routes_per_host_max,
                 words_per_place_max: self.limits.route_words_max,
             },
+            identity,
             detection: self.detection(),
         }
     }

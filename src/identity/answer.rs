@@ -24,8 +24,6 @@ use std::sync::Arc;
 const ISSUED_MAX: usize = 16;
 /// Secrets laid open that are kept of one answer.
 const EXPOSED_MAX: usize = 4;
-/// Aliases kept of one account.
-const ALIASES_MAX: usize = 4;
 /// Bytes of an answer that is no JSON that are looked at.
 const TEXT_BYTES_MAX: usize = 4096;
 /// Longest answer in plain text that is read as a sentence.
@@ -67,6 +65,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) email: Option<Arc<str>>,
     pub(crate) user_name: Option<Arc<str>>,
     pub(crate) user_id: Option<Arc<str>>,
+    /// The id is in the account's object, or its key says whose it is.
+    pub(crate) user_id_is_accounts: bool,
     pub(crate) has_mfa: bool,
     pub(crate) totp_secret: bool,
     pub(crate) unused_codes: bool,
@@ -313,6 +313,9 @@ impl<'a> Answer<'a> {
             _ => &mut self.user_id,
         };
         if slot.is_none() {
+            if key == Answered::UserId {
+                self.user_id_is_accounts = member.parent.is_some() || !matches!(member.name, b"id" | b"pk");
+            }
             *slot = text::name(value);
         }
     }
@@ -369,17 +372,6 @@ impl<'a> Answer<'a> {
     /// Backup codes that are left, where the answer says so.
     pub(crate) fn codes_left(&self) -> Option<u32> {
         self.codes_left.or((self.codes_listed > 0).then_some(self.codes_listed))
-    }
-
-    /// Names in order of preference.
-    pub(crate) fn names(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<Arc<str>> = Vec::new();
-        for name in [&self.email, &self.user_name, &self.user_id].into_iter().flatten() {
-            if !names.contains(name) && names.len() <= ALIASES_MAX {
-                names.push(name.clone());
-            }
-        }
-        names
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::jwt::{IssuedToken, Published, SealedToken};
 use heelguard_detectors::identity::Fingerprint;
+use heelguard_detectors::session::{EndCause, OneTime};
 use heelguard_detectors::transaction::Transaction;
 use std::sync::Arc;
 
@@ -57,13 +58,49 @@ pub struct TokenSubject {
     pub says_mfa: bool,
 }
 
-/// Names one answer gives to one account.
+/// Names one answer gives to one account, never empty strings, `null`, `unknown` and the like.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountNames {
-    /// The best of them: e-mail, else user name, else id.
-    pub primary: Option<Arc<str>>,
-    /// The others (never empty strings, `null`, `unknown` and the like).
-    pub aliases: Vec<Arc<str>>,
+    /// Its e-mail address.
+    pub email: Option<Arc<str>>,
+    /// Its user name.
+    pub user_name: Option<Arc<str>>,
+    /// Its id, where the answer leaves no doubt that it is the account's and no other object's.
+    pub id: Option<Arc<str>>,
+}
+
+impl AccountNames {
+    /// The names, the best one first: e-mail, user name, id.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<str>> {
+        [&self.email, &self.user_name, &self.id].into_iter().flatten()
+    }
+
+    /// The best of them.
+    pub fn primary(&self) -> Option<&Arc<str>> {
+        self.iter().next()
+    }
+}
+
+/// What ends when the server agrees to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// The session that the request was made with.
+    Own,
+    /// All sessions of the account, this one too.
+    All,
+    /// All sessions of the account but this one.
+    Others,
+    /// The tokens, sessions or keys that the request names.
+    Named,
+}
+
+/// A thing for one use that a request tries to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spend {
+    /// What it is.
+    pub what: OneTime,
+    /// Which one.
+    pub fingerprint: Fingerprint,
 }
 
 /// What one exchange tells lineage.
@@ -79,12 +116,21 @@ pub struct Clues {
     pub issued_subject: Option<TokenSubject>,
     /// An OAuth client id that authenticated itself, or the name a Basic credential carries at a token endpoint.
     pub client_id: Option<Arc<str>>,
-    /// Handles in the request, strongest first (header, bearer, body ticket, cookie, path).
+    /// Handles the request was made with, strongest first: header, body, cookie, address; in each of them sessions and
+    /// tokens before keys, and what belongs to an unfinished step last.
     pub presented: Vec<Handle>,
+    /// Handles the request only speaks of: to be revoked, or looked into (RFC 7009, RFC 7662).
+    pub named: Vec<Handle>,
     /// Handles in the answer (JSON fields, `Set-Cookie`, `Location` code).
     pub issued: Vec<Handle>,
-    /// For whom a key was issued, when the request or answer says so (`user` field of a key-issue call).
-    pub key_owner: Option<Arc<str>>,
+    /// For whom a key was issued, when the answer says so. What the request asks for is only a wish.
+    pub key_owner: AccountNames,
+    /// What ends if the server agrees, and why.
+    pub ends: Option<(Ends, EndCause)>,
+    /// What the request tries to use that is for one use.
+    pub spends: Option<Spend>,
+    /// Mark of a DPoP proof (RFC 9449): its key with its `jti`. A second use of it is a replay.
+    pub dpop_jti: Option<u64>,
     /// The answer says that a second factor is enrolled for this account.
     pub enrolled_mfa: bool,
     /// Hash over method, target, body and credentials: equal on both legs of a proxy.
@@ -97,8 +143,6 @@ pub struct Clues {
     pub(crate) issued_tokens: Vec<IssuedToken>,
     /// What the answer publishes about keys.
     pub(crate) published: Option<Published>,
-    /// Mark of a DPoP proof (RFC 9449): its key with its `jti`. A second use of it is a replay.
-    pub dpop_jti: Option<u64>,
     /// Whether the proof's key is the one that the presented token is bound to; `None` where one of them says nothing.
     pub dpop_key_fits: Option<bool>,
 }

@@ -250,7 +250,7 @@ impl Extractor {
         for found in &presented.found {
             let known = self.know(found);
             proved.beyond_limit |= known.beyond_limit;
-            if let Some(kind) = found.handle {
+            if let Some(kind) = found.handle.filter(|_| threads::names_one(found.secret.bytes())) {
                 proved.handles.push((strength(found), Handle { kind, fingerprint: known.fingerprint }));
             }
             if let Some(claims) = &known.claims {

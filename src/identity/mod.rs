@@ -8,7 +8,6 @@ pub mod geo;
 pub mod jwt;
 pub mod secret;
 
-mod accounts;
 mod address;
 mod agent;
 mod answer;
@@ -19,7 +18,6 @@ mod encoded;
 mod extract;
 mod fields;
 mod graphql;
-mod handles;
 mod http_date;
 mod json;
 mod labels;

@@ -119,6 +119,11 @@ impl Settings {
         })
     }
 
+    /// Names the key that fingerprints are made under.
+    pub fn key_id(&self) -> [u8; 8] {
+        self.keyring.id().0
+    }
+
     /// Whether account names are written as something else.
     pub(super) fn hides_names(&self) -> bool {
         self.principals != Principals::Plain

@@ -403,7 +403,7 @@ pub(crate) const ANSWERS: &[(Answered, &str)] = {
              plain_text_token registration_access_token",
         ),
         (A::Email, "email email_address mail"),
-        (A::UserName, "username user_name login preferred_username display"),
+        (A::UserName, "username user_name login preferred_username"),
         (A::UserId, "id user_id userid uid sub pk local_id"),
         (A::User, "user account profile me viewer current_user owner"),
         (

@@ -45,10 +45,9 @@ impl Analysis {
         sightings: impl Iterator<Item = Box<Sighting>>,
         outputs: &mut dyn Outputs,
     ) -> anyhow::Result<()> {
-        for sighting in sightings {
-            let repeat_of = self.legs.repeat_of(&sighting);
+        for mut sighting in sightings {
+            sighting.transaction.repeat_of = self.legs.repeat_of(&sighting);
             let mut transaction = self.lineage.attribute(*sighting);
-            transaction.repeat_of = repeat_of;
             self.routes.settle(&mut transaction);
             self.count(&transaction);
             outputs.transaction(&transaction)?;
@@ -71,10 +70,9 @@ impl Analysis {
 
     pub(super) fn counters(&self) -> Counters {
         let detected = self.detectors.counters();
-        let (handles, accounts) = self.lineage.evicted();
         let detector_keys = self.detectors.evictions().map(|(_, keys)| keys).sum();
         Counters {
-            evicted: EvictionCounters { handles, accounts, detector_keys },
+            evicted: EvictionCounters { detector_keys, ..self.lineage.evicted() },
             tokens: self.lineage.token_counters(),
             routes: self.routes.counters(),
             http: self.http_out.clone(),

@@ -10,7 +10,7 @@ use heelguard_detectors::identity::{
     CredentialKind, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::transaction::{LoginOutcome, MfaEvent, MfaOutcome, TransactionId};
+use heelguard_detectors::transaction::{LoginOutcome, MfaEvent, MfaOutcome, Outcome, TransactionId};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(super) fn provisional_principal(clues: &Clues, proved: &Proved, ip: IpAddr) 
         let kind = if subject.service { PrincipalKind::Service } else { PrincipalKind::User };
         return of(kind, subject.name.as_ref().unwrap_or(&subject.subject), PrincipalSource::Jwt);
     }
-    if let Some(name) = &clues.answered.primary {
+    if let Some(name) = clues.answered.primary() {
         return of(PrincipalKind::User, name, PrincipalSource::Response);
     }
     if let Some(person) = clues.issued_subject.as_ref().filter(|subject| !subject.service) {
@@ -87,8 +87,9 @@ pub(super) fn provisional_proof(step: &Step<'_>, proved: &Proved, clues: &Clues,
     if let Some(subject) = &clues.presented_subject {
         return with(match (subject.service, subject.says_mfa) {
             (true, _) => ProofLevel::ServiceToken,
-            (false, true) => ProofLevel::Mfa,
-            (false, false) => ProofLevel::Unknown,
+            // What a refused token says of its bearer is only a claim.
+            (false, true) if step.outcome != Outcome::Denied => ProofLevel::Mfa,
+            (false, _) => ProofLevel::Unknown,
         });
     }
     let Some(first) = proved.credentials.first() else { return with(ProofLevel::None) };

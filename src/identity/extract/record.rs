@@ -242,8 +242,8 @@ impl Extractor {
         let fields = asked.fields.known.iter().filter(|known| known.field == Field::Name);
         let asked_for = fields.map(|known| &*known.value).chain(asked.presented.user.as_deref());
         let claims = proved.jwt.iter().flat_map(|claims| [&claims.sub, &claims.name]).flatten().cloned();
-        let names =
-            asked_for.filter_map(text::name).chain(claims).chain(answer.map_or(Vec::new(), Answer::names));
+        let answered = answer.map(|a| [&a.email, &a.user_name, &a.user_id]).into_iter().flatten().flatten();
+        let names = asked_for.filter_map(text::name).chain(claims).chain(answered.cloned());
         let mut hidden: Vec<Arc<str>> = Vec::new();
         for name in names {
             let local = name.split_once('@').map(|(local, _)| Arc::from(local));

@@ -113,10 +113,10 @@ fn line(sighting: &Sighting) -> String {
     };
     note("presents", kinds(&c.presented));
     note("gets", kinds(&c.issued));
-    let names = c.answered.primary.iter().chain(&c.answered.aliases).map(|n| &**n).collect::<Vec<_>>();
+    let names = c.answered.iter().map(|n| &**n).collect::<Vec<_>>();
     note("answered", names.join(" "));
     note("client", c.client_id.as_deref().unwrap_or("").to_owned());
-    note("key for", c.key_owner.as_deref().unwrap_or("").to_owned());
+    note("key for", c.key_owner.primary().map_or("", |n| n).to_owned());
     note(
         "exposed",
         t.exposed.iter().map(|e| format!("{} {} {}", e.kind, e.class, e.name)).collect::<Vec<_>>().join(", "),

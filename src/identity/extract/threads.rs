@@ -2,6 +2,11 @@
 //! They are taken from the request, the answer and the step, and hold names and fingerprints only.
 //! It promises that a list of other people's records names nobody.
 
+mod ends;
+mod handles;
+
+pub(super) use handles::names_one;
+
 use super::{Extractor, Proved};
 use crate::http::{Exchange, Message};
 use crate::identity::answer::Answer;
@@ -37,7 +42,9 @@ impl Extractor {
         let mut clues = Clues {
             login_name: login_name(asked, step).as_ref().map(own),
             client_id: client_id(asked, step),
-            presented: proved.handles.iter().map(|&(_, handle)| handle).collect(),
+            presented: handles::presented(proved),
+            spends: handles::spends(asked, step, route, proved),
+            ends: ends::ends(asked, answer, step, route),
             presented_subject: proved.jwt.as_deref().and_then(|claims| subject(claims, step, &settings)),
             request_hash: self.request_hash(exchange, asked, proved),
             response_hash: self.response_hash(exchange),
@@ -46,9 +53,9 @@ impl Extractor {
             dpop_key_fits: proved.dpop.as_deref().zip(proved.jwt.as_deref()).and_then(|(p, t)| p.proves(t)),
             ..Clues::default()
         };
+        handles::set_named_apart(&mut clues, asked, route, proved);
         let Some(answer) = answer else { return clues };
         clues.published = answer.document.clone().and_then(|d| d.at(asked.path, asked.query));
-        let names = answer.names();
         let in_login = matches!(
             step.activity,
             Activity::Login | Activity::Mfa | Activity::SignUp | Activity::TokenIssue
@@ -57,13 +64,10 @@ impl Extractor {
             && step.outcome == Outcome::Success
             && (in_login || route.labels.any(Labels::OWN_ACCOUNT))
         {
-            let mut names = names.iter().map(own);
-            clues.answered = AccountNames { primary: names.next(), aliases: names.collect() };
+            clues.answered = answered(answer, route, own);
         }
         if step.activity == Activity::KeyIssue {
-            let asked_for = asked.fields.get(Field::Name).and_then(text::name);
-            clues.key_owner =
-                answer.user_name.clone().or(answer.email.clone()).or(asked_for).as_ref().map(own);
+            clues.key_owner = answered(answer, route, own);
         }
         let mfa_passed = step.mfa.is_some_and(|m| m.outcome == MfaOutcome::Success && !takes_away(m.event));
         clues.enrolled_mfa = step.outcome == Outcome::Success && (answer.has_mfa || answer.unused_codes)
@@ -86,9 +90,11 @@ impl Extractor {
             |subject: &TokenSubject| tells(&subject.subject) || subject.name.as_ref().is_some_and(tells);
         clues.login_name.take_if(|name| tells(name));
         clues.client_id.take_if(|name| tells(name));
-        clues.key_owner.take_if(|name| tells(name));
-        clues.answered.primary.take_if(|name| tells(name));
-        clues.answered.aliases.retain(|name| !tells(name));
+        for names in [&mut clues.key_owner, &mut clues.answered] {
+            for name in [&mut names.email, &mut names.user_name, &mut names.id] {
+                name.take_if(|name| tells(name));
+            }
+        }
         clues.presented_subject.take_if(|subject| subject_tells(subject));
         clues.issued_subject.take_if(|subject| subject_tells(subject));
     }
@@ -113,7 +119,8 @@ impl Extractor {
                     .or(Labels::OAUTH_CLIENT),
             );
         for issued in &answer.issued {
-            if issued.from_body && (!gives || step.activity == Activity::Sensitive) {
+            let is_callers = !issued.from_body || gives && step.activity != Activity::Sensitive;
+            if !is_callers || !names_one(&issued.value) {
                 continue;
             }
             let kind = if issued.by_context && step.activity == Activity::KeyIssue {
@@ -169,6 +176,17 @@ impl Extractor {
     fn response_hash(&self, exchange: &Exchange) -> u64 {
         self.legs.hash_one(exchange.response.as_ref().map(|message| (message.status(), body_ends(message))))
     }
+}
+
+/// The account's names in an answer. An `id` without its account's object around it may be any object's: it counts
+/// where the address says that the answer is the account.
+fn answered(answer: &Answer<'_>, route: &Route, own: impl Fn(&Arc<str>) -> Arc<str>) -> AccountNames {
+    let is_account = route.labels.any(Labels::OWN_ACCOUNT) && !route.labels.any(Labels::SESSION);
+    let id = answer.user_id.as_ref().filter(|_| answer.user_id_is_accounts || is_account);
+    // A name with blanks in it is for people to read; two accounts can have it.
+    let user_name = answer.user_name.as_ref().filter(|name| !name.contains(char::is_whitespace));
+    let [email, user_name, id] = [answer.email.as_ref(), user_name, id].map(|name| name.map(&own));
+    AccountNames { email, user_name, id }
 }
 
 /// A success that leaves the account with less than it had.

@@ -1,14 +1,16 @@
 //! Stories of who is who: each step is one exchange, each line says whom it was attributed to and with what proof.
 
 use super::*;
-use crate::identity::clues::{AccountNames, Handle, HandleKind};
+use crate::identity::clues::{AccountNames, Clues, Handle, HandleKind, TokenSubject};
 use expect_test::{Expect, expect};
 use heelguard_detectors::anomaly::AnomalySet;
-use heelguard_detectors::identity::Fingerprint;
+use heelguard_detectors::identity::{Factor, Fingerprint, Proof};
+use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{
-    AgentKind, Client, Completeness, Flow, Login, Mfa, Protocol, Request, Response, TransactionId,
+    Activity, Client, Completeness, Flow, Login, Mfa, MfaEvent, Protocol, Request, Response, TransactionId,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 /// Runs the steps through one memory and compares `name by source, proof` of each.
 fn check(steps: Vec<Sighting>, expected: &Expect) {
@@ -57,12 +59,12 @@ fn step(host: &str, activity: Activity) -> Sighting {
             bytes: 0,
             content_type: None,
             user_agent: None,
-            agent_kind: AgentKind::Unknown,
             labels: heelguard_detectors::label::Labels::NONE,
             mark: 0,
+            agent_kind: heelguard_detectors::transaction::AgentKind::Unknown,
+            hints: None,
             identity_headers: Vec::new(),
             graphql: None,
-            hints: None,
         }),
         response: Some(Response {
             status: 200,
@@ -119,8 +121,16 @@ trait Story: Sized {
 
     fn answers(self, primary: &str, aliases: &[&str]) -> Self {
         self.edit(|_, clues| {
-            let aliases = aliases.iter().map(|alias| text(alias)).collect();
-            clues.answered = AccountNames { primary: Some(text(primary)), aliases };
+            let mut names = AccountNames::default();
+            for &name in [primary].iter().chain(aliases) {
+                let slot = match name {
+                    mail if mail.contains('@') => &mut names.email,
+                    id if id.bytes().all(|b| b.is_ascii_digit()) => &mut names.id,
+                    _ => &mut names.user_name,
+                };
+                *slot = Some(text(name));
+            }
+            clues.answered = names;
         })
     }
 }
@@ -232,7 +242,7 @@ fn a_key_belongs_to_the_account_it_was_issued_for_not_to_the_one_who_made_it() {
             step(API, Activity::KeyIssue)
                 .presents(HandleKind::Session, "s1")
                 .issues(HandleKind::ApiKey, "k1")
-                .edit(|_, clues| clues.key_owner = Some(text("robot"))),
+                .edit(|_, clues| clues.key_owner.user_name = Some(text("robot"))),
             step(API, Activity::Use).presents(HandleKind::ApiKey, "k1"),
         ],
         &expect![[r#"
