@@ -80,6 +80,7 @@ fn a_planted_leak_is_seen_in_every_form() {
 #[test]
 fn where_names_are_not_to_be_written_nobody_is_named() {
     let Some(realauth) = folder("HEELGUARD_REALAUTH") else { return };
+    let mut seen = 0;
     for (capture, labels) in labelled(&realauth).into_iter().filter(|(path, _)| is_one_of_three(path)) {
         let names = people(&labels);
         assert!(names.len() >= 8, "{}: {names:?}", capture.display());
@@ -90,8 +91,9 @@ fn where_names_are_not_to_be_written_nobody_is_named() {
         for setting in ["privacy.principals=hashed", "privacy.principals=pseudonymised"] {
             assert_eq!(named_in(setting), 0, "{} with {setting}", capture.display());
         }
-        assert!(named_in("privacy.principals=plain") > 5, "the sweep for names has gone blind");
+        seen += named_in("privacy.principals=plain");
     }
+    assert!(seen > 20, "of all names only {seen} are seen where they are written: the sweep has gone blind");
 }
 
 #[cfg(target_os = "linux")]
@@ -122,7 +124,9 @@ fn a_crash_leaves_no_core() {
 fn outputs(capture: &Path) -> Vec<u8> {
     let mut everything = replay(&[capture], &[]).everything;
     let pages = sensor::pages(&[capture]).expect("what could be replayed can be shown");
-    pages.iter().for_each(|page| everything.extend(page.as_bytes()));
+    for page in pages {
+        everything.extend(page.into_bytes());
+    }
     everything
 }
 

@@ -50,19 +50,28 @@ pub(crate) fn readings(text: &[u8], mut show: impl FnMut(Range<usize>, &[u8])) {
 
 /// Whether enough bytes in a row are letters one can read, in ASCII or UTF-8. Noise hardly ever is.
 fn is_readable(bytes: impl Iterator<Item = u8>) -> bool {
-    let (mut run, mut following) = (0usize, 0u8);
+    let (mut run, mut following, mut width) = (0usize, 0usize, 0usize);
     for byte in bytes {
-        let continues = following > 0 && byte & 0xC0 == 0x80;
-        following = match byte {
-            _ if continues => following - 1,
-            0xC2..=0xDF => 1,
-            0xE0..=0xEF => 2,
-            0xF0..=0xF4 => 3,
-            _ => 0,
-        };
-        let reads = continues || following > 0 || (0x20..0x7F).contains(&byte);
-        run = if reads { run + 1 } else { 0 };
-        if run == READABLE_BYTES_MIN {
+        if following > 0 && byte & 0xC0 == 0x80 {
+            following -= 1;
+            run += if following == 0 { width } else { 0 };
+        } else {
+            // A letter that was begun and not ended is noise.
+            run = if following > 0 { 0 } else { run };
+            following = match byte {
+                0xC2..=0xDF => 1,
+                0xE0..=0xEF => 2,
+                0xF0..=0xF4 => 3,
+                _ => 0,
+            };
+            width = following + 1;
+            run = match byte {
+                0x20..=0x7E => run + 1,
+                _ if following > 0 => run,
+                _ => 0,
+            };
+        }
+        if run >= READABLE_BYTES_MIN {
             return true;
         }
     }

@@ -14,7 +14,7 @@ fn keys_are_found_in_variables_nested_json_and_multipart() {
         "POST /upload HTTP/1.1\nContent-Type: multipart/form-data; boundary=x\n\n--x\r\nContent-Disposition: form-data; name=\"access_token\"\r\n\r\njgWTwRuNtwSFF6YsXfAu9EjODAKP\r\n--x--",
         "200",
         expect![
-            "use success session:0aaf9cd4 by credential; bearer_opaque opaque form access_token; presents Access"
+            "use success session:8b203f01 by credential; bearer_opaque opaque form access_token; presents Access"
         ],
     );
 }
