@@ -26,7 +26,9 @@ impl Check {
         let previous =
             Some(raw.privacy.previous_key_file.clone()).filter(|path| !path.as_os_str().is_empty());
         for path in raw.key_path().into_iter().chain(previous) {
-            config::key_warnings(&path).iter().for_each(|warning| warn(warning));
+            for warning in config::key_warnings(&path) {
+                warn(&warning);
+            }
         }
         if self.effective { print(&config::effective(&raw)) } else { print("configuration is valid\n") }
     }

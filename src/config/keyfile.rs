@@ -120,6 +120,7 @@ fn make_folder(path: &Path) -> Result<(), String> {
 }
 
 #[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -130,8 +131,8 @@ mod tests {
 
     fn keys(path: &Path, previous: Option<&Path>) -> Result<Keys, String> {
         let mut raw = Raw::default();
-        raw.privacy.key_file = path.to_owned();
-        raw.privacy.previous_key_file = previous.map_or(std::path::PathBuf::new(), Path::to_owned);
+        raw.privacy.key_file.push(path);
+        raw.privacy.previous_key_file.extend(previous);
         Keys::load(&raw)
     }
 

@@ -131,7 +131,7 @@ impl Extractor {
                 asking.presented.is_metadata();
             }
             let issued = answer.iter().flat_map(|answer| &answer.issued);
-            issued.for_each(|issued| asking.presented.also_hides(&issued.value));
+            issued.for_each(|issued| asking.presented.also_hides(issued.value.clone()));
             self.sighting(&exchange, &asking, answer.as_ref(), &route, noted)
         };
         (self.decoders, self.documents, self.route) = (decoders, documents, route);

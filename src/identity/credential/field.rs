@@ -12,6 +12,7 @@ use crate::identity::tables::Field;
 use crate::identity::urlencoded;
 use heelguard_detectors::identity::{CredentialKind as Kind, Location};
 use std::borrow::Cow;
+use zeroize::Zeroizing;
 
 /// Arguments of one GraphQL document that are looked at.
 const LITERALS_MAX: usize = 1024;
@@ -41,11 +42,12 @@ impl<'a> Presented<'a> {
             self.push(kind, at, name, value(), carrier, Some(handle), listed);
         };
         match known.field {
-            Field::Password | Field::NewPassword => self.hide(value()),
             Field::AnyCode if code_is_grant => {
                 push(Kind::Other, "authorization_code", HandleKind::Code, false);
             }
-            Field::Code | Field::BackupCode | Field::AnyCode => self.hide(value()),
+            Field::Password | Field::NewPassword | Field::Code | Field::BackupCode | Field::AnyCode => {
+                self.hide(value());
+            }
             Field::DeviceCode => push(Kind::Other, "device_code", HandleKind::Code, false),
             Field::Access => self.bearer_value(at, name, value()),
             Field::Refresh if long => push(Kind::RefreshToken, "refresh_token", HandleKind::Refresh, true),
@@ -90,8 +92,10 @@ impl<'a> Presented<'a> {
         } else if let Some(text) = value.strip_prefix(b"\"") {
             let text = text.get(..end_of_quoted(text)).unwrap_or(text);
             if text.contains(&b'\\') {
-                let meant: Option<String> = serde_json::from_slice(&[b"\"", text, b"\""].concat()).ok();
-                meant.into_iter().for_each(|meant| self.hide(meant.into_bytes()));
+                let quoted = Zeroizing::new([b"\"", text, b"\""].concat());
+                if let Ok(meant) = serde_json::from_slice::<String>(&quoted) {
+                    self.hide(meant.into_bytes());
+                }
             }
             text
         } else {

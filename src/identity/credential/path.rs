@@ -105,7 +105,7 @@ pub(crate) fn is_ticket(segment: &[u8]) -> bool {
         // Words joined by dashes are words; an address is a name.
         let parts = || segment.split(|b| !b.is_ascii_alphanumeric());
         return !segment.contains(&b'@')
-            && parts().any(|part| part.len() >= SECRET_BYTES_MIN && is_ticket(part));
+            && parts().any(|part| is_ticket(part) && part.iter().any(u8::is_ascii_alphabetic));
     }
     // `oauth2` and `sha256` are words, too.
     digits == segment.len() || digits >= 2 && !ends_in_its_digits(segment, digits) || is_unspeakable(segment)

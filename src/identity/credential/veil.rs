@@ -36,8 +36,8 @@ impl<'a> Presented<'a> {
     }
 
     /// Remembers what the answer hands out: the same exchange may repeat it in its path.
-    pub(crate) fn also_hides(&mut self, value: &Cow<'a, [u8]>) {
-        self.hide(value.clone());
+    pub(crate) fn also_hides(&mut self, value: Cow<'a, [u8]>) {
+        self.hide(value);
     }
 
     /// Nothing of this exchange can be told from a secret.
@@ -72,9 +72,8 @@ impl<'a> Presented<'a> {
 
     /// Whether a segment of a path is a presented value, holds one, is a part of one, or is one in other letters.
     pub(crate) fn tells(&self, segment: &[u8]) -> bool {
-        let knows_nothing = self.found.is_empty() && self.hidden.is_empty();
-        !(knows_nothing && !self.too_many)
-            && (self.is_within(segment) || self.is_part(segment) || self.reads_within(segment))
+        let knows_secrets = self.too_many || !self.found.is_empty() || !self.hidden.is_empty();
+        knows_secrets && (self.is_within(segment) || self.is_part(segment) || self.reads_within(segment))
     }
 
     /// Whether a text, about to be written, must be masked first.

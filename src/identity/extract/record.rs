@@ -84,14 +84,7 @@ impl Extractor {
             path: self.masked_path(&route.path, presented),
             route: self.masked_path(route.template.as_bytes(), presented),
             labels: route.labels.public(),
-            query_keys: query_keys
-                .into_iter()
-                // What has no value may be one.
-                .map(|(name, value)| match value.is_empty() && is_ticket(&urlencoded::decode(name)) {
-                    true => MASK.into(),
-                    false => self.recorded_name(name, presented),
-                })
-                .collect(),
+            query_keys: query_keys.into_iter().map(|pair| self.query_key(pair, presented)).collect(),
             page_limit: asked.fields.page_size(),
             bytes: message.body.bytes,
             content_type: asked.content_type.map(|t| self.media_type(t, &asked.presented)),
@@ -227,6 +220,14 @@ impl Extractor {
             return text::bounded(&lower, PARAMETER_BYTES_MAX).into();
         }
         self.texts.share_lower(&name, PARAMETER_BYTES_MAX)
+    }
+
+    /// A key of the query. One without a value may be the value.
+    fn query_key(&mut self, (name, value): (&[u8], &[u8]), presented: &Presented<'_>) -> Arc<str> {
+        if value.is_empty() && is_ticket(&urlencoded::decode(name)) {
+            return MASK.into();
+        }
+        self.recorded_name(name, presented)
     }
 
     /// Account names of an exchange that may not be written: as sent, and of an address its local part.

@@ -165,9 +165,8 @@ impl Keyring {
     }
 
     fn name_hash(&self, name: &str) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] =
-            keyed(&self.current.names, "account", name.to_lowercase().as_bytes());
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        let hash = keyed(&self.current.names, "account", name.to_lowercase().as_bytes());
+        u64::from_be_bytes(hash.first_chunk().copied().unwrap_or_default())
     }
 
     /// The mark of a one-time code: upper half under the key of the ten minutes of `at`, lower half

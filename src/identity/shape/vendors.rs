@@ -198,13 +198,27 @@ pub(super) fn key(value: &[u8]) -> Option<&'static str> {
 
 /// The first key that stands in a text, wherever it begins: its bytes, as far as its alphabet goes.
 pub(super) fn key_within(text: &[u8]) -> Option<Range<usize>> {
-    let prefixes = PREFIXES.as_ref().filter(|_| text.len() >= KEY_BYTES_MIN)?;
-    let mut begun = prefixes.automaton.try_find_iter(Input::new(text)).ok()?;
+    let prefixes = PREFIXES.as_ref()?;
+    let mut at = 0usize;
+    for run in text.split(|&b| !is_token_byte(b)) {
+        // Most words are too short to be a key, and cost no more than this look.
+        if run.len() >= KEY_BYTES_MIN
+            && let Some(found) = key_in_run(prefixes, run)
+        {
+            return Some(at + found.start..at + found.end);
+        }
+        at += run.len() + 1;
+    }
+    None
+}
+
+fn key_in_run(prefixes: &Prefixes, run: &[u8]) -> Option<Range<usize>> {
+    let mut begun = prefixes.automaton.try_find_iter(Input::new(run)).ok()?;
     begun.find_map(|found| {
         let prefix = prefixes.known.get(found.pattern().as_usize())?;
-        let before = found.start().checked_sub(1).and_then(|at| text.get(at));
+        let before = found.start().checked_sub(1).and_then(|at| run.get(at));
         let inside = before.is_some_and(u8::is_ascii_alphanumeric);
-        let rest = text.get(found.end()..)?;
+        let rest = run.get(found.end()..)?;
         let len = rest.iter().take_while(|&&b| prefix.alphabet.has(b)).count();
         let tells = prefix.len >= TELLING_PREFIX_BYTES;
         let fits = len >= prefix.rest.0 && (tells || len <= prefix.rest.1 && !inside);

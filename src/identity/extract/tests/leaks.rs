@@ -25,7 +25,7 @@ fn path(target: &str) -> String {
 fn a_key_of_the_query_without_a_value_may_be_the_value() {
     let keys = |query: &str| {
         let seen = request(&format!("GET /x?{query} HTTP/1.1"), "200");
-        seen.query_keys.iter().map(|k| k.to_string()).collect::<Vec<_>>().join(" ")
+        seen.query_keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(keys("abc123def456"), "{secret}");
     assert_eq!(keys("k9x2p7q=&page=2"), "{secret} page");
