@@ -36,7 +36,9 @@ mod outbreak;
 
 use super::crowd::Crowd;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Several, Span, client_of, tables};
+use crate::detector::{
+    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Several, Span, client_of, tables,
+};
 use crate::hash::StableHasher;
 use crate::keyed::Keyed;
 use crate::runtime::Limits;

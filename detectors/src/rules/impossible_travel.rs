@@ -29,7 +29,9 @@
 
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables};
+use crate::detector::{
+    About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables,
+};
 use crate::identity::{Country, Place, Principal};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;

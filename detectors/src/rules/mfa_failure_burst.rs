@@ -33,7 +33,10 @@
 
 use super::actor::Actor;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{Crossing, Detector, Doubts, EVIDENCE_MAX, Finding, Findings, Grouping, Maturity, Rule, Sample, Several, Span, client_of, tables};
+use crate::detector::{
+    Crossing, Detector, Doubts, EVIDENCE_MAX, Finding, Findings, Grouping, Maturity, Rule, Sample, Several,
+    Span, client_of, tables,
+};
 use crate::identity::Factor;
 use crate::keyed::Keyed;
 use crate::runtime::Limits;

@@ -34,7 +34,10 @@
 use super::actor::Actor;
 use super::crowd::Crowd;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span, client_of, tables};
+use crate::detector::{
+    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span,
+    client_of, tables,
+};
 use crate::identity::{Country, Principal, PrincipalKind};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;

@@ -32,7 +32,9 @@
 
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, tables};
+use crate::detector::{
+    About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, tables,
+};
 use crate::identity::{Country, Principal};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;

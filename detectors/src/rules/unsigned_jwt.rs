@@ -29,7 +29,9 @@
 //! MITRE ATT&CK T1606, T1550.001; OWASP API2:2023; RFC 8725 section 3.1; RFC 7519 section 6.
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Span, tables};
+use crate::detector::{
+    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Span, tables,
+};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::saved::saved;
