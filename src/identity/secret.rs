@@ -4,7 +4,7 @@
 
 mod keyring;
 
-pub use keyring::{KeyId, Keyring};
+pub use keyring::Keyring;
 
 use super::jwt::{self, Claims};
 use super::shape;

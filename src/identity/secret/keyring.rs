@@ -6,7 +6,6 @@
 use crate::identity::shape;
 use heelguard_detectors::identity::Fingerprint;
 use heelguard_detectors::time::EventTime;
-use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use zeroize::{Zeroize, Zeroizing};
@@ -39,17 +38,8 @@ struct Generation {
     fingerprints: [u8; 32],
     /// Account names have a key of their own: whoever may resolve names need not be able to test secrets.
     names: [u8; 32],
-    id: KeyId,
-}
-
-/// Which generation of the key this is. It is derived from the key one way, and public.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyId(pub [u8; 8]);
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", u64::from_be_bytes(self.0))
-    }
+    /// Names the key without telling it.
+    id: [u8; 8],
 }
 
 impl Drop for Keyring {
@@ -67,12 +57,11 @@ impl Drop for Generation {
 
 impl Generation {
     fn new(key: &[u8; 32]) -> Self {
-        let mut id = [0; 8];
-        id.copy_from_slice(blake3::derive_key(ID_PURPOSE, key).first_chunk::<8>().unwrap_or(&[0; 8]));
+        let id = blake3::derive_key(ID_PURPOSE, key).first_chunk().copied().unwrap_or_default();
         Self {
             fingerprints: blake3::derive_key(FINGERPRINT_PURPOSE, key),
             names: blake3::derive_key(NAME_PURPOSE, key),
-            id: KeyId(id),
+            id,
         }
     }
 
@@ -117,13 +106,14 @@ impl Keyring {
         Ok(self)
     }
 
-    /// Which key fingerprints are made under.
-    pub fn id(&self) -> KeyId {
+    /// Names the key that fingerprints are made under, without telling it: what was fingerprinted under one key means
+    /// nothing under another.
+    pub fn id(&self) -> [u8; 8] {
         self.current.id
     }
 
-    /// Which keys are in force, the newest first.
-    pub fn ids(&self) -> impl Iterator<Item = KeyId> {
+    /// Names the keys in force, the newest first.
+    pub fn ids(&self) -> impl Iterator<Item = [u8; 8]> {
         self.in_force().map(|generation| generation.id)
     }
 
