@@ -121,7 +121,7 @@ impl Settings {
 
     /// Names the key that fingerprints are made under.
     pub fn key_id(&self) -> [u8; 8] {
-        self.keyring.id().0
+        self.keyring.id()
     }
 
     /// Whether account names are written as something else.
