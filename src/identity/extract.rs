@@ -318,4 +318,4 @@ fn strength(found: &Found<'_>) -> u8 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

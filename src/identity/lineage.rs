@@ -11,6 +11,7 @@ mod learn;
 mod names;
 mod order;
 mod proof;
+mod save;
 mod sessions;
 mod slab;
 mod spend;
@@ -21,6 +22,7 @@ use accounts::Accounts;
 use handles::Handles;
 use heelguard_detectors::identity::{Principal, PrincipalKind, PrincipalSource};
 use heelguard_detectors::transaction::{LoginOutcome, MfaOutcome, Outcome, Transaction};
+pub use save::RestoreError;
 use serde::Deserialize;
 use spend::Proofs;
 

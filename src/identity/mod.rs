@@ -34,5 +34,5 @@ mod urlencoded;
 pub use clues::Sighting;
 pub use extract::Extractor;
 pub use legs::Legs;
-pub use lineage::{Lineage, LineageConfig};
+pub use lineage::{Lineage, LineageConfig, RestoreError};
 pub use settings::Settings;

@@ -15,7 +15,7 @@ mod generic;
 mod products;
 mod secrets;
 
-fn extractor() -> Extractor {
+pub(crate) fn extractor() -> Extractor {
     let keyring = Keyring::from_bytes(&[7; 32]).unwrap();
     let settings = Settings::build(
         &Network::default(),
@@ -51,7 +51,8 @@ fn message(text: &str) -> Message {
     Message { start, headers, body, first_byte: at, last_byte: at, head: head.into_bytes() }
 }
 
-fn exchange(request: &str, answer: &str) -> Exchange {
+/// An exchange of a made-up client; an empty text is a half that was not seen.
+pub(crate) fn exchange(request: &str, answer: &str) -> Exchange {
     let end = |ip: &str, port| Endpoint { ip: ip.parse().unwrap(), port };
     let at = EventTime::from_secs(1_794_211_200);
     Exchange {
@@ -125,7 +126,7 @@ fn check(request: &str, answer: &str, expected: Expect) {
 }
 
 /// An unsigned-looking token with these claims; the signature is not checked anywhere.
-fn jwt(claims: &str) -> String {
+pub(crate) fn jwt(claims: &str) -> String {
     let b64 = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
     format!("{}.{}.c2lnbmF0dXJl", b64(r#"{"alg":"RS256","kid":"k1"}"#), b64(claims))
 }

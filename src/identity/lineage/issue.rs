@@ -24,7 +24,11 @@ impl Lineage {
         if clues.issued.is_empty() && !begins {
             return;
         }
-        let proved = Proved { level: issued_level(tx, clues), ..Proved::of(&tx.proof) };
+        let proved = if caller.is_stranger {
+            Proved::UNKNOWN
+        } else {
+            Proved { level: issued_level(tx, clues), ..Proved::of(&tx.proof) }
+        };
         let keys = clues.issued.iter().filter(|handle| handle.kind == HandleKind::ApiKey);
         for key in keys {
             self.hand_out_key(tx, clues, caller, *key);
