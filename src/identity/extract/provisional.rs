@@ -73,10 +73,10 @@ fn names_a_holder(kind: CredentialKind) -> bool {
 /// What was proved, as far as this exchange alone tells.
 pub(super) fn provisional_proof(step: &Step<'_>, proved: &Proved, clues: &Clues, end: EventTime) -> Proof {
     let with = |level| Proof { level, account_has_mfa: clues.enrolled_mfa, ..Proof::UNKNOWN };
-    let proves = |m: &MfaStep<'_>| {
+    let succeeded = |m: &MfaStep<'_>| {
         matches!(m.event, MfaEvent::Attempt | MfaEvent::Confirmation) && m.outcome == MfaOutcome::Success
     };
-    if let Some(m) = step.mfa.filter(proves) {
+    if let Some(m) = step.mfa.filter(succeeded) {
         return Proof { factor: Some(m.factor), mfa_at: Some(end), ..with(ProofLevel::Mfa) };
     }
     if step.login == Some(LoginOutcome::Success) {

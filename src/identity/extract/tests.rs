@@ -14,6 +14,7 @@ use heelguard_detectors::transaction::{Completeness, Outcome, Protocol};
 mod generic;
 mod products;
 mod secrets;
+mod threads;
 
 pub(crate) fn extractor() -> Extractor {
     let keyring = Keyring::from_bytes(&[7; 32]).unwrap();

@@ -224,10 +224,9 @@ impl Accounts {
                 let (keep, merge) = if other.serial < id.serial { (other, id) } else { (id, other) };
                 self.merge(keep, merge);
             }
-            Some(_) => {}
             // An issuer may call one person differently for each of its clients.
             None if name.sort == Sort::Subject || self.agrees(id, [name]) => self.add_name(id, name),
-            None => {}
+            Some(_) | None => {}
         }
     }
 

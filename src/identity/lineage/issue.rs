@@ -196,7 +196,8 @@ impl Lineage {
         let line = self.handles.begin(Line {
             account: Some(account),
             begun: tx.end,
-            issued_in_sight: before.is_some_and(|line| line.issued_in_sight),
+            // A ticket begins here; a session was there before.
+            issued_in_sight: session.is_none() || before.is_some_and(|line| line.issued_in_sight),
             moved: is_taken,
             ..Line::new(first.fingerprint, before.map_or(tx.time, |line| line.since))
         });

@@ -7,7 +7,7 @@ use super::wire::{Reader, Writer};
 use crate::identity::clues::HandleKind;
 use crate::identity::lineage::Lineage;
 use crate::identity::lineage::accounts::{Account, AccountId, Accounts, Cut, Factors, Slot};
-use crate::identity::lineage::handles::{End, Handles, Held, Line, LineId, Proved, Word};
+use crate::identity::lineage::handles::{End, Handles, Held, Line, Proved, Word};
 use crate::identity::lineage::names::{Name, Sort};
 use crate::identity::lineage::order::Tenure;
 use crate::identity::lineage::spend::Use;
@@ -190,7 +190,9 @@ fn restore_handles(handles: &mut Handles, serials: &Serials, input: &mut Reader<
         };
         handles.put_back(held, tenure);
     }
-    lines.into_iter().for_each(|line: LineId| handles.let_go(line));
+    for line in lines {
+        handles.let_go(line);
+    }
     Ok(())
 }
 

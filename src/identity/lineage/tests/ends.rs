@@ -99,6 +99,34 @@ fn a_password_change_ends_the_other_sessions() {
 }
 
 #[test]
+fn a_forgotten_password_that_is_replaced_ends_the_sessions_of_that_account() {
+    let reset = |name: &str| {
+        let name = Some(text(name));
+        step(API, Activity::Use)
+            .ends(Ends::Account, EndCause::PasswordChange)
+            .edit(|_, clues| clues.reset_name = name)
+    };
+    check_ends(
+        vec![
+            signed_in("alice", "a", 1),
+            signed_in("bob", "b", 1),
+            reset("alice").at(2),
+            reset("nobody-known").at(2),
+            using("a", 3),
+            using("b", 3),
+        ],
+        &expect![[r#"
+            user:alice no session
+            user:bob no session
+            anonymous:203.0.113.7 no session
+            anonymous:203.0.113.7 no session
+            user:alice a since 1, ended by password_change at 2
+            user:bob b since 1
+        "#]],
+    );
+}
+
+#[test]
 fn what_is_revoked_by_name_ends_and_the_one_who_revokes_goes_on() {
     let named = |step: Sighting, kind, value: &str| {
         let handle = handle(kind, value);
