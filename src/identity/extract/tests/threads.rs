@@ -138,8 +138,10 @@ fn what_a_request_uses_up() {
 #[test]
 fn a_token_sent_in_to_be_looked_into_is_not_its_senders() {
     let handles = |sighting: &Sighting| {
-        let kinds = |handles: &[Handle]| handles.iter().map(|h| format!("{:?} ", h.kind)).collect::<String>();
-        format!("with {}names {}", kinds(&sighting.clues.presented), kinds(&sighting.clues.named))
+        let kinds = |handles: &[Handle]| {
+            handles.iter().map(|h| format!("{:?}", h.kind)).collect::<Vec<_>>().join("+")
+        };
+        format!("with {:?}, names {:?}", kinds(&sighting.clues.presented), kinds(&sighting.clues.named))
     };
     check_told(
         r#"
@@ -149,9 +151,9 @@ fn a_token_sent_in_to_be_looked_into_is_not_its_senders() {
         "#,
         handles,
         &expect![[r#"
-            POST /oauth2/introspect: with Session names Access 
-            POST /oauth2/revoke: with Session names Access 
-            POST /auth/logout: with Session Refresh names 
+            POST /oauth2/introspect: with "Session", names "Access"
+            POST /oauth2/revoke: with "Session", names "Access"
+            POST /auth/logout: with "Session+Refresh", names ""
         "#]],
     );
     // A public client has nothing but the token.
@@ -161,7 +163,7 @@ fn a_token_sent_in_to_be_looked_into_is_not_its_senders() {
         ),
         "200\n\n",
     );
-    expect!["with Access names Access "].assert_eq(&handles(&alone));
+    expect![[r#"with "Access", names "Access""#]].assert_eq(&handles(&alone));
 }
 
 #[test]
