@@ -92,6 +92,8 @@ pub enum Ends {
     Others,
     /// The tokens, sessions or keys that the request names.
     Named,
+    /// All sessions of the account that the request names: its password was forgotten.
+    Account,
 }
 
 /// A thing for one use that a request tries to use.
@@ -127,6 +129,8 @@ pub struct Clues {
     pub key_owner: AccountNames,
     /// What ends if the server agrees, and why.
     pub ends: Option<(Ends, EndCause)>,
+    /// The account whose forgotten password is replaced.
+    pub reset_name: Option<Arc<str>>,
     /// What the request tries to use that is for one use.
     pub spends: Option<Spend>,
     /// Mark of a DPoP proof (RFC 9449): its key with its `jti`. A second use of it is a replay.

@@ -268,7 +268,7 @@ impl Extractor {
                 });
             }
         }
-        proved.handles.sort_by_key(|&(strength, _)| strength);
+        threads::by_strength(&mut proved.handles);
         proved
     }
 

@@ -43,6 +43,6 @@ mod urlencoded;
 pub use clues::Sighting;
 pub use extract::Extractor;
 pub use legs::Legs;
-pub use lineage::{Lineage, LineageConfig};
+pub use lineage::{Lineage, LineageConfig, RestoreError};
 pub use routes::{Routes, RoutesConfig, RoutesError};
 pub use settings::Settings;

@@ -18,8 +18,9 @@ mod generic;
 mod leaks;
 mod products;
 mod secrets;
+mod threads;
 
-fn extractor() -> Extractor {
+pub(crate) fn extractor() -> Extractor {
     let keyring = Keyring::from_bytes(&[7; 32]).unwrap();
     let settings = Settings::build(
         &Network::default(),
@@ -131,7 +132,7 @@ fn check(request: &str, answer: &str, expected: Expect) {
 }
 
 /// An unsigned-looking token with these claims; the signature is not checked anywhere.
-fn jwt(claims: &str) -> String {
+pub(crate) fn jwt(claims: &str) -> String {
     let b64 = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
     format!("{}.{}.c2lnbmF0dXJl", b64(r#"{"alg":"RS256","kid":"k1"}"#), b64(claims))
 }

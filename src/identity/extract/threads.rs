@@ -5,7 +5,7 @@
 mod ends;
 mod handles;
 
-pub(super) use handles::names_one;
+pub(super) use handles::{by_strength, names_one};
 
 use super::{Extractor, Proved};
 use crate::http::{Exchange, Message};
@@ -42,9 +42,10 @@ impl Extractor {
         let mut clues = Clues {
             login_name: login_name(asked, step).as_ref().map(own),
             client_id: client_id(asked, step),
-            presented: handles::presented(proved),
+            presented: proved.handles.iter().map(|&(_, handle)| handle).collect(),
             spends: handles::spends(asked, step, route, proved),
             ends: ends::ends(asked, answer, step, route),
+            reset_name: ends::reset_name(asked, step).as_ref().map(own),
             presented_subject: proved.jwt.as_deref().and_then(|claims| subject(claims, step, &settings)),
             request_hash: self.request_hash(exchange, asked, proved),
             response_hash: self.response_hash(exchange),
@@ -90,6 +91,7 @@ impl Extractor {
             |subject: &TokenSubject| tells(&subject.subject) || subject.name.as_ref().is_some_and(tells);
         clues.login_name.take_if(|name| tells(name));
         clues.client_id.take_if(|name| tells(name));
+        clues.reset_name.take_if(|name| tells(name));
         for names in [&mut clues.key_owner, &mut clues.answered] {
             for name in [&mut names.email, &mut names.user_name, &mut names.id] {
                 name.take_if(|name| tells(name));

@@ -21,9 +21,16 @@ const MERGE_DEPTH_MAX: usize = 8;
 /// An account: valid, and following merges, until it is evicted; then it is nobody, and never somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AccountId {
-    place: u32,
+    pub(super) place: u32,
     /// Counts accounts from the first on: no two have the same.
-    serial: u64,
+    pub(super) serial: u64,
+}
+
+impl AccountId {
+    /// The id of an account that was forgotten.
+    pub(super) fn of_nobody(serial: u64) -> Self {
+        Self { place: u32::MAX, serial }
+    }
 }
 
 /// What is known of one account.
@@ -81,7 +88,7 @@ impl Factors {
     }
 }
 
-enum Slot {
+pub(super) enum Slot {
     Known {
         account: Account,
         names: Vec<Name>,
@@ -93,9 +100,9 @@ enum Slot {
 /// All accounts, bounded.
 pub(super) struct Accounts {
     by_name: HashMap<Name, AccountId, RandomState>,
-    slots: Slab<(u64, Slot)>,
-    order: Order,
-    next: u64,
+    pub(super) slots: Slab<(u64, Slot)>,
+    pub(super) order: Order,
+    pub(super) next: u64,
     pub(super) evicted: u64,
     /// Names that were not tied because their account has enough.
     pub(super) names_refused: u64,
@@ -111,6 +118,22 @@ impl Accounts {
             evicted: 0,
             names_refused: 0,
         }
+    }
+
+    /// Memory taken, names included.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let index = self.by_name.capacity() * (size_of::<(Name, AccountId)>() + 1);
+        let shared = |text: &str| 2 * size_of::<usize>() + text.len();
+        let names = self.order.iter().filter_map(|(place, _)| match self.slots.get(place)? {
+            (_, Slot::Known { account, names }) => Some(
+                shared(&account.name)
+                    + names.capacity() * size_of::<Name>()
+                    + names.iter().map(|name| shared(&name.text)).sum::<usize>(),
+            ),
+            _ => None,
+        });
+        index + self.slots.bytes() + self.order.bytes() + names.sum::<usize>()
     }
 
     /// The account a name belongs to, if it is known.
@@ -158,11 +181,25 @@ impl Accounts {
         if let Some(id) = self.find(name) {
             return id;
         }
-        self.make_room();
         let account =
             Account { name: shown.clone(), kind, factors: Factors::default(), proved: false, cut: None };
-        let id = self.insert(account, vec![name.clone()], Tenure { first: now, known: false });
-        self.by_name.insert(name.clone(), id);
+        let serial = self.next;
+        self.next += 1;
+        let slot = Slot::Known { account, names: vec![name.clone()] };
+        self.put_back(serial, slot, Tenure { first: now, known: false })
+    }
+
+    /// Puts an account into its place in the order; from a checkpoint they come in that order.
+    pub(super) fn put_back(&mut self, serial: u64, slot: Slot, tenure: Tenure) -> AccountId {
+        self.make_room(tenure.known);
+        let place = self.slots.add((serial, slot));
+        let id = AccountId { place, serial };
+        if let Some((_, Slot::Known { names, .. })) = self.slots.get(place) {
+            for name in names {
+                self.by_name.insert(name.clone(), id);
+            }
+        }
+        self.order.enter(place, tenure);
         id
     }
 
@@ -187,10 +224,9 @@ impl Accounts {
                 let (keep, merge) = if other.serial < id.serial { (other, id) } else { (id, other) };
                 self.merge(keep, merge);
             }
-            Some(_) => {}
             // An issuer may call one person differently for each of its clients.
             None if name.sort == Sort::Subject || self.agrees(id, [name]) => self.add_name(id, name),
-            None => {}
+            Some(_) | None => {}
         }
     }
 
@@ -250,8 +286,8 @@ impl Accounts {
         None
     }
 
-    fn make_room(&mut self) {
-        let Some(victim) = self.order.victim() else { return };
+    fn make_room(&mut self, known_enters: bool) {
+        let Some(victim) = self.order.victim(known_enters) else { return };
         self.order.leave(victim);
         if let Some((_, Slot::Known { names, .. })) = self.slots.take(victim) {
             for name in names {
@@ -259,14 +295,6 @@ impl Accounts {
             }
         }
         self.evicted += 1;
-    }
-
-    fn insert(&mut self, account: Account, names: Vec<Name>, tenure: Tenure) -> AccountId {
-        let serial = self.next;
-        self.next += 1;
-        let place = self.slots.add((serial, Slot::Known { account, names }));
-        self.order.enter(place, tenure);
-        AccountId { place, serial }
     }
 }
 

@@ -6,6 +6,7 @@ use super::Lineage;
 use super::accounts::{AccountId, Cut};
 use super::caller::Caller;
 use super::handles::{End, LineId};
+use super::names::{self, Name};
 use crate::identity::clues::{Clues, Ends, HandleKind};
 use heelguard_detectors::transaction::Transaction;
 
@@ -21,6 +22,11 @@ impl Lineage {
                 self.cut_off(caller.account, end, None);
             }
             Ends::Others => self.cut_off(caller.account, end, caller.with.map(|with| with.line)),
+            Ends::Account => {
+                let name = clues.reset_name.as_ref().map(|name| Name::of_user(&names::realm(tx), name));
+                let account = name.and_then(|name| self.accounts.find(&name));
+                self.cut_off(account, end, None);
+            }
             Ends::Named => {
                 for handle in &clues.named {
                     self.end_handle(handle.fingerprint, end);

@@ -100,8 +100,8 @@ pub(super) enum Word {
 /// All handles, bounded, and their lines.
 pub(super) struct Handles {
     places: HashMap<Fingerprint, u32, RandomState>,
-    held: Slab<Held>,
-    order: Order,
+    pub(super) held: Slab<Held>,
+    pub(super) order: Order,
     /// Lines, each with the number of its handles and holds.
     lines: Slab<(u32, Line)>,
     pub(super) evicted: u64,
@@ -140,6 +140,13 @@ impl Handles {
 
     pub(super) fn line_mut(&mut self, id: LineId) -> Option<&mut Line> {
         self.lines.get_mut(id.0).map(|(_, line)| line)
+    }
+
+    /// Memory taken.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let index = self.places.capacity() * (size_of::<(Fingerprint, u32)>() + 1);
+        index + self.held.bytes() + self.order.bytes() + self.lines.bytes()
     }
 
     /// Begins a line, held once: give it handles, then let it go.
@@ -184,11 +191,20 @@ impl Handles {
             return;
         }
         let held = Held { fingerprint, line, kind, proved, ended: None, spent: None, shared: false };
-        self.insert(held, Tenure { first: now, known: false });
+        self.enter(held, Tenure { first: now, known: false });
     }
 
-    fn insert(&mut self, held: Held, tenure: Tenure) {
-        if let Some(victim) = self.order.victim() {
+    /// Puts a handle of a checkpoint into its place; they come in the order of eviction.
+    pub(super) fn put_back(&mut self, held: Held, tenure: Tenure) {
+        if !self.places.contains_key(&held.fingerprint) {
+            self.hold(held.line);
+            self.enter(held, tenure);
+        }
+    }
+
+    /// Takes a handle that is new, and whose line is held for it.
+    fn enter(&mut self, held: Held, tenure: Tenure) {
+        if let Some(victim) = self.order.victim(tenure.known) {
             self.order.leave(victim);
             if let Some(gone) = self.held.take(victim) {
                 self.places.remove(&gone.fingerprint);

@@ -24,7 +24,11 @@ impl Lineage {
         if clues.issued.is_empty() && !begins {
             return;
         }
-        let proved = Proved { level: issued_level(tx, clues), ..Proved::of(&tx.proof) };
+        let proved = if caller.is_stranger {
+            Proved::UNKNOWN
+        } else {
+            Proved { level: issued_level(tx, clues), ..Proved::of(&tx.proof) }
+        };
         let keys = clues.issued.iter().filter(|handle| handle.kind == HandleKind::ApiKey);
         for key in keys {
             self.hand_out_key(tx, clues, caller, *key);
@@ -192,7 +196,8 @@ impl Lineage {
         let line = self.handles.begin(Line {
             account: Some(account),
             begun: tx.end,
-            issued_in_sight: before.is_some_and(|line| line.issued_in_sight),
+            // A ticket begins here; a session was there before.
+            issued_in_sight: session.is_none() || before.is_some_and(|line| line.issued_in_sight),
             moved: is_taken,
             ..Line::new(first.fingerprint, before.map_or(tx.time, |line| line.since))
         });

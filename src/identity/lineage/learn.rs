@@ -70,7 +70,7 @@ impl Lineage {
             account.proved = true;
         }
         self.accounts.tie(account, &name);
-        given.iter().for_each(|(name, _)| self.accounts.tie(account, name));
+        self.tie_all(account, given);
     }
 
     /// The account of a name that was not typed before: known by its id, or new. That the answer shows an e-mail
@@ -96,6 +96,12 @@ impl Lineage {
         self.accounts.find_or_make(name, shown, PrincipalKind::User, tx.end)
     }
 
+    fn tie_all(&mut self, account: AccountId, given: &Given) {
+        for (name, _) in given {
+            self.accounts.tie(account, name);
+        }
+    }
+
     /// An answer names the account it speaks to.
     fn learn_answer(&mut self, tx: &Transaction, clues: &Clues, given: &Given, caller: &mut Caller) {
         if given.is_empty() {
@@ -103,13 +109,13 @@ impl Lineage {
         }
         if let Some(account) = caller.account {
             if !self.is_contradicted(account, given, caller) {
-                given.iter().for_each(|(name, _)| self.accounts.tie(account, name));
+                self.tie_all(account, given);
                 return;
             }
             self.disown(caller);
         }
         let Some(account) = self.account_spoken_of(tx, clues, given) else { return };
-        given.iter().for_each(|(name, _)| self.accounts.tie(account, name));
+        self.tie_all(account, given);
         caller.account = Some(account);
         if clues.presented_subject.is_none() && clues.login_name.is_none() {
             caller.source = PrincipalSource::Response;

@@ -46,11 +46,11 @@ impl Order {
         Self { links: Vec::new(), queues: [empty; 2], limit: limit.clamp(1, NONE as usize) }
     }
 
-    /// The place to give up before another is taken, if there is no room.
-    pub(super) fn victim(&self) -> Option<u32> {
+    /// The place to give up before another is taken, if there is no room. Only a checkpoint has known ones to take.
+    pub(super) fn victim(&self, known_enters: bool) -> Option<u32> {
         let reserve = self.limit / 4;
         let [new, known] = &self.queues;
-        let queue = if new.len + reserve >= self.limit {
+        let queue = if !known_enters && new.len + reserve >= self.limit {
             new
         } else if new.len + known.len < self.limit {
             return None;
@@ -93,6 +93,12 @@ impl Order {
     /// Gives a place up.
     pub(super) fn leave(&mut self, place: u32) {
         self.unlink(place);
+    }
+
+    /// Memory taken.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.links.capacity() * size_of::<Link>()
     }
 
     /// Places in the order in which they would go: the new ones, then the known ones.
@@ -153,7 +159,7 @@ mod tests {
                 order.touch(place, at(seconds));
                 continue;
             }
-            if let Some(victim) = order.victim() {
+            if let Some(victim) = order.victim(false) {
                 order.leave(victim);
             }
             order.enter(place, Tenure { first: at(seconds), known: false });

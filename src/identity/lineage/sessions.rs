@@ -31,7 +31,7 @@ impl Lineage {
             mfa_since: line.mfa_since.or(tx.proof.mfa_at.filter(|_| proves && with.speaks)),
             renewals: line.renewals,
             ended: self.ended(tx, with, line),
-            rotated: rotated(tx, clues),
+            rotated: rotated(tx, clues, with),
         })
     }
 
@@ -74,8 +74,10 @@ impl Lineage {
 }
 
 /// At a login or second factor that succeeded: whether the server replaced the session that came with it.
-fn rotated(tx: &Transaction, clues: &Clues) -> Option<bool> {
-    let logged_in = tx.login.as_ref().is_some_and(|login| login.outcome == LoginOutcome::Success);
+/// A password given again in a running session is no login.
+fn rotated(tx: &Transaction, clues: &Clues, with: With) -> Option<bool> {
+    let password = tx.login.as_ref().is_some_and(|login| login.outcome == LoginOutcome::Success);
+    let logged_in = password && !with.speaks;
     let succeeded = logged_in || proved_factor(tx).is_some();
     let came = clues.presented.iter().any(replaces);
     (succeeded && came).then(|| has_new(clues, replaces))

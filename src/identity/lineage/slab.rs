@@ -38,6 +38,12 @@ impl<T> Slab<T> {
         Some(value)
     }
 
+    /// Memory taken, without what the values hold elsewhere.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Option<T>>() + self.free.capacity() * size_of::<u32>()
+    }
+
     /// Values held.
     pub(super) fn len(&self) -> usize {
         self.slots.len() - self.free.len()

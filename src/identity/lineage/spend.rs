@@ -11,6 +11,7 @@ use ahash::RandomState;
 use heelguard_detectors::session::{OneTime, Reuse};
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{Device, Transaction};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -86,8 +87,8 @@ impl Proofs {
             self.seen.remove(oldest);
             self.order.pop_front();
         }
-        if !self.seen.contains_key(&mark) {
-            self.seen.insert(mark, first);
+        if let Entry::Vacant(unseen) = self.seen.entry(mark) {
+            unseen.insert(first);
             self.order.push_back(mark);
         }
     }

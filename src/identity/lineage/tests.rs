@@ -1,29 +1,41 @@
 //! Stories of who is who: each step is one exchange, each line says whom it was attributed to and with what proof.
 
 use super::*;
-use crate::identity::clues::{AccountNames, Clues, Handle, HandleKind, TokenSubject};
+use crate::identity::clues::{AccountNames, Clues, Ends, Handle, HandleKind, Spend, TokenSubject};
 use expect_test::{Expect, expect};
 use heelguard_detectors::anomaly::AnomalySet;
 use heelguard_detectors::identity::{Factor, Fingerprint, Proof};
+use heelguard_detectors::session::{EndCause, OneTime};
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{
-    Activity, Client, Completeness, Flow, Login, Mfa, MfaEvent, Protocol, Request, Response, TransactionId,
+    Activity, Client, Completeness, Device, Flow, Login, Mfa, MfaEvent, Protocol, Request, Response,
+    TransactionId,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+mod anyone;
+mod bounds;
+mod ends;
+mod names;
+mod proof;
+mod reuse;
+mod save;
+mod sessions;
+
 /// Runs the steps through one memory and compares `name by source, proof` of each.
 fn check(steps: Vec<Sighting>, expected: &Expect) {
+    tell(steps, expected, |tx| {
+        let enrolled = if tx.proof.account_has_mfa { ", account has MFA" } else { "" };
+        format!("{} by {}, proof {}{enrolled}", tx.principal.key(), tx.principal.source, tx.proof.level)
+    });
+}
+
+/// Runs the steps through one memory and compares what `line` tells of each.
+fn tell(steps: Vec<Sighting>, expected: &Expect, line: impl Fn(&Transaction) -> String) {
     let mut lineage = Lineage::new(&LineageConfig::default());
-    let lines: Vec<String> = steps
-        .into_iter()
-        .map(|step| {
-            let tx = lineage.attribute(step);
-            let enrolled = if tx.proof.account_has_mfa { ", account has MFA" } else { "" };
-            format!("{} by {}, proof {}{enrolled}\n", tx.principal.key(), tx.principal.source, tx.proof.level)
-        })
-        .collect();
-    expected.assert_eq(&lines.concat());
+    let lines = steps.into_iter().map(|step| format!("{}\n", line(&lineage.attribute(step))));
+    expected.assert_eq(&lines.collect::<String>());
 }
 
 fn text(value: &str) -> Arc<str> {
@@ -117,6 +129,36 @@ trait Story: Sized {
 
     fn issues(self, kind: HandleKind, value: &str) -> Self {
         self.edit(|_, clues| clues.issued.push(handle(kind, value)))
+    }
+
+    /// Seconds after the first step that it begins, and takes no time.
+    fn at(self, seconds: u64) -> Self {
+        self.edit(|tx, _| (tx.time, tx.end) = (EventTime::from_secs(seconds), EventTime::from_secs(seconds)))
+    }
+
+    /// Where it comes from: an address and a device.
+    fn from(self, last_octet: u8, device: u32) -> Self {
+        self.edit(|tx, _| {
+            tx.client.ip = IpAddr::V4(Ipv4Addr::new(203, 0, 113, last_octet));
+            tx.flow.src = SocketAddr::new(tx.client.ip, 40_000 + u16::from(last_octet));
+            tx.device = Some(Device { traits: [device; 4] });
+        })
+    }
+
+    fn refused(self) -> Self {
+        self.edit(|tx, _| tx.outcome = Outcome::Denied)
+    }
+
+    fn ends(self, what: Ends, cause: EndCause) -> Self {
+        self.edit(|_, clues| clues.ends = Some((what, cause)))
+    }
+
+    fn spends(self, what: OneTime, kind: HandleKind, value: &str) -> Self {
+        let spent = handle(kind, value);
+        self.edit(|_, clues| {
+            clues.spends = Some(Spend { what, fingerprint: spent.fingerprint });
+            clues.presented.push(spent);
+        })
     }
 
     fn answers(self, primary: &str, aliases: &[&str]) -> Self {

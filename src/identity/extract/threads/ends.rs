@@ -9,9 +9,11 @@ use crate::identity::request::Asking;
 use crate::identity::route::Route;
 use crate::identity::step::Step;
 use crate::identity::tables::Field;
+use crate::identity::text::{self, MASK};
 use crate::identity::urlencoded;
 use heelguard_detectors::session::EndCause;
 use heelguard_detectors::transaction::{Activity, MfaEvent, MfaOutcome, Outcome};
+use std::sync::Arc;
 
 /// What ends, and why.
 pub(super) fn ends(
@@ -32,7 +34,12 @@ pub(super) fn ends(
     } else if step.activity == Activity::Logout {
         logout(asked, route)
     } else if changes_password(asked, answer, step, route.labels) {
-        Some((Ends::Others, EndCause::PasswordChange))
+        // Who comes with a link or code instead of the old password need not be whose session it is.
+        match (resets(asked, route), reset_name(asked, step)) {
+            (false, _) => Some((Ends::Others, EndCause::PasswordChange)),
+            (true, Some(_)) => Some((Ends::Account, EndCause::PasswordChange)),
+            (true, None) => None,
+        }
     } else {
         None
     };
@@ -46,8 +53,10 @@ fn logout(asked: &Asking<'_>, route: &Route) -> Option<(Ends, EndCause)> {
         return Some((ends, EndCause::Logout));
     }
     let revokes = labels.any(Labels::OAUTH_CLIENT);
-    let of_collection = labels.any(Labels::KEY_ISSUE.or(Labels::KEYS))
-        || labels.any(Labels::SESSION) && route.template.contains('{');
+    let among_sessions =
+        labels.any(Labels::SESSION) || asked.method == b"DELETE" || speaks_of_sessions(route);
+    let of_collection =
+        labels.any(Labels::KEY_ISSUE.or(Labels::KEYS)) || among_sessions && route.template.contains('{');
     if !is_own && (asked.fields.has(Field::Token) && revokes || of_collection) {
         return Some((Ends::Named, EndCause::Revocation));
     }
@@ -56,6 +65,11 @@ fn logout(asked: &Asking<'_>, route: &Route) -> Option<(Ends, EndCause)> {
         return None;
     }
     Some((Ends::Own, if revokes { EndCause::Revocation } else { EndCause::Logout }))
+}
+
+/// Whether a segment is `sessions` or `authenticated_sessions`: what follows is one of many.
+fn speaks_of_sessions(route: &Route) -> bool {
+    route.template.split('/').any(|segment| segment.to_ascii_lowercase().ends_with("sessions"))
 }
 
 /// `logout-all`, `sessions/others`, `logout?scope=global`.
@@ -93,6 +107,20 @@ fn changes_password(asked: &Asking<'_>, answer: &Answer<'_>, step: &Step<'_>, la
         && !labels.any(Labels::SIGNUP)
         && agreed
         && new.any(|k| labels.any(Labels::PASSWORD) || is_named_new(k.name))
+}
+
+/// Whether a new password is allowed for by something that was sent to the account's owner.
+fn resets(asked: &Asking<'_>, route: &Route) -> bool {
+    let sent = [Field::Token, Field::Ticket, Field::Code, Field::AnyCode];
+    let by_field = sent.into_iter().any(|field| asked.fields.has(field));
+    !asked.fields.has(Field::Password) && (by_field || route.template.contains(MASK))
+}
+
+/// The account named beside a new password that needs no old one.
+pub(super) fn reset_name(asked: &Asking<'_>, step: &Step<'_>) -> Option<Arc<str>> {
+    let fields = &asked.fields;
+    let resets = fields.has(Field::NewPassword) && !fields.has(Field::Password) && step.login.is_none();
+    fields.get(Field::Name).filter(|_| resets).and_then(text::name)
 }
 
 fn last_segment(template: &str) -> &str {

@@ -26,16 +26,17 @@ pub(in crate::identity::extract) fn names_one(value: &[u8]) -> bool {
         || value.iter().any(|b| !(b.is_ascii_alphabetic() || matches!(b, b'-' | b'_')))
 }
 
-/// Handles the request was made with, strongest first. A program's key says less about who calls than the
-/// session or token beside it; the ticket of an unfinished step says least, unless the step is the one that is asked
-/// for: then it is in a cookie and in the address or body too.
-pub(super) fn presented(proved: &Proved) -> Vec<Handle> {
-    let mut handles = proved.handles.clone();
-    let is_asked_for =
-        |handle: Handle| proved.handles.iter().filter(|(_, other)| *other == handle).count() > 1;
-    handles.sort_by_cached_key(|&(place, handle)| {
+/// Puts the handles of a request in order, strongest first. A program's key says less about who calls than the session
+/// or token beside it; the ticket of an unfinished step says least, unless the step is the one that is asked for: then
+/// it is in a cookie and in the address or body too.
+pub(in crate::identity::extract) fn by_strength(handles: &mut [(u8, Handle)]) {
+    let is_ticket = |handle: &Handle| handle.kind == HandleKind::Challenge;
+    let mut tickets = handles.iter().map(|&(_, handle)| handle).filter(is_ticket);
+    let first = tickets.next();
+    let asked_for = first.filter(|first| tickets.any(|ticket| ticket == *first));
+    handles.sort_by_key(|&(place, handle)| {
         let rank = match handle.kind {
-            HandleKind::Challenge if is_asked_for(handle) => 0,
+            _ if Some(handle) == asked_for => 0,
             HandleKind::Session | HandleKind::Access => 1,
             HandleKind::Refresh => 2,
             HandleKind::ApiKey => 3,
@@ -43,7 +44,6 @@ pub(super) fn presented(proved: &Proved) -> Vec<Handle> {
         };
         (place, rank)
     });
-    handles.into_iter().map(|(_, handle)| handle).collect()
 }
 
 /// What the request tries to use that is for one use. A cookie comes with every request, so a ticket counts in a body only.
@@ -59,8 +59,8 @@ pub(super) fn spends(asked: &Asking<'_>, step: &Step<'_>, route: &Route, proved:
     if issues || asked.method == b"POST" && route.labels.any(Labels::TOKEN) {
         return find(&|_, kind| kind == HandleKind::Refresh, OneTime::RefreshToken);
     }
-    let proves = step.mfa.is_some_and(|m| matches!(m.event, MfaEvent::Attempt | MfaEvent::Confirmation));
-    if proves {
+    let is_attempt = step.mfa.is_some_and(|m| matches!(m.event, MfaEvent::Attempt | MfaEvent::Confirmation));
+    if is_attempt {
         return find(&|place, kind| place == IN_BODY && kind == HandleKind::Challenge, OneTime::Ticket);
     }
     None
