@@ -17,6 +17,8 @@ const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
+/// Next header, length, reserved, index and sequence number.
+const AUTHENTICATION_BYTES_MIN: usize = 12;
 const DESTINATION: u8 = 60;
 
 const OPTION_PAD1: u8 = 0;
@@ -96,6 +98,10 @@ pub(super) fn walk(
         match (packet.protocol, header) {
             (HOP_BY_HOP, [_, _, options @ ..]) => jumbo_seen |= check_options(options, jumbo)?,
             (DESTINATION, [_, _, options @ ..]) => _ = check_options(options, false)?,
+            // Its fixed part is longer than its length field can say (RFC 4302 2.2).
+            (AUTHENTICATION, header) if header.len() < AUTHENTICATION_BYTES_MIN => {
+                return Err(DropReason::Malformed);
+            }
             // A route that is not at its end names another receiver.
             (ROUTING, [_, _, _, segments_left, ..]) if *segments_left > 0 => {
                 return Err(DropReason::Malformed);

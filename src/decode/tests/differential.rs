@@ -66,6 +66,13 @@ fn frames() -> Vec<Vec<u8>> {
 }
 
 #[test]
+fn an_authentication_header_shorter_than_its_fixed_part_is_refused() {
+    let mut frame = frames()[4].clone();
+    frame[54] = 51;
+    assert_eq!((ours(&frame), theirs(&frame)), (None, None));
+}
+
+#[test]
 fn plain_frames_agree() {
     for frame in frames() {
         assert!(ours(&frame).is_some());
