@@ -86,8 +86,11 @@ fn a_handle_and_an_account_take_what_the_page_says() {
     }
     let (handles, accounts) = (lineage.handles.bytes() / 15_000, lineage.accounts.bytes() / 15_000);
     let page = include_str!("../../../../docs/limits.md");
-    for said in [format!("{handles} bytes a handle"), format!("{accounts} bytes an account")] {
-        assert!(page.contains(&said), "docs/limits.md should say `{said}`");
+    // How full a hash table may be when it grows depends on the hashes, which are random.
+    for (bytes, of) in [(handles, " bytes a handle"), (accounts, " bytes an account")] {
+        let before = page.split_once(of).unwrap().0;
+        let said: usize = before.rsplit(' ').next().unwrap().parse().unwrap();
+        assert!(bytes <= said && bytes * 10 >= said * 9, "docs/limits.md says {said}{of}, it is {bytes}");
     }
     assert!(size_of::<Held>() <= 128);
 }
