@@ -205,14 +205,16 @@ fn body_ends(message: &Message) -> (u64, &[u8], &[u8]) {
 
 fn login_name(asked: &Asking<'_>, step: &Step<'_>) -> Option<Arc<str>> {
     let basic = asked.presented.user.as_deref().and_then(text::name);
-    let is_login = step.login.is_some() || step.activity == Activity::SignUp;
+    // A program that has a second factor checked names whose it is.
+    let is_checked_for = step.mfa.is_some() && asked.presented.client.is_some();
+    let names_account = step.login.is_some() || step.activity == Activity::SignUp || is_checked_for;
     let field = || {
         // An e-mail address is the better name; it is unique across hosts.
         let names = || asked.fields.known.iter().filter(|k| k.field == Field::Name);
         let best = names().find(|k| k.value.contains(&b'@')).or_else(|| names().next())?;
         text::name(&best.value)
     };
-    basic.or_else(|| if is_login { field() } else { None })
+    basic.or_else(|| if names_account { field() } else { None })
 }
 
 /// A client that authenticated itself; a public client's `client_id` is said by anybody's browser.

@@ -33,11 +33,12 @@ pub(super) struct With {
     pub(super) speaks: bool,
 }
 
-/// Whether the typed name says who acts: where a password is checked, and where an account is made, unless somebody
-/// known makes it for another.
+/// Whether the typed name says who acts: where a password is checked, where a program has somebody's second factor
+/// checked, and where an account is made, unless somebody known makes it for another.
 pub(super) fn typed_decides(tx: &Transaction, caller: &Caller) -> bool {
     let known = caller.with.is_some_and(|with| with.speaks);
-    tx.login.is_some() || tx.activity == Activity::SignUp && !known
+    let by_program = || tx.credentials.iter().any(|c| c.kind == CredentialKind::ClientSecret);
+    tx.login.is_some() || tx.mfa.is_some() && by_program() || tx.activity == Activity::SignUp && !known
 }
 
 impl Lineage {
