@@ -31,6 +31,8 @@ pub struct Raw {
     pub identity: identity::config::Identity,
     /// `[privacy]`
     pub privacy: identity::config::Privacy,
+    /// `[state]`
+    pub state: pipeline::checkpoint::Config,
     /// `[web]`
     pub web: web::Config,
     /// `[[suppress]]`
@@ -162,6 +164,7 @@ impl Raw {
             },
             identity,
             detection: self.detection(),
+            state: self.state.clone(),
         }
     }
 

@@ -2,20 +2,23 @@
 //! It is given sightings in order of end and id, one at a time.
 //! It promises to be a pure function of that order.
 
-use super::{Outputs, Progress};
+use super::keeping::{Keeper, Memory};
+use super::{Options, Outputs, Progress};
 use crate::capture::replay::Progress as Reading;
-use crate::identity::{Legs, Lineage, LineageConfig, Routes, RoutesConfig, Sighting};
+use crate::identity::{Legs, Lineage, Routes, Sighting};
 use crate::metrics::{AlertCounters, Counters, EvictionCounters, HttpCounters, TransactionCounters};
 use heelguard_detectors::alert::{Alert, Status};
-use heelguard_detectors::runtime::{Runtime, RuntimeConfig};
+use heelguard_detectors::runtime::Runtime;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{Completeness, Transaction};
 
 pub(super) struct Analysis {
-    lineage: Lineage,
+    memory: Memory,
+    keeper: Option<Keeper>,
     legs: Legs,
-    routes: Routes,
-    detectors: Runtime,
+    warnings: Vec<String>,
+    /// Transactions that the state knew already.
+    passed_over: u64,
     alerts: Vec<Alert>,
     http_out: HttpCounters,
     transactions: TransactionCounters,
@@ -23,16 +26,28 @@ pub(super) struct Analysis {
 }
 
 impl Analysis {
-    pub(super) fn new(
-        lineage: &LineageConfig,
-        routes: RoutesConfig,
-        detection: RuntimeConfig,
-    ) -> anyhow::Result<Self> {
-        Ok(Self {
+    pub(super) fn new(options: &Options) -> anyhow::Result<Self> {
+        let Options { lineage, routes, .. } = options;
+        let detectors =
+            || Runtime::new(options.detection.clone()).map_err(|message| anyhow::anyhow!("{message}"));
+        let mut memory = Memory {
             lineage: Lineage::new(lineage),
+            routes: Routes::new(routes.clone()),
+            detectors: detectors()?,
+        };
+        let mut warnings = Vec::new();
+        let keeper = if options.state.dir.as_os_str().is_empty() {
+            None
+        } else {
+            let parts = (lineage, routes);
+            Some(Keeper::open(&options.state, &mut memory, parts, detectors()?, &mut warnings)?)
+        };
+        Ok(Self {
+            memory,
+            keeper,
             legs: Legs::default(),
-            routes: Routes::new(routes),
-            detectors: Runtime::new(detection).map_err(|message| anyhow::anyhow!("{message}"))?,
+            warnings,
+            passed_over: 0,
             alerts: Vec::new(),
             http_out: HttpCounters::default(),
             transactions: TransactionCounters::default(),
@@ -46,21 +61,43 @@ impl Analysis {
         outputs: &mut dyn Outputs,
     ) -> anyhow::Result<()> {
         for mut sighting in sightings {
+            self.count(&sighting.transaction);
             sighting.transaction.repeat_of = self.legs.repeat_of(&sighting);
-            let mut transaction = self.lineage.attribute(*sighting);
-            self.routes.settle(&mut transaction);
-            self.count(&transaction);
+            if self.keeper.as_mut().is_some_and(|keeper| keeper.knows(&sighting.transaction)) {
+                self.passed_over += 1;
+                continue;
+            }
+            let Memory { lineage, routes, detectors } = &mut self.memory;
+            let mut transaction = lineage.attribute(*sighting);
+            routes.settle(&mut transaction);
             outputs.transaction(&transaction)?;
-            self.detectors.advance(transaction.end, &mut self.alerts);
-            self.detectors.observe(&transaction, &mut self.alerts);
+            detectors.advance(transaction.end, &mut self.alerts);
+            detectors.observe(&transaction, &mut self.alerts);
             self.write_alerts(outputs)?;
+            if let Some(keeper) = self.keeper.as_mut().filter(|keeper| keeper.is_due()) {
+                keeper.keep(&self.memory, &mut self.warnings);
+            }
         }
         Ok(())
     }
 
+    /// The input is over. Where state is kept, what is open stays open for the next run; else it ends here.
     pub(super) fn finish(&mut self, now: EventTime, outputs: &mut dyn Outputs) -> anyhow::Result<()> {
-        self.detectors.finish(now, &mut self.alerts);
+        if let Some(keeper) = &mut self.keeper {
+            if self.passed_over > 0 {
+                let what = "transactions are in the state already and were passed over";
+                self.warnings.push(format!("{} {what}", self.passed_over));
+            }
+            keeper.keep(&self.memory, &mut self.warnings);
+            return Ok(());
+        }
+        self.memory.detectors.finish(now, &mut self.alerts);
         self.write_alerts(outputs)
+    }
+
+    /// What an operator should know of the state folder.
+    pub(super) fn warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     pub(super) fn progress(&self, reading: Option<Reading>) -> Progress {
@@ -69,12 +106,12 @@ impl Analysis {
     }
 
     pub(super) fn counters(&self) -> Counters {
-        let detected = self.detectors.counters();
-        let detector_keys = self.detectors.evictions().map(|(_, keys)| keys).sum();
+        let detected = self.memory.detectors.counters();
+        let detector_keys = self.memory.detectors.evictions().map(|(_, keys)| keys).sum();
         Counters {
-            evicted: EvictionCounters { detector_keys, ..self.lineage.evicted() },
-            tokens: self.lineage.token_counters(),
-            routes: self.routes.counters(),
+            evicted: EvictionCounters { detector_keys, ..self.memory.lineage.evicted() },
+            tokens: self.memory.lineage.token_counters(),
+            routes: self.memory.routes.counters(),
             http: self.http_out.clone(),
             transactions: self.transactions.clone(),
             alerts: AlertCounters {

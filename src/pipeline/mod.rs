@@ -10,6 +10,8 @@
 
 mod analysis;
 mod batch;
+pub mod checkpoint;
+mod keeping;
 mod merge;
 mod shard;
 mod threads;
@@ -48,6 +50,8 @@ pub struct Options {
     pub routes: RoutesConfig,
     /// Rules, episodes, suppression.
     pub detection: RuntimeConfig,
+    /// Where what was learned outlives the process.
+    pub state: checkpoint::Config,
 }
 
 /// Where packets come from.
@@ -122,7 +126,7 @@ pub struct Summary {
 
 /// Runs the source to its end.
 pub fn run(source: &mut dyn Source, options: &Options, outputs: &mut dyn Outputs) -> anyhow::Result<Summary> {
-    let analysis = Analysis::new(&options.lineage, options.routes.clone(), options.detection.clone())?;
+    let analysis = Analysis::new(options)?;
     let mut summary = if options.shards <= 1 {
         run_inline(source, options, analysis, outputs)?
     } else {
@@ -178,5 +182,5 @@ fn run_inline(
     let (mut counters, services) = shard.into_results();
     counters.add(decoder.counters());
     counters.add(&analysis.counters());
-    Ok(Summary { counters, services, errors, warnings: Vec::new(), last_packet: now })
+    Ok(Summary { counters, services, errors, warnings: analysis.warnings(), last_packet: now })
 }

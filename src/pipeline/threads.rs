@@ -73,7 +73,7 @@ pub(super) fn run(
         counters.add(&end.decoder);
         counters.add(&analysis.counters());
         let (errors, last_packet) = (end.errors, end.last_packet);
-        Ok(Summary { counters, services, errors, warnings: Vec::new(), last_packet })
+        Ok(Summary { counters, services, errors, warnings: analysis.warnings(), last_packet })
     })
 }
 

@@ -1,0 +1,278 @@
+//! State on disk: what detectors and lineage hold, written whole now and then, read back at the next start.
+//! It is given named sections of bytes and keeps two generations of one file: `checkpoint` and `checkpoint.old`.
+//! It promises that a crash at any moment leaves a whole file behind, that a damaged one is never believed, and that
+//! a damaged or newer file is set aside under a name of its own, never deleted.
+
+use heelguard_detectors::saved::{Damaged, Saved};
+use heelguard_detectors::time::EventTime;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// `[state]`: where what was learned outlives the process.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The folder; empty: nothing is kept.
+    pub dir: PathBuf,
+    /// Seconds of packet time between two checkpoints.
+    pub interval_s: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { dir: PathBuf::new(), interval_s: 10 }
+    }
+}
+
+/// How every file begins.
+const MAGIC: &[u8; 8] = b"HGSTATE\n";
+/// Raised when a section's layout changes; older files are then set aside, not guessed at.
+const VERSION: u32 = 1;
+/// Bytes of the checksum at the end: BLAKE3 over everything before it.
+const SUM_BYTES: usize = 32;
+/// No sane state is larger; a larger file is set aside unread.
+const FILE_BYTES_MAX: u64 = 8 << 30;
+
+/// What one file holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The end and id of the last transaction that the state knows: all up to it are in it.
+    pub last: (EventTime, u128),
+    /// Which fingerprint key the state was made under; under another key it means nothing.
+    pub key: [u8; 8],
+    /// Each part's name and bytes.
+    pub sections: Vec<(Arc<str>, Vec<u8>)>,
+}
+
+/// Why a file was not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Damaged,
+    Newer,
+    Older,
+}
+
+impl Checkpoint {
+    /// The bytes of a part.
+    pub fn section(&self, name: &str) -> Option<&[u8]> {
+        self.sections.iter().find(|(known, _)| **known == *name).map(|(_, bytes)| bytes.as_slice())
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut out = MAGIC.to_vec();
+        VERSION.save(&mut out);
+        self.last.save(&mut out);
+        self.key.save(&mut out);
+        self.sections.save(&mut out);
+        let sum = blake3::hash(&out);
+        out.extend_from_slice(sum.as_bytes());
+        out
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
+        let rest = bytes.strip_prefix(MAGIC).ok_or(Fault::Damaged)?;
+        let body_bytes = bytes.len().checked_sub(SUM_BYTES).ok_or(Fault::Damaged)?;
+        let (body, sum) = bytes.split_at_checked(body_bytes).ok_or(Fault::Damaged)?;
+        if blake3::hash(body).as_bytes() != sum {
+            return Err(Fault::Damaged);
+        }
+        let mut from = rest.get(..rest.len().saturating_sub(SUM_BYTES)).unwrap_or(&[]);
+        match u32::load(&mut from) {
+            Ok(VERSION) => {}
+            Ok(version) if version > VERSION => return Err(Fault::Newer),
+            Ok(_) => return Err(Fault::Older),
+            Err(Damaged) => return Err(Fault::Damaged),
+        }
+        let mut read = || -> Result<Self, Damaged> {
+            let last = Saved::load(&mut from)?;
+            let key = Saved::load(&mut from)?;
+            let sections = Saved::load(&mut from)?;
+            if from.is_empty() { Ok(Self { last, key, sections }) } else { Err(Damaged) }
+        };
+        read().map_err(|Damaged| Fault::Damaged)
+    }
+}
+
+/// The folder that state is kept in; nobody else uses it while this lives.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    /// Held locked.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the folder, made with mode 0700 where it is missing; refuses one that another sensor uses.
+    pub fn open(folder: &Path) -> Result<Self, String> {
+        let fail =
+            |what: &str, error: io::Error| format!("{what} state folder {}: {error}", folder.display());
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder).map_err(|error| fail("cannot make", error))?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(folder.join("lock"))
+            .map_err(|error| fail("cannot write to", error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { folder: folder.to_path_buf(), _lock: lock }),
+            Err(fs::TryLockError::WouldBlock) => {
+                Err(format!("state folder {} is in use by another sensor", folder.display()))
+            }
+            Err(fs::TryLockError::Error(error)) => Err(fail("cannot lock", error)),
+        }
+    }
+
+    /// Writes a file beside the present one, then puts it in its place; the present one becomes the old one.
+    pub fn write(&self, checkpoint: &Checkpoint) -> io::Result<()> {
+        let [fresh, present, old] =
+            ["checkpoint.new", "checkpoint", "checkpoint.old"].map(|n| self.folder.join(n));
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&fresh)?;
+        file.write_all(&checkpoint.to_bytes())?;
+        file.sync_all()?;
+        if present.exists() {
+            fs::rename(&present, &old)?;
+        }
+        fs::rename(&fresh, &present)?;
+        File::open(&self.folder)?.sync_all()
+    }
+
+    /// The newest state that is whole and was made under `key`. What is not is set aside, and `told` says so.
+    pub fn read(&self, key: [u8; 8], told: &mut Vec<String>) -> io::Result<Option<Checkpoint>> {
+        for name in ["checkpoint", "checkpoint.old"] {
+            let path = self.folder.join(name);
+            let bytes = match read_bounded(&path) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let why = match Checkpoint::from_bytes(&bytes) {
+                Ok(checkpoint) if checkpoint.key == key => return Ok(Some(checkpoint)),
+                Ok(_) => "was made under another fingerprint key",
+                Err(Fault::Damaged) => "is damaged",
+                Err(Fault::Newer) => "was written by a newer version",
+                Err(Fault::Older) => "was written by an older version",
+            };
+            told.push(self.refuse(name, why)?);
+        }
+        Ok(None)
+    }
+
+    /// Sets the present file aside, because what is in it cannot be used; says so in words.
+    pub fn refuse(&self, name: &str, why: &str) -> io::Result<String> {
+        let path = self.folder.join(name);
+        let aside = self.set_aside(&path)?;
+        Ok(format!("state {} {why}; set aside as {}", path.display(), aside.display()))
+    }
+
+    /// Renames a file that cannot be used to the first free `checkpoint.aside-N`.
+    fn set_aside(&self, path: &Path) -> io::Result<PathBuf> {
+        let free = (1..=u32::MAX)
+            .map(|n| self.folder.join(format!("checkpoint.aside-{n}")))
+            .find(|aside| !aside.exists())
+            .ok_or_else(|| io::Error::other("no free name"))?;
+        fs::rename(path, &free)?;
+        Ok(free)
+    }
+}
+
+/// The file's bytes; one beyond the limit is read as empty, which is damaged.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let mut bytes = Vec::new();
+    if file.metadata()?.len() <= FILE_BYTES_MAX {
+        file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: [u8; 8] = *b"key-one\n";
+
+    fn state(n: u8) -> Checkpoint {
+        Checkpoint {
+            last: (EventTime::from_secs(u64::from(n)), u128::from(n)),
+            key: KEY,
+            sections: vec![("detectors".into(), vec![n; 40]), ("lineage".into(), Vec::new())],
+        }
+    }
+
+    fn read(store: &Store) -> (Option<Checkpoint>, Vec<String>) {
+        let mut told = Vec::new();
+        let found = store.read(KEY, &mut told).unwrap();
+        (found, told)
+    }
+
+    #[test]
+    fn the_newest_is_read_and_the_one_before_stands_by() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("state")).unwrap();
+        assert_eq!(read(&store), (None, Vec::new()));
+        store.write(&state(1)).unwrap();
+        store.write(&state(2)).unwrap();
+        assert_eq!(read(&store), (Some(state(2)), Vec::new()));
+        let present = folder.path().join("state/checkpoint");
+        let whole = fs::read(&present).unwrap();
+        fs::write(&present, &whole[..whole.len() - 1]).unwrap();
+        let (found, told) = read(&store);
+        assert_eq!((found, told.len()), (Some(state(1)), 1));
+        assert!(told[0].contains("is damaged; set aside as"), "{told:?}");
+        assert!(folder.path().join("state/checkpoint.aside-1").exists());
+    }
+
+    #[test]
+    fn no_cut_and_no_flipped_bit_is_believed() {
+        let whole = state(3).to_bytes();
+        assert_eq!(Checkpoint::from_bytes(&whole), Ok(state(3)));
+        for end in 0..whole.len() {
+            assert!(Checkpoint::from_bytes(&whole[..end]).is_err(), "{end}");
+        }
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1;
+            assert!(Checkpoint::from_bytes(&damaged).is_err(), "{at}");
+        }
+    }
+
+    #[test]
+    fn a_newer_version_and_another_key_are_set_aside_with_their_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let mut newer = state(1).to_bytes();
+        newer.truncate(newer.len() - SUM_BYTES);
+        newer[8..12].copy_from_slice(&(VERSION + 1).to_le_bytes());
+        let sum = blake3::hash(&newer);
+        newer.extend_from_slice(sum.as_bytes());
+        fs::write(folder.path().join("checkpoint"), &newer).unwrap();
+        store_other_key(&folder.path().join("checkpoint.old"));
+        let (found, told) = read(&store);
+        assert_eq!(found, None);
+        assert!(told[0].contains("newer version") && told[1].contains("another fingerprint key"), "{told:?}");
+    }
+
+    fn store_other_key(path: &Path) {
+        fs::write(path, Checkpoint { key: *b"key-two\n", ..state(1) }.to_bytes()).unwrap();
+    }
+
+    #[test]
+    fn a_second_sensor_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Store::open(folder.path()).unwrap();
+        assert!(Store::open(folder.path()).unwrap_err().contains("in use by another sensor"));
+        drop(first);
+        assert!(Store::open(folder.path()).is_ok());
+    }
+}

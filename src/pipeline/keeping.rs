@@ -1,0 +1,120 @@
+//! The memory of the ordered half between two runs: lineage, learned routes, detectors.
+//! It is given the state folder at the start, and the three of them now and then.
+//! It promises that a later run goes on behind the last transaction of the checkpoint: what is in it is not seen twice.
+
+use super::checkpoint::{Checkpoint, Config, Store};
+use crate::identity::{Lineage, LineageConfig, Routes, RoutesConfig};
+use heelguard_detectors::runtime::Runtime;
+use heelguard_detectors::time::EventTime;
+use heelguard_detectors::transaction::Transaction;
+use std::time::Duration;
+
+/// What is remembered: the parts of a checkpoint.
+pub(super) struct Memory {
+    pub(super) lineage: Lineage,
+    pub(super) routes: Routes,
+    pub(super) detectors: Runtime,
+}
+
+impl Memory {
+    fn sections(&self) -> std::io::Result<Vec<(std::sync::Arc<str>, Vec<u8>)>> {
+        let mut lineage = Vec::new();
+        self.lineage.save(&mut lineage)?;
+        Ok(vec![
+            ("lineage".into(), lineage),
+            ("routes".into(), self.routes.save()),
+            ("detectors".into(), self.detectors.save()),
+        ])
+    }
+
+    /// Takes over what a checkpoint holds; the error says which part cannot be read. Then nothing was taken.
+    fn load(
+        &mut self,
+        kept: &Checkpoint,
+        lineage: &LineageConfig,
+        routes: &RoutesConfig,
+        detectors: Runtime,
+    ) -> Result<(), String> {
+        let section = |name: &str| kept.section(name).ok_or_else(|| format!("has no part `{name}`"));
+        let lineage = Lineage::restore(lineage, &mut section("lineage")?)
+            .map_err(|error| format!("has a part `lineage` that cannot be read ({error})"))?;
+        let routes = Routes::restore(section("routes")?, routes.clone())
+            .map_err(|error| format!("has a part `routes` that cannot be read ({error})"))?;
+        let mut detectors = detectors;
+        detectors
+            .load(section("detectors")?)
+            .map_err(|error| format!("has a part `detectors` that cannot be read ({error})"))?;
+        *self = Self { lineage, routes, detectors };
+        Ok(())
+    }
+}
+
+/// Writes checkpoints when they are due.
+pub(super) struct Keeper {
+    store: Store,
+    key: [u8; 8],
+    interval: Duration,
+    /// The last transaction that the memory knows.
+    last: (EventTime, u128),
+    written_at: EventTime,
+    /// Whether writing failed; said once.
+    failed: bool,
+}
+
+impl Keeper {
+    /// Opens the folder and takes over what is there; what cannot be used is set aside and told.
+    pub(super) fn open(
+        config: &Config,
+        memory: &mut Memory,
+        (lineage, routes): (&LineageConfig, &RoutesConfig),
+        empty: Runtime,
+        told: &mut Vec<String>,
+    ) -> anyhow::Result<Self> {
+        let store = Store::open(&config.dir).map_err(|message| anyhow::anyhow!("{message}"))?;
+        let failed = |error| anyhow::anyhow!("cannot read state folder {}: {error}", config.dir.display());
+        let mut last = (EventTime::ZERO, 0);
+        if let Some(kept) = store.read(lineage.key, told).map_err(failed)? {
+            match memory.load(&kept, lineage, routes, empty) {
+                Ok(()) => last = kept.last,
+                Err(why) => told.push(store.refuse("checkpoint", &why).map_err(failed)?),
+            }
+        }
+        Ok(Self {
+            store,
+            key: lineage.key,
+            interval: Duration::from_secs(u64::from(config.interval_s.max(1))),
+            last,
+            written_at: last.0,
+            failed: false,
+        })
+    }
+
+    /// Whether the memory has this transaction already. If not, it will have.
+    pub(super) fn knows(&mut self, tx: &Transaction) -> bool {
+        let place = (tx.end, tx.id.0);
+        let known = place <= self.last;
+        self.last = self.last.max(place);
+        known
+    }
+
+    /// Whether the next checkpoint is due.
+    pub(super) fn is_due(&self) -> bool {
+        self.last.0.since(self.written_at) >= self.interval
+    }
+
+    /// Writes a checkpoint. A folder that cannot be written to is told once; the run goes on.
+    pub(super) fn keep(&mut self, memory: &Memory, told: &mut Vec<String>) {
+        self.written_at = self.last.0;
+        let written = memory
+            .sections()
+            .and_then(|sections| self.store.write(&Checkpoint { last: self.last, key: self.key, sections }));
+        match written {
+            Ok(()) => self.failed = false,
+            Err(error) if !self.failed => {
+                self.failed = true;
+                told.push(format!("state cannot be written, a restart would forget: {error}"));
+            }
+            Err(_) => {}
+        }
+    }
+}
