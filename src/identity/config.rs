@@ -66,6 +66,8 @@ pub struct Identity {
     pub principal_claim: String,
     /// Fields that carry the account name at login.
     pub login_fields: Vec<String>,
+    /// Fields that carry the password at login.
+    pub password_fields: Vec<String>,
     /// Fields that carry a one-time code.
     pub code_fields: Vec<String>,
     /// Headers that carry a static key.
@@ -93,6 +95,7 @@ impl Default for Identity {
             preset_files: Vec::new(),
             principal_claim: String::new(),
             login_fields: Vec::new(),
+            password_fields: Vec::new(),
             code_fields: Vec::new(),
             key_headers: Vec::new(),
             session_headers: Vec::new(),

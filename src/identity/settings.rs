@@ -63,6 +63,7 @@ impl Settings {
         ];
         let fields = [
             with(&identity.login_fields, Field::Name),
+            with(&identity.password_fields, Field::Password),
             with(&identity.code_fields, Field::Code),
             with(&identity.key_fields, Field::Key),
             known.fields,

@@ -71,10 +71,7 @@ impl Proposal<'_> {
                 let _ = writeln!(text, "# and in [identity]: code_fields = [{name}]");
             }
             (Step::Login, Some(name)) => {
-                let _ = writeln!(
-                    text,
-                    "# and under [fields] of a file in identity.preset_files: password = [{name}]"
-                );
+                let _ = writeln!(text, "# and in [identity]: password_fields = [{name}]");
             }
             _ => {}
         }
