@@ -217,7 +217,9 @@ impl<T: Saved> Saved for Box<T> {
 
 impl<T: Saved + Copy + Default, const N: usize> Saved for [T; N] {
     fn save(&self, out: &mut Vec<u8>) {
-        self.iter().for_each(|value| value.save(out));
+        for value in self {
+            value.save(out);
+        }
     }
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
@@ -235,7 +237,9 @@ macro_rules! lists {
         impl<T: Saved $(+ $bound)?> Saved for $list<T> {
             fn save(&self, out: &mut Vec<u8>) {
                 self.len().save(out);
-                self.iter().for_each(|value| value.save(out));
+                for value in self {
+                    value.save(out);
+                }
             }
 
             fn load(from: &mut &[u8]) -> Result<Self, Damaged> {

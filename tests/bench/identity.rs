@@ -1,5 +1,5 @@
 //! `cargo bench --bench identity`: what it costs to tell who called, from a parsed exchange to an attributed transaction.
-//! It reads the mixed capture of the replay bench (a tenth of it with `--quick`) in this process, times each extraction
+//! It reads the captures of the replay bench (a tenth of them with `--quick`) in this process, times each extraction
 //! and attribution alone, and prints quantiles beside the time to hash the same exchange's bytes once.
 //! It promises ratios within one run; the bare times are of this machine, at this hour.
 
@@ -23,7 +23,7 @@ use std::time::Instant;
 
 fn main() -> ExitCode {
     let quick = std::env::args().any(|argument| argument == "--quick");
-    match bench(quick) {
+    match Kind::ALL.iter().try_for_each(|&kind| bench(kind, quick)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             say(&format!("bench: {problem}"));
@@ -57,16 +57,17 @@ impl Timings {
     }
 }
 
-fn bench(quick: bool) -> Result<(), String> {
+fn bench(kind: Kind, quick: bool) -> Result<(), String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench");
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let capture = captures::ready(&folder, Kind::Mixed, quick)?;
+    let capture = captures::ready(&folder, kind, quick)?;
     let raw = config::load(None, &[]).map_err(|error| error.to_string())?;
     let keyring = Keyring::ephemeral()?;
     let settings = Settings::build(&raw.network, &raw.identity, &raw.privacy, keyring, Geo::builtin())?;
     let options = raw.options(Arc::new(settings), 1);
 
-    let mut timeline = Timeline::open(&[capture.path.clone()]).map_err(|error| error.to_string())?;
+    let mut timeline =
+        Timeline::open(std::slice::from_ref(&capture.path)).map_err(|error| error.to_string())?;
     let mut decoder = Decoder::new(options.decode.clone());
     let mut flows: FlowTable<HttpHandler> = FlowTable::new(options.flow.clone());
     let mut http = HttpShared::new(options.http.clone());
