@@ -2,7 +2,7 @@
 //! Shared by the rules about places.
 //! It promises that keys, programs, refused requests and half-done logins prove nothing.
 
-use crate::identity::{CredentialKind, ProofLevel};
+use crate::identity::{CredentialKind, Fingerprint, ProofLevel};
 use crate::saved::saved;
 use crate::time::EventTime;
 use crate::transaction::{Activity, LoginOutcome, MfaOutcome, Transaction};
@@ -43,6 +43,12 @@ pub(super) fn proves_factor(tx: &Transaction) -> bool {
     tx.mfa.is_some_and(|mfa| mfa.outcome == MfaOutcome::Success)
 }
 
+/// The session a request was made in: that of the login it goes back to, else what was presented.
+pub(super) fn session_of(tx: &Transaction) -> Option<Fingerprint> {
+    let presented = || tx.credentials.iter().find(|credential| is_persons(credential.kind));
+    tx.session.map(|session| session.id).or_else(|| presented().map(|credential| credential.fingerprint))
+}
+
 /// Whether something was done that a thief would do and an owner does rarely.
 pub(super) fn is_sensitive(tx: &Transaction) -> bool {
     matches!(tx.activity, Activity::Sensitive | Activity::KeyIssue)
@@ -71,11 +77,10 @@ fn is_entry(tx: &Transaction) -> bool {
 /// Use of a session or token that was given to the person.
 fn is_use(tx: &Transaction) -> bool {
     let half_done = tx.login.is_some() || tx.mfa.is_some();
-    !half_done
-        && tx.credentials.iter().any(|credential| {
-            matches!(
-                credential.kind,
-                CredentialKind::Session | CredentialKind::BearerJwt | CredentialKind::BearerOpaque
-            )
-        })
+    !half_done && tx.credentials.iter().any(|credential| is_persons(credential.kind))
+}
+
+/// Sessions and tokens, which a person is given at login.
+fn is_persons(kind: CredentialKind) -> bool {
+    matches!(kind, CredentialKind::Session | CredentialKind::BearerJwt | CredentialKind::BearerOpaque)
 }
