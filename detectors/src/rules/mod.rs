@@ -68,6 +68,7 @@ registry! {
     backup_code_use,
     new_country,
     impossible_travel,
+    concurrent_locations,
     new_device,
     credential_exposure,
     unsigned_jwt,
