@@ -73,6 +73,7 @@ registry! {
     credential_exposure,
     unsigned_jwt,
     bulk_extraction,
+    object_enumeration,
     credential_stuffing,
     basic_auth_in_use,
 }
