@@ -66,6 +66,7 @@ registry! {
     mfa_failure_burst,
     mfa_failure_spray,
     backup_code_use,
+    overage_mfa_session,
     new_country,
     impossible_travel,
     concurrent_locations,
