@@ -66,6 +66,7 @@ registry! {
     mfa_failure_burst,
     mfa_failure_spray,
     backup_code_use,
+    sensitive_action_without_fresh_mfa,
     overage_mfa_session,
     new_country,
     impossible_travel,
