@@ -78,6 +78,7 @@ registry! {
     object_enumeration,
     credential_stuffing,
     basic_auth_in_use,
+    mixed_authentication,
 }
 
 /// Every rule there is, in the order of the registry.
