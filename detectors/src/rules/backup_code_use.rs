@@ -251,6 +251,7 @@ mod tests {
             expect![[r#"
                 11:00:00.000 MFA-08 backup_code_use low user:ann: backup code used by ann from 203.0.113.7
                 12:00:00.000 MFA-08 backup_code_use medium user:ann: backup code used by ann from 203.0.113.7, a device not seen before
+                12:00:00.000 DEV-01 new_device info user:ann: ann on the new device d:515d0b1f from 203.0.113.7 (other tls, agent, header_order, platform); 1 device known
             "#]],
         );
     }

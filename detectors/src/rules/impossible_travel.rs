@@ -16,7 +16,7 @@
 //!
 //! ## Benign look-alikes
 //!
-//! VPN exits, relays and satellite networks (suppress the account); one device on IPv4 and IPv6 whose addresses are
+//! VPN exits, relays, hosting, Tor and satellite networks (passed over where known as such); one device on IPv4 and IPv6 whose addresses are
 //! placed differently (the same device within 5 s is ignored); coarse GeoIP (the radius is taken off the distance).
 //!
 //! ## Tuning
@@ -32,7 +32,7 @@ use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
     About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables,
 };
-use crate::identity::{Country, Place, Principal};
+use crate::identity::{AddressClass, Country, Place, Principal};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::saved::saved;
@@ -137,7 +137,9 @@ impl State {
 impl Detector for State {
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(place) = tx.client.place else { return };
-        if !presence::shows_person(tx) {
+        // A tunnel's end is no place: nobody is there, and nobody leaves from there.
+        let is_hidden = tx.client.class.is_some_and(AddressClass::hides_place);
+        if is_hidden || !presence::shows_person(tx) {
             return;
         }
         let account = self.accounts.entry(&tx.principal, tx.end);
@@ -280,6 +282,7 @@ mod tests {
              10:30:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=35.68,139.69 device=abxy",
             expect![[r#"
                 10:30:00.000 GEO-02 impossible_travel critical user:ann: ann moved 9673 km in 1800 s (19345 km/h) from (48.9, 2.4) to (35.7, 139.7), on another device
+                10:30:00.000 DEV-01 new_device info user:ann: ann on the new device d:ea05633d from 203.0.113.7 (other header_order, platform); 1 device known
             "#]],
         );
     }
@@ -291,6 +294,16 @@ mod tests {
              21:00:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=35.68,139.69
              10:00:00 198.51.100.4 -> login POST /login 200 user=bob place=48.86,2.35
              10:01:00 203.0.113.7 -> use GET /me 200 user=bob session=s2 place=50.85,4.35",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn a_tunnel_between_is_passed_over() {
+        check(
+            "10:00:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 place=48.86,2.35
+             10:10:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=35.68,139.69 class=relay
+             10:20:00 198.51.100.5 -> use GET /me 200 user=ann session=s1 place=48.86,2.35",
             expect![""],
         );
     }

@@ -66,13 +66,19 @@ registry! {
     mfa_failure_burst,
     mfa_failure_spray,
     backup_code_use,
+    sensitive_action_without_fresh_mfa,
+    overage_mfa_session,
     new_country,
     impossible_travel,
+    concurrent_locations,
+    new_device,
     credential_exposure,
     unsigned_jwt,
     bulk_extraction,
+    object_enumeration,
     credential_stuffing,
     basic_auth_in_use,
+    mixed_authentication,
 }
 
 /// Every rule there is, in the order of the registry.

@@ -14,28 +14,29 @@
 //! secrets, which programs carry. The first country ever seen of an account is never new. A country becomes known when
 //! a second factor succeeds there, or when the account was used there on three different days; until then it is told
 //! again, at most once in 24 hours. Severity is medium, low when a second factor was proved there in the last ten
-//! minutes. Confidence is low until ten logins or 14 days of an account were seen.
+//! minutes. Behind a VPN, relay, hosting network, Tor exit or satellite the country is the tunnel's and not the
+//! person's: it is info there, and makes no country known or first. Confidence is low until ten logins or 14 days of an account were seen.
 //!
 //! ## Benign look-alikes
 //!
-//! Travel (the second factor makes it low), VPN exits and roaming (suppress the account, or add the countries by use).
-//! Unknown countries never count.
+//! Travel (the second factor makes it low), VPN exits (info where the network is known as one) and roaming (suppress
+//! the account, or add the countries by use). Unknown countries never count.
 //!
 //! ## Tuning
 //!
 //! `known_days` is how long a country stays known without use, `again_after_h` how often an unknown one is told.
-//! Facts: `country`, `known_countries`, `mfa_here`.
+//! Facts: `country`, `known_countries`, `mfa_here`, `network` (where it hides the place).
 //!
 //! ## References
 //!
 //! MITRE ATT&CK T1078.004; OWASP API2:2023.
 
-use super::presence;
+use super::presence::{self, Acquaintance};
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
     About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, tables,
 };
-use crate::identity::{Country, Principal};
+use crate::identity::{AddressClass, Country, Principal};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::saved::saved;
@@ -100,11 +101,12 @@ pub struct State {
 #[derive(Debug, Default)]
 struct Account {
     visits: Vec<Visit>,
-    first_seen: Option<EventTime>,
-    logins: u32,
+    /// Countries of tunnels, and when they were told.
+    tunnels: Vec<(Country, EventTime)>,
+    acquaintance: Acquaintance,
 }
 
-saved!(Account { visits, first_seen, logins });
+saved!(Account { visits, tunnels, acquaintance });
 
 /// One account in one country.
 #[derive(Debug)]
@@ -132,10 +134,20 @@ impl State {
         }
     }
 
-    fn is_trusted(&self, account_logins: u32, first_seen: Option<EventTime>, now: EventTime) -> bool {
-        account_logins >= self.thresholds.trusted_logins
-            || first_seen
-                .is_some_and(|first| now.since(first) >= DAY.saturating_mul(self.thresholds.trusted_days))
+    /// Somebody at the end of a tunnel: worth a word, but no place of theirs.
+    fn observe_tunnel(
+        &mut self,
+        tx: &Transaction,
+        country: Country,
+        network: AddressClass,
+        findings: &mut Findings<'_>,
+    ) {
+        let account = self.accounts.entry(&tx.principal, tx.end);
+        if !account.is_news_of_tunnel(country, tx.end, self.again_after) {
+            return;
+        }
+        let sight = Sight { country, network: Some(network), mfa_here: presence::proves_factor(tx) };
+        raise(tx, Severity::Info, sight, account, &self.thresholds, findings);
     }
 }
 
@@ -147,10 +159,13 @@ impl Detector for State {
         }
         let (now, again_after, fresh_mfa) = (tx.end, self.again_after, self.fresh_mfa);
         let account = self.accounts.entry(&tx.principal, now);
-        account.note(tx);
+        account.acquaintance.note(tx);
         account.forget(now, self.known);
+        if let Some(network) = tx.client.class.filter(|class| class.hides_place()) {
+            self.observe_tunnel(tx, country, network, findings);
+            return;
+        }
         let others = account.visits.iter().any(|visit| visit.country != country);
-        let (logins, first_seen) = (account.logins, account.first_seen);
         let visit = account.visit(country, now, !others);
         if presence::proves_factor(tx) {
             visit.mfa_at = Some(now);
@@ -162,35 +177,35 @@ impl Detector for State {
         visit.told_at = Some(now);
         let mfa_here = visit.mfa_at.is_some_and(|proved| now.since(proved) <= fresh_mfa);
         visit.settle();
-        let learning = !self.is_trusted(logins, first_seen, now);
-        let crossing = Crossing {
-            about: About::Principal(&tx.principal),
-            severity: if mfa_here { Severity::Low } else { RULE.severity },
-            first: now,
-            fresh: 1,
-            window: None,
-        };
-        if let Some(account) = self.accounts.get(&tx.principal, now) {
-            findings.raise(&crossing, || finding(tx, country, account, mfa_here, learning));
-        }
+        let severity = if mfa_here { Severity::Low } else { RULE.severity };
+        let sight = Sight { country, network: None, mfa_here };
+        raise(tx, severity, sight, account, &self.thresholds, findings);
     }
 
     tables!(accounts);
 }
 
 impl Account {
-    fn note(&mut self, tx: &Transaction) {
-        self.first_seen.get_or_insert(tx.end);
-        if tx.login.is_some() || presence::proves_factor(tx) {
-            self.logins = self.logins.saturating_add(1);
-        }
-    }
-
     /// Forgets countries not used for `known`. The common account has one, just used.
     fn forget(&mut self, now: EventTime, known: Duration) {
         if self.visits.iter().any(|visit| now.since(visit.last) > known) {
             self.visits.retain(|visit| now.since(visit.last) <= known);
         }
+    }
+
+    /// Whether a tunnel's country is none of the account's own, and was not told of late.
+    fn is_news_of_tunnel(&mut self, country: Country, now: EventTime, again_after: Duration) -> bool {
+        self.tunnels.retain(|(_, told)| now.since(*told) < again_after);
+        let is_own = |visit: &Visit| visit.country == country && visit.is_known;
+        let is_told = self.tunnels.iter().any(|(told, _)| *told == country);
+        if self.visits.is_empty() || is_told || self.visits.iter().any(is_own) {
+            return false;
+        }
+        if self.tunnels.len() >= COUNTRIES_MAX {
+            self.tunnels.remove(0);
+        }
+        self.tunnels.push((country, now));
+        true
     }
 
     fn visit(&mut self, country: Country, now: EventTime, is_known: bool) -> &mut Visit {
@@ -220,7 +235,31 @@ impl Visit {
     }
 }
 
-fn finding(tx: &Transaction, country: Country, account: &Account, mfa_here: bool, learning: bool) -> Finding {
+/// An account in a country that is not its own.
+#[derive(Clone, Copy, Debug)]
+struct Sight {
+    country: Country,
+    /// The network, where it hides the place.
+    network: Option<AddressClass>,
+    mfa_here: bool,
+}
+
+fn raise(
+    tx: &Transaction,
+    severity: Severity,
+    sight: Sight,
+    account: &Account,
+    limits: &Thresholds,
+    findings: &mut Findings<'_>,
+) {
+    let learning = !account.acquaintance.is_trusted(tx.end, limits.trusted_logins, limits.trusted_days);
+    let about = About::Principal(&tx.principal);
+    let crossing = Crossing { about, severity, first: tx.end, fresh: 1, window: None };
+    findings.raise(&crossing, || finding(tx, sight, account, learning));
+}
+
+fn finding(tx: &Transaction, sight: Sight, account: &Account, learning: bool) -> Finding {
+    let Sight { country, network, mfa_here } = sight;
     let mut known: Vec<&str> = account
         .visits
         .iter()
@@ -228,23 +267,22 @@ fn finding(tx: &Transaction, country: Country, account: &Account, mfa_here: bool
         .map(|visit| visit.country.as_str())
         .collect();
     known.sort_unstable();
+    let through = network.map(|network| format!(" ({network})")).unwrap_or_default();
     let how = if mfa_here { "with a second factor" } else { "without a second factor there" };
     let message = format!(
-        "{} active in {country} from {}, {how}; seen before in {}",
+        "{} active in {country} from {}{through}, {how}; seen before in {}",
         tx.principal.id,
         tx.client.ip,
         known.join(", ")
     );
     let found = Finding::of(tx, message, "accepted");
-    Finding {
-        facts: vec![
-            ("country", Fact::Text(country.as_str().into())),
-            ("known_countries", Fact::List(known.into_iter().map(Into::into).collect())),
-            ("mfa_here", Fact::Flag(mfa_here)),
-        ],
-        doubts: Doubts { learning, ..found.doubts },
-        ..found
-    }
+    let mut facts = vec![
+        ("country", Fact::Text(country.as_str().into())),
+        ("known_countries", Fact::List(known.into_iter().map(Into::into).collect())),
+        ("mfa_here", Fact::Flag(mfa_here)),
+    ];
+    facts.extend(network.map(|network| ("network", Fact::Text(network.name().into()))));
+    Finding { facts, doubts: Doubts { learning, ..found.doubts }, ..found }
 }
 
 #[cfg(test)]
@@ -284,6 +322,25 @@ mod tests {
              9d+10:00:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 country=BR",
             expect![[r#"
                 10:00:30.000 GEO-01 new_country low user:ann: ann active in BR from 203.0.113.7, with a second factor; seen before in DE
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_tunnel_is_no_place() {
+        check(
+            "09:00:00 203.0.113.7 -> login POST /login 200 user=ann country=NL class=vpn
+             10:00:00 198.51.100.4 -> login POST /login 200 user=ann country=DE
+             11:00:00 203.0.113.7 -> mfa POST /mfa 200 user=ann country=NL class=vpn
+             12:00:00 203.0.113.7 -> login POST /login 200 user=ann country=NL class=vpn
+             13:00:00 203.0.113.8 -> login POST /login 200 user=ann country=DE class=vpn
+             14:00:00 203.0.113.9 -> login POST /login 200 user=ann country=NL class=mobile
+             1d+10:59:59 203.0.113.7 -> login POST /login 200 user=ann country=NL class=vpn
+             1d+11:00:00 203.0.113.7 -> login POST /login 200 user=ann country=NL class=vpn",
+            expect![[r#"
+                11:00:00.000 GEO-01 new_country info user:ann: ann active in NL from 203.0.113.7 (vpn), with a second factor; seen before in DE
+                14:00:00.000 GEO-01 new_country medium user:ann: ann active in NL from 203.0.113.9, without a second factor there; seen before in DE
+                11:00:00.000 GEO-01 new_country info user:ann: ann active in NL from 203.0.113.7 (vpn), without a second factor there; seen before in DE
             "#]],
         );
     }

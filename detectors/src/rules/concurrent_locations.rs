@@ -1,0 +1,420 @@
+//! # Simultaneous sessions from different places
+//!
+//! ## What it sees
+//!
+//! One account in use from two countries within five minutes, or from three networks on three devices.
+//!
+//! ## Why it matters
+//!
+//! One person is in one place. Where both sessions go on, two people use the account: its owner, and somebody with the
+//! password, session or token.
+//!
+//! ## How it decides
+//!
+//! It looks at requests that succeeded by a person's own login, session or token, and keeps for five minutes from where
+//! and on what the account was used last. Two countries fire; so do three autonomous systems whose three devices are
+//! known to differ. Networks that hide the place (VPN, relay, hosting, Tor, satellite) do not count, nor does one
+//! device that takes one session along from one address to another. Severity is medium; an account is told once in
+//! twelve hours, and again sooner only by countries that were not told.
+//!
+//! ## Benign look-alikes
+//!
+//! A laptop on a VPN beside a phone (passed over where the network is known as a VPN), roaming across a border (one
+//! device, one session), an account that people share (end that, or suppress it with a reason).
+//!
+//! ## Tuning
+//!
+//! `window_s` is how long a use counts as going on; `networks` matters only with a database of autonomous systems.
+//! Facts: `countries`, `networks`, `devices`, `sessions`.
+//!
+//! ## References
+//!
+//! MITRE ATT&CK T1550.004, T1078; OWASP API2:2023.
+
+use super::presence;
+use crate::alert::{Fact, Scope, Severity};
+use crate::detector::{
+    About, Crossing, Detector, Doubts, EVIDENCE_MAX, Finding, Findings, Grouping, Maturity, Rule, Sample,
+    Several, Span, tables,
+};
+use crate::identity::{AddressClass, Country, Fingerprint, Principal};
+use crate::keyed::Keyed;
+use crate::runtime::Limits;
+use crate::saved::saved;
+use crate::time::EventTime;
+use crate::transaction::{Device, Transaction};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Places remembered of one account; of more, the one longest unused goes.
+const STAYS_MAX: usize = 16;
+/// Countries remembered as told of one account; of more, the first told goes.
+const TOLD_MAX: usize = 16;
+
+/// When it fires.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// How long a use counts as going on (300 s: a person who works makes a request in that time).
+    pub window_s: u32,
+    /// Countries at once that fire (2: one person is in one).
+    pub countries: u32,
+    /// Autonomous systems at once that fire, each on a device of its own (3: phone, home and office are rare at once).
+    pub networks: u32,
+    /// How soon an account is told again (12 h: once a working day).
+    pub again_after_h: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { window_s: 300, countries: 2, networks: 3, again_after_h: 12 }
+    }
+}
+
+/// GEO-03.
+pub static RULE: Rule = Rule {
+    id: "GEO-03",
+    name: "concurrent_locations",
+    title: "Simultaneous sessions from different places",
+    severity: Severity::Medium,
+    scope: Scope::Principal,
+    maturity: Maturity::Preview,
+    grouping: Grouping::Event,
+    sees_repeats: false,
+    mitre: &["T1550.004", "T1078"],
+    owasp: &["API2:2023"],
+    response: "show the owner the list of sessions; end those that the owner does not recognise",
+};
+
+/// Where each account is in use.
+#[derive(Debug)]
+pub struct State {
+    thresholds: Thresholds,
+    within: Duration,
+    again_after: Duration,
+    accounts: Keyed<Principal, Account>,
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    /// The uses that go on, the latest last.
+    stays: Vec<Stay>,
+    /// Countries told at once with others, and when.
+    told: Vec<(Country, EventTime)>,
+}
+
+saved!(Account { stays, told });
+
+/// An account in use at one address.
+#[derive(Clone, Debug)]
+struct Stay {
+    network: IpAddr,
+    country: Country,
+    asn: Option<u32>,
+    device: Option<Device>,
+    session: Option<Fingerprint>,
+    last: EventTime,
+    sample: Sample,
+}
+
+saved!(Stay { network, country, asn, device, session, last, sample });
+
+impl State {
+    pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
+        let within = Duration::from_secs(u64::from(thresholds.window_s));
+        let again_after = Duration::from_secs(u64::from(thresholds.again_after_h) * 3600);
+        Self {
+            within,
+            again_after,
+            accounts: Keyed::new(limits.keys_per_table_max, within.max(again_after)),
+            thresholds: thresholds.clone(),
+        }
+    }
+}
+
+impl Detector for State {
+    fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
+        let Some(country) = tx.client.country else { return };
+        let is_hidden = tx.client.class.is_some_and(AddressClass::hides_place);
+        if is_hidden || !presence::shows_person(tx) {
+            return;
+        }
+        let now = tx.end;
+        let account = self.accounts.entry(&tx.principal, now);
+        if !account.arrive(Stay::of(tx, country), self.within) {
+            return;
+        }
+        let countries = account.countries();
+        let is_apart = countries.len() as u64 >= u64::from(self.thresholds.countries)
+            || account.networks() >= u64::from(self.thresholds.networks);
+        if !is_apart || !account.is_news(&countries, now, self.again_after) {
+            return;
+        }
+        let crossing = Crossing {
+            about: About::Principal(&tx.principal),
+            severity: RULE.severity,
+            first: now,
+            fresh: 1,
+            window: Some(self.within),
+        };
+        findings.raise(&crossing, || finding(tx, account, &countries, &self.thresholds));
+    }
+
+    tables!(accounts);
+}
+
+impl Stay {
+    fn of(tx: &Transaction, country: Country) -> Self {
+        Self {
+            network: tx.client.network(),
+            country,
+            asn: tx.client.asn,
+            device: tx.device,
+            session: presence::session_of(tx),
+            last: tx.end,
+            sample: Sample::of(tx),
+        }
+    }
+
+    /// Whether one device took its session along: then the other place was left.
+    fn moved_to(&self, other: &Self) -> bool {
+        let same_device = self.device.zip(other.device).is_some_and(|(a, b)| a.same_as(&b));
+        same_device && self.session.is_some() && self.session == other.session
+    }
+}
+
+impl Account {
+    /// Notes where the account is used now, and forgets what no longer goes on; whether that is somewhere else.
+    fn arrive(&mut self, stay: Stay, within: Duration) -> bool {
+        let now = stay.last;
+        self.stays.retain(|other| now.since(other.last) <= within);
+        let same = |other: &Stay| other.network == stay.network && other.session == stay.session;
+        if let Some(place) = self.stays.iter().position(same) {
+            self.stays.remove(place);
+        } else {
+            self.stays.retain(|other| !other.moved_to(&stay));
+        }
+        if self.stays.len() >= STAYS_MAX {
+            self.stays.remove(0);
+        }
+        self.stays.push(stay);
+        self.stays.len() > 1
+    }
+
+    fn countries(&self) -> Vec<Country> {
+        let mut countries: Vec<Country> = self.stays.iter().map(|stay| stay.country).collect();
+        countries.sort_unstable();
+        countries.dedup();
+        countries
+    }
+
+    /// Autonomous systems in use, each by a device that differs from those counted before.
+    fn networks(&self) -> u64 {
+        let mut counted: Vec<(u32, Device)> = Vec::new();
+        for (asn, device) in self.stays.iter().filter_map(|stay| stay.asn.zip(stay.device)) {
+            if counted.iter().all(|(other, known)| *other != asn && known.differs_from(&device)) {
+                counted.push((asn, device));
+            }
+        }
+        counted.len() as u64
+    }
+
+    /// Whether one of these countries was not told within the time, and notes that they are now.
+    fn is_news(&mut self, countries: &[Country], now: EventTime, again_after: Duration) -> bool {
+        self.told.retain(|(_, told)| now.since(*told) < again_after);
+        let is_told = |country: &Country| self.told.iter().any(|(told, _)| told == country);
+        if countries.iter().all(is_told) {
+            return false;
+        }
+        self.told.retain(|(told, _)| !countries.contains(told));
+        self.told.extend(countries.iter().map(|&country| (country, now)));
+        let surplus = self.told.len().saturating_sub(TOLD_MAX);
+        self.told.drain(..surplus);
+        true
+    }
+}
+
+fn finding(tx: &Transaction, account: &Account, countries: &[Country], limits: &Thresholds) -> Finding {
+    let stays = &account.stays;
+    let first = stays.iter().map(|stay| stay.last).min().unwrap_or(tx.end);
+    let names: Vec<&str> = countries.iter().map(Country::as_str).collect();
+    let mut networks: Vec<u32> = stays.iter().filter_map(|stay| stay.asn).collect();
+    networks.sort_unstable();
+    networks.dedup();
+    let mut sessions: Vec<Fingerprint> = stays.iter().filter_map(|stay| stay.session).collect();
+    sessions.sort_unstable();
+    sessions.dedup();
+    let mut devices: Vec<Device> = Vec::new();
+    for device in stays.iter().filter_map(|stay| stay.device) {
+        if !devices.iter().any(|known| known.same_as(&device)) {
+            devices.push(device);
+        }
+    }
+    let by_country = countries.len() as u64 >= u64::from(limits.countries);
+    let (count, threshold, places) = if by_country {
+        (countries.len() as u64, limits.countries, names.join(" and "))
+    } else {
+        let count = account.networks();
+        (count, limits.networks, format!("{count} networks in {}", names.join(" and ")))
+    };
+    let message = format!(
+        "{} in use from {} at once ({}, {} within {})",
+        tx.principal.id,
+        places,
+        Several(sessions.len() as u64, "session"),
+        Several(devices.len() as u64, "device"),
+        Span(tx.end.since(first)),
+    );
+    let latest = stays.iter().rev().take(EVIDENCE_MAX).rev();
+    let here = |stay: &Stay| stay.sample.evidence(format!("accepted from {}", stay.country));
+    Finding {
+        count,
+        threshold: u64::from(threshold),
+        evidence: latest.map(here).collect(),
+        facts: vec![
+            ("countries", Fact::List(names.into_iter().map(Into::into).collect())),
+            ("networks", Fact::List(networks.iter().map(|asn| Arc::from(format!("AS{asn}"))).collect())),
+            ("devices", Fact::Count(devices.len() as u64)),
+            ("sessions", Fact::Count(sessions.len() as u64)),
+        ],
+        doubts: Doubts::of(stays.iter().map(|stay| &stay.sample)),
+        ..Finding::of(tx, message, "accepted")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::story::{check, check_confidence};
+    use expect_test::expect;
+
+    /// Countries the account is at home in, so that other rules have nothing to say.
+    const AT_HOME: &str = "09:00:00 198.51.100.4 -> mfa POST /mfa 200 user=ann country=FR device=abcd
+         09:10:00 198.51.100.4 -> mfa POST /mfa 200 user=ann country=JP device=abcd
+         09:20:00 198.51.100.4 -> mfa POST /mfa 200 user=ann country=FR device=abxy";
+
+    #[track_caller]
+    fn check_at_home(story: &str, expected: expect_test::Expect) {
+        check(&format!("{AT_HOME}\n{story}"), expected);
+    }
+
+    #[test]
+    fn two_sessions_in_two_countries() {
+        check_at_home(
+            "10:00:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 country=FR device=abcd
+             10:01:00 203.0.113.7 -> use GET /me 200 user=ann session=s2 country=JP device=abcd
+             10:01:05 198.51.100.4 -> use GET /me 200 user=ann session=s1 country=FR device=abcd
+             21:59:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 country=FR device=abcd
+             22:00:59 203.0.113.7 -> use GET /me 200 user=ann session=s2 country=JP device=abcd
+             22:01:00 203.0.113.7 -> use GET /me 200 user=ann session=s2 country=JP device=abcd",
+            expect![[r#"
+                09:10:00.000 GEO-01 new_country low user:ann: ann active in JP from 198.51.100.4, with a second factor; seen before in FR
+                09:20:00.000 DEV-01 new_device info user:ann: ann on the new device d:ea05633d from 198.51.100.4 (other header_order, platform); 1 device known
+                10:01:00.000 GEO-03 concurrent_locations medium user:ann: ann in use from FR and JP at once (2 sessions, 1 device within 60 s)
+                22:01:00.000 GEO-03 concurrent_locations medium user:ann: ann in use from FR and JP at once (2 sessions, 1 device within 120 s)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn one_after_the_other_to_the_nanosecond() {
+        check_at_home(
+            "10:00:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 country=FR device=abcd
+             10:05:00 203.0.113.7 -> use GET /me 200 user=ann session=s2 country=JP device=abcd",
+            expect![[r#"
+                09:10:00.000 GEO-01 new_country low user:ann: ann active in JP from 198.51.100.4, with a second factor; seen before in FR
+                09:20:00.000 DEV-01 new_device info user:ann: ann on the new device d:ea05633d from 198.51.100.4 (other header_order, platform); 1 device known
+                10:05:00.000 GEO-03 concurrent_locations medium user:ann: ann in use from FR and JP at once (2 sessions, 1 device within 300 s)
+            "#]],
+        );
+        check_at_home(
+            "10:00:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 country=FR device=abcd
+             10:05:00.000000001 203.0.113.7 -> use GET /me 200 user=ann session=s2 country=JP device=abcd",
+            expect![[r#"
+                09:10:00.000 GEO-01 new_country low user:ann: ann active in JP from 198.51.100.4, with a second factor; seen before in FR
+                09:20:00.000 DEV-01 new_device info user:ann: ann on the new device d:ea05633d from 198.51.100.4 (other header_order, platform); 1 device known
+            "#]],
+        );
+    }
+
+    #[test]
+    fn one_device_that_crosses_a_border() {
+        check_at_home(
+            "10:00:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 country=FR device=abcd
+             10:00:30 203.0.113.7 -> use GET /me 200 user=ann session=s1 country=JP device=abcd
+             10:01:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 country=FR device=abcd",
+            expect![[r#"
+                09:10:00.000 GEO-01 new_country low user:ann: ann active in JP from 198.51.100.4, with a second factor; seen before in FR
+                09:20:00.000 DEV-01 new_device info user:ann: ann on the new device d:ea05633d from 198.51.100.4 (other header_order, platform); 1 device known
+            "#]],
+        );
+    }
+
+    #[test]
+    fn one_session_on_two_devices() {
+        check_at_home(
+            "10:00:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 country=FR device=abcd
+             10:00:30 203.0.113.7 -> use GET /me 200 user=ann session=s1 country=JP device=abxy",
+            expect![[r#"
+                09:10:00.000 GEO-01 new_country low user:ann: ann active in JP from 198.51.100.4, with a second factor; seen before in FR
+                09:20:00.000 DEV-01 new_device info user:ann: ann on the new device d:ea05633d from 198.51.100.4 (other header_order, platform); 1 device known
+                10:00:30.000 GEO-03 concurrent_locations medium user:ann: ann in use from FR and JP at once (1 session, 2 devices within 30 s)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_tunnel_beside_a_phone_and_a_refused_call() {
+        check_at_home(
+            "10:00:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 country=FR device=abcd
+             10:00:30 203.0.113.7 -> use GET /me 200 user=ann session=s2 country=JP device=abxy class=vpn
+             10:00:40 203.0.113.8 -> use GET /me 401 user=ann session=s2 country=JP device=abxy
+             10:00:50 203.0.113.9 -> use GET /me 200 user=ann key=k1 country=JP device=abxy
+             10:00:55 203.0.113.9 -> use GET /me 200 user=ann session=s2 device=abxy",
+            expect![[r#"
+                09:10:00.000 GEO-01 new_country low user:ann: ann active in JP from 198.51.100.4, with a second factor; seen before in FR
+                09:20:00.000 DEV-01 new_device info user:ann: ann on the new device d:ea05633d from 198.51.100.4 (other header_order, platform); 1 device known
+            "#]],
+        );
+    }
+
+    #[test]
+    fn three_networks_on_three_devices() {
+        check(
+            "10:00:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 country=FR asn=64501 device=abcd
+             10:00:10 198.51.100.5 -> use GET /me 200 user=ann session=s2 country=FR asn=64502 device=abxy
+             10:00:20 198.51.100.6 -> use GET /me 200 user=ann session=s3 country=FR asn=64503 device=wxab",
+            expect![[r#"
+                10:00:10.000 DEV-01 new_device info user:ann: ann on the new device d:ea05633d from 198.51.100.5 (other header_order, platform); 1 device known
+                10:00:20.000 GEO-03 concurrent_locations medium user:ann: ann in use from 3 networks in FR at once (3 sessions, 3 devices within 20 s)
+                10:00:20.000 DEV-01 new_device info user:ann: ann on the new device d:9d112085 from 198.51.100.6 (other tls, agent, header_order, platform); 2 devices known
+            "#]],
+        );
+        check(
+            "10:00:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 country=FR asn=64501 device=abcd
+             10:00:10 198.51.100.5 -> use GET /me 200 user=ann session=s2 country=FR asn=64502 device=abxy
+             10:00:20 198.51.100.6 -> use GET /me 200 user=ann session=s3 country=FR asn=64503 device=abcx
+             10:00:30 198.51.100.7 -> use GET /me 200 user=ann session=s4 country=FR asn=64502 device=wxab",
+            expect![[r#"
+                10:00:10.000 DEV-01 new_device info user:ann: ann on the new device d:ea05633d from 198.51.100.5 (other header_order, platform); 1 device known
+                10:00:30.000 DEV-01 new_device info user:ann: ann on the new device d:9d112085 from 198.51.100.7 (other tls, agent, header_order, platform); 2 devices known
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_was_cut_lowers_confidence() {
+        check_confidence(
+            &format!(
+                "{AT_HOME}
+                 10:00:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 country=FR device=abcd
+                 10:01:00 203.0.113.7 -> use GET /me 200 user=ann session=s2 country=JP device=abcd gap"
+            ),
+            expect![[r#"
+                GEO-01 low
+                DEV-01 low
+                GEO-03 medium"#]],
+        );
+    }
+}

@@ -1,0 +1,208 @@
+//! What one caller asked for on one route: how many objects, how many of them were given, how many in order.
+//! It is given each object with its answer, and asks for nothing else.
+//! It promises exact counts over the window up to its limit, and never counts what the caller was given before.
+
+use super::Thresholds;
+use crate::detector::Samples;
+use crate::hash::StableHasher;
+use crate::saved::saved;
+use crate::time::EventTime;
+use crate::transaction::Transaction;
+use crate::window::{Tally, Window};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Requests of one caller that are remembered; of more, the oldest go first.
+const ASKED_MAX: usize = 1024;
+/// Objects remembered as given to one caller; beyond, no more become known.
+const KNOWN_MAX: usize = 512;
+/// Numbers this close to each other are in order: a list has gaps.
+const NEIGHBOURS_WITHIN: u64 = 10;
+/// Digits of a number that is counted through; longer ones are hashes.
+const DIGITS_MAX: usize = 18;
+
+/// One object that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Object {
+    /// A hash of the path's variable parts.
+    mark: u64,
+    /// The numbers at the end of these parts, added up: it goes up by one where one of them does.
+    number: Option<u64>,
+    given: bool,
+}
+
+saved!(Object { mark, number, given });
+
+impl Object {
+    /// The object of this path by its route's template; nothing if no variable part can be told.
+    pub(super) fn of(path: &str, route: &str, given: bool) -> Option<Self> {
+        let (mut hasher, mut number, mut variable) = (StableHasher::default(), None, 0_u32);
+        let mut parts = path.split('/');
+        for template in route.split('/') {
+            let part = parts.next()?;
+            if !template.starts_with('{') || part.starts_with('{') {
+                continue;
+            }
+            variable = variable.saturating_add(1);
+            hasher.write(part.as_bytes());
+            hasher.write(b"/");
+            number = match (number, number_of(part)) {
+                (Some(sum), Some(more)) => Some(u64::wrapping_add(sum, more)),
+                (sum, more) => sum.or(more),
+            };
+        }
+        (variable > 0).then(|| Self { mark: hasher.finish() as u64, number, given })
+    }
+
+    fn follows(self, before: Self) -> bool {
+        let distance = self.number.zip(before.number).map(|(now, before)| now.abs_diff(before));
+        distance.is_some_and(|distance| (1..=NEIGHBOURS_WITHIN).contains(&distance))
+    }
+}
+
+/// The number a part ends with: of `42`, `INV-0042` and `cust_42`.
+fn number_of(part: &str) -> Option<u64> {
+    let digits = part.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let at = part.len().checked_sub(digits)?;
+    part.get(at..).filter(|_| digits <= DIGITS_MAX)?.parse().ok()
+}
+
+/// What one caller asked for.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    asked: Window<Asked>,
+    /// The objects in the window.
+    objects: Tally,
+    given: u64,
+    in_order: u64,
+    /// Objects that were given before the window.
+    known: BTreeSet<u64>,
+    pub(super) samples: Samples,
+}
+
+saved!(Reader { asked, objects, given, in_order, known, samples });
+
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    object: Object,
+    in_order: bool,
+}
+
+saved!(Asked { object, in_order });
+
+impl Reader {
+    /// Notes one request, unless its object is known, and forgets those that left the window.
+    pub(super) fn note(&mut self, object: Object, tx: &Transaction, within: Duration) {
+        self.forget(tx.end, within);
+        if self.known.contains(&object.mark) {
+            return;
+        }
+        if self.asked.is_empty() {
+            self.samples.clear();
+        }
+        let before = self.asked.iter().next_back().map(|asked| asked.object);
+        let in_order = before.is_some_and(|before| object.follows(before));
+        self.asked.insert(tx.end, Asked { object, in_order });
+        self.objects.add(object.mark);
+        self.given += u64::from(object.given);
+        self.in_order += u64::from(in_order);
+        self.samples.push(tx, if object.given { "given" } else { "refused" });
+        if let Some(gone) = self.asked.pop_beyond(ASKED_MAX) {
+            self.drop(gone);
+        }
+    }
+
+    fn forget(&mut self, now: EventTime, within: Duration) {
+        while let Some(gone) = self.asked.pop_outside(now, within) {
+            self.drop(gone);
+            if gone.object.given && self.known.len() < KNOWN_MAX {
+                self.known.insert(gone.object.mark);
+            }
+        }
+    }
+
+    fn drop(&mut self, gone: Asked) {
+        self.objects.remove(gone.object.mark);
+        self.given = self.given.saturating_sub(u64::from(gone.object.given));
+        self.in_order = self.in_order.saturating_sub(u64::from(gone.in_order));
+    }
+
+    /// Whether this is how ids are counted through.
+    pub(super) fn enumerates(&self, limits: &Thresholds) -> bool {
+        let share = |part: u64, percent: u8| part * 100 > self.asked.count() * u64::from(percent);
+        self.objects.distinct() > u64::from(limits.objects)
+            && (share(self.refused(), limits.refused_pct)
+                || share(self.in_order, limits.sequential_pct))
+    }
+
+    /// Different objects in the window.
+    pub(super) fn objects(&self) -> u64 {
+        self.objects.distinct()
+    }
+
+    /// The share of requests that were given their object, in whole per cent.
+    pub(super) fn given_pct(&self) -> u64 {
+        self.percent(self.given)
+    }
+
+    /// The share that was refused or found nothing, in whole per cent.
+    pub(super) fn refused_pct(&self) -> u64 {
+        self.percent(self.refused())
+    }
+
+    /// The share whose number is next to the one before, in whole per cent.
+    pub(super) fn sequential_pct(&self) -> u64 {
+        self.percent(self.in_order)
+    }
+
+    fn refused(&self) -> u64 {
+        self.asked.count().saturating_sub(self.given)
+    }
+
+    fn percent(&self, part: u64) -> u64 {
+        part * 100 / self.asked.count().max(1)
+    }
+
+    /// The lowest and the highest number in the window.
+    pub(super) fn numbers(&self) -> Option<(u64, u64)> {
+        let numbers = || self.asked.iter().filter_map(|asked| asked.object.number);
+        numbers().min().zip(numbers().max())
+    }
+
+    /// The oldest request in the window.
+    pub(super) fn first(&self) -> Option<EventTime> {
+        self.asked.first()
+    }
+
+    /// From the oldest request in the window to the newest.
+    pub(super) fn span(&self) -> Duration {
+        self.asked.span()
+    }
+
+    /// Requests since this was last asked.
+    pub(super) fn take_fresh(&mut self) -> u64 {
+        self.asked.take_fresh()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(path: &str, route: &str) -> Option<(u64, Option<u64>)> {
+        Object::of(path, route, true).map(|object| (object.mark, object.number))
+    }
+
+    #[test]
+    fn an_object_is_what_varies_in_a_path() {
+        let number = |path, route| object(path, route).and_then(|(_, number)| number);
+        assert_eq!(number("/v1/users/42", "/v1/users/{id}"), Some(42));
+        assert_eq!(number("/v1/users/42/orders/INV-0007", "/v1/users/{id}/orders/{id}"), Some(49));
+        assert_eq!(number("/v1/users/ann", "/v1/users/{id}"), None);
+        assert_eq!(number("/v1/users/99999999999999999999", "/v1/users/{id}"), None);
+        assert_eq!(object("/v1/users/42", "/v1/users/42"), None);
+        assert_eq!(object("/auth/{secret}", "/auth/{secret}"), None);
+        assert_eq!(object("/v1", "/v1/users/{id}"), None);
+        assert_ne!(object("/a/1/2", "/a/{id}/{id}"), object("/a/2/1", "/a/{id}/{id}"));
+    }
+}
