@@ -20,6 +20,7 @@ use super::clues::Sighting;
 use super::jwt::{TokenDesk, TokenReference};
 use crate::metrics::{EvictionCounters, TokenCounters};
 use accounts::Accounts;
+pub(super) use caller::is_program;
 use handles::Handles;
 use heelguard_detectors::identity::{Principal, PrincipalKind, PrincipalSource};
 use heelguard_detectors::transaction::{LoginOutcome, MfaOutcome, Outcome, Transaction};

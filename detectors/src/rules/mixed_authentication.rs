@@ -129,7 +129,14 @@ impl State {
     }
 
     /// Why this anonymous success should have been a refusal, if that can be told.
-    fn because(&mut self, request: &Request, route_is_protected: bool, anonymous: u64, gives: bool, now: EventTime) -> Option<Because> {
+    fn because(
+        &mut self,
+        request: &Request,
+        route_is_protected: bool,
+        anonymous: u64,
+        gives: bool,
+        now: EventTime,
+    ) -> Option<Because> {
         if route_is_protected {
             return (gives || anonymous >= u64::from(self.thresholds.anonymous)).then_some(Because::Route);
         }
@@ -164,8 +171,11 @@ impl Detector for State {
         if is_told || is_public {
             return;
         }
-        let (is_protected, anonymous) = (route.is_protected(self.thresholds.authenticated_pct), route.anonymous);
-        let Some(because) = self.because(request, is_protected, anonymous, gives(tx, request), tx.end) else { return };
+        let (is_protected, anonymous) =
+            (route.is_protected(self.thresholds.authenticated_pct), route.anonymous);
+        let Some(because) = self.because(request, is_protected, anonymous, gives(tx, request), tx.end) else {
+            return;
+        };
         let Some(route) = self.routes.get(&endpoint, tx.end) else { return };
         route.told_at = Some(tx.end);
         let Endpoint { method, host, route: template } = &endpoint;
@@ -263,18 +273,24 @@ mod tests {
     fn the_third_anonymous_answer_of_a_protected_route() {
         let anonymous = "10:00:00 203.0.113.7 -> use GET /v1/status 200 x4
              1d+10:00:02 203.0.113.7 -> use GET /v1/status 200";
-        check(&format!("{}\n{anonymous}", answered(95)), expect![[r#"
+        check(
+            &format!("{}\n{anonymous}", answered(95)),
+            expect![[r#"
             10:00:02.000 POS-03 mixed_authentication high GET api.example.com /v1/status: GET /v1/status answers without a credential (3 answers, the latest to 203.0.113.7), beside 95 answers with one
             10:00:02.000 POS-03 mixed_authentication high GET api.example.com /v1/status: GET /v1/status answers without a credential (5 answers, the latest to 203.0.113.7), beside 95 answers with one
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn nineteen_in_twenty_are_a_protected_route() {
         let three = "10:00:00 203.0.113.7 -> use GET /v1/status 200 x3";
-        check(&format!("{}\n{three}", answered(57)), expect![[r#"
+        check(
+            &format!("{}\n{three}", answered(57)),
+            expect![[r#"
             10:00:02.000 POS-03 mixed_authentication high GET api.example.com /v1/status: GET /v1/status answers without a credential (3 answers, the latest to 203.0.113.7), beside 57 answers with one
-        "#]]);
+        "#]],
+        );
         check(&format!("{}\n{three}", answered(56)), expect![[""]]);
     }
 
@@ -299,9 +315,12 @@ mod tests {
         let story = "09:00:00 203.0.113.7 -> use GET /v1/customers 401
              10:00:00 203.0.113.7 -> use GET /v1/partners 200 items=25
              1d+11:00:00 203.0.113.7 -> use GET /v1/partners 200 items=25";
-        check(story, expect![[r#"
+        check(
+            story,
+            expect![[r#"
             10:00:00.000 POS-03 mixed_authentication medium GET api.example.com /v1/partners: GET /v1/partners answers 203.0.113.7 without a credential, where /v1/customers of the same host refuses
-        "#]]);
+        "#]],
+        );
         check_confidence(story, expect!["POS-03 low"]);
     }
 

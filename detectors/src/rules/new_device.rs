@@ -199,13 +199,7 @@ fn renewed(before: Device, now: Device) -> Device {
     Device { traits }
 }
 
-fn finding(
-    tx: &Transaction,
-    account: &Account,
-    place: usize,
-    is_sensitive: bool,
-    learning: bool,
-) -> Finding {
+fn finding(tx: &Transaction, account: &Account, place: usize, is_sensitive: bool, learning: bool) -> Finding {
     let mut others = account.devices.clone();
     let new = others.remove(place);
     let changes = others.iter().map(|known| known.device.changed(&new.device).collect::<Vec<_>>());

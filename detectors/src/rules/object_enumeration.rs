@@ -201,8 +201,7 @@ fn finding(
         _ => tx.client.ip.to_string(),
     };
     let numbers = reader.numbers();
-    let range =
-        numbers.map(|(lowest, highest)| format!(", ids {lowest} to {highest}")).unwrap_or_default();
+    let range = numbers.map(|(lowest, highest)| format!(", ids {lowest} to {highest}")).unwrap_or_default();
     let message = format!(
         "{} asked for in {} by {who} on {} {}{range}: {given} % given, {refused} % refused, {sequential} % in order \
          (limit {} in {} s)",

@@ -31,9 +31,7 @@
 
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, tables,
-};
+use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, tables};
 use crate::identity::Fingerprint;
 use crate::keyed::Keyed;
 use crate::runtime::Limits;

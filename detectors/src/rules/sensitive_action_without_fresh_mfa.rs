@@ -180,7 +180,8 @@ fn finding(tx: &Transaction, endpoint: &Endpoint, share: Share, asks: bool) -> F
     let Share { sessions, fresh } = share;
     let pct = fresh * 100 / sessions.max(1);
     let age = tx.proof.mfa_at.map(|proved| tx.end.since(proved).as_secs());
-    let last = age.map_or("none seen in its session".to_string(), |age| format!("the last one {age} s before"));
+    let last =
+        age.map_or("none seen in its session".to_string(), |age| format!("the last one {age} s before"));
     let sessions_seen = Several(sessions, "session");
     let message = if asks {
         format!(
@@ -206,7 +207,9 @@ mod tests {
 
     /// So many sessions with a fresh proof on the route.
     fn asked(sessions: u32) -> String {
-        format!("09:00:00 203.0.113.7 -> sensitive POST /transfer 200 user=u{{1..{sessions}}} session=s{{1..{sessions}}} mfa=5m")
+        format!(
+            "09:00:00 203.0.113.7 -> sensitive POST /transfer 200 user=u{{1..{sessions}}} session=s{{1..{sessions}}} mfa=5m"
+        )
     }
 
     #[test]
@@ -240,12 +243,18 @@ mod tests {
     #[test]
     fn ten_minutes_to_the_nanosecond() {
         let late = |age: &str| {
-            format!("{}\n10:00:00 203.0.113.8 -> sensitive POST /transfer 200 user=ann session=a1 mfa={age}", asked(20))
+            format!(
+                "{}\n10:00:00 203.0.113.8 -> sensitive POST /transfer 200 user=ann session=a1 mfa={age}",
+                asked(20)
+            )
         };
         check(&late("600s"), expect![[""]]);
-        check(&late("600.000000001s"), expect![[r#"
+        check(
+            &late("600.000000001s"),
+            expect![[r#"
             10:00:00.000 MFA-11 sensitive_action_without_fresh_mfa high user:ann: POST /transfer accepted from ann without a fresh second factor (the last one 600 s before); 100 % of 20 sessions had one
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

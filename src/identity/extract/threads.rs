@@ -13,6 +13,7 @@ use crate::identity::answer::Answer;
 use crate::identity::clues::{AccountNames, Clues, Handle, HandleKind, TokenSubject};
 use crate::identity::jwt::{Claims, IssuedToken};
 use crate::identity::labels::Labels;
+use crate::identity::lineage::is_program;
 use crate::identity::request::Asking;
 use crate::identity::route::Route;
 use crate::identity::secret::Secret;
@@ -206,7 +207,7 @@ fn body_ends(message: &Message) -> (u64, &[u8], &[u8]) {
 fn login_name(asked: &Asking<'_>, step: &Step<'_>) -> Option<Arc<str>> {
     let basic = asked.presented.user.as_deref().and_then(text::name);
     // A program that has a second factor checked names whose it is.
-    let is_checked_for = step.mfa.is_some() && asked.presented.client.is_some();
+    let is_checked_for = step.mfa.is_some() && is_program(asked.presented.found.iter().map(|f| f.kind));
     let names_account = step.login.is_some() || step.activity == Activity::SignUp || is_checked_for;
     let field = || {
         // An e-mail address is the better name; it is unique across hosts.

@@ -37,8 +37,19 @@ pub(super) struct With {
 /// checked, and where an account is made, unless somebody known makes it for another.
 pub(super) fn typed_decides(tx: &Transaction, caller: &Caller) -> bool {
     let known = caller.with.is_some_and(|with| with.speaks);
-    let by_program = || tx.credentials.iter().any(|c| c.kind == CredentialKind::ClientSecret);
+    let by_program = || is_program(tx.credentials.iter().map(|c| c.kind));
     tx.login.is_some() || tx.mfa.is_some() && by_program() || tx.activity == Activity::SignUp && !known
+}
+
+/// Whether a program calls in its own name: with a key or a client's secret, and nobody's session or token beside it.
+pub(in crate::identity) fn is_program(kinds: impl Iterator<Item = CredentialKind>) -> bool {
+    use CredentialKind::{ApiKey, BearerJwt, BearerOpaque, ClientSecret, Hawk, Session, Signature};
+    let (mut own, mut somebodys) = (false, false);
+    for kind in kinds {
+        own |= matches!(kind, ApiKey | ClientSecret | Hawk | Signature);
+        somebodys |= matches!(kind, BearerJwt | BearerOpaque | Session);
+    }
+    own && !somebodys
 }
 
 impl Lineage {

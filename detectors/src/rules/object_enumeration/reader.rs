@@ -131,8 +131,7 @@ impl Reader {
     pub(super) fn enumerates(&self, limits: &Thresholds) -> bool {
         let share = |part: u64, percent: u8| part * 100 > self.asked.count() * u64::from(percent);
         self.objects.distinct() > u64::from(limits.objects)
-            && (share(self.refused(), limits.refused_pct)
-                || share(self.in_order, limits.sequential_pct))
+            && (share(self.refused(), limits.refused_pct) || share(self.in_order, limits.sequential_pct))
     }
 
     /// Different objects in the window.

@@ -18,7 +18,9 @@ fn fifty_one_in_five_minutes_to_the_nanosecond() {
     let fifty = "10:00:00 203.0.113.7 -> use GET /customers/{101..150} 200 user=ann key=k1 route=/customers/{id} every 6s";
     check(fifty, expect![[""]]);
     check(
-        &format!("{fifty}\n10:05:00 203.0.113.7 -> use GET /customers/151 200 user=ann key=k1 route=/customers/{{id}}"),
+        &format!(
+            "{fifty}\n10:05:00 203.0.113.7 -> use GET /customers/151 200 user=ann key=k1 route=/customers/{{id}}"
+        ),
         expect![[r#"
             10:05:00.000 EXF-03 object_enumeration high user:ann: 51 objects asked for in 300 s by ann on GET /customers/{id}, ids 101 to 151: 100 % given, 0 % refused, 98 % in order (limit 50 in 300 s)
         "#]],
@@ -51,9 +53,12 @@ fn one_in_five_refused_is_too_few() {
         )
     };
     check(&story(11), expect![[""]]);
-    check(&story(12), expect![[r#"
+    check(
+        &story(12),
+        expect![[r#"
         10:01:11.000 EXF-03 object_enumeration high user:ann: 56 objects asked for in 71 s by ann on GET /customers/{id}, ids 103 to 4457: 78 % given, 21 % refused, 0 % in order (limit 50 in 300 s)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -65,9 +70,12 @@ fn three_in_five_in_order_are_too_few() {
         )
     };
     check(&story(9032), expect![[""]]);
-    check(&story(9033), expect![[r#"
+    check(
+        &story(9033),
+        expect![[r#"
         10:01:32.000 EXF-03 object_enumeration high user:ann: 53 objects asked for in 92 s by ann on GET /customers/{id}, ids 157 to 9033: 100 % given, 0 % refused, 60 % in order (limit 50 in 300 s)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
