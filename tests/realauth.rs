@@ -26,6 +26,10 @@ const DETECTORS: &[(&str, &[&str])] = &[
     ("basic_auth", &["basic_auth_in_use"]),
     ("credential_stuffing", &["credential_stuffing"]),
     ("weak_jwt", &["unsigned_jwt"]),
+    ("new_device", &["new_device"]),
+    ("simultaneous_logins", &["concurrent_locations"]),
+    ("id_enumeration", &["object_enumeration"]),
+    ("missing_auth", &["mixed_authentication"]),
 ];
 
 /// Variants of `weak_jwt` that other detectors answer to.
@@ -139,6 +143,8 @@ fn false_alarm(alert: &Value, labels: &Value) -> Option<String> {
         return Some(format!("must not, because {}", label["why"]));
     }
     let attacker = list(labels, "attacker_ips").any(|ip| *ip == alert["client"]["ip"]);
-    let secondary = ["new_country", "impossible_travel"].iter().any(|name| alert["detector"] == *name);
+    let secondary = ["new_country", "impossible_travel", "new_device", "concurrent_locations"]
+        .iter()
+        .any(|name| alert["detector"] == *name);
     (!(attacker && secondary)).then(|| "in no list".to_string())
 }

@@ -13,8 +13,9 @@
 //!
 //! It counts, for each method and route, successes with a credential and without. Where at least 95 % had one, the third
 //! anonymous success fires; the first does where its answer holds records, shows a secret, or the route is labelled
-//! sensitive. Such an answer also fires on a route of unknown habits, if the host refused an anonymous call to another
-//! route that begins with the same path segment: medium and of low confidence, for it may be public on purpose.
+//! sensitive. Such an answer also fires on a route of other habits, by its neighbours: the routes of the host that begin
+//! with the same path segment. One of them must have refused an anonymous call, or of at least 50 answers that they gave
+//! 95 % must have gone to callers with a credential. That is medium and of low confidence: it may be public on purpose.
 //! Severity is high otherwise. A route is told once in 24 hours, and no more once most of its callers are anonymous.
 //! Preflights (OPTIONS), logins, second factors and token requests do not count.
 //!
@@ -35,13 +36,14 @@ use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
     About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, tables,
 };
+use crate::hash::StableHasher;
 use crate::identity::PrincipalKind;
 use crate::keyed::Keyed;
 use crate::label::Labels;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
-use crate::transaction::{Activity, Endpoint, ExposureKind, Outcome, Request, Transaction};
+use crate::transaction::{Activity, Endpoint, ExposureKind, Request, Transaction};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,13 +59,15 @@ pub struct Thresholds {
     pub anonymous: u32,
     /// The share of successes with a credential that makes a route a protected one (95 %: the rest is what is looked for).
     pub authenticated_pct: u8,
+    /// Answers of its neighbours that must be seen before they speak for a route (50: a few people at work).
+    pub neighbour_answers: u32,
     /// How soon a route is told again (24 h: once a working day).
     pub again_after_h: u32,
 }
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { anonymous: 3, authenticated_pct: 95, again_after_h: 24 }
+        Self { anonymous: 3, authenticated_pct: 95, neighbour_answers: 50, again_after_h: 24 }
     }
 }
 
@@ -88,34 +92,47 @@ pub struct State {
     thresholds: Thresholds,
     again_after: Duration,
     routes: Keyed<Endpoint, Route>,
-    /// Routes by host and first path segment, where an anonymous call was refused.
-    refusals: Keyed<(Arc<str>, Arc<str>), Refusal>,
+    /// By a hash of the host and the first path segment.
+    neighbourhoods: Keyed<u128, Neighbourhood>,
 }
 
 /// The successes on one route.
 #[derive(Debug, Default)]
 struct Route {
-    authenticated: u64,
-    anonymous: u64,
+    answers: Answers,
     told_at: Option<EventTime>,
     samples: Samples,
 }
 
-saved!(Route { authenticated, anonymous, told_at, samples });
+saved!(Route { answers, told_at, samples });
 
-/// The latest route that refused an anonymous call.
+/// The routes that begin alike: what they answered, and the latest of them that refused an anonymous call.
 #[derive(Debug, Default)]
-struct Refusal(Option<Arc<str>>);
+struct Neighbourhood {
+    answers: Answers,
+    refused: Option<Arc<str>>,
+}
 
-saved!(Refusal { 0 });
+saved!(Neighbourhood { answers, refused });
+
+/// Successes of callers with a credential and of callers without.
+#[derive(Clone, Copy, Debug, Default)]
+struct Answers {
+    authenticated: u64,
+    anonymous: u64,
+}
+
+saved!(Answers { authenticated, anonymous });
 
 /// Why a route should have refused.
 #[derive(Clone, Debug)]
 enum Because {
     /// Its other callers show a credential.
     Route,
-    /// A route next door refuses.
-    Neighbour(Arc<str>),
+    /// This route next door refuses.
+    Refused(Arc<str>),
+    /// The callers next door show a credential.
+    Neighbours(Answers),
 }
 
 impl State {
@@ -123,28 +140,9 @@ impl State {
         Self {
             again_after: Duration::from_secs(u64::from(thresholds.again_after_h) * 3600),
             routes: Keyed::new(limits.keys_per_table_max, KEPT),
-            refusals: Keyed::new(limits.keys_per_table_max, KEPT),
+            neighbourhoods: Keyed::new(limits.keys_per_table_max, KEPT),
             thresholds: thresholds.clone(),
         }
-    }
-
-    /// Why this anonymous success should have been a refusal, if that can be told.
-    fn because(
-        &mut self,
-        request: &Request,
-        route_is_protected: bool,
-        anonymous: u64,
-        gives: bool,
-        now: EventTime,
-    ) -> Option<Because> {
-        if route_is_protected {
-            return (gives || anonymous >= u64::from(self.thresholds.anonymous)).then_some(Because::Route);
-        }
-        if !gives {
-            return None;
-        }
-        let refusal = self.refusals.get(&neighbourhood(request), now)?;
-        refusal.0.clone().filter(|refused| *refused != request.route).map(Because::Neighbour)
     }
 }
 
@@ -152,31 +150,31 @@ impl Detector for State {
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(request) = tx.request.as_ref().filter(|request| is_call(tx, request)) else { return };
         let is_anonymous = tx.credentials.is_empty() && tx.principal.kind == PrincipalKind::Anonymous;
-        if tx.outcome == Outcome::Denied && is_anonymous && matches!(tx.status(), Some(401 | 403)) {
-            let refusal = self.refusals.entry(&neighbourhood(request), tx.end);
-            refusal.0 = Some(request.route.clone());
-            return;
-        }
+        let is_refused = is_anonymous && matches!(tx.status(), Some(401 | 403));
         let is_answered = tx.succeeded() && matches!(tx.status(), Some(200..=299));
-        let Some(endpoint) = tx.endpoint().filter(|_| is_answered) else { return };
-        let route = self.routes.entry(&endpoint, tx.end);
-        if !is_anonymous {
-            route.authenticated = route.authenticated.saturating_add(1);
+        if !is_refused && !is_answered {
             return;
         }
-        route.anonymous = route.anonymous.saturating_add(1);
+        let neighbours = self.neighbourhoods.entry(&neighbourhood(request), tx.end);
+        if is_refused {
+            neighbours.refused = Some(request.route.clone());
+            return;
+        }
+        neighbours.answers.note(is_anonymous);
+        let Some(endpoint) = tx.endpoint() else { return };
+        let route = self.routes.entry(&endpoint, tx.end);
+        route.answers.note(is_anonymous);
+        if !is_anonymous {
+            return;
+        }
         route.samples.push(tx, "answered without a credential");
+        let answers = route.answers;
         let is_told = route.told_at.is_some_and(|told| tx.end.since(told) < self.again_after);
-        let is_public = route.told_at.is_some() && route.anonymous > route.authenticated;
+        let is_public = route.told_at.is_some() && answers.anonymous > answers.authenticated;
         if is_told || is_public {
             return;
         }
-        let (is_protected, anonymous) =
-            (route.is_protected(self.thresholds.authenticated_pct), route.anonymous);
-        let Some(because) = self.because(request, is_protected, anonymous, gives(tx, request), tx.end) else {
-            return;
-        };
-        let Some(route) = self.routes.get(&endpoint, tx.end) else { return };
+        let Some(because) = because(answers, neighbours, tx, request, &self.thresholds) else { return };
         route.told_at = Some(tx.end);
         let Endpoint { method, host, route: template } = &endpoint;
         let crossing = Crossing {
@@ -186,18 +184,49 @@ impl Detector for State {
             fresh: 1,
             window: None,
         };
-        let anonymous = self.thresholds.anonymous;
-        findings.raise(&crossing, || finding(tx, &endpoint, route, &because, anonymous));
+        let limit = self.thresholds.anonymous;
+        findings.raise(&crossing, || finding(tx, &endpoint, route, &because, limit));
     }
 
-    tables!(routes, refusals);
+    tables!(routes, neighbourhoods);
 }
 
-impl Route {
-    fn is_protected(&self, authenticated_pct: u8) -> bool {
-        let all = self.authenticated.saturating_add(self.anonymous);
-        self.authenticated.saturating_mul(100) >= all.saturating_mul(u64::from(authenticated_pct))
+impl Answers {
+    fn note(&mut self, is_anonymous: bool) {
+        let count = if is_anonymous { &mut self.anonymous } else { &mut self.authenticated };
+        *count = count.saturating_add(1);
     }
+
+    fn total(self) -> u64 {
+        self.authenticated.saturating_add(self.anonymous)
+    }
+
+    fn are_protected(self, authenticated_pct: u8) -> bool {
+        self.authenticated.saturating_mul(100) >= self.total().saturating_mul(u64::from(authenticated_pct))
+    }
+}
+
+/// Why this anonymous success should have been a refusal, if that can be told.
+fn because(
+    route: Answers,
+    neighbours: &Neighbourhood,
+    tx: &Transaction,
+    request: &Request,
+    limits: &Thresholds,
+) -> Option<Because> {
+    let gives = gives(tx, request);
+    if route.are_protected(limits.authenticated_pct) {
+        return (gives || route.anonymous >= u64::from(limits.anonymous)).then_some(Because::Route);
+    }
+    if !gives {
+        return None;
+    }
+    if let Some(refused) = neighbours.refused.as_ref().filter(|refused| **refused != request.route) {
+        return Some(Because::Refused(refused.clone()));
+    }
+    let answers = neighbours.answers;
+    let speak = answers.total() >= u64::from(limits.neighbour_answers);
+    (speak && answers.are_protected(limits.authenticated_pct)).then_some(Because::Neighbours(answers))
 }
 
 /// A call to the API itself: not one that is about getting in, nor a browser's question whether it may call.
@@ -219,42 +248,54 @@ fn records(tx: &Transaction) -> u32 {
     tx.response.as_ref().and_then(|response| response.items).unwrap_or(0)
 }
 
-/// The host and the first segment of the path: `api.example.com` and `v1`.
-fn neighbourhood(request: &Request) -> (Arc<str>, Arc<str>) {
-    let first = request.route.trim_start_matches('/').split('/').next().unwrap_or_default();
-    (request.host.clone(), first.into())
+/// A hash of the host and the first segment of the path: `api.example.com` and `v1`.
+fn neighbourhood(request: &Request) -> u128 {
+    StableHasher::of_parts(&[request.host.as_bytes(), first_segment(request).as_bytes()])
+}
+
+fn first_segment(request: &Request) -> &str {
+    request.route.trim_start_matches('/').split('/').next().unwrap_or_default()
 }
 
 fn finding(tx: &Transaction, endpoint: &Endpoint, route: &Route, because: &Because, limit: u32) -> Finding {
-    let client = tx.client.ip;
+    let (client, answers) = (tx.client.ip, route.answers);
     let (message, by) = match because {
         Because::Route => {
-            let others = Several(route.authenticated, "answer");
-            let these = Several(route.anonymous, "answer");
+            let others = Several(answers.authenticated, "answer");
+            let these = Several(answers.anonymous, "answer");
             let message = format!(
                 "{endpoint} answers without a credential ({these}, the latest to {client}), beside {others} with one"
             );
             (message, "route")
         }
-        Because::Neighbour(refused) => {
+        Because::Refused(refused) => {
             let message = format!(
                 "{endpoint} answers {client} without a credential, where {refused} of the same host refuses"
+            );
+            (message, "neighbours")
+        }
+        Because::Neighbours(neighbours) => {
+            let message = format!(
+                "{endpoint} answers {client} without a credential, where {} of {} under /{} had one",
+                neighbours.authenticated,
+                Several(neighbours.total(), "answer"),
+                tx.request.as_ref().map(first_segment).unwrap_or_default(),
             );
             (message, "neighbours")
         }
     };
     let found = Finding::of(tx, message, "answered without a credential");
     Finding {
-        count: route.anonymous,
+        count: answers.anonymous,
         threshold: if matches!(because, Because::Route) && records(tx) == 0 { u64::from(limit) } else { 1 },
         evidence: route.samples.evidence(),
         facts: vec![
-            ("authenticated", Fact::Count(route.authenticated)),
-            ("anonymous", Fact::Count(route.anonymous)),
+            ("authenticated", Fact::Count(answers.authenticated)),
+            ("anonymous", Fact::Count(answers.anonymous)),
             ("by", Fact::Text(by.into())),
             ("records", Fact::Count(u64::from(records(tx)))),
         ],
-        doubts: Doubts { learning: matches!(because, Because::Neighbour(_)), ..found.doubts },
+        doubts: Doubts { learning: !matches!(because, Because::Route), ..found.doubts },
         ..found
     }
 }
@@ -322,6 +363,23 @@ mod tests {
         "#]],
         );
         check_confidence(story, expect!["POS-03 low"]);
+    }
+
+    #[test]
+    fn neighbours_whose_callers_show_a_credential() {
+        let story = |answers: u32| {
+            format!(
+                "09:00:00 203.0.113.7 -> use GET /v1/customers 200 user=ann session=s1 x{answers}
+                 10:00:00 203.0.113.7 -> use GET /v1/partners 200 items=25"
+            )
+        };
+        check(&story(48), expect![[""]]);
+        check(
+            &story(49),
+            expect![[r#"
+            10:00:00.000 POS-03 mixed_authentication medium GET api.example.com /v1/partners: GET /v1/partners answers 203.0.113.7 without a credential, where 49 of 50 answers under /v1 had one
+        "#]],
+        );
     }
 
     #[test]
