@@ -72,6 +72,7 @@ registry! {
     unsigned_jwt,
     bulk_extraction,
     credential_stuffing,
+    password_brute_force,
     basic_auth_in_use,
 }
 
