@@ -6,6 +6,7 @@ mod actor;
 mod catalogue;
 mod crowd;
 mod presence;
+mod prompts;
 mod section;
 
 pub use catalogue::{Entry, Threshold};
@@ -65,6 +66,7 @@ macro_rules! registry {
 registry! {
     mfa_failure_burst,
     mfa_failure_spray,
+    mfa_prompt_bombing,
     backup_code_use,
     new_country,
     impossible_travel,
