@@ -67,6 +67,7 @@ registry! {
     mfa_failure_burst,
     mfa_failure_spray,
     mfa_prompt_bombing,
+    mfa_success_after_failures,
     backup_code_use,
     new_country,
     impossible_travel,
