@@ -68,6 +68,7 @@ registry! {
     mfa_failure_spray,
     mfa_prompt_bombing,
     mfa_success_after_failures,
+    one_time_code_replay,
     backup_code_use,
     new_country,
     impossible_travel,
