@@ -70,6 +70,7 @@ registry! {
     mfa_success_after_failures,
     one_time_code_replay,
     backup_code_use,
+    factor_switching,
     new_country,
     impossible_travel,
     credential_exposure,
