@@ -13,7 +13,7 @@
 //! |---|---|
 //! | TIME | the answer's end on 21 November 2026, UTC; `2d+` is two days later |
 //! | CLIENT | the address; external unless it is private |
-//! | KIND | `use`, `login`, `mfa` (an attempt), `challenge`, `enrolment`, `token`, `signup`, `sensitive`, `logout` |
+//! | KIND | `use`, `login`, `mfa` (an attempt), `challenge`, `enrolment`, `regeneration` (of backup codes), `token`, `signup`, `sensitive`, `logout` |
 //! | STATUS | the answer's status; `-` when none was seen |
 //! | `{1..40}` | anywhere: one transaction for each number; shorter ranges begin again |
 //! | `x5` | the whole line five times |
@@ -22,6 +22,8 @@
 //! | `session=` `bearer=` `key=` `basic` `client_secret` | a credential |
 //! | `jwt=RS256` `unsigned` | a bearer token that is a JWT, perhaps without a signature; `jwt=` has no `alg` |
 //! | `factor=` `code=` `outcome=` `by_status` | of a second-factor step; `outcome=` is that of a login, too |
+//! | `ticket=` `left=` | what ties challenge and attempt; backup codes that are left, as the answer says |
+//! | `mark=` | a number that is equal for a request that is repeated word for word |
 //! | `mfa=5m` `proof=` `has_mfa` | a second factor proved that long ago, the proof level, a factor is enrolled |
 //! | `country=` `asn=` `place=lat,lon` `radius=` | where the client is |
 //! | `class=vpn` `claims=192.0.2.1` | the kind of the client's network; the address it claims to have |
@@ -103,7 +105,6 @@ pub(crate) fn check(story: &str, expected: expect_test::Expect) {
 /// As `check`, for what hangs on marks of one-time codes: their key ends with the process.
 #[cfg(test)]
 #[expect(clippy::needless_pass_by_value, reason = "as `check`")]
-#[expect(dead_code, reason = "the rules that compare codes use it")]
 pub(crate) fn check_in_one_run(story: &str, expected: expect_test::Expect) {
     expected.assert_eq(&tell(story).unwrap());
 }

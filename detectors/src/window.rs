@@ -133,6 +133,11 @@ impl<T> Window<T> {
         }
     }
 
+    /// The newest event, to add to what is known of it.
+    pub fn last_mut(&mut self) -> Option<&mut T> {
+        self.events.back_mut().map(|(_, event)| event)
+    }
+
     /// The events, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + ExactSizeIterator {
         self.events.iter().map(|(_, event)| event)

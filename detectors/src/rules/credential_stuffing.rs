@@ -260,7 +260,9 @@ mod tests {
             "10:00:00 203.0.113.7 -> login POST /login 401 user=ann x40 every 1s
              12:00:00 203.0.113.8 -> login POST /login 401 user=u{1..19} every 1s
              14:00:00 203.0.113.9 -> login POST /login 401 user=u{1..9} x3 every 1s",
-            expect![""],
+            expect![[r#"
+                10:00:09.000 ABU-02 password_brute_force medium user:ann: 10 refused passwords in 9 s for ann on POST /login (limit 10 in 600 s)
+            "#]],
         );
     }
 

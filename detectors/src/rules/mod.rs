@@ -6,6 +6,7 @@ mod actor;
 mod catalogue;
 mod crowd;
 mod presence;
+mod prompts;
 mod section;
 
 pub use catalogue::{Entry, Threshold};
@@ -65,7 +66,11 @@ macro_rules! registry {
 registry! {
     mfa_failure_burst,
     mfa_failure_spray,
+    mfa_prompt_bombing,
+    mfa_success_after_failures,
+    one_time_code_replay,
     backup_code_use,
+    factor_switching,
     sensitive_action_without_fresh_mfa,
     overage_mfa_session,
     new_country,
@@ -77,6 +82,7 @@ registry! {
     bulk_extraction,
     object_enumeration,
     credential_stuffing,
+    password_brute_force,
     basic_auth_in_use,
     mixed_authentication,
 }

@@ -190,6 +190,7 @@ fn set_kind(tx: &mut Transaction, kind: &str) -> Result<(), String> {
         }
         "mfa" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Attempt)),
         "challenge" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Challenge)),
+        "regeneration" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Regeneration)),
         "enrolment" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Enrolment)),
         "token" => tx.activity = Activity::TokenIssue,
         "signup" => tx.activity = Activity::SignUp,
@@ -262,8 +263,8 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         }
         "exposed" => tx.exposed.push(exposure(value)?),
         "items" => tx.response.as_mut().ok_or("items want an answer")?.items = Some(parse(value, "items")?),
-        "factor" | "code" | "outcome" => return set_step(tx, name, value),
-        "limit" | "host" | "route" | "agent" | "says" => return set_request(tx, name, value),
+        "factor" | "code" | "outcome" | "ticket" | "left" => return set_step(tx, name, value),
+        "limit" | "host" | "route" | "agent" | "says" | "mark" => return set_request(tx, name, value),
         _ => return Err(format!("`{name}` is no word")),
     }
     Ok(())
@@ -312,7 +313,10 @@ fn set_step(tx: &mut Transaction, name: &str, value: &str) -> Result<(), String>
     let mfa = tx.mfa.as_mut().ok_or_else(|| format!("{name} wants a factor step"))?;
     match name {
         "factor" => mfa.factor = Factor::parse(value).ok_or("no such factor")?,
-        "code" => mfa.code = Some(parse(value, "code")?),
+        // Both halves are the code itself: in a story the keys of all times agree.
+        "code" => mfa.code = Some(u64::from(parse::<u32>(value, "code")?) * 0x1_0000_0001),
+        "ticket" => mfa.ticket = Some(fingerprint("ticket", value)),
+        "left" => mfa.codes_left = Some(parse(value, "number of codes")?),
         _ => mfa.outcome = MfaOutcome::parse(value).ok_or("no such factor outcome")?,
     }
     Ok(())
@@ -323,6 +327,7 @@ fn set_request(tx: &mut Transaction, name: &str, value: &str) -> Result<(), Stri
     match name {
         "limit" => request.page_limit = Some(parse(value, "limit")?),
         "host" => request.host = value.into(),
+        "mark" => request.mark = parse(value, "mark")?,
         "agent" => request.agent_kind = AgentKind::parse(value).ok_or("no such kind of program")?,
         "says" => {
             let (header, claim) = value.split_once(':').ok_or("says is header:claim")?;
@@ -335,10 +340,13 @@ fn set_request(tx: &mut Transaction, name: &str, value: &str) -> Result<(), Stri
 }
 
 fn present(tx: &mut Transaction, kind: CredentialKind, class: &'static str, location: Location, value: &str) {
-    let fingerprint =
-        Fingerprint(StableHasher::of_parts(&[class.as_bytes(), value.as_bytes()]).to_be_bytes());
+    let fingerprint = fingerprint(class, value);
     let name = if location == Location::Cookie { "session" } else { "authorization" };
     tx.credentials.push(Credential { kind, class, location, name: name.into(), fingerprint });
+}
+
+fn fingerprint(class: &str, value: &str) -> Fingerprint {
+    Fingerprint(StableHasher::of_parts(&[class.as_bytes(), value.as_bytes()]).to_be_bytes())
 }
 
 /// What follows from everything that was said.
