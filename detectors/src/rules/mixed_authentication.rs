@@ -14,7 +14,7 @@
 //! It counts, for each method and route, successes with a credential and without. Where at least 95 % had one, the third
 //! anonymous success fires; the first does where its answer holds records, shows a secret, or the route is labelled
 //! sensitive. Such an answer also fires on a route of other habits, by its neighbours: the routes of the host that begin
-//! with the same path segment. One of them must have refused an anonymous call, or of at least 50 answers that they gave
+//! with the same path segment. One of them must have refused an anonymous call, or of at least 30 answers that they gave
 //! 95 % must have gone to callers with a credential. That is medium and of low confidence: it may be public on purpose.
 //! Severity is high otherwise. A route is told once in 24 hours, and no more once most of its callers are anonymous.
 //! Preflights (OPTIONS), logins, second factors and token requests do not count.
@@ -59,7 +59,7 @@ pub struct Thresholds {
     pub anonymous: u32,
     /// The share of successes with a credential that makes a route a protected one (95 %: the rest is what is looked for).
     pub authenticated_pct: u8,
-    /// Answers of its neighbours that must be seen before they speak for a route (50: a few people at work).
+    /// Answers of its neighbours that must be seen before they speak for a route (30: a few people at work; it is told with low confidence).
     pub neighbour_answers: u32,
     /// How soon a route is told again (24 h: once a working day).
     pub again_after_h: u32,
@@ -67,7 +67,7 @@ pub struct Thresholds {
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { anonymous: 3, authenticated_pct: 95, neighbour_answers: 50, again_after_h: 24 }
+        Self { anonymous: 3, authenticated_pct: 95, neighbour_answers: 30, again_after_h: 24 }
     }
 }
 
@@ -380,6 +380,10 @@ mod tests {
             10:00:00.000 POS-03 mixed_authentication medium GET api.example.com /v1/partners: GET /v1/partners answers 203.0.113.7 without a credential, where 49 of 50 answers under /v1 had one
         "#]],
         );
+        check(&story(28), expect![[""]]);
+        check(&story(29), expect![[r#"
+            10:00:00.000 POS-03 mixed_authentication medium GET api.example.com /v1/partners: GET /v1/partners answers 203.0.113.7 without a credential, where 29 of 30 answers under /v1 had one
+        "#]]);
     }
 
     #[test]
