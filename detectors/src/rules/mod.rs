@@ -70,6 +70,7 @@ registry! {
     impossible_travel,
     credential_exposure,
     unsigned_jwt,
+    guessable_jwt_secret,
     bulk_extraction,
     credential_stuffing,
     basic_auth_in_use,
