@@ -71,6 +71,7 @@ registry! {
     credential_exposure,
     unsigned_jwt,
     guessable_jwt_secret,
+    token_replay,
     bulk_extraction,
     credential_stuffing,
     basic_auth_in_use,
