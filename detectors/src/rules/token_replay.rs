@@ -11,8 +11,7 @@
 //! ## How it decides
 //!
 //! One reuse fires, whatever the server answered: a refusal shows that the server noticed, and the copy is out all the
-//! same. Severity is high, critical when the server accepted it from another client than the first. All reuse by one
-//! client is one episode.
+//! same. Severity is high. All reuse by one client is one episode.
 //!
 //! ## Benign look-alikes
 //!
@@ -81,10 +80,9 @@ impl Detector for State {
         if reuse.what == OneTime::Ticket || is_retry {
             return;
         }
-        let is_taken = tx.succeeded() && !reuse.same_client;
         let crossing = Crossing {
             about: About::Client(tx.client.network()),
-            severity: if is_taken { Severity::Critical } else { RULE.severity },
+            severity: RULE.severity,
             first: tx.end,
             fresh: 1,
             window: None,
@@ -144,7 +142,7 @@ mod tests {
              13:00:00 203.0.113.4 -> use GET /me 401 reuse=dpop_proof:1s",
             expect![[r#"
                 10:00:00.000 JWT-09 token_replay high 203.0.113.1: refresh token used again from 203.0.113.1, 300 s after its first use by another client, not accepted
-                11:00:00.000 JWT-09 token_replay critical 203.0.113.2: refresh token used again from 203.0.113.2, 300 s after its first use by another client, accepted
+                11:00:00.000 JWT-09 token_replay high 203.0.113.2: refresh token used again from 203.0.113.2, 300 s after its first use by another client, accepted
                 12:00:00.000 JWT-09 token_replay high 203.0.113.3: authorization code used again from 203.0.113.3, 2 s after its first use by the same client, not accepted
                 13:00:00.000 JWT-09 token_replay high 203.0.113.4: DPoP proof used again from 203.0.113.4, 1 s after its first use by the same client, not accepted
             "#]],
