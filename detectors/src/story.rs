@@ -21,6 +21,8 @@
 //! | `user=` `service=` | the principal; `login` carries `user` as the name typed |
 //! | `session=` `bearer=` `key=` `basic` `client_secret` | a credential |
 //! | `jwt=RS256` `unsigned` | a bearer token that is a JWT, perhaps without a signature; `jwt=` has no `alg` |
+//! | `iss=` `known_secret` `confusion=proved` | of a JWT: its issuer, signed by a published secret, algorithm confusion |
+//! | `reuse=refresh_token:5m` | a thing for one use, used first that long ago; `:other` by another client |
 //! | `factor=` `code=` `outcome=` `by_status` | of a second-factor step; `outcome=` is that of a login, too |
 //! | `ticket=` `left=` | what ties challenge and attempt; backup codes that are left, as the answer says |
 //! | `mark=` | a number that is equal for a request that is repeated word for word |

@@ -79,6 +79,8 @@ registry! {
     new_device,
     credential_exposure,
     unsigned_jwt,
+    guessable_jwt_secret,
+    token_replay,
     bulk_extraction,
     object_enumeration,
     credential_stuffing,

@@ -9,8 +9,9 @@ use crate::identity::{
     PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
 use crate::label::Labels;
+use crate::session::{OneTime, Reuse};
 use crate::time::EventTime;
-use crate::token::{Jwt, Signature};
+use crate::token::{Confusion, Jwt, KnownSecret, Signature};
 use crate::transaction::{
     Activity, AgentKind, Client, Completeness, Device, Exposure, ExposureKind, Flow, HeaderClaim,
     IdentityHeader, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome, Protocol, Request, Response,
@@ -242,6 +243,8 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "bearer" => present(tx, CredentialKind::BearerOpaque, "opaque", Location::Header, value),
         "key" => present(tx, CredentialKind::ApiKey, "api_key", Location::Header, value),
         "jwt" => set_jwt(tx, value),
+        "iss" | "confusion" => return set_token(tx, name, value),
+        "reuse" => tx.reuse = Some(reuse(tx.end, value)?),
         "country" => tx.client.country = Some(Country::parse(value).ok_or("a country is two letters")?),
         "asn" => tx.client.asn = Some(parse(value, "asn")?),
         "place" => {
@@ -277,6 +280,10 @@ fn set_flag(tx: &mut Transaction, word: &str) -> Result<(), String> {
             present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, "secret");
         }
         "unsigned" => tx.jwt.as_mut().ok_or("unsigned wants a jwt first")?.signature = Signature::Missing,
+        "known_secret" => {
+            let jwt = tx.jwt.as_mut().ok_or("known_secret wants a jwt first")?;
+            jwt.known_secret = Some(KnownSecret { builtin: true, line: 7, digest: [0x2b, 0xb8, 0x0d, 0x53] });
+        }
         "by_status" => tx.mfa.as_mut().ok_or("by_status wants a factor step")?.by_status_only = true,
         "has_mfa" => tx.proof.account_has_mfa = true,
         "plain" => {
@@ -303,6 +310,27 @@ fn set_principal(tx: &mut Transaction, kind: PrincipalKind, id: &str) {
 fn set_jwt(tx: &mut Transaction, alg: &str) {
     present(tx, CredentialKind::BearerJwt, "jwt", Location::Header, alg);
     tx.jwt = Some(Jwt::of_alg(alg));
+}
+
+fn set_token(tx: &mut Transaction, name: &str, value: &str) -> Result<(), String> {
+    let jwt = tx.jwt.as_mut().ok_or_else(|| format!("{name} wants a jwt first"))?;
+    match name {
+        "iss" => jwt.iss = Some(value.into()),
+        _ => jwt.confusion = Some(Confusion::parse(value).ok_or("no such confusion")?),
+    }
+    Ok(())
+}
+
+/// `refresh_token:5m` was used first five minutes ago by the same client; `refresh_token:5m:other` by another.
+fn reuse(now: EventTime, value: &str) -> Result<Reuse, String> {
+    let (what, since) = value.split_once(':').ok_or("reuse is what:ago or what:ago:other")?;
+    let (ago, same_client) = match since.split_once(':') {
+        None => (since, true),
+        Some((ago, "other")) => (ago, false),
+        Some(_) => return Err("reuse is what:ago or what:ago:other".into()),
+    };
+    let what = OneTime::parse(what).ok_or("no such thing for one use")?;
+    Ok(Reuse { what, first: now.before(duration(ago)?), same_client })
 }
 
 fn set_step(tx: &mut Transaction, name: &str, value: &str) -> Result<(), String> {
