@@ -25,7 +25,13 @@ const DETECTORS: &[(&str, &[&str])] = &[
     ("cleartext_credentials", &["credential_exposure"]),
     ("basic_auth", &["basic_auth_in_use"]),
     ("credential_stuffing", &["credential_stuffing"]),
-    ("weak_jwt", &["unsigned_jwt"]),
+    ("weak_jwt", &["unsigned_jwt", "guessable_jwt_secret"]),
+    ("otp_replay", &["one_time_code_replay"]),
+    ("method_switching", &["factor_switching"]),
+    ("password_bruteforce", &["password_brute_force"]),
+    ("refresh_token_reuse", &["token_replay"]),
+    ("code_replay", &["token_replay"]),
+    ("dpop_proof_replay", &["token_replay"]),
     ("new_device", &["new_device"]),
     ("simultaneous_logins", &["concurrent_locations"]),
     ("id_enumeration", &["object_enumeration"]),
@@ -34,7 +40,7 @@ const DETECTORS: &[(&str, &[&str])] = &[
 
 /// Variants of `weak_jwt` that other detectors answer to.
 const OTHER_JWT_VARIANTS: &[&str] =
-    &["hs256_known_secret", "tampered_payload", "kid_injection", "jku_injection", "hs256_confusion"];
+    &["tampered_payload", "kid_injection", "jku_injection", "hs256_confusion"];
 
 #[test]
 fn labelled_events_fire_and_the_innocent_do_not() {
