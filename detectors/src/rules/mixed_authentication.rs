@@ -314,18 +314,24 @@ mod tests {
     fn the_third_anonymous_answer_of_a_protected_route() {
         let anonymous = "10:00:00 203.0.113.7 -> use GET /v1/status 200 x4
              1d+10:00:02 203.0.113.7 -> use GET /v1/status 200";
-        check(&format!("{}\n{anonymous}", answered(95)), expect![[r#"
+        check(
+            &format!("{}\n{anonymous}", answered(95)),
+            expect![[r#"
             10:00:02.000 POS-03 mixed_authentication high GET api.example.com /v1/status: GET /v1/status answers without a credential (3 answers, the latest to 203.0.113.7), beside 95 answers with one
             10:00:02.000 POS-03 mixed_authentication high GET api.example.com /v1/status: GET /v1/status answers without a credential (5 answers, the latest to 203.0.113.7), beside 95 answers with one
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn nineteen_in_twenty_are_a_protected_route() {
         let three = "10:00:00 203.0.113.7 -> use GET /v1/status 200 x3";
-        check(&format!("{}\n{three}", answered(57)), expect![[r#"
+        check(
+            &format!("{}\n{three}", answered(57)),
+            expect![[r#"
             10:00:02.000 POS-03 mixed_authentication high GET api.example.com /v1/status: GET /v1/status answers without a credential (3 answers, the latest to 203.0.113.7), beside 57 answers with one
-        "#]]);
+        "#]],
+        );
         check(&format!("{}\n{three}", answered(56)), expect![[""]]);
     }
 
@@ -350,9 +356,12 @@ mod tests {
         let story = "09:00:00 203.0.113.7 -> use GET /v1/customers 401
              10:00:00 203.0.113.7 -> use GET /v1/partners 200 items=25
              1d+11:00:00 203.0.113.7 -> use GET /v1/partners 200 items=25";
-        check(story, expect![[r#"
+        check(
+            story,
+            expect![[r#"
             10:00:00.000 POS-03 mixed_authentication medium GET api.example.com /v1/partners: GET /v1/partners answers 203.0.113.7 without a credential, where /v1/customers of the same host refuses
-        "#]]);
+        "#]],
+        );
         check_confidence(story, expect!["POS-03 low"]);
     }
 
@@ -365,9 +374,12 @@ mod tests {
             )
         };
         check(&story(28), expect![[""]]);
-        check(&story(29), expect![[r#"
+        check(
+            &story(29),
+            expect![[r#"
             10:00:00.000 POS-03 mixed_authentication medium GET api.example.com /v1/partners: GET /v1/partners answers 203.0.113.7 without a credential, where 29 of 30 answers under /v1 had one
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
