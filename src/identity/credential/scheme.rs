@@ -2,8 +2,8 @@
 //! It is given the header's value and finds the one part of it that is the same on every use.
 //! It promises that a scheme with nothing stable in it (Negotiate, NTLM's first message) stands for nobody.
 
-use super::Presented;
 use super::signed::{self, parameter};
+use super::{Found, Presented};
 use crate::identity::clues::HandleKind;
 use crate::identity::jwt;
 use crate::identity::secret::Secret;
@@ -15,6 +15,12 @@ use zeroize::Zeroizing;
 
 /// Longest Basic credential and NTLM message that is decoded.
 const DECODED_BYTES_MAX: usize = 8 * 1024;
+/// What stands in the password's place where the user is a key.
+const FILLERS: &[&[u8]] = &[b"", b"x", b"api_token", b"x-oauth-basic", b"unused"];
+/// A user of so many letters and digits beside a filler is a key.
+const KEY_BESIDE_FILLER_BYTES_MIN: usize = 16;
+/// A user of so many hex digits is a key.
+const HEX_KEY_BYTES_MIN: usize = 20;
 
 impl<'a> Presented<'a> {
     pub(super) fn authorization(&mut self, name: &'a [u8], value: &'a [u8]) {
@@ -78,21 +84,25 @@ impl<'a> Presented<'a> {
                 return self.bearer_value(Location::Header, name, key.clone().into());
             }
         }
-        if password.is_empty() && shape::looks_secret(&user) {
+        let is_key = is_key_as_user(&user, &password);
+        self.basic = Some((user.clone().into(), Secret::new(password)));
+        if is_key {
             let handle = Some(HandleKind::ApiKey);
             self.push(Kind::ApiKey, Location::Header, name, user.into(), "api_key", handle, true);
             return;
         }
         self.user = Some(user.clone().into());
-        self.basic = Some((user.clone().into(), Secret::new(password)));
         self.push_named(Kind::Basic, name, user.into(), "basic");
     }
 
     /// At a token endpoint Basic authenticates a client (RFC 6749 2.3.1): its secret is a credential of its own.
     pub(crate) fn basic_is_client(&mut self) {
         let Some((id, secret)) = self.basic.take() else { return };
-        let Some(found) = self.found.iter_mut().find(|f| f.kind == Kind::Basic) else { return };
-        found.kind = Kind::ClientSecret;
+        // A client's id may look like a key: a UUID, say.
+        let is_basic =
+            |f: &&mut Found<'_>| f.kind == Kind::Basic || f.carrier == "api_key" && f.secret.bytes() == &*id;
+        let Some(found) = self.found.iter_mut().find(is_basic) else { return };
+        (found.kind, found.handle) = (Kind::ClientSecret, None);
         found.secret = Secret::new(urlencoded::decode(secret.bytes()).into_owned());
         (found.named, found.carrier) = (None, "client_secret");
         self.user = None;
@@ -155,6 +165,21 @@ fn basic_parts(value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let colon = memchr::memchr(b':', &decoded);
     let user = decoded.get(..colon.unwrap_or(0)).unwrap_or(&[]).to_vec();
     Some((user, decoded.get(colon.map_or(0, |c| c + 1)..).unwrap_or(&[]).to_vec()))
+}
+
+/// Whether the user of Basic is a key: by its own looks, or because no password stands beside it.
+fn is_key_as_user(user: &[u8], password: &[u8]) -> bool {
+    if user.contains(&b'@') {
+        return false;
+    }
+    let is_hex_key = || user.len() >= HEX_KEY_BYTES_MIN && user.iter().all(u8::is_ascii_hexdigit);
+    let is_filler = || password == user || FILLERS.iter().any(|filler| filler.eq_ignore_ascii_case(password));
+    let is_dense = || {
+        user.len() >= KEY_BESIDE_FILLER_BYTES_MIN
+            && user.iter().all(u8::is_ascii_alphanumeric)
+            && user.iter().any(u8::is_ascii_digit)
+    };
+    shape::looks_secret(user) || shape::is_uuid(user) || is_hex_key() || is_dense() && is_filler()
 }
 
 /// The NTLM message, bare or inside SPNEGO.

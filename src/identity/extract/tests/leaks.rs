@@ -193,3 +193,30 @@ fn where_names_are_not_written_they_stand_nowhere() {
     assert_eq!(&*plain.principal.id, "alice.doe@x.example");
     assert!(plain.request.unwrap().path.starts_with("/users/alice.doe/"));
 }
+
+#[test]
+fn a_key_in_the_users_place_of_basic_names_nobody() {
+    let who = |user: &str| {
+        let text = format!("GET /v1/me HTTP/1.1\nAuthorization: Basic {}", basic(user));
+        let sighting = see(&text, "200");
+        let key = user.split(':').next().unwrap();
+        (sighting.transaction.principal.key(), format!("{sighting:?}").contains(key))
+    };
+    for key in [
+        "a1B2c3D4e5F6g7H8i9J0:X",
+        "a1b2c3d4e5f6g7h8:api_token",
+        "9f8e7d6c5b4a39281706f5e4:x-oauth-basic",
+        "9f8e7d6c5b4a39281706f5e4:Harbor-rill!",
+        "a1B2c3D4e5F6g7H8i9J0:Harbor-rill!",
+        "123e4567-e89b-12d3-a456-426614174000:unused",
+        "harbor2026rill2026:harbor2026rill2026",
+    ] {
+        let (principal, leaks) = who(key);
+        assert!(principal.starts_with("key:") && !leaks, "{key}: {principal}");
+    }
+    for innocent in ["alice:X", "svc-billing-2026:secret", "svc-billing-2026:x", "alice.doe2026@x.example:x"]
+    {
+        let name = innocent.split(':').next().unwrap();
+        assert_eq!(who(innocent).0, format!("user:{name}"));
+    }
+}
