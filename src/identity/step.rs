@@ -33,6 +33,8 @@ pub(crate) struct Asked<'r, 'a> {
     pub(crate) method_named: bool,
     pub(crate) fields: &'r Fields<'a>,
     pub(crate) presented: &'r Presented<'a>,
+    /// The bearer token's time was over when it was sent.
+    pub(crate) token_expired: bool,
     /// Words for factors.
     pub(crate) factors: &'r Names<Factor>,
 }

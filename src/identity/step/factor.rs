@@ -42,7 +42,8 @@ pub(super) fn mfa_step<'r>(
         || event == MfaEvent::Attempt && labels.any(Labels::PUSH.or(Labels::ATTEMPT));
     let page = answer.and_then(|a| page_after(event, presented, a, asked));
     let password = asked.fields.has(Field::Password);
-    let evidence = Evidence { presented, password, page, ..evidence(answer, mfa_grant) };
+    let token_expired = asked.token_expired && !asked.fields.has(Field::Ticket);
+    let evidence = Evidence { presented, password, page, token_expired, ..evidence(answer, mfa_grant) };
     let (mut outcome, by_status_only) = mfa::outcome(&evidence, hits);
     let factor = step_factor(asked, answer, code, assertion);
     match (event, outcome) {

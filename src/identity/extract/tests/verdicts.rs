@@ -30,3 +30,18 @@ fn a_session_that_ended_is_no_wrong_code() {
         assert_eq!(says(words), "attempt fail_code, denied", "{words}");
     }
 }
+
+#[test]
+fn an_expired_bearer_token_is_no_wrong_code() {
+    let with = |exp: u64, body: &str| {
+        let token = jwt(&format!(r#"{{"sub":"alice","exp":{exp}}}"#));
+        let head = format!("POST /mfa/verify HTTP/1.1\nAuthorization: Bearer {token}");
+        told(&format!("{head}\nContent-Type: application/json\n\n{body}"), "401")
+    };
+    let code = r#"{"code":"123456"}"#;
+    assert_eq!(with(1_794_211_100, code), "attempt fail_other, denied");
+    assert_eq!(with(1_794_211_300, code), "attempt fail_code, denied");
+    // The ticket carries the step: no old token beside it hides a wrong code.
+    let ticket = r#"{"code":"123456","mfa_token":"tkt_alice_9f2c41d07ab3"}"#;
+    assert_eq!(with(1_794_211_100, ticket), "attempt fail_code, denied");
+}
