@@ -45,3 +45,18 @@ fn an_expired_bearer_token_is_no_wrong_code() {
     let ticket = r#"{"code":"123456","mfa_token":"tkt_alice_9f2c41d07ab3"}"#;
     assert_eq!(with(1_794_211_100, ticket), "attempt fail_code, denied");
 }
+
+#[test]
+fn coupons_and_cards_are_verified_too() {
+    let post = |path: &str, body: &str| {
+        let request = format!("POST {path} HTTP/1.1\nContent-Type: application/json\n\n{body}");
+        told(&request, "400\nContent-Type: application/json\n\n{\"error\":\"invalid_code\"}")
+    };
+    assert_eq!(post("/checkout/coupon/verify", r#"{"code":"SAVE10"}"#), "none");
+    assert_eq!(post("/gift-cards/verify", r#"{"code":"123456"}"#), "none");
+    assert_eq!(post("/checkout/verify", r#"{"code":"SAVE10"}"#), "none");
+    assert_eq!(post("/checkout/verify", r#"{"code":"123456"}"#), "attempt fail_code, denied");
+    assert_eq!(post("/auth/verify", r#"{"code":"SAVE10"}"#), "attempt fail_code, denied");
+    let ticket = r#"{"code":"AB12CD","mfa_token":"tkt_alice_9f2c41d07ab3"}"#;
+    assert_eq!(post("/verify", ticket), "attempt fail_code, denied");
+}
