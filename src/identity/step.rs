@@ -173,6 +173,10 @@ fn meaning(step: &Step<'_>, answer: Option<&Answer<'_>>) -> Outcome {
         {
             Outcome::Denied
         }
+        // A redirect or a page that says no: the code was not even looked at.
+        (_, _, Some((MfaEvent::Attempt, MfaOutcome::FailOther))) if step.outcome == Outcome::Success => {
+            Outcome::Denied
+        }
         // A grant or refresh token that is refused, unless the request was malformed or must be repeated.
         (Activity::TokenIssue, ..) if answer.is_some_and(refuses_grant) => Outcome::Denied,
         _ => step.outcome,

@@ -60,3 +60,9 @@ fn coupons_and_cards_are_verified_too() {
     let ticket = r#"{"code":"AB12CD","mfa_token":"tkt_alice_9f2c41d07ab3"}"#;
     assert_eq!(post("/verify", ticket), "attempt fail_code, denied");
 }
+
+#[test]
+fn a_code_that_leads_to_the_sign_in_page_is_denied() {
+    assert_eq!(verify("302\nLocation: /login"), "attempt fail_other, denied");
+    assert_eq!(verify("302\nLocation: /home"), "attempt success, success");
+}
