@@ -16,6 +16,7 @@ use super::tables::{Answered, Cookie, Field, ResponseHeader};
 use super::text;
 use super::urlencoded;
 use crate::http::Message;
+use crate::http::body::is_page;
 use heelguard_detectors::identity::Factor;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -115,7 +116,7 @@ impl<'a> Answer<'a> {
                 ResponseHeader::ContentEncoding => {}
             }
         }
-        answer.is_html = answer.content_type.is_some_and(|t| starts_with_ignoring_case(t, b"text/html"));
+        answer.is_html = answer.content_type.is_some_and(is_page);
         answer
     }
 
