@@ -373,7 +373,7 @@ fn evidence(answer: Option<&Answer<'_>>, mfa_grant: bool) -> Evidence {
         status: Some(answer.status),
         markers: answer.markers,
         verdict: answer.verdict,
-        errors: answer.errors,
+        errors: answer.errors || answer.error,
         retry_after: answer.retry_after,
         // What comes with a no is the ticket of an unfinished step, whatever it is called.
         issued: answer.issued.iter().any(|i| !matches!(i.kind, HandleKind::Challenge))

@@ -66,3 +66,50 @@ fn a_code_that_leads_to_the_sign_in_page_is_denied() {
     assert_eq!(verify("302\nLocation: /login"), "attempt fail_other, denied");
     assert_eq!(verify("302\nLocation: /home"), "attempt success, success");
 }
+
+#[test]
+fn a_no_has_many_spellings() {
+    for body in [
+        r#"{"success":"false"}"#,
+        r#"{"success":0}"#,
+        r#"{"status":"fail"}"#,
+        r#"{"status":"FAILED"}"#,
+        r#"{"status":"error"}"#,
+        r#"{"result":"failure"}"#,
+        r#"{"error":true}"#,
+        r#"{"error":"x"}"#,
+        r#"{"errno":1}"#,
+        r#"{"errorCode":"E1"}"#,
+        r#"{"match":false}"#,
+        r#"{"matched":false}"#,
+        "false",
+    ] {
+        let answer = format!("200\nContent-Type: application/json\n\n{body}");
+        assert_eq!(verify(&answer), "attempt fail_code, denied", "{body}");
+    }
+    for body in [
+        r#"{"error":null}"#,
+        r#"{"error":""}"#,
+        r#"{"error":false}"#,
+        r#"{"errors":[]}"#,
+        r#"{"errno":0}"#,
+        r#"{"status":"success"}"#,
+        r#"{"success":1}"#,
+        r#"{"code":0,"data":null}"#,
+        "true",
+    ] {
+        let answer = format!("200\nContent-Type: application/json\n\n{body}");
+        assert_eq!(verify(&answer), "attempt success, success", "{body}");
+    }
+}
+
+#[test]
+fn a_batch_is_one_level_deeper() {
+    let answer = |body: &str| format!("200\nContent-Type: application/json\n\n{body}");
+    let batch = answer(r#"[{"data":{"verifyTotp":{"success":false}}}]"#);
+    assert_eq!(verify(&batch), "attempt fail_code, denied");
+    let right = answer(r#"[{"data":{"verifyTotp":{"success":true}}}]"#);
+    assert_eq!(verify(&right), "attempt success, success");
+    let deeper = answer(r#"{"data":{"verifyTotp":{"user":{"verified":false}}}}"#);
+    assert_eq!(verify(&deeper), "attempt success, success");
+}
