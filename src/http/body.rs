@@ -134,26 +134,54 @@ fn faulty<'a>(anomaly: Anomaly) -> Decoded<'a> {
     Decoded { bytes: &[], anomaly: Some(anomaly) }
 }
 
-/// Whether identity reads bodies of this type: JSON, forms, plain text, GraphQL, and those that do not say.
-pub(super) fn keeps_prefix(content_type: Option<&[u8]>) -> bool {
-    let Some(value) = content_type else { return true };
-    let end = value.iter().position(|&b| b == b';').unwrap_or(value.len());
-    let essence = value.get(..end).unwrap_or(value).trim_ascii();
-    let is = |known: &str| essence.eq_ignore_ascii_case(known.as_bytes());
-    let ends = |suffix: &[u8]| {
-        essence
-            .len()
-            .checked_sub(suffix.len())
-            .and_then(|at| essence.get(at..))
-            .is_some_and(|e| e.eq_ignore_ascii_case(suffix))
-    };
-    essence.is_empty()
-        || is("application/json")
-        || is("application/x-www-form-urlencoded")
-        || is("text/plain")
-        || is("application/graphql")
-        || is("text/json")
-        || ends(b"+json")
+/// Bytes kept of a page: its form stands near its beginning, and pages are long.
+const PAGE_BYTES_MAX: usize = 16 << 10;
+
+/// How many bytes of a request's body are kept: those of the types that identity reads, up to `max`.
+pub(super) fn request_prefix(content_type: Option<&[u8]>, max: usize) -> usize {
+    let multipart = content_type.is_some_and(|value| is_one_of(essence(value), &[b"multipart/form-data"]));
+    if multipart || is_data(content_type) { max } else { 0 }
+}
+
+/// How many bytes of an answer's body are kept. A page is read where it answers a form (`to_form`):
+/// the form that comes back says that it was refused.
+pub(super) fn response_prefix(content_type: Option<&[u8]>, to_form: bool, max: usize) -> usize {
+    if is_data(content_type) {
+        max
+    } else if to_form && content_type.is_some_and(is_page) {
+        max.min(PAGE_BYTES_MAX)
+    } else {
+        0
+    }
+}
+
+/// Whether a content type is that of a page.
+pub(crate) fn is_page(content_type: &[u8]) -> bool {
+    is_one_of(essence(content_type), &[b"text/html", b"application/xhtml+xml"])
+}
+
+/// JSON, forms, plain text, GraphQL, and those that do not say.
+fn is_data(content_type: Option<&[u8]>) -> bool {
+    const TYPES: &[&[u8]] = &[
+        b"",
+        b"application/json",
+        b"application/x-www-form-urlencoded",
+        b"text/plain",
+        b"application/graphql",
+        b"text/json",
+    ];
+    let Some(essence) = content_type.map(essence) else { return true };
+    let suffix = essence.len().checked_sub(5).and_then(|at| essence.get(at..));
+    is_one_of(essence, TYPES) || suffix.is_some_and(|end| end.eq_ignore_ascii_case(b"+json"))
+}
+
+/// `type/subtype`, without parameters.
+fn essence(content_type: &[u8]) -> &[u8] {
+    content_type.split(|&b| b == b';').next().unwrap_or(content_type).trim_ascii()
+}
+
+fn is_one_of(essence: &[u8], types: &[&[u8]]) -> bool {
+    types.iter().any(|known| essence.eq_ignore_ascii_case(known))
 }
 
 #[cfg(test)]

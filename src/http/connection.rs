@@ -225,8 +225,8 @@ impl Connection {
             _ if facts.upgrade => Expect::Upgrade,
             _ => Expect::Ordinary,
         };
-        let keeps = body::keeps_prefix(facts.content_type);
-        let prefix_max = if keeps { cx.shared.config.request_body_prefix_bytes_max } else { 0 };
+        let prefix_max =
+            body::request_prefix(facts.content_type, cx.shared.config.request_body_prefix_bytes_max);
         if !self.requests_met {
             let server = self.server(cx);
             cx.shared.services.count(server, facts.host, ServiceKind::Http1);

@@ -179,6 +179,12 @@ impl Waiting {
         }
     }
 
+    /// Whether the next answer is for a request that may have sent a form: any but GET and HEAD.
+    pub(super) fn next_sends(&self) -> bool {
+        let oldest = self.queue.front().filter(|oldest| oldest.early.is_none());
+        oldest.is_some_and(|oldest| !matches!(oldest.message.method(), b"GET" | b"HEAD"))
+    }
+
     /// An answer ended.
     pub(super) fn answered(
         &mut self,

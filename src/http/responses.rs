@@ -90,8 +90,8 @@ impl Connection {
         let target = self.waiting.next_target();
         let facts = Facts::of(&message);
         let framing = facts.response_framing(minor, status, target.expect());
-        let keeps = body::keeps_prefix(facts.content_type);
-        let prefix_max = if keeps { cx.shared.config.response_body_prefix_bytes_max } else { 0 };
+        let kept_max = cx.shared.config.response_body_prefix_bytes_max;
+        let prefix_max = body::response_prefix(facts.content_type, self.waiting.next_sends(), kept_max);
         let mut answer = Answer::new(message, minor, status, target, prefix_max);
         answer.whole = framing.length != Length::Undecided;
         if form != Form::Strict {

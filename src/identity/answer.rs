@@ -16,6 +16,7 @@ use super::tables::{Answered, Cookie, Field, ResponseHeader};
 use super::text;
 use super::urlencoded;
 use crate::http::Message;
+use crate::http::body::is_page;
 use heelguard_detectors::identity::Factor;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -60,6 +61,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) markers: Markers,
     pub(crate) verdict: Option<bool>,
     pub(crate) errors: bool,
+    /// An error's code, word or flag, understood or not.
+    pub(crate) error: bool,
     pub(crate) issued: Vec<Issued<'a>>,
     pub(crate) id_token: Option<Cow<'a, [u8]>>,
     pub(crate) email: Option<Arc<str>>,
@@ -91,6 +94,8 @@ pub(crate) struct Answer<'a> {
     flows: bool,
     flow_is_mfa: bool,
     in_body: bool,
+    /// The body is a list: of the answers to a GraphQL batch, where this is a step of a login.
+    is_list: bool,
     marks_read: u8,
 }
 
@@ -115,7 +120,7 @@ impl<'a> Answer<'a> {
                 ResponseHeader::ContentEncoding => {}
             }
         }
-        answer.is_html = answer.content_type.is_some_and(|t| starts_with_ignoring_case(t, b"text/html"));
+        answer.is_html = answer.content_type.is_some_and(is_page);
         answer
     }
 
@@ -128,6 +133,9 @@ impl<'a> Answer<'a> {
         }
         if !matches!(body.iter().find(|b| !b.is_ascii_whitespace()), Some(b'{' | b'[')) {
             self.expose(body.get(..body.len().min(TEXT_BYTES_MAX)).unwrap_or(&[]), b"body");
+            if body.trim_ascii() == b"false" {
+                self.verdict = Some(false);
+            }
             // A sentence is an answer, a page or a file is none.
             let is_text = self.content_type.is_some_and(|t| starts_with_ignoring_case(t, b"text/plain"));
             if is_text && body.len() <= SENTENCE_BYTES_MAX {
@@ -135,6 +143,7 @@ impl<'a> Answer<'a> {
             }
             return;
         }
+        self.is_list = body.trim_ascii_start().starts_with(b"[");
         let summary = json::walk(body, &settings.answers, |member| self.member(&member, settings));
         self.beyond_limit = summary.beyond_limit;
         self.items = summary.items.map(|n| estimate(n, summary.items_cut, share));
@@ -193,7 +202,15 @@ impl<'a> Answer<'a> {
                     self.text(key, member, text, settings);
                 }
             }
-            // Of numbers only ids speak; numeric error codes say nothing.
+            (Some(Answered::Verdict), Value::Number(number)) if is_no(number) => {
+                self.flag(Answered::Verdict, member, false);
+            }
+            (Some(Answered::Reason), Value::Number(number)) if names_error(member.name) => {
+                self.fault(member, !is_nothing(number));
+            }
+            (Some(Answered::Reason), Value::Bool(yes)) if names_error(member.name) => self.fault(member, yes),
+            (Some(Answered::Reason), Value::Object) if names_error(member.name) => self.fault(member, true),
+            // Of other numbers only ids speak.
             (Some(Answered::UserId), Value::Number(number)) => self.name(Answered::UserId, member, number),
             (Some(Answered::CodesLeft), Value::Number(number)) => {
                 self.codes_left = std::str::from_utf8(number).ok().and_then(|n| n.parse().ok());
@@ -239,7 +256,18 @@ impl<'a> Answer<'a> {
                 }
             }
             Answered::User => self.name(Answered::UserName, member, &text.decoded()),
-            Answered::Reason => self.mark(text.raw, settings),
+            Answered::Reason => {
+                if names_error(member.name) {
+                    let succeeds = settings.words.read(text.raw) == Some(Marker::Success);
+                    self.fault(member, !succeeds && !is_nothing(text.raw));
+                }
+                let denies = matches!(member.name, b"status" | b"result") && is_failure(text.raw);
+                if denies && settings.words.read(text.raw).is_none() {
+                    self.flag(Answered::Verdict, member, false);
+                }
+                self.mark(text.raw, settings);
+            }
+            Answered::Verdict if is_no(text.raw) => self.flag(key, member, false),
             Answered::Errors => {
                 self.errors = true;
                 self.mark(text.raw, settings);
@@ -260,7 +288,7 @@ impl<'a> Answer<'a> {
 
     fn flag(&mut self, key: Answered, member: &Member<'a, Answered>, yes: bool) {
         match key {
-            Answered::Verdict if member.depth <= 3 => {
+            Answered::Verdict if member.depth <= self.verdict_depth() => {
                 self.verdict = Some(self.verdict.unwrap_or(true) && yes);
             }
             Answered::NeedsMfa if yes => self.markers.insert(Marker::NeedsMfa),
@@ -268,6 +296,16 @@ impl<'a> Answer<'a> {
             Answered::Pending if yes && self.flow_is_mfa => self.markers.insert(Marker::NeedsMfa),
             _ => {}
         }
+    }
+
+    /// An error is told, or that there is none.
+    fn fault(&mut self, member: &Member<'a, Answered>, told: bool) {
+        self.error |= told && member.depth <= self.verdict_depth();
+    }
+
+    /// Containers around a verdict at most: `data` and the operation of GraphQL, and the list of a batch.
+    fn verdict_depth(&self) -> usize {
+        3 + usize::from(self.is_list)
     }
 
     /// A flow that could be followed: a second factor that is pending, or a fresh proof that is wanted first.
@@ -373,6 +411,29 @@ impl<'a> Answer<'a> {
     pub(crate) fn codes_left(&self) -> Option<u32> {
         self.codes_left.or((self.codes_listed > 0).then_some(self.codes_listed))
     }
+}
+
+/// Whether a key stands for an error and for nothing else: a `code` or `status` may be of success.
+fn names_error(name: &[u8]) -> bool {
+    const NAMES: &[&[u8]] = &[b"error", b"error_code", b"errorcode", b"errcode", b"errno"];
+    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Whether a verdict that is no boolean says no.
+fn is_no(word: &[u8]) -> bool {
+    word == b"0" || word.eq_ignore_ascii_case(b"false")
+}
+
+/// Whether what stands for an error says that there is none.
+fn is_nothing(word: &[u8]) -> bool {
+    const WORDS: &[&[u8]] = &[b"false", b"no", b"none", b"null", b"ok"];
+    word.iter().all(|&b| b == b'0') || WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
+}
+
+/// Whether a status in words is a failure.
+fn is_failure(word: &[u8]) -> bool {
+    const WORDS: &[&[u8]] = &[b"fail", b"failed", b"failure", b"error"];
+    WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// The factor a word names.

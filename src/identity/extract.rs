@@ -147,6 +147,7 @@ impl Extractor {
         mut noted: AnomalySet,
     ) -> Sighting {
         let settings = self.settings.clone();
+        let mut proved = self.prove(&asked.presented);
         let step = step::read(
             &Asked {
                 method: asked.method,
@@ -157,12 +158,12 @@ impl Extractor {
                 method_named: asked.method_named,
                 fields: &asked.fields,
                 presented: &asked.presented,
+                token_expired: proved.token_expired(exchange.time),
                 factors: &settings.factors,
             },
             answer,
             &mut self.hits,
         );
-        let mut proved = self.prove(&asked.presented);
         self.hidden_names = self.names_to_hide(asked, answer, &proved);
         let told = asked.forwarding.client(exchange.client.ip, exchange.proxied_for, &self.settings.trusted);
         if told.false_preamble {
@@ -285,6 +286,12 @@ impl Extractor {
 }
 
 impl Proved {
+    /// Whether the token that speaks says that its time is over.
+    fn token_expired(&self, now: EventTime) -> bool {
+        let exp = self.jwt.as_ref().and_then(|claims| claims.exp);
+        exp.and_then(|exp| u64::try_from(exp).ok()).is_some_and(|exp| exp < now.as_secs())
+    }
+
     /// Of several tokens the one in a header speaks, else the first.
     fn take_token(&mut self, found: &Found<'_>, claims: &Arc<Claims>, fingerprint: Fingerprint) {
         use CredentialKind::{BearerJwt, BearerOpaque, Dpop, RefreshToken};

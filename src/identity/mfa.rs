@@ -26,6 +26,8 @@ pub(crate) struct Evidence {
     pub(crate) presented: bool,
     /// A password was presented beside it.
     pub(crate) password: bool,
+    /// The bearer token beside it has expired, and nothing else says whose step it is.
+    pub(crate) token_expired: bool,
     /// The page a browser is shown next, where that says something.
     pub(crate) page: Option<Page>,
 }
@@ -57,7 +59,8 @@ impl Evidence {
 
     fn about_something_else(&self) -> bool {
         use Marker::{BadClient, BadRequest, BadToken, Forbidden, LoginFirst};
-        [BadToken, BadClient, Forbidden, LoginFirst, BadRequest].into_iter().any(|m| self.markers.has(m))
+        let told = [BadToken, BadClient, Forbidden, LoginFirst, BadRequest];
+        self.token_expired && self.status == Some(401) || told.into_iter().any(|m| self.markers.has(m))
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Asked<'r, 'a> {
     pub(crate) method_named: bool,
     pub(crate) fields: &'r Fields<'a>,
     pub(crate) presented: &'r Presented<'a>,
+    /// The bearer token's time was over when it was sent.
+    pub(crate) token_expired: bool,
     /// Words for factors.
     pub(crate) factors: &'r Names<Factor>,
 }
@@ -169,6 +171,10 @@ fn meaning(step: &Step<'_>, answer: Option<&Answer<'_>>) -> Outcome {
         (_, _, Some((event, MfaOutcome::FailCode | MfaOutcome::Locked | MfaOutcome::Throttled)))
             if event != MfaEvent::Challenge =>
         {
+            Outcome::Denied
+        }
+        // A redirect or a page that says no: the code was not even looked at.
+        (_, _, Some((MfaEvent::Attempt, MfaOutcome::FailOther))) if step.outcome == Outcome::Success => {
             Outcome::Denied
         }
         // A grant or refresh token that is refused, unless the request was malformed or must be repeated.

@@ -408,10 +408,10 @@ pub(crate) const ANSWERS: &[(Answered, &str)] = {
         (A::User, "user account profile me viewer current_user owner"),
         (
             A::Reason,
-            "error code error_code errorcode error_description status detail message reason \
+            "error code error_code errorcode errcode errno error_description status detail message reason \
              non_field_errors title challenge_name error_summary type __type result msg next",
         ),
-        (A::Verdict, "success valid ok verified authenticated is_valid approved"),
+        (A::Verdict, "success valid ok verified authenticated is_valid approved match matched"),
         (A::Errors, "errors"),
         (
             A::NeedsMfa,

@@ -130,6 +130,11 @@ fn junk_and_unknown_codings_are_errors() {
 
 #[test]
 fn types_that_identity_reads_are_kept() {
+    const MAX: usize = 65_536;
+    let both = |kind: Option<&str>| {
+        let kind = kind.map(str::as_bytes);
+        (request_prefix(kind, MAX), response_prefix(kind, false, MAX))
+    };
     for kept in [
         "application/json",
         "Application/JSON;charset=x",
@@ -138,10 +143,22 @@ fn types_that_identity_reads_are_kept() {
         "",
         "application/graphql-response+json",
     ] {
-        assert!(keeps_prefix(Some(kept.as_bytes())), "{kept}");
+        assert_eq!(both(Some(kept)), (MAX, MAX), "{kept}");
     }
     for dropped in ["text/html", "image/svg+xml", "application/jsonp", "+jso", "application/grpc"] {
-        assert!(!keeps_prefix(Some(dropped.as_bytes())), "{dropped}");
+        assert_eq!(both(Some(dropped)), (0, 0), "{dropped}");
     }
-    assert!(keeps_prefix(None));
+    assert_eq!(both(None), (MAX, MAX));
+    assert_eq!(both(Some("multipart/form-data; boundary=x")), (MAX, 0));
+}
+
+#[test]
+fn a_page_is_kept_where_it_answers_a_form() {
+    let kept = |kind: &str, to_form, max| response_prefix(Some(kind.as_bytes()), to_form, max);
+    for page in ["text/html", "Text/HTML; charset=utf-8", "application/xhtml+xml"] {
+        assert_eq!(kept(page, true, 65_536), PAGE_BYTES_MAX, "{page}");
+        assert_eq!(kept(page, true, 8), 8, "{page}");
+        assert_eq!(kept(page, false, 65_536), 0, "{page}");
+    }
+    assert_eq!(kept("image/png", true, 65_536), 0);
 }

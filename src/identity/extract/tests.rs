@@ -19,6 +19,7 @@ mod leaks;
 mod products;
 mod secrets;
 mod threads;
+mod verdicts;
 
 pub(crate) fn extractor() -> Extractor {
     let keyring = Keyring::from_bytes(&[7; 32]).unwrap();

@@ -42,7 +42,8 @@ pub(super) fn mfa_step<'r>(
         || event == MfaEvent::Attempt && labels.any(Labels::PUSH.or(Labels::ATTEMPT));
     let page = answer.and_then(|a| page_after(event, presented, a, asked));
     let password = asked.fields.has(Field::Password);
-    let evidence = Evidence { presented, password, page, ..evidence(answer, mfa_grant) };
+    let token_expired = asked.token_expired && !asked.fields.has(Field::Ticket);
+    let evidence = Evidence { presented, password, page, token_expired, ..evidence(answer, mfa_grant) };
     let (mut outcome, by_status_only) = mfa::outcome(&evidence, hits);
     let factor = step_factor(asked, answer, code, assertion);
     match (event, outcome) {
@@ -203,12 +204,63 @@ fn presented_code<'r>(asked: &Asked<'r, '_>, mfa_grant: bool) -> Option<&'r Know
     let in_login = labels.any(Labels::LOGIN.or(Labels::SESSION))
         || fields.has(Field::Ticket)
         || fields.has(Field::Password);
+    let doubt = doubt(asked, mfa_grant);
     fields.known.iter().find(|k| match k.field {
         Field::Code | Field::BackupCode => is_code(&k.value) || on_route && !k.value.is_empty(),
+        Field::AnyCode | Field::Token if doubt.excludes(&k.value) => false,
         Field::AnyCode => is_code(&k.value) && (on_route || in_login || labels.any(Labels::FACTORS)),
         Field::Token => is_short_code(&k.value) && on_route,
         _ => false,
     })
+}
+
+/// Whether a code of any name is one for a second factor, where only words like `verify` speak of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    No,
+    /// It is if it looks like one: six to eight digits.
+    Look,
+    /// Something else is verified here: a coupon, a card, an address.
+    Goods,
+}
+
+impl Doubt {
+    fn excludes(self, code: &[u8]) -> bool {
+        match self {
+            Self::No => false,
+            Self::Look => !((6..=8).contains(&code.len()) && code.iter().all(u8::is_ascii_digit)),
+            Self::Goods => true,
+        }
+    }
+}
+
+fn doubt(asked: &Asked<'_, '_>, mfa_grant: bool) -> Doubt {
+    const GOODS: &[&str] = &["coupon", "card", "address", "promo", "voucher", "gift", "discount", "order"];
+    let told = Labels::MFA
+        .or(Labels::BACKUP)
+        .or(Labels::AUTH)
+        .or(Labels::LOGIN)
+        .or(Labels::SESSION)
+        .or(Labels::FACTORS)
+        .or(Labels::ATTEMPT);
+    if mfa_grant || asked.labels.any(told) || !asked.labels.any(Labels::MAYBE_MFA) {
+        return Doubt::No;
+    }
+    let mut words = asked.template.split(|c: char| !c.is_ascii_alphanumeric());
+    let of_goods = |word: &str| {
+        let lower = word.to_ascii_lowercase();
+        GOODS
+            .iter()
+            .any(|goods| lower.strip_prefix(goods).is_some_and(|rest| matches!(rest, "" | "s" | "es")))
+    };
+    let challenged = || asked.presented.found.iter().any(|found| found.handle == Some(HandleKind::Challenge));
+    if words.any(of_goods) {
+        Doubt::Goods
+    } else if asked.fields.has(Field::Ticket) || asked.fields.has(Field::Password) || challenged() {
+        Doubt::No
+    } else {
+        Doubt::Look
+    }
 }
 
 pub(super) fn is_mfa_route(labels: Labels) -> bool {
@@ -321,7 +373,7 @@ fn evidence(answer: Option<&Answer<'_>>, mfa_grant: bool) -> Evidence {
         status: Some(answer.status),
         markers: answer.markers,
         verdict: answer.verdict,
-        errors: answer.errors,
+        errors: answer.errors || answer.error,
         retry_after: answer.retry_after,
         // What comes with a no is the ticket of an unfinished step, whatever it is called.
         issued: answer.issued.iter().any(|i| !matches!(i.kind, HandleKind::Challenge))
