@@ -71,7 +71,8 @@ struct Case<'a> {
 pub(crate) struct TokenDesk {
     reference: Arc<TokenReference>,
     keys: KeySets,
-    tokens: Shelf<Fingerprint, Seen>,
+    /// By signer too: a token that names no issuer is tried with the keys of each host it is used on.
+    tokens: Shelf<(Fingerprint, Signer), Seen>,
     signers: Shelf<Signer, History>,
     twins: Twins,
     checks: Budget,
@@ -126,13 +127,14 @@ impl TokenDesk {
     }
 
     fn presented(&mut self, token: &SealedToken, tx: &Transaction) -> Verdict {
-        let seen = *self.tokens.entry(&token.fingerprint, Seen::default);
+        let signer = Signer::of(&token.claims, &host(tx));
+        let id = (token.fingerprint, signer.clone());
+        let seen = *self.tokens.entry(&id, Seen::default);
         let believed = tx.outcome == Outcome::Success;
         let current = seen.verdict.filter(|verdict| verdict.epoch == self.keys.epoch);
         if let (Some(verdict), true) = (current, seen.counted || !believed) {
             return verdict;
         }
-        let signer = Signer::of(&token.claims, &host(tx));
         let verdict = current.unwrap_or_else(|| self.examine(token, &signer, tx.end));
         if believed && !seen.counted {
             let alg = Alg::of(&token.claims.header.alg);
@@ -140,7 +142,7 @@ impl TokenDesk {
         }
         // What was put off is done when the token comes again.
         let settled = verdict.check != SignatureCheck::OverBudget;
-        if let Some(seen) = self.tokens.get(&token.fingerprint) {
+        if let Some(seen) = self.tokens.get(&id) {
             *seen = Seen { verdict: settled.then_some(verdict), counted: seen.counted || believed };
         }
         verdict
@@ -148,7 +150,7 @@ impl TokenDesk {
 
     fn issued(&mut self, token: &IssuedToken, tx: &Transaction) {
         let signer = Signer::of(&token.claims, &host(tx));
-        let seen = self.tokens.entry(&token.fingerprint, Seen::default);
+        let seen = self.tokens.entry(&(token.fingerprint, signer.clone()), Seen::default);
         if !std::mem::replace(&mut seen.counted, true) {
             let alg = Alg::of(&token.claims.header.alg);
             self.signers.entry(&signer, History::default).take(alg);

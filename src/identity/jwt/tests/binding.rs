@@ -132,6 +132,26 @@ fn tokens_without_issuer_belong_to_the_host_they_are_used_on() {
 }
 
 #[test]
+fn one_token_without_issuer_on_two_hosts_is_judged_by_the_keys_of_each() {
+    let [own, foreign] = [Signing::new(), Signing::new()];
+    let check = |stage: &mut Stage, host: &str, token: &str| {
+        let request = format!("GET /v1/orders\nHost: {host}\nAuthorization: Bearer {token}");
+        let sighting = stage.see("10.0.0.5", &request, "200\nServer: x");
+        stage.lineage.attribute(sighting).jwt.unwrap().check.name()
+    };
+    for (first, second) in [("a.example", "b.example"), ("b.example", "a.example")] {
+        let mut stage = Stage::new();
+        stage.publish("10.0.0.5", "a.example", "/jwks", &keys(&[own.jwk("a")]));
+        stage.publish("10.0.0.6", "b.example", "/jwks", &keys(&[foreign.jwk("a")]));
+        let token = own.sign("a", r#"{"sub":"u1"}"#);
+        for host in [first, second, first] {
+            let expected = if host == "a.example" { "valid" } else { "invalid" };
+            assert_eq!(check(&mut stage, host, &token), expected, "{host}");
+        }
+    }
+}
+
+#[test]
 fn a_configured_issuer_learns_nothing_from_the_wire() {
     let (key, evil) = (Signing::new(), Signing::new());
     let folder = tempfile::tempdir().unwrap();
