@@ -13,6 +13,9 @@ const HOST_BYTES_MAX: usize = 255;
 /// A host label without a dash is at most this long.
 const LABEL_WORD_BYTES_MAX: usize = 20;
 
+/// A word of a label so long that has letters and digits mixed is no name.
+const RANDOM_WORD_BYTES_MIN: usize = 12;
+
 /// Connections of one service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServiceCounts {
@@ -119,13 +122,26 @@ fn clean_host<'b>(host: &[u8], buffer: &'b mut [u8; HOST_BYTES_MAX]) -> Option<&
     let lawful = |b: &u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(b);
     // A label that is long and in one piece is no name of a server; it may be a key that somebody sent as one.
     let wordless = |label: &[u8]| label.len() > LABEL_WORD_BYTES_MAX && !label.contains(&b'-');
-    if name.is_empty() || !name.iter().all(lawful) || name.split(|&b| b == b'.').any(wordless) {
+    let spoilt = |label: &[u8]| wordless(label) || is_random(label);
+    if name.is_empty() || !name.iter().all(lawful) || name.split(|&b| b == b'.').any(spoilt) {
         return None;
     }
     let out = buffer.get_mut(..name.len())?;
     out.copy_from_slice(name);
     out.make_ascii_lowercase();
     std::str::from_utf8(out).ok()
+}
+
+/// Whether a label has a long word of letters and digits mixed, or turns from letter to digit again and again.
+fn is_random(label: &[u8]) -> bool {
+    let turns = |word: &[u8]| {
+        let turn = |w: &&[u8]| w.first().map(u8::is_ascii_digit) != w.last().map(u8::is_ascii_digit);
+        word.windows(2).filter(turn).count()
+    };
+    let mut words = label.split(|b| !b.is_ascii_alphanumeric());
+    let all: usize = words.clone().map(turns).sum();
+    words.any(|word| word.len() >= RANDOM_WORD_BYTES_MIN && turns(word) > 0)
+        || label.len() > LABEL_WORD_BYTES_MAX && all * 6 > label.len()
 }
 
 #[cfg(test)]
@@ -150,6 +166,21 @@ mod tests {
             .map(|(host, port, c)| format!("{host}:{port} {} {}", c.http1, c.tls))
             .collect();
         assert_eq!(rows, ["10.0.0.5:80 1 0", "10.0.0.5:443 0 1", "a.example:80 2 0", "b.example:80 1 0"]);
+    }
+
+    #[test]
+    fn a_host_that_looks_random_has_its_address_as_its_row() {
+        let row = |host: &str| {
+            let mut services = Services::default();
+            services.count(server(80), Some(host.as_bytes()), ServiceKind::Http1);
+            services.rows()[0].0.to_owned()
+        };
+        for key in ["k9x2p7q4m1z8", "a1b2-c3d4-e5f6-g7h8-j9k0", "sk_live_4eC39HqLyjWDarjtT1zdp7dc"] {
+            assert_eq!(row(&format!("{key}.example.com")), "10.0.0.5", "{key}");
+        }
+        for name in ["api-v2.eu-west-1.example.com", "ec2-3-120-0-1.compute.amazonaws.com", "10.0.0.7"] {
+            assert_eq!(row(name), name);
+        }
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl<'a> Presented<'a> {
                 if value.len() > 10 {
                     self.add(Kind::MfaToken, at, name, value, "mfa_token", HandleKind::Challenge);
                 } else {
-                    self.hide(value);
+                    self.hide_code(value);
                 }
             }
             _ => {}

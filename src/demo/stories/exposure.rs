@@ -48,13 +48,14 @@ fn names_that_look_like_keys(stage: &mut Stage) {
     let mut script = stage.script(&visitor, from);
     for page in 0..8u64 {
         let answer = script.list(Kind::Products);
-        let target =
-            format!("/v1/catalogue/items?sort_key=price&key=colour&cursor=eyJvZmZzZXQiOjE{page}MH0&limit=20");
+        let target = format!(
+            "/public/catalogue/items?sort_key=price&key=colour&cursor=eyJvZmZzZXQiOjE{page}MH0&limit=20"
+        );
         script.call(get(API, target, ""), answer);
         script.wait_ms(20_000, 90_000);
     }
     let to = script.now;
-    let about = About::client(address).on(API, "/v1/catalogue/items");
+    let about = About::client(address).on(API, "/public/catalogue/items");
     stage.innocent(
         "credential_exposure",
         about,

@@ -45,9 +45,8 @@ impl<'a> Presented<'a> {
             Field::AnyCode if code_is_grant => {
                 push(Kind::Other, "authorization_code", HandleKind::Code, false);
             }
-            Field::Password | Field::NewPassword | Field::Code | Field::BackupCode | Field::AnyCode => {
-                self.hide(value());
-            }
+            Field::Password | Field::NewPassword => self.hide(value()),
+            Field::Code | Field::BackupCode | Field::AnyCode => self.hide_code(value()),
             Field::DeviceCode => push(Kind::Other, "device_code", HandleKind::Code, false),
             Field::Access => self.bearer_value(at, name, value()),
             Field::Refresh if long => push(Kind::RefreshToken, "refresh_token", HandleKind::Refresh, true),
@@ -101,7 +100,7 @@ impl<'a> Presented<'a> {
         } else {
             value.get(..value.iter().take_while(|b| b.is_ascii_digit()).count()).unwrap_or(&[])
         };
-        self.hide(text.to_vec());
+        self.hide_code(text.to_vec());
     }
 
     /// Userinfo of an absolute URL: `user:password@host`.

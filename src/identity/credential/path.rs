@@ -41,9 +41,12 @@ const TICKET_WORDS: &[&[u8]] = &[
     b"ticket",
     b"secret",
     b"recover",
+    b"interaction",
 ];
 /// The longest word in the list, and some room for a separator.
 const WORD_BYTES_MAX: usize = 24;
+/// So many letters in one piece are hardly a word.
+const ENDLESS_BYTES_MIN: usize = 20;
 /// So many consonants in a row are in hardly any word.
 const CONSONANTS_MAX: usize = 5;
 
@@ -59,7 +62,7 @@ impl<'a> Presented<'a> {
             let parameters = parameters.split(|&b| b == b';').filter(|parameter| !parameter.is_empty());
             parameters.for_each(|parameter| self.matrix_parameter(parameter, names));
             let meant = urlencoded::decode_path(bare);
-            if is_ticket_word(before) && is_ticket(&meant) {
+            if is_ticket_word(before) && (is_ticket(&meant) || is_endless(&meant)) {
                 self.hide(bare);
                 self.hide(meant);
             }
@@ -109,6 +112,11 @@ pub(crate) fn is_ticket(segment: &[u8]) -> bool {
     }
     // `oauth2` and `sha256` are words, too.
     digits == segment.len() || digits >= 2 && !ends_in_its_digits(segment, digits) || is_unspeakable(segment)
+}
+
+/// Whether a segment is letters and digits in one piece, and longer than words are.
+fn is_endless(segment: &[u8]) -> bool {
+    segment.len() >= ENDLESS_BYTES_MIN && segment.iter().all(u8::is_ascii_alphanumeric)
 }
 
 fn ends_in_its_digits(segment: &[u8], digits: usize) -> bool {

@@ -17,7 +17,7 @@ pub(crate) const SECRET_BYTES_MIN: usize = 6;
 /// Secrets without a fingerprint that are compared with.
 const HIDDEN_MAX: usize = 2048;
 /// A shorter part of a secret is also met where it means nothing.
-const PART_BYTES_MIN: usize = 12;
+const PART_BYTES_MIN: usize = 8;
 
 impl<'a> Presented<'a> {
     /// Remembers a value for masking, and what it means without its percent-encoding.
@@ -33,6 +33,17 @@ impl<'a> Presented<'a> {
             self.keep(Secret::new(meant));
         }
         self.keep(Secret::new(value));
+    }
+
+    /// Remembers a code as it was sent and without what people write between its digits: `6019 4716`.
+    pub(super) fn hide_code(&mut self, code: impl Into<Cow<'a, [u8]>>) {
+        let code = code.into();
+        let is_digits = |b: &u8| b.is_ascii_digit() || b" -.+".contains(b);
+        if code.iter().all(is_digits) {
+            let digits: Vec<u8> = code.iter().copied().filter(u8::is_ascii_digit).collect();
+            self.hide(digits);
+        }
+        self.hide(code);
     }
 
     /// Remembers what the answer hands out: the same exchange may repeat it in its path.

@@ -14,6 +14,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
+/// Bytes of a `jti` that can be one token's own.
+const JTI_BYTES_MIN: usize = 8;
 /// Most bytes of a decoded header.
 const HEADER_BYTES_MAX: usize = 8 * 1024;
 /// Most bytes of decoded claims.
@@ -69,6 +71,8 @@ pub(crate) struct Marks {
     pub(crate) input: u64,
     /// `jti` at its issuer.
     pub(crate) jti: Option<u64>,
+    /// Whether that `jti` is long enough, and no counter, to be one token's own.
+    pub(crate) jti_tells: bool,
     /// `jti` with the key in the header.
     pub(crate) proof: Option<u64>,
     /// `sub`, and the scopes in whatever order.
@@ -271,6 +275,7 @@ impl Claims {
         let shown = self.header.key.map(u64::to_be_bytes);
         self.marks.proof =
             gathered.jti.as_ref().zip(shown).map(|(jti, key)| mark(keyring, "jwt dpop", &[&key, jti]));
+        self.marks.jti_tells = gathered.jti.as_ref().is_some_and(|jti| is_unique(jti));
         self.marks.jti = gathered.jti.map(|jti| mark(keyring, "jwt jti", &[issuer, &jti]));
         self.marks.subject = gathered.sub.map(|sub| mark(keyring, "jwt sub", &[&sub]));
         self.marks.bound_to = gathered.jkt.map(|jkt| mark(keyring, "jwt jkt", &[&jkt]));
@@ -361,6 +366,11 @@ fn says_refresh(typ: &str) -> bool {
 fn seconds(value: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(value.get(..value.len().min(32))?).ok()?;
     text.parse::<i64>().ok().or_else(|| text.parse::<f64>().ok().filter(|s| s.abs() < 1e15).map(|s| s as i64))
+}
+
+/// Whether a `jti` looks like one token's own: short ones, and plain numbers, are counted anew by every process.
+fn is_unique(jti: &[u8]) -> bool {
+    jti.len() >= JTI_BYTES_MIN && !jti.iter().all(u8::is_ascii_digit)
 }
 
 #[cfg(test)]

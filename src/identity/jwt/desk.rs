@@ -135,7 +135,9 @@ impl TokenDesk {
         if let (Some(verdict), true) = (current, seen.counted || !believed) {
             return verdict;
         }
-        let verdict = current.unwrap_or_else(|| self.examine(token, &signer, tx.end));
+        let mut verdict = current.unwrap_or_else(|| self.examine(token, &signer, tx.end));
+        let genuine = verdict.check == SignatureCheck::Valid;
+        verdict.tampered = self.twins.contradict(&token.claims, &signer, genuine, believed);
         if believed && !seen.counted {
             let alg = Alg::of(&token.claims.header.alg);
             self.signers.entry(&signer, History::default).take(alg);
@@ -179,8 +181,6 @@ impl TokenDesk {
                 verdict.check = self.check(&case);
             }
         }
-        let genuine = verdict.check == SignatureCheck::Valid;
-        verdict.tampered = self.twins.contradict(&token.claims, signer, genuine);
         verdict
     }
 

@@ -22,7 +22,9 @@ struct Ticket {
 struct Holder {
     subject: Option<u64>,
     scope: Option<u64>,
-    /// The issuer itself gives this `jti` to several: it tells nothing.
+    /// The server made or believed that token.
+    accepted: bool,
+    /// Two tokens that were accepted have this `jti`: it tells nothing.
     shared: bool,
 }
 
@@ -48,13 +50,19 @@ impl Twins {
             *self.signatures.entry(&signature, || claims.marks.input) = claims.marks.input;
         }
         if let Some(ticket) = Ticket::of(claims, signer) {
-            let holder = self.tickets.entry(&ticket, || Holder::of(claims));
-            holder.shared |= holder.differs(claims);
+            self.tickets.entry(&ticket, || Holder::of(claims, true)).take(claims);
         }
     }
 
-    /// Whether this token contradicts one that was seen before. `genuine`: its signature is right.
-    pub(super) fn contradict(&mut self, claims: &Claims, signer: &Signer, genuine: bool) -> bool {
+    /// Whether this token contradicts one that was seen before. `genuine`: its signature is right;
+    /// `believed`: the server accepted it, so that its `jti` is its own as much as the other's.
+    pub(super) fn contradict(
+        &mut self,
+        claims: &Claims,
+        signer: &Signer,
+        genuine: bool,
+        believed: bool,
+    ) -> bool {
         let mut contradicts = false;
         if let Some(signature) = claims.marks.signature {
             let input = self.signatures.entry(&signature, || claims.marks.input);
@@ -64,8 +72,12 @@ impl Twins {
             }
         }
         if let Some(ticket) = Ticket::of(claims, signer) {
-            let holder = self.tickets.entry(&ticket, || Holder::of(claims));
-            contradicts |= !holder.shared && holder.differs(claims);
+            let holder = self.tickets.entry(&ticket, || Holder::of(claims, believed));
+            if !believed {
+                contradicts |= holder.accepted && !holder.shared && holder.differs(claims);
+            } else if !contradicts {
+                holder.take(claims);
+            }
         }
         contradicts && !genuine
     }
@@ -73,13 +85,23 @@ impl Twins {
 
 impl Ticket {
     fn of(claims: &Claims, signer: &Signer) -> Option<Self> {
-        Some(Self { jti: claims.marks.jti?, host: signer.host.clone(), refreshes: claims.refreshes })
+        let jti = claims.marks.jti.filter(|_| claims.marks.jti_tells)?;
+        Some(Self { jti, host: signer.host.clone(), refreshes: claims.refreshes })
     }
 }
 
 impl Holder {
-    fn of(claims: &Claims) -> Self {
-        Self { subject: claims.marks.subject, scope: claims.marks.scope, shared: false }
+    fn of(claims: &Claims, accepted: bool) -> Self {
+        Self { subject: claims.marks.subject, scope: claims.marks.scope, accepted, shared: false }
+    }
+
+    /// Takes an accepted token: the first owns the ticket, whoever was refused with it before.
+    fn take(&mut self, claims: &Claims) {
+        if self.accepted {
+            self.shared |= self.differs(claims);
+        } else {
+            *self = Self::of(claims, true);
+        }
     }
 
     /// Another subject, or other scopes; what one of them does not say is no difference.

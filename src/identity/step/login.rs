@@ -29,6 +29,7 @@ pub(super) fn login(
         || labels.any(Labels::LOGIN.or(Labels::REAUTH).or(Labels::TOKEN).or(Labels::SESSION));
     let by_grant = is_password_grant(grant);
     let by_basic = asked.presented.basic.is_some()
+        && asked.presented.user.is_some()
         && asked.method == b"POST"
         && grant.is_none()
         && labels.any(Labels::LOGIN.or(Labels::SESSION))

@@ -220,3 +220,39 @@ fn a_key_in_the_users_place_of_basic_names_nobody() {
         assert_eq!(who(innocent).0, format!("user:{name}"));
     }
 }
+
+#[test]
+fn a_code_is_masked_without_its_blanks_too() {
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let json = "Content-Type: application/json";
+    for text in [
+        "POST /x/60194716?otp=6019%204716 HTTP/1.1".to_owned(),
+        "POST /x/60194716 HTTP/1.1\nX-OTP: 6019-4716".to_owned(),
+        format!("POST /x/60194716 HTTP/1.1\n{form}\n\notp=6019+4716"),
+        format!("POST /x/60194716 HTTP/1.1\n{json}\n\n{{\"otp\":\"6019.4716\"}}"),
+        format!(
+            "POST /x/60194716 HTTP/1.1\n{json}\n\n{{\"query\":\"mutation {{ verify(otp: \\\"6019 4716\\\") {{ id }} }}\"}}"
+        ),
+    ] {
+        assert_eq!(&*request(&text, "200").path, "/x/{secret}", "{text}");
+    }
+    assert_eq!(&*request("POST /x/60194717?otp=6019%204716 HTTP/1.1", "200").path, "/x/60194717");
+}
+
+#[test]
+fn the_beginning_of_a_token_is_masked() {
+    let path = |part: &str| {
+        let text = format!("GET /v1/{part} HTTP/1.1\nAuthorization: Bearer tnbb4188906e52l9fo856k8e1irfcnzd");
+        request(&text, "200").path.to_string()
+    };
+    assert_eq!(path("tnbb418890"), "/v1/{secret}");
+    assert_eq!(path("tnbb418891"), "/v1/tnbb418891");
+}
+
+#[test]
+fn a_ticket_of_letters_alone_and_a_key_in_its_place_are_masked() {
+    assert_eq!(path("/password/reset/abanilotemurakesipod"), "/password/reset/{secret}");
+    assert_eq!(path("/interaction/k9x2p7q"), "/interaction/{secret}");
+    assert!(!path("/bot123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw/getMe").contains("AAHdqTcv"));
+    assert_eq!(path("/interaction/confirm"), "/interaction/confirm");
+}

@@ -129,16 +129,16 @@ fn a_token_that_was_handed_out_is_the_genuine_one() {
 
 #[test]
 fn one_jti_for_two_people_and_an_issuer_that_counts_badly() {
-    let forged = |sub: &str| hs256("k1", &claims(sub, "t1"), b"cracked offline, in no list");
+    let forged = |sub: &str| hs256("k1", &claims(sub, "ticket-one"), b"cracked offline, in no list");
     let mut stage = Stage::new();
-    assert_eq!(stage.verdict(&Signing::new().sign("k1", &claims("u1", "t1")), 200), "not_checked");
+    assert_eq!(stage.verdict(&Signing::new().sign("k1", &claims("u1", "ticket-one")), 200), "not_checked");
     assert_eq!(stage.verdict(&forged("u1"), 401), "not_checked", "the same person");
     assert_eq!(stage.verdict(&forged("admin"), 401), "not_checked, tampered");
-    let widened = claims("u1", "t1").replace("read", "read admin");
+    let widened = claims("u1", "ticket-one").replace("read", "read admin");
     assert_eq!(stage.verdict(&hs256("k1", &widened, b"in no list"), 401), "not_checked, tampered");
-    let turned = claims("u2", "t2").replace("read", "write read");
+    let turned = claims("u2", "ticket-two").replace("read", "write read");
     assert_eq!(stage.verdict(&hs256("k1", &turned, b"in no list"), 200), "not_checked");
-    let turned = claims("u2", "t2").replace("read", "read write");
+    let turned = claims("u2", "ticket-two").replace("read", "read write");
     assert_eq!(
         stage.verdict(&hs256("k1", &turned, b"also in no list"), 200),
         "not_checked",
@@ -147,10 +147,33 @@ fn one_jti_for_two_people_and_an_issuer_that_counts_badly() {
     // An issuer whose tokens all have the same number.
     let key = Signing::new();
     let mut stage = Stage::new();
-    let [one, two] = ["u1", "u2"].map(|sub| key.sign("k1", &claims(sub, "1")));
+    let [one, two] = ["u1", "u2"].map(|sub| key.sign("k1", &claims(sub, "ticket-same")));
     stage.issue(&one);
     stage.issue(&two);
     assert_eq!([stage.verdict(&one, 200), stage.verdict(&two, 200)], ["not_checked", "not_checked"]);
+}
+
+#[test]
+fn a_jti_that_is_used_again_is_no_forgery() {
+    let key = Signing::new();
+    // A counter that starts anew with every process, and a word too short to be anybody's own.
+    for jti in ["1794211200", "7", "ab-12"] {
+        let mut stage = Stage::new();
+        assert_eq!(stage.verdict(&key.sign("k1", &claims("u1", jti)), 200), "not_checked");
+        assert_eq!(stage.verdict(&key.sign("k1", &claims("u2", jti)), 401), "not_checked", "{jti}");
+    }
+    // Two tokens that the server believes: the issuer gives one `jti` to several.
+    let mut stage = Stage::new();
+    for (sub, status) in [("u1", 200), ("u2", 200), ("u3", 401)] {
+        let token = key.sign("k1", &claims(sub, "session-of-all"));
+        assert_eq!(stage.verdict(&token, status), "not_checked", "{sub}");
+    }
+    // Whoever was refused first does not own it.
+    let mut stage = Stage::new();
+    for (sub, told) in [("admin", "not_checked"), ("u1", "not_checked"), ("root", "not_checked, tampered")] {
+        let status = if sub == "u1" { 200 } else { 401 };
+        assert_eq!(stage.verdict(&key.sign("k1", &claims(sub, "ticket-one")), status), told, "{sub}");
+    }
 }
 
 #[test]
