@@ -203,7 +203,7 @@ fn finding(tx: &Transaction, account: &Account, place: usize, is_sensitive: bool
     let mut others = account.devices.clone();
     let new = others.remove(place);
     let changes = others.iter().map(|known| known.device.changed(&new.device).collect::<Vec<_>>());
-    let changed: Vec<Arc<str>> = changes
+    let parts: Vec<Arc<str>> = changes
         .min_by_key(Vec::len)
         .unwrap_or_default()
         .into_iter()
@@ -223,13 +223,13 @@ fn finding(tx: &Transaction, account: &Account, place: usize, is_sensitive: bool
             tx.principal.id,
             new.device,
             tx.client.ip,
-            changed.join(", ")
+            parts.join(", ")
         )
     };
     let found = Finding::of(tx, message, if is_sensitive { "sensitive, accepted" } else { "accepted" });
     Finding {
         facts: vec![
-            ("changed", Fact::List(changed)),
+            ("changed", Fact::List(parts)),
             ("known_devices", Fact::Count(others.len() as u64)),
             ("sensitive", Fact::Flag(is_sensitive)),
         ],

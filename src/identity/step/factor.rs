@@ -43,7 +43,7 @@ pub(super) fn mfa_step<'r>(
     let page = answer.and_then(|a| page_after(event, presented, a, asked));
     let password = asked.fields.has(Field::Password);
     let token_expired = asked.token_expired && !asked.fields.has(Field::Ticket);
-    let evidence = Evidence { presented, password, page, token_expired, ..evidence(answer, mfa_grant) };
+    let evidence = Evidence { presented, password, token_expired, page, ..evidence(answer, mfa_grant) };
     let (mut outcome, by_status_only) = mfa::outcome(&evidence, hits);
     let factor = step_factor(asked, answer, code, assertion);
     match (event, outcome) {
