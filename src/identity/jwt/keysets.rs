@@ -4,7 +4,8 @@
 //! It promises that a key seen on the wire speaks only for those who published it. A key set belongs to the issuer
 //! whose own provider configuration named that place, else to an issuer whose URL lies above that place on the same
 //! host. A configuration counts only where RFC 8414 3 wants it, on the issuer's own host. Of two servers that
-//! answer for one place, the first is believed; another one must publish a key that is known already.
+//! answer for one place, the first is believed, and another one adds nothing: public keys are known to everybody, so
+//! to repeat them proves nothing. Only when the first has been silent for a day does one with a known key follow it.
 //! An issuer with configured keys learns nothing from the wire. Nothing is ever fetched.
 
 use super::document::{Document, Published};
@@ -26,6 +27,9 @@ const KEYS_MAX: usize = 64;
 /// How long a key is good for after its issuer stopped publishing it.
 const GRACE: Duration = Duration::from_mins(10);
 
+/// After this long without its server, a place is taken over by another one that publishes a key of it.
+const SILENT_AFTER: Duration = Duration::from_hours(24);
+
 /// Where a document is: host in lower case without a default port, path and query as sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Place {
@@ -36,6 +40,8 @@ struct Place {
 /// A key set as it was last seen.
 struct KeySet {
     server: IpAddr,
+    /// When that server last published it.
+    published: EventTime,
     keys: Vec<Held>,
 }
 
@@ -143,7 +149,7 @@ impl KeySets {
         let Some((host, path)) = parse(jwks_uri) else { return };
         let keys = Place { host: host.into(), path: path.into() };
         match self.configurations.get(issuer) {
-            Some(known) if known.keys == keys => known.server = server,
+            Some(known) if known.keys == keys => {}
             Some(known) if known.server != server => self.refused += 1,
             _ => {
                 let made = || Configuration { server, keys: keys.clone() };
@@ -155,13 +161,14 @@ impl KeySets {
     }
 
     fn learn_keys(&mut self, place: &Place, server: IpAddr, keys: Vec<PublicKey>, now: EventTime) {
-        let set = self.documents.entry(place, || KeySet { server, keys: Vec::new() });
-        let overlaps = set.keys.iter().any(|held| keys.contains(&held.key));
-        if set.server != server && !overlaps {
-            self.refused += 1;
+        let set = self.documents.entry(place, || KeySet { server, published: now, keys: Vec::new() });
+        if set.server != server && !set.is_followed(&keys, now) {
+            // A replica that publishes the same is no news.
+            let adds = keys.iter().any(|key| !set.keys.iter().any(|held| held.key == *key));
+            self.refused += u64::from(adds);
             return;
         }
-        set.server = server;
+        (set.server, set.published) = (server, now);
         if set.renew(keys, now) {
             self.learned += 1;
             self.epoch += 1;
@@ -174,6 +181,11 @@ impl KeySets {
 }
 
 impl KeySet {
+    /// Whether another server may speak for this place from now on.
+    fn is_followed(&self, keys: &[PublicKey], now: EventTime) -> bool {
+        now.since(self.published) > SILENT_AFTER && self.keys.iter().any(|held| keys.contains(&held.key))
+    }
+
     /// The set as it is published now; keys that are gone are good for a while. Whether anything changed.
     fn renew(&mut self, keys: Vec<PublicKey>, now: EventTime) -> bool {
         let mut changed = false;

@@ -71,13 +71,31 @@ fn keys_from_an_untrusted_place_prove_nothing() {
 }
 
 #[test]
-fn a_replica_publishes_the_same_keys() {
+fn a_replica_repeats_keys_and_adds_none() {
+    let (key, next) = (Signing::new(), Signing::new());
+    let both = keys(&[key.jwk("k1"), next.jwk("k2")]);
+    let mut stage = Stage::new();
+    published(&mut stage, "/jwks.json", &[key.jwk("k1")]);
+    stage.publish("10.0.0.10", IDP.1, "/jwks.json", &keys(&[key.jwk("k1")]));
+    assert_eq!(stage.counters().key_sets_refused, 0);
+    // Everybody knows the public key: who repeats it and adds one of his own may be anybody.
+    stage.publish("10.0.0.10", IDP.1, "/jwks.json", &both);
+    assert_eq!(stage.verdict(&next.sign("k2", &claims("u1", "t1")), 200), "key_unknown");
+    assert_eq!(stage.counters().key_sets_refused, 1);
+    // The first server has it, too: now it is the issuer's.
+    stage.publish(IDP.0, IDP.1, "/jwks.json", &both);
+    assert_eq!(stage.verdict(&next.sign("k2", &claims("u1", "t2")), 200), "valid");
+}
+
+#[test]
+fn a_server_that_is_silent_for_a_day_is_followed_by_one_that_knows_a_key() {
     let (key, next) = (Signing::new(), Signing::new());
     let mut stage = Stage::new();
     published(&mut stage, "/jwks.json", &[key.jwk("k1")]);
+    stage.at(86_400 + 60).publish("10.0.0.11", IDP.1, "/jwks.json", &keys(&[next.jwk("k2")]));
+    assert_eq!(stage.verdict(&next.sign("k2", &claims("u1", "t1")), 200), "key_unknown");
     stage.publish("10.0.0.10", IDP.1, "/jwks.json", &keys(&[key.jwk("k1"), next.jwk("k2")]));
-    assert_eq!(stage.verdict(&next.sign("k2", &claims("u1", "t1")), 200), "valid");
-    assert_eq!(stage.counters().key_sets_refused, 0);
+    assert_eq!(stage.verdict(&next.sign("k2", &claims("u1", "t2")), 200), "valid");
 }
 
 #[test]
