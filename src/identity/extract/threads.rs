@@ -228,7 +228,8 @@ fn client_id(asked: &Asking<'_>, step: &Step<'_>) -> Option<Arc<str>> {
 fn subject(claims: &Claims, step: &Step<'_>, settings: &Settings) -> Option<TokenSubject> {
     let subject = claims.sub.clone().or_else(|| claims.client_id.clone())?;
     let service = claims.is_service() || step.service_grant;
-    let own = |name: Arc<str>| if service { name } else { settings.name(name) };
+    // A program's id is no person's name, unless it is an address.
+    let own = |name: Arc<str>| if service && !name.contains('@') { name } else { settings.name(name) };
     Some(TokenSubject {
         issuer: claims.iss.clone().unwrap_or_default(),
         subject: own(subject),

@@ -64,3 +64,19 @@ fn ntlm_names_its_user_and_a_handshake_names_nobody() {
         expect!["use success anonymous:203.0.113.7 by address; negotiate negotiate header authorization"],
     );
 }
+
+#[test]
+fn a_secret_in_a_certificates_subject_is_no_name() {
+    let key = "5357442683a5ad1695b3b8a7aa0a6e69";
+    let from_proxy = |subject: &str| {
+        let head = format!(
+            "GET /v1/pay HTTP/1.1\nX-Session-Token: {key}\nX-Forwarded-Client-Cert: By=spiffe://m/b;Hash=0a0b0c0d0e0f0a0b;URI={subject}"
+        );
+        let mut exchange = exchange(&head, "200");
+        exchange.client.ip = "10.0.0.9".parse().unwrap();
+        extractor().extract(exchange).transaction.principal.key()
+    };
+    assert_eq!(from_proxy("spiffe://m/app"), "cert:spiffe://m/app");
+    let masked = from_proxy(&format!("spiffe://m/{key}"));
+    assert!(!masked.contains(key), "{masked}");
+}

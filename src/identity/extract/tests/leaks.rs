@@ -195,6 +195,16 @@ fn where_names_are_not_written_they_stand_nowhere() {
 }
 
 #[test]
+fn a_programs_token_may_hold_a_persons_address() {
+    let token = jwt(r#"{"sub":"svc-7","client_id":"svc-7","email":"mara.keller@x.example"}"#);
+    let call = || exchange(&format!("GET /v1/me HTTP/1.1\nAuthorization: Bearer {token}"), "200");
+    for principals in [Principals::Hashed, Principals::Pseudonymised] {
+        let principal = with_names(principals).extract(call()).transaction.principal.key();
+        assert!(principal.starts_with("service:") && !principal.contains("mara"), "{principal}");
+    }
+}
+
+#[test]
 fn a_key_in_the_users_place_of_basic_names_nobody() {
     let who = |user: &str| {
         let text = format!("GET /v1/me HTTP/1.1\nAuthorization: Basic {}", basic(user));
