@@ -48,6 +48,8 @@ impl Settings {
         geo: Geo,
     ) -> Result<Self, String> {
         let known = presets::vocabulary(&identity.presets, &identity.preset_files)?;
+        refuse_taken("network.client_headers", &network.client_headers)?;
+        refuse_taken("network.identity_headers", &network.identity_headers)?;
         let headers = [
             client_headers(&network.client_headers)?,
             with(&network.identity_headers, RequestHeader::Identity(HeaderClaim::User)),
@@ -140,6 +142,21 @@ impl Settings {
     }
 }
 
+/// Refuses a header that means something else already: called a claim, a credential would no longer be one, and
+/// nobody would mask it.
+fn refuse_taken(key: &str, names: &[String]) -> Result<(), String> {
+    let known = tables::names(Vec::new(), tables::REQUEST_HEADERS);
+    let taken = names.iter().find(|name| {
+        use RequestHeader::{ClientAddress, ClientCertificate, Habit, Identity};
+        let role = known.get(name.trim().as_bytes());
+        !matches!(role, None | Some(ClientAddress(_) | ClientCertificate | Habit | Identity(_)))
+    });
+    match taken {
+        Some(name) => Err(format!("{key}: `{name}` carries something else and cannot say who the client is")),
+        None => Ok(()),
+    }
+}
+
 /// The headers that this deployment's proxies set, the one to be believed first in front.
 fn client_headers(names: &[String]) -> Result<Vec<(String, RequestHeader)>, String> {
     let header = |(rank, name): (usize, &String)| {
@@ -197,6 +214,16 @@ mod tests {
         assert!(build(&label("x", "mfa"), &Network::default()).is_err());
         let network = Network { trusted_proxies: vec!["10.0.0.0/40".into()], ..Network::default() };
         assert!(build(&Identity::default(), &network).is_err());
+        for taken in ["Cookie", "authorization", "X-API-Key", "Host"] {
+            let names = vec![taken.to_owned()];
+            let network = Network { identity_headers: names.clone(), ..Network::default() };
+            let error = build(&Identity::default(), &network).err().unwrap();
+            assert!(error.starts_with("network.identity_headers: ") && error.contains(taken), "{error}");
+            let network = Network { client_headers: names, ..Network::default() };
+            assert!(build(&Identity::default(), &network).is_err(), "{taken}");
+        }
+        let network = Network { identity_headers: vec!["X-Acme-User".into()], ..Network::default() };
+        assert!(build(&Identity::default(), &network).is_ok());
         let network = Network { client_headers: vec!["CF Connecting IP".into()], ..Network::default() };
         assert!(build(&Identity::default(), &network).is_err());
         let network = Network { address_classes: vec!["no/such/file".into()], ..Network::default() };
