@@ -13,7 +13,7 @@ mod raw;
 mod tests;
 
 pub use effective::{effective, json_schema};
-pub use keyfile::{Keys, key_warnings};
+pub use keyfile::Keys;
 pub use nearest::nearest;
 pub use raw::Raw;
 

@@ -1,9 +1,13 @@
 //! `heelguard check`: whether a configuration is valid, and what it comes to.
 //! It is given a file and overrides and prints a word, or the whole with every default filled in.
-//! It promises to create nothing: a key file that is not there yet stays so.
+//! It promises to find fault with every file that a run would, and to create nothing: a key file that is not there
+//! yet stays so.
 
 use super::{ConfigArgs, Failure, print, warn};
-use crate::config;
+use crate::config::{self, Keys, Raw};
+use crate::identity::Settings;
+use crate::identity::geo::Geo;
+use crate::identity::secret::Keyring;
 use clap::Args;
 
 /// Validate a configuration.
@@ -23,13 +27,29 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
         let raw = self.config.load()?;
-        let previous =
-            Some(raw.privacy.previous_key_file.clone()).filter(|path| !path.as_os_str().is_empty());
-        for path in raw.key_path().into_iter().chain(previous) {
-            for warning in config::key_warnings(&path) {
-                warn(&warning);
-            }
+        for warning in files(&raw).map_err(Failure::usage)? {
+            warn(&warning);
         }
         if self.effective { print(&config::effective(&raw)) } else { print("configuration is valid\n") }
     }
+}
+
+/// Reads what the configuration names; what an operator should know of it.
+fn files(raw: &Raw) -> Result<Vec<String>, String> {
+    let mut warnings = Vec::new();
+    let keyring = if raw.key_path().is_some_and(|path| path.exists()) {
+        let keys = Keys::load(raw)?;
+        warnings = keys.warnings;
+        keys.keyring
+    } else {
+        let previous = &raw.privacy.previous_key_file;
+        let fresh = Keyring::ephemeral()?;
+        if previous.as_os_str().is_empty() { fresh } else { fresh.with_previous(previous)? }
+    };
+    let geo = match raw.geoip.databases.as_slice() {
+        [] => Geo::builtin(),
+        databases => Geo::with_databases(databases).map_err(|error| error.to_string())?,
+    };
+    Settings::build(&raw.network, &raw.identity, &raw.privacy, keyring, geo)?.with_tokens(&raw.identity)?;
+    Ok(warnings)
 }

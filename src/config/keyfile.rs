@@ -64,7 +64,7 @@ fn load_or_create(path: &Path) -> Result<Keyring, String> {
 }
 
 /// What is wrong with how a key file is kept: others can read it, or put another in its place.
-pub fn key_warnings(path: &Path) -> Vec<String> {
+fn key_warnings(path: &Path) -> Vec<String> {
     let shown = path.display();
     let open = mode(path).filter(|mode| mode & TOO_OPEN != 0).map(|mode| {
         let mode = mode & 0o777;

@@ -180,3 +180,19 @@ fn a_file_that_cannot_be_read_is_named() {
     bench.write("huge.toml", vec![b'#'; 2 << 20]);
     bench.run(&["check", "--config", "huge.toml"]).fails_with(2, &["huge.toml", "bytes"]);
 }
+
+#[test]
+fn files_that_a_run_would_refuse_are_refused_and_no_key_is_made() {
+    let bench = Bench::new();
+    bench.write("bad.key", "not a key\n");
+    for (set, word) in [
+        ("privacy.key_file=\"bad.key\"", "64 hex digits"),
+        ("privacy.previous_key_file=\"missing.key\"", "missing.key"),
+        ("identity.jwt.secrets_file=\"missing.txt\"", "missing.txt"),
+        ("geoip.databases=[\"missing.mmdb\"]", "missing.mmdb"),
+    ] {
+        bench.run(&["check", "--set", set]).fails_with(2, &[word]);
+    }
+    assert_eq!(bench.run(&["check", "--set", "privacy.key_file=\"fresh.key\""]).code, Some(0));
+    assert!(!bench.path("fresh.key").exists());
+}
