@@ -85,8 +85,10 @@ impl Analysis {
     pub(super) fn finish(&mut self, now: EventTime, outputs: &mut dyn Outputs) -> anyhow::Result<()> {
         if let Some(keeper) = &mut self.keeper {
             if self.passed_over > 0 {
-                let what = "transactions are in the state already and were passed over";
-                self.warnings.push(format!("{} {what}", self.passed_over));
+                let known = keeper.known_until();
+                let what =
+                    format!("{} transactions are no newer than the state, which knows", self.passed_over);
+                self.warnings.push(format!("{what} everything up to {known}; they were passed over"));
             }
             keeper.keep(&self.memory, &mut self.warnings);
             return Ok(());

@@ -7,6 +7,7 @@ use crate::identity::{Lineage, LineageConfig, Routes, RoutesConfig};
 use heelguard_detectors::runtime::Runtime;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::Transaction;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What is remembered: the parts of a checkpoint.
@@ -17,7 +18,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    fn sections(&self) -> std::io::Result<Vec<(std::sync::Arc<str>, Vec<u8>)>> {
+    fn sections(&self) -> std::io::Result<Vec<(Arc<str>, Vec<u8>)>> {
         let mut lineage = Vec::new();
         self.lineage.save(&mut lineage)?;
         Ok(vec![
@@ -57,6 +58,7 @@ pub(super) struct Keeper {
     /// The last transaction that the memory knows.
     last: (EventTime, u128),
     written_at: EventTime,
+    began_at: EventTime,
     /// Whether writing failed; said once.
     failed: bool,
 }
@@ -85,6 +87,7 @@ impl Keeper {
             interval: Duration::from_secs(u64::from(config.interval_s.max(1))),
             last,
             written_at: last.0,
+            began_at: last.0,
             failed: false,
         })
     }
@@ -95,6 +98,11 @@ impl Keeper {
         let known = place <= self.last;
         self.last = self.last.max(place);
         known
+    }
+
+    /// The end of the last transaction that was in the state when this run began.
+    pub(super) fn known_until(&self) -> EventTime {
+        self.began_at
     }
 
     /// Whether the next checkpoint is due.
