@@ -15,7 +15,8 @@
 //! @close a +1s
 //! ```
 //!
-//! Times are relative to the event before. Where a body has no framing header, `Content-Length` is added.
+//! Times are relative to the event before. Where a body has no framing header, `Content-Length` is added; lines of a
+//! multipart body end with CR LF.
 
 use etherparse::PacketBuilder;
 use std::collections::BTreeMap;
@@ -92,6 +93,9 @@ fn message(lines: &[&str]) -> Vec<u8> {
         let lower = line.to_ascii_lowercase();
         lower.starts_with("content-length") || lower.starts_with("transfer-encoding")
     });
+    // Lines of a multipart body end as lines of a head do (RFC 7578).
+    let is_multipart = head.iter().any(|line| line.contains("multipart/form-data"));
+    let body = if is_multipart { body.replace('\n', "\r\n") } else { body.to_owned() };
     let mut bytes: Vec<u8> = head.iter().flat_map(|line| [line.as_bytes(), b"\r\n"].concat()).collect();
     let bodiless = ["HTTP/1.1 204", "HTTP/1.1 304", "HTTP/1.1 1", "GET ", "DELETE ", "HEAD "];
     let needs_length = !bodiless.iter().any(|start| head.first().is_some_and(|l| l.starts_with(start)));
