@@ -40,7 +40,7 @@ impl Demo {
         let raw = self.config.load()?;
         // A port that is taken is better told before the work than after it.
         let server = if self.once { None } else { Some(Server::bind(&raw.web).map_err(Failure::running)?) };
-        let mut records = self.outputs.plan(&[])?.open(raw.labels())?;
+        let mut records = self.outputs.plan(&[])?.open(raw.labels(), false)?;
         records.keep_alerts();
         let mut source = Generated { day: Day::new(Options::default()), bytes: 0 };
         let Some(ended) = run_to_end(&mut source, &raw.options(settings(&raw)?, 1), records)? else {

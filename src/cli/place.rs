@@ -26,6 +26,14 @@ impl Place {
             Self::File(path) => Jsonl::create(path).map_err(Failure::running),
         }
     }
+
+    /// Opens it behind what it holds.
+    pub(super) fn add_to(&self) -> Result<Jsonl, Failure> {
+        match self {
+            Self::Stdout => Ok(Jsonl::stdout()),
+            Self::File(path) => Jsonl::append(path).map_err(Failure::running),
+        }
+    }
 }
 
 /// Refuses outputs that would overwrite each other or an input. Each output comes with its option.

@@ -103,14 +103,16 @@ fn colours(to_terminal: bool) -> Colours {
 }
 
 impl Plan {
-    /// Opens every output: from here on files exist.
-    pub(super) fn open(&self, labels: Labels) -> Result<Records, Failure> {
+    /// Opens every output: from here on files exist. A run that `goes_on` from kept state adds to the alerts and
+    /// transactions that are there; what it knows already is not told again.
+    pub(super) fn open(&self, labels: Labels, goes_on: bool) -> Result<Records, Failure> {
         let open = |place: &Option<Place>| place.as_ref().map(Place::open).transpose();
+        let add = |place: &Place| if goes_on { place.add_to() } else { place.open() };
         Ok(Records {
             labels,
             form: self.form,
-            alerts: self.alerts.open()?,
-            transactions: open(&self.transactions)?,
+            alerts: add(&self.alerts)?,
+            transactions: self.transactions.as_ref().map(add).transpose()?,
             inventory: open(&self.inventory)?.map(|sink| (Inventory::default(), sink)),
             stats: open(&self.stats)?,
             tally: Tally::default(),
@@ -179,6 +181,13 @@ impl pipeline::Outputs for Records {
             sink.write(&TransactionRecord::new(transaction));
         }
         self.go_on()
+    }
+
+    fn settle(&mut self) -> bool {
+        [Some(&mut self.alerts), self.transactions.as_mut()].into_iter().flatten().fold(true, |all, sink| {
+            sink.flush();
+            all && !sink.has_failed()
+        })
     }
 
     fn progress(&mut self, progress: &pipeline::Progress) {

@@ -74,7 +74,7 @@ impl Replay {
         }
         let mut timeline = Timeline::open(&self.files).map_err(Failure::running)?;
         let identity = settings(&raw)?;
-        let outputs = plan.open(raw.labels())?;
+        let outputs = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
         let shards = self.shards.map_or_else(machine_shards, |shards| shards as usize);
         let options = raw.options(identity, shards);
         let Some(ended) = run_to_end(&mut timeline, &options, outputs)? else { return Ok(()) };

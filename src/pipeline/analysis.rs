@@ -74,7 +74,10 @@ impl Analysis {
             detectors.advance(transaction.end, &mut self.alerts);
             detectors.observe(&transaction, &mut self.alerts);
             self.write_alerts(outputs)?;
-            if let Some(keeper) = self.keeper.as_mut().filter(|keeper| keeper.is_due()) {
+            // State that knows an alert which was not written would lose it.
+            if let Some(keeper) = self.keeper.as_mut().filter(|keeper| keeper.is_due())
+                && outputs.settle()
+            {
                 keeper.keep(&self.memory, &mut self.warnings);
             }
         }
@@ -90,7 +93,9 @@ impl Analysis {
                     format!("{} transactions are no newer than the state, which knows", self.passed_over);
                 self.warnings.push(format!("{what} everything up to {known}; they were passed over"));
             }
-            keeper.keep(&self.memory, &mut self.warnings);
+            if outputs.settle() {
+                keeper.keep(&self.memory, &mut self.warnings);
+            }
             return Ok(());
         }
         self.memory.detectors.finish(now, &mut self.alerts);

@@ -107,6 +107,11 @@ pub trait Outputs {
     fn transaction(&mut self, transaction: &Transaction) -> anyhow::Result<()>;
     /// Called now and then.
     fn progress(&mut self, progress: &Progress);
+    /// Called before state is kept that knows all that was told so far: writes what has gathered, and says whether
+    /// everything was written. What is told to memory is.
+    fn settle(&mut self) -> bool {
+        true
+    }
 }
 
 /// What a run leaves behind.

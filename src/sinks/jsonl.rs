@@ -6,7 +6,7 @@ use super::escape;
 use crate::metrics::SinkCounters;
 use serde::Serialize;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Lines are written when this many bytes have gathered, or when somebody asks.
@@ -60,6 +60,27 @@ impl Jsonl {
     pub fn create(path: &Path) -> Result<Self, Error> {
         folder_exists(path)?;
         let file = File::create(path).map_err(|cause| Error::Create { path: path.to_owned(), cause })?;
+        Ok(Self::new(path.display().to_string(), Box::new(file)))
+    }
+
+    /// Opens the file at `path` behind what it holds, or creates it. A line that a killed run left unfinished is
+    /// ended, so that the next one stands by itself.
+    pub fn append(path: &Path) -> Result<Self, Error> {
+        folder_exists(path)?;
+        let open = || {
+            let mut file = File::options().create(true).append(true).read(true).open(path)?;
+            // Devices and pipes have no end to look at.
+            if file.metadata()?.is_file() && file.metadata()?.len() > 0 {
+                let mut last = [0];
+                file.seek(SeekFrom::End(-1))?;
+                file.read_exact(&mut last)?;
+                if last != *b"\n" {
+                    file.write_all(b"\n")?;
+                }
+            }
+            Ok(file)
+        };
+        let file = open().map_err(|cause| Error::Create { path: path.to_owned(), cause })?;
         Ok(Self::new(path.display().to_string(), Box::new(file)))
     }
 
@@ -123,6 +144,11 @@ impl Jsonl {
         }
         self.waiting = 0;
         self.buffer.clear();
+    }
+
+    /// Whether a record was lost.
+    pub fn has_failed(&self) -> bool {
+        self.failure.is_some()
     }
 
     /// Whether the reader of a pipe has gone away: it has all it wanted.
@@ -233,5 +259,18 @@ mod tests {
             error,
             "cannot create no/such/folder/alerts.jsonl: the folder no/such/folder does not exist"
         );
+    }
+
+    #[test]
+    fn what_is_there_stays_and_an_unfinished_line_is_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alerts.jsonl");
+        for (before, after) in [("", "1\n"), ("\"a\"\n", "\"a\"\n1\n"), ("\"a\"\n{\"b", "\"a\"\n{\"b\n1\n")] {
+            std::fs::write(&path, before).unwrap();
+            let mut sink = Jsonl::append(&path).unwrap();
+            sink.write(&1);
+            sink.finish().1.unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
+        }
     }
 }
