@@ -16,6 +16,7 @@
 //! | KIND | `use`, `login`, `mfa` (an attempt), `challenge`, `enrolment`, `regeneration` (of backup codes), `token`, `signup`, `sensitive`, `logout` |
 //! | STATUS | the answer's status; `-` when none was seen |
 //! | `{1..40}` | anywhere: one transaction for each number; shorter ranges begin again |
+//! | `{totp,sms}` | anywhere: one after the other, and again; makes no transactions of its own |
 //! | `x5` | the whole line five times |
 //! | `every 2s` | the distance of a line's transactions (`ns`, `us`, `ms`, `s`, `m`, `h`, `d`; default 1 s) |
 //! | `user=` `service=` | the principal; `login` carries `user` as the name typed |
@@ -27,7 +28,7 @@
 //! | `ticket=` `left=` | what ties challenge and attempt; backup codes that are left, as the answer says |
 //! | `mark=` | a number that is equal for a request that is repeated word for word |
 //! | `mfa=5m` `proof=` `has_mfa` | a second factor proved that long ago, the proof level, a factor is enrolled |
-//! | `country=` `asn=` `place=lat,lon` `radius=` | where the client is; a country in two letters or as a number |
+//! | `country=` `asn=` `place=lat,lon` `radius=` `north=` | where the client is; km to the north of the place |
 //! | `class=vpn` `claims=192.0.2.1` | the kind of the client's network; the address it claims to have |
 //! | `device=abcd` `agent=library` | four traits, a letter each, `-` for one not known; the kind of program |
 //! | `says=x-forwarded-user:user` | a header that says who the caller is, and what it says |

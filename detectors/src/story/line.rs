@@ -1,4 +1,4 @@
-//! One line of a story as transactions: numbers in braces are counted through, then each copy is read.
+//! One line of a story as transactions: what stands in braces is gone through, then each copy is read.
 //! It is given the line's text and adds what it stands for to a list.
 //! It promises to refuse every word it does not know.
 
@@ -23,6 +23,8 @@ use std::time::Duration;
 
 /// 2026-11-21T00:00:00Z.
 const DAY_ONE: EventTime = EventTime::from_secs(1_795_219_200);
+
+const EARTH_RADIUS_KM: f64 = 6371.0;
 
 /// Adds the transactions that `text` stands for.
 pub(super) fn read(text: &str, transactions: &mut Vec<Transaction>) -> Result<(), String> {
@@ -52,19 +54,29 @@ pub(super) fn read(text: &str, transactions: &mut Vec<Transaction>) -> Result<()
     Ok(())
 }
 
-/// `u{1..40}` in its parts: what stands before, the range, what follows.
-fn braces(word: &str) -> Option<(&str, (usize, usize), &str)> {
+/// What braces hold, to be gone through.
+enum Braces<'a> {
+    Range(usize, usize),
+    List(&'a str),
+}
+
+/// `u{1..40}` in its parts: what stands before, what is gone through, what follows.
+fn braces(word: &str) -> Option<(&str, Braces<'_>, &str)> {
     let (before, rest) = word.split_once('{')?;
-    let (range, after) = rest.split_once('}')?;
-    let (low, high) = range.split_once("..")?;
-    let range = (low.parse().ok()?, high.parse().ok()?);
-    (range.0 <= range.1).then_some((before, range, after))
+    let (inside, after) = rest.split_once('}')?;
+    if inside.contains(',') {
+        return Some((before, Braces::List(inside), after));
+    }
+    let (low, high) = inside.split_once("..")?;
+    let (low, high) = (low.parse().ok()?, high.parse().ok()?);
+    (low <= high).then_some((before, Braces::Range(low, high), after))
 }
 
 /// How many numbers the longest range of a word has.
 fn numbers(word: &str) -> Result<usize, String> {
     match braces(word) {
-        Some((_, (low, high), after)) => Ok((high - low).saturating_add(1).max(numbers(after)?)),
+        Some((_, Braces::Range(low, high), after)) => Ok((high - low).saturating_add(1).max(numbers(after)?)),
+        Some((_, Braces::List(_), after)) => numbers(after),
         None if word.contains('{') && word.contains("..") => {
             Err(format!("`{word}` has no range such as {{1..3}}"))
         }
@@ -73,12 +85,16 @@ fn numbers(word: &str) -> Result<usize, String> {
 }
 
 fn expand(word: &str, copy: usize) -> String {
-    match braces(word) {
-        Some((before, (low, high), after)) => {
-            let number = low + copy % (high - low).saturating_add(1);
-            format!("{before}{number}{}", expand(after, copy))
+    let Some((before, inside, after)) = braces(word) else { return word.to_owned() };
+    let rest = expand(after, copy);
+    match inside {
+        Braces::Range(low, high) => {
+            format!("{before}{}{rest}", low + copy % (high - low).saturating_add(1))
         }
-        None => word.to_owned(),
+        Braces::List(list) => {
+            let item = list.split(',').nth(copy % list.split(',').count()).unwrap_or_default();
+            format!("{before}{item}{rest}")
+        }
     }
 }
 
@@ -254,7 +270,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "jwt" => set_jwt(tx, value),
         "iss" | "confusion" => return set_token(tx, name, value),
         "reuse" => tx.reuse = Some(reuse(tx.end, value)?),
-        "country" => tx.client.country = Some(country(value)?),
+        "country" => tx.client.country = Some(Country::parse(value).ok_or("a country is two letters")?),
         "asn" => tx.client.asn = Some(parse(value, "asn")?),
         "place" => {
             let (lat, lon) = value.split_once(',').ok_or("a place is lat,lon")?;
@@ -263,6 +279,10 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         }
         "radius" => {
             tx.client.place.as_mut().ok_or("radius wants a place first")?.radius_km = parse(value, "km")?;
+        }
+        "north" => {
+            let place = tx.client.place.as_mut().ok_or("north wants a place first")?;
+            place.lat += (parse::<f64>(value, "km")? / EARTH_RADIUS_KM).to_degrees();
         }
         "device" => tx.device = Some(device(value)?),
         "class" => tx.client.class = Some(AddressClass::parse(value).ok_or("no such class of address")?),
@@ -418,13 +438,6 @@ fn settle(tx: &mut Transaction) {
     {
         request.scheme = "http";
     }
-}
-
-/// Two letters, or the number of a code: `1` is AB.
-fn country(value: &str) -> Result<Country, String> {
-    let numbered = value.parse::<u8>().map(|n| [b'A' + n / 26 % 26, b'A' + n % 26].map(char::from));
-    let code = numbered.map_or_else(|_| value.to_owned(), String::from_iter);
-    Country::parse(&code).ok_or_else(|| "a country is two letters".into())
 }
 
 fn device(letters: &str) -> Result<Device, String> {
