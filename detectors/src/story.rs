@@ -13,7 +13,7 @@
 //! |---|---|
 //! | TIME | the answer's end on 21 November 2026, UTC; `2d+` is two days later |
 //! | CLIENT | the address; external unless it is private |
-//! | KIND | `use`, `login`, `mfa` (an attempt), `challenge`, `enrolment`, `regeneration` (of backup codes), `token`, `signup`, `sensitive`, `logout` |
+//! | KIND | `use`, `login`, `mfa` (an attempt), `challenge`, `enrolment`, `removal` (of a factor), `regeneration` (of backup codes), `token`, `signup`, `sensitive`, `logout` |
 //! | STATUS | the answer's status; `-` when none was seen |
 //! | `{1..40}` | anywhere: one transaction for each number; shorter ranges begin again |
 //! | `x5` | the whole line five times |

@@ -191,6 +191,7 @@ fn set_kind(tx: &mut Transaction, kind: &str) -> Result<(), String> {
         }
         "mfa" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Attempt)),
         "challenge" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Challenge)),
+        "removal" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Removal)),
         "regeneration" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Regeneration)),
         "enrolment" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Enrolment)),
         "token" => tx.activity = Activity::TokenIssue,
