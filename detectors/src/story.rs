@@ -33,6 +33,7 @@
 //! | `says=x-forwarded-user:user` | a header that says who the caller is, and what it says |
 //! | `items=` `limit=` `host=` `route=` | records in the answer, page size asked for, host, route (default: the path) |
 //! | `plain` `via=10.0.0.2` `grpc` | without TLS, through a proxy, a gRPC call |
+//! | `auth_operations=3` | a GraphQL request with so many logins, codes and tokens in it |
 //! | `exposed=query:api_key:token` | a secret out of place: where, class, name |
 //! | `gap` `truncated` `repeat` | bytes missing, cut short, the second sight of an exchange |
 

@@ -85,6 +85,7 @@ registry! {
     object_enumeration,
     credential_stuffing,
     password_brute_force,
+    auth_batching,
     basic_auth_in_use,
     mixed_authentication,
 }
