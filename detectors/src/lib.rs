@@ -13,6 +13,7 @@ pub mod distinct;
 #[cfg(test)]
 mod edges;
 mod episode;
+pub mod explain;
 pub mod hash;
 pub mod identity;
 pub mod keyed;
@@ -21,6 +22,7 @@ pub mod rules;
 pub mod runtime;
 pub mod saved;
 pub mod session;
+pub mod shown;
 pub mod story;
 pub mod suppress;
 pub mod time;

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | TIME | the answer's end on 21 November 2026, UTC; `2d+10:00:00` is two days later, `10:00:00+300s` five minutes |
 //! | CLIENT | the address; external unless it is private |
-//! | KIND | `use`, `login`, `mfa` (an attempt), `challenge`, `enrolment`, `regeneration` (of backup codes), `token`, `signup`, `sensitive`, `logout` |
+//! | KIND | `use`, `login`, `mfa` (an attempt), `challenge`, `enrolment`, `removal` (of a factor), `regeneration` (of backup codes), `token`, `signup`, `sensitive`, `logout` |
 //! | STATUS | the answer's status; `-` when none was seen |
 //! | `{1..40}` | anywhere: one transaction for each number; shorter ranges begin again |
 //! | `{totp,sms}` | anywhere: one after the other, and again; makes no transactions of its own |
@@ -34,6 +34,7 @@
 //! | `says=x-forwarded-user:user` | a header that says who the caller is, and what it says |
 //! | `items=` `limit=` `host=` `route=` | records in the answer, page size asked for, host, route (default: the path) |
 //! | `plain` `via=10.0.0.2` `grpc` | without TLS, through a proxy, a gRPC call |
+//! | `auth_operations=3` | a GraphQL request with so many logins, codes and tokens in it |
 //! | `exposed=query:api_key:token` | a secret out of place: where, class, name |
 //! | `gap` `truncated` `repeat` | bytes missing, cut short, the second sight of an exchange |
 

@@ -97,6 +97,7 @@ registry! {
     object_enumeration,
     credential_stuffing,
     password_brute_force,
+    auth_batching,
     basic_auth_in_use,
     mixed_authentication,
 }

@@ -13,9 +13,9 @@ use crate::session::{OneTime, Reuse};
 use crate::time::EventTime;
 use crate::token::{Confusion, Jwt, KnownSecret, Signature};
 use crate::transaction::{
-    Activity, AgentKind, Client, Completeness, Device, Exposure, ExposureKind, Flow, HeaderClaim,
-    IdentityHeader, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome, Protocol, Request, Response,
-    Transaction, TransactionId,
+    Activity, AgentKind, Client, Completeness, Device, Exposure, ExposureKind, Flow, Graphql, GraphqlKind,
+    HeaderClaim, IdentityHeader, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome, Protocol, Request,
+    Response, Transaction, TransactionId,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -216,6 +216,7 @@ fn set_kind(tx: &mut Transaction, kind: &str) -> Result<(), String> {
         }
         "mfa" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Attempt)),
         "challenge" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Challenge)),
+        "removal" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Removal)),
         "regeneration" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Regeneration)),
         "enrolment" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Enrolment)),
         "token" => tx.activity = Activity::TokenIssue,
@@ -296,7 +297,9 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "exposed" => tx.exposed.push(exposure(value)?),
         "items" => tx.response.as_mut().ok_or("items want an answer")?.items = Some(parse(value, "items")?),
         "factor" | "code" | "outcome" | "ticket" | "left" => return set_step(tx, name, value),
-        "limit" | "host" | "route" | "agent" | "says" | "mark" => return set_request(tx, name, value),
+        "limit" | "host" | "route" | "agent" | "says" | "mark" | "auth_operations" => {
+            return set_request(tx, name, value);
+        }
         _ => return Err(format!("`{name}` is no word")),
     }
     Ok(())
@@ -385,6 +388,12 @@ fn set_request(tx: &mut Transaction, name: &str, value: &str) -> Result<(), Stri
         "limit" => request.page_limit = Some(parse(value, "limit")?),
         "host" => request.host = value.into(),
         "mark" => request.mark = parse(value, "mark")?,
+        "auth_operations" => {
+            let auth_operations = parse(value, "auth_operations")?;
+            let kind = GraphqlKind::Mutation;
+            request.graphql =
+                Some(Graphql { kind, operation: None, fields: vec!["login".into()], auth_operations });
+        }
         "agent" => request.agent_kind = AgentKind::parse(value).ok_or("no such kind of program")?,
         "says" => {
             let (header, claim) = value.split_once(':').ok_or("says is header:claim")?;
