@@ -13,7 +13,8 @@
 //! 10:00:00+[window_s|+] 203.0.113.7 -> mfa POST /mfa 401 user=ann
 //! ```
 //!
-//! An entry is a head and a story (see `story.rs`); an empty line ends it. A head is `THRESHOLD: ANSWER`:
+//! An entry is a head and a story (see `story.rs`); an empty line ends it. A rule without numbers has an empty file.
+//! What is too old is forgotten before each transaction, as it may be at any time. A head is `THRESHOLD: ANSWER`:
 //!
 //! | answer | what is told exactly at the edge, and is not told one step beyond |
 //! |---|---|
