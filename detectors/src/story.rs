@@ -32,6 +32,7 @@
 //! | `device=abcd` `agent=library` | four traits, a letter each, `-` for one not known; the kind of program |
 //! | `says=x-forwarded-user:user` | a header that says who the caller is, and what it says |
 //! | `items=` `limit=` `host=` `route=` | records in the answer, page size asked for, host, route (default: the path) |
+//! | `clock=-40s` `took=2s` | how far the server's `Date` is ahead or behind; from the request's first byte to the end |
 //! | `plain` `via=10.0.0.2` `grpc` | without TLS, through a proxy, a gRPC call |
 //! | `exposed=query:api_key:token` | a secret out of place: where, class, name |
 //! | `gap` `truncated` `repeat` | bytes missing, cut short, the second sight of an exchange |

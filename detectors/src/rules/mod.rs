@@ -4,6 +4,7 @@
 
 mod actor;
 mod catalogue;
+mod clock;
 mod crowd;
 mod presence;
 mod prompts;
@@ -73,6 +74,7 @@ registry! {
     factor_switching,
     sensitive_action_without_fresh_mfa,
     overage_mfa_session,
+    server_clock_drift,
     new_country,
     impossible_travel,
     concurrent_locations,

@@ -260,6 +260,8 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "class" => tx.client.class = Some(AddressClass::parse(value).ok_or("no such class of address")?),
         "claims" => tx.client.claimed_ip = Some(parse(value, "address")?),
         "via" => tx.flow.src = SocketAddr::new(parse(value, "address")?, 50_000),
+        "took" => tx.time = tx.end.before(duration(value)?),
+        "clock" => set_clock(tx, value)?,
         "proof" => tx.proof.level = ProofLevel::parse(value).ok_or("no such proof level")?,
         "mfa" => {
             tx.proof.level = ProofLevel::Mfa;
@@ -365,6 +367,17 @@ fn set_request(tx: &mut Transaction, name: &str, value: &str) -> Result<(), Stri
         }
         _ => request.route = value.into(),
     }
+    Ok(())
+}
+
+/// The server's clock when it answered: so far ahead of the answer's last byte, or behind it.
+fn set_clock(tx: &mut Transaction, value: &str) -> Result<(), String> {
+    let reading = match value.strip_prefix('-') {
+        Some(behind) => tx.end.before(duration(behind)?),
+        None => tx.end.after(duration(value)?),
+    };
+    let date_s = i64::try_from(reading.as_secs()).map_err(|_| "no such time")?;
+    tx.response.as_mut().ok_or("a clock wants an answer")?.date_s = Some(date_s);
     Ok(())
 }
 
