@@ -2,6 +2,7 @@
 //! The line makes the module, its configuration section, its catalogue row and its instance.
 //! It promises that a rule which is in the registry is documented, configurable and running, and no other is.
 
+mod acceptance;
 mod actor;
 mod catalogue;
 mod clock;
@@ -82,6 +83,7 @@ registry! {
     credential_exposure,
     unsigned_jwt,
     guessable_jwt_secret,
+    expired_jwt_accepted,
     token_replay,
     bulk_extraction,
     object_enumeration,
