@@ -10,6 +10,7 @@ use crate::identity::{
 use crate::label::{Hints, Labels};
 use crate::saved::{Damaged, Saved, saved};
 use crate::session::{Reuse, Session};
+use crate::shown::Shown;
 use crate::time::EventTime;
 use crate::token::Jwt;
 use std::fmt;
@@ -27,6 +28,10 @@ impl Saved for TransactionId {
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
         u128::load(from).map(Self)
+    }
+
+    fn shown(&self) -> Shown {
+        Shown::word(self)
     }
 }
 
@@ -123,7 +128,9 @@ pub struct Endpoint {
     pub route: Arc<str>,
 }
 
-saved!(Endpoint { method, host, route });
+saved!(Endpoint { method, host, route } as |it: &Self| {
+    Shown::word(format_args!("{} {} {}", it.method, it.host, it.route))
+});
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
