@@ -4,10 +4,12 @@
 
 use crate::identity::{Credential, CredentialKind, Location};
 use crate::keyed::Keyed;
+use crate::time::EventTime;
 use crate::transaction::{Activity, Endpoint, Outcome, Protocol, Transaction};
+use std::time::Duration;
 
-/// The routes that turned somebody away.
-pub(super) type Guarded = Keyed<Endpoint, ()>;
+/// When each route last turned somebody away.
+pub(super) type Guarded = Keyed<Endpoint, Option<EventTime>>;
 
 /// The token that alone spoke for the caller of a request that the server served.
 ///
@@ -31,6 +33,17 @@ pub(super) fn note_refusal(guarded: &mut Guarded, tx: &Transaction) {
         && for_who
         && let Some(endpoint) = tx.endpoint()
     {
-        guarded.entry(&endpoint, tx.end);
+        *guarded.entry(&endpoint, tx.end) = Some(tx.end);
     }
+}
+
+/// Whether the route turned somebody away not longer ago than this.
+pub(super) fn is_guarded(
+    guarded: &mut Guarded,
+    endpoint: &Endpoint,
+    now: EventTime,
+    within: Duration,
+) -> bool {
+    let refused = guarded.get(endpoint, now).and_then(|refused| *refused);
+    refused.is_some_and(|refused| now.since(refused) <= within)
 }

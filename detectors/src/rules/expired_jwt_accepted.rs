@@ -33,7 +33,7 @@
 //!
 //! MITRE ATT&CK T1550.001; OWASP API2:2023; RFC 7519 sections 4.1.4 and 4.1.5; RFC 8725.
 
-use super::acceptance::{Guarded, accepted_token, note_refusal};
+use super::acceptance::{Guarded, accepted_token, is_guarded, note_refusal};
 use super::clock::Skew;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
@@ -56,7 +56,8 @@ use std::time::Duration;
 pub struct Thresholds {
     /// Different tokens on one route that fire (3: one may be a race with the clock).
     pub tokens: u32,
-    /// The time they are counted in, and how soon the same route is told again (24 h: once a working day).
+    /// The time they are counted in and a refusal is remembered for, and how soon a route is told again (24 h: once a
+    /// working day).
     pub again_after_h: u32,
     /// What a server may allow for clocks that differ (60 s: what libraries are set to).
     pub leeway_s: u32,
@@ -141,7 +142,7 @@ impl Detector for State {
         let Some(jwt) = &tx.jwt else { return };
         let Some((kind, by_s)) = overdue(tx, jwt).filter(|&(_, by_s)| by_s > self.leeway_s) else { return };
         let (Some(token), Some(endpoint)) = (accepted_token(tx), tx.endpoint()) else { return };
-        if self.guarded.get(&endpoint, tx.end).is_none() {
+        if !is_guarded(&mut self.guarded, &endpoint, tx.end, self.limit.within) {
             return;
         }
         let route = self.routes.entry(&endpoint, tx.end);

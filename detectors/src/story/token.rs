@@ -67,9 +67,10 @@ pub(super) fn set_flag(tx: &mut Transaction, word: &str) -> Option<Result<(), St
     Some(tx.jwt.as_mut().map(set).ok_or_else(|| format!("{word} wants a jwt first")))
 }
 
-/// Whole seconds from now; what has passed is written with a minus.
+/// Whole seconds from now, the earlier where it lies between two; what has passed is written with a minus.
 fn seconds(value: &str) -> Result<i64, String> {
-    let (sign, span) = value.strip_prefix('-').map_or((1, value), |span| (-1, span));
-    let seconds = i64::try_from(duration(span)?.as_secs()).map_err(|_| "too long")?;
-    Ok(sign * seconds)
+    let (passed, span) = value.strip_prefix('-').map_or((false, value), |span| (true, span));
+    let span = duration(span)?;
+    let seconds = i64::try_from(span.as_secs()).map_err(|_| "too long")?;
+    Ok(if passed { -seconds - i64::from(span.subsec_nanos() > 0) } else { seconds })
 }
