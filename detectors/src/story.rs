@@ -21,7 +21,11 @@
 //! | `user=` `service=` | the principal; `login` carries `user` as the name typed |
 //! | `session=` `bearer=` `key=` `basic` `client_secret` | a credential |
 //! | `jwt=RS256` `unsigned` | a bearer token that is a JWT, perhaps without a signature; `jwt=` has no `alg` |
-//! | `iss=` `known_secret` `confusion=proved` | of a JWT: its issuer, signed by a published secret, algorithm confusion |
+//! | `token=t1` `in=form` | another token than that of the same `jwt=`; where the last credential was |
+//! | `iss=` `kid=` `typ=` `parts=` `token_bytes=` `p2c=` | of a JWT: names, its parts, its length, its rounds |
+//! | `exp=-90s` `nbf=5m` `iat=-1h` | of a JWT: when it ends, begins and was issued, from now |
+//! | `check=invalid` `header=jku,kid_path` | of a JWT: what checking its signature told, what is odd in its header |
+//! | `known_secret` `tampered` `confusion=proved` | of a JWT: a published secret signed it, its text was changed, algorithm confusion |
 //! | `reuse=refresh_token:5m` | a thing for one use, used first that long ago; `:other` by another client |
 //! | `factor=` `code=` `outcome=` `by_status` | of a second-factor step; `outcome=` is that of a login, too |
 //! | `ticket=` `left=` | what ties challenge and attempt; backup codes that are left, as the answer says |
@@ -32,12 +36,15 @@
 //! | `device=abcd` `agent=library` | four traits, a letter each, `-` for one not known; the kind of program |
 //! | `says=x-forwarded-user:user` | a header that says who the caller is, and what it says |
 //! | `items=` `limit=` `host=` `route=` | records in the answer, page size asked for, host, route (default: the path) |
+//! | `ttfb=30ms` | from the request's last byte to the answer's first |
+//! | `clock=-40s` `took=2s` | how far the server's `Date` is ahead or behind; from the request's first byte to the end |
 //! | `plain` `via=10.0.0.2` `grpc` | without TLS, through a proxy, a gRPC call |
 //! | `auth_operations=3` | a GraphQL request with so many logins, codes and tokens in it |
 //! | `exposed=query:api_key:token` | a secret out of place: where, class, name |
 //! | `gap` `truncated` `repeat` | bytes missing, cut short, the second sight of an exchange |
 
 mod line;
+mod token;
 
 use crate::alert::{Alert, Status};
 use crate::runtime::{Runtime, RuntimeConfig};

@@ -2,8 +2,10 @@
 //! The line makes the module, its configuration section, its catalogue row and its instance.
 //! It promises that a rule which is in the registry is documented, configurable and running, and no other is.
 
+mod acceptance;
 mod actor;
 mod catalogue;
+mod clock;
 mod crowd;
 mod presence;
 mod prompts;
@@ -85,6 +87,7 @@ registry! {
     factor_switching,
     sensitive_action_without_fresh_mfa,
     overage_mfa_session,
+    server_clock_drift,
     new_country,
     impossible_travel,
     concurrent_locations,
@@ -92,6 +95,7 @@ registry! {
     credential_exposure,
     unsigned_jwt,
     guessable_jwt_secret,
+    expired_jwt_accepted,
     token_replay,
     bulk_extraction,
     object_enumeration,
