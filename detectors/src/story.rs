@@ -39,6 +39,8 @@
 mod line;
 
 use crate::alert::{Alert, Status};
+#[cfg(test)]
+use crate::detector::Rule;
 use crate::runtime::{Runtime, RuntimeConfig};
 use crate::time::EventTime;
 use crate::transaction::Transaction;
@@ -100,6 +102,25 @@ pub(crate) fn check(story: &str, expected: expect_test::Expect) {
     let length = transactions(story).unwrap().len();
     for part in 1..=4 {
         let restarted = tell_with_restart(story, length * part / 5).unwrap();
+        assert_eq!(told, restarted, "with a restart after {} of {length} transactions", length * part / 5);
+    }
+}
+
+/// As `check`, for what one rule says where others speak up as well.
+#[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "as `check`")]
+pub(crate) fn check_rule(rule: &Rule, story: &str, expected: expect_test::Expect) {
+    let of_rule = |told: String| -> String {
+        told.lines()
+            .filter(|line| line.split(' ').nth(1) == Some(rule.id))
+            .map(|line| format!("{line}\n"))
+            .collect()
+    };
+    let told = of_rule(tell(story).unwrap());
+    expected.assert_eq(&told);
+    let length = transactions(story).unwrap().len();
+    for part in 1..=4 {
+        let restarted = of_rule(tell_with_restart(story, length * part / 5).unwrap());
         assert_eq!(told, restarted, "with a restart after {} of {length} transactions", length * part / 5);
     }
 }

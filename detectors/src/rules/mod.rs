@@ -8,6 +8,7 @@ mod crowd;
 mod presence;
 mod prompts;
 mod section;
+mod verdict;
 
 pub use catalogue::{Entry, Threshold};
 pub use section::Section;
@@ -68,6 +69,7 @@ registry! {
     mfa_failure_spray,
     mfa_prompt_bombing,
     mfa_success_after_failures,
+    mfa_lockout_missing,
     one_time_code_replay,
     backup_code_use,
     factor_switching,
