@@ -41,7 +41,7 @@
 //! MITRE ATT&CK T1110; OWASP API2:2023, API4:2023; NIST SP 800-63B section 5.2.2; RFC 6238 section 5.2.
 
 use super::actor::Actor;
-use super::verdict::{self, Verdict};
+use super::verdict::{self, Before, Verdict};
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
     About, Crossing, Detector, Doubts, EVIDENCE_MAX, Finding, Findings, Grouping, Maturity, Rule, Samples,
@@ -61,8 +61,6 @@ use std::time::Duration;
 
 /// How long extra attempts are held against a route, and how long it is told about once.
 const DAY: Duration = Duration::from_hours(24);
-/// A request that comes again word for word within this time is a retry.
-const RETRY: Duration = Duration::from_secs(10);
 
 /// When it fires.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -119,12 +117,10 @@ struct Series {
     judged: u64,
     /// From where the account was last stopped, until the next code is judged.
     stopped: Option<IpAddr>,
-    /// The last request, and when it was judged.
-    last: Option<EventTime>,
-    mark: u64,
+    before: Before,
 }
 
-saved!(Series { passed, since, judged, stopped, last } fresh { mark });
+saved!(Series { passed, since, judged, stopped, before });
 
 /// What a route let through.
 #[derive(Debug, Default)]
@@ -241,7 +237,7 @@ impl Series {
     /// Notes a code that the server judged; says whether the lock would have stopped it.
     fn judge(&mut self, tx: &Transaction, lock: Limit) -> bool {
         let now = tx.end;
-        if self.is_retry(tx) {
+        if self.before.comes_again(tx) {
             return false;
         }
         if self.stopped.take() == Some(tx.client.network()) {
@@ -264,14 +260,6 @@ impl Series {
     fn stop(&mut self, tx: &Transaction) -> u64 {
         self.stopped = Some(tx.client.network());
         self.judged
-    }
-
-    fn is_retry(&mut self, tx: &Transaction) -> bool {
-        let mark = tx.request.as_ref().map_or(0, |request| request.mark);
-        let same = mark != 0 && mark == self.mark;
-        let retry = same && self.last.is_some_and(|last| tx.end.since(last) <= RETRY);
-        (self.last, self.mark) = (Some(tx.end), mark);
-        retry
     }
 
     /// Attempts a second, as well as two or more tell.

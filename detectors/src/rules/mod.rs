@@ -82,6 +82,7 @@ registry! {
     mfa_prompt_bombing,
     mfa_success_after_failures,
     mfa_lockout_missing,
+    mfa_backoff_missing,
     one_time_code_replay,
     backup_code_use,
     factor_switching,

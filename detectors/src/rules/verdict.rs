@@ -4,8 +4,13 @@
 
 use super::actor::Actor;
 use crate::identity::{Factor, PrincipalKind};
+use crate::saved::saved;
+use crate::time::EventTime;
 use crate::transaction::{Completeness, Endpoint, MfaEvent, MfaOutcome, Transaction};
+use std::time::Duration;
 
+/// A request that comes again word for word within this time is a retry.
+const RETRY: Duration = Duration::from_secs(10);
 /// Codes of a million that are valid at a time: the last, the present and the next step.
 const HIT: f64 = 3e-6;
 
@@ -25,9 +30,14 @@ pub(super) enum Verdict {
 impl Verdict {
     /// What the server said to a code, if this transaction carries one.
     pub(super) fn of(tx: &Transaction) -> Option<Self> {
+        use MfaEvent::{Attempt, Regeneration, Removal, Reset};
         let mfa = tx.mfa?;
         // A push that was denied and a WebAuthn ceremony that failed are no guesses.
-        if mfa.event != MfaEvent::Attempt || matches!(mfa.factor, Factor::Push | Factor::Webauthn) {
+        if matches!(mfa.factor, Factor::Push | Factor::Webauthn) {
+            return None;
+        }
+        // A code lets somebody in or takes a factor away; what confirms a new factor opens nothing.
+        if !matches!(mfa.event, Attempt | Removal | Reset | Regeneration) {
             return None;
         }
         match mfa.outcome {
@@ -47,6 +57,26 @@ pub(super) fn account(tx: &Transaction) -> Option<(Actor, Endpoint)> {
         return None;
     }
     Some((Actor::known(tx)?, tx.endpoint()?))
+}
+
+/// The request before, to know when it comes again.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    at: Option<EventTime>,
+    mark: u64,
+}
+
+saved!(Before { at } fresh { mark });
+
+impl Before {
+    /// Whether this is the request before once more, word for word; it is the one before from here on.
+    pub(super) fn comes_again(&mut self, tx: &Transaction) -> bool {
+        let mark = tx.request.as_ref().map_or(0, |request| request.mark);
+        let same = mark != 0 && mark == self.mark;
+        let soon = self.at.is_some_and(|at| tx.end.since(at) <= RETRY);
+        *self = Self { at: Some(tx.end), mark };
+        same && soon
+    }
 }
 
 /// The odds in per cent that one of so many guesses at a six-digit code is right.
