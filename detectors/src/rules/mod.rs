@@ -85,6 +85,7 @@ registry! {
     mfa_backoff_missing,
     one_time_code_replay,
     backup_code_use,
+    backup_code_drain,
     factor_switching,
     sensitive_action_without_fresh_mfa,
     overage_mfa_session,
