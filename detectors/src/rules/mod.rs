@@ -10,6 +10,7 @@ mod crowd;
 mod presence;
 mod prompts;
 mod section;
+mod verdict;
 
 pub use catalogue::{Entry, Threshold};
 pub use section::Section;
@@ -82,8 +83,11 @@ registry! {
     mfa_failure_spray,
     mfa_prompt_bombing,
     mfa_success_after_failures,
+    mfa_lockout_missing,
+    mfa_backoff_missing,
     one_time_code_replay,
     backup_code_use,
+    backup_code_drain,
     factor_switching,
     sensitive_action_without_fresh_mfa,
     overage_mfa_session,

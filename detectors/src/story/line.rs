@@ -266,6 +266,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "radius" => {
             tx.client.place.as_mut().ok_or("radius wants a place first")?.radius_km = parse(value, "km")?;
         }
+        "took" => tx.time = tx.end.before(duration(value)?),
         "device" => tx.device = Some(device(value)?),
         "class" => tx.client.class = Some(AddressClass::parse(value).ok_or("no such class of address")?),
         "claims" => tx.client.claimed_ip = Some(parse(value, "address")?),
