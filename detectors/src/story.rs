@@ -19,7 +19,8 @@
 //! | `x5` | the whole line five times |
 //! | `every 2s` | the distance of a line's transactions (`ns`, `us`, `ms`, `s`, `m`, `h`, `d`; default 1 s) |
 //! | `user=` `service=` | the principal; `login` carries `user` as the name typed |
-//! | `session=` `bearer=` `key=` `basic` `client_secret` | a credential |
+//! | `session=` `bearer=` `key=` `basic` `client_secret` | a credential; `key=` is the principal where no other is named |
+//! | `secret=` | a client secret, where there are several |
 //! | `jwt=RS256` `unsigned` | a bearer token that is a JWT, perhaps without a signature; `jwt=` has no `alg` |
 //! | `iss=` `known_secret` `confusion=proved` | of a JWT: its issuer, signed by a published secret, algorithm confusion |
 //! | `reuse=refresh_token:5m` | a thing for one use, used first that long ago; `:other` by another client |
@@ -32,6 +33,7 @@
 //! | `device=abcd` `agent=library` | four traits, a letter each, `-` for one not known; the kind of program |
 //! | `says=x-forwarded-user:user` | a header that says who the caller is, and what it says |
 //! | `items=` `limit=` `host=` `route=` | records in the answer, page size asked for, host, route (default: the path) |
+//! | `labels=admin,export` | what the route is for |
 //! | `plain` `via=10.0.0.2` `grpc` | without TLS, through a proxy, a gRPC call |
 //! | `exposed=query:api_key:token` | a secret out of place: where, class, name |
 //! | `gap` `truncated` `repeat` | bytes missing, cut short, the second sight of an exchange |

@@ -5,6 +5,7 @@
 mod actor;
 mod catalogue;
 mod crowd;
+mod keys;
 mod presence;
 mod prompts;
 mod section;
@@ -77,6 +78,8 @@ registry! {
     impossible_travel,
     concurrent_locations,
     new_device,
+    mfa_bypass_by_key,
+    shared_key,
     credential_exposure,
     unsigned_jwt,
     guessable_jwt_secret,
