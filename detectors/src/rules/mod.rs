@@ -7,6 +7,7 @@ mod actor;
 mod catalogue;
 mod clock;
 mod crowd;
+mod keys;
 mod presence;
 mod prompts;
 mod section;
@@ -96,6 +97,8 @@ registry! {
     impossible_travel,
     concurrent_locations,
     new_device,
+    mfa_bypass_by_key,
+    shared_key,
     credential_exposure,
     unsigned_jwt,
     guessable_jwt_secret,

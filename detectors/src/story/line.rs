@@ -9,7 +9,7 @@ use crate::identity::{
     AddressClass, Country, Credential, CredentialKind, Factor, Fingerprint, Location, Place, Principal,
     PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
-use crate::label::Labels;
+use crate::label::{Label, Labels};
 use crate::session::{OneTime, Reuse};
 use crate::time::EventTime;
 use crate::token::Jwt;
@@ -253,6 +253,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "session" => present(tx, CredentialKind::Session, "session_cookie", Location::Cookie, value),
         "bearer" => present(tx, CredentialKind::BearerOpaque, "opaque", Location::Header, value),
         "key" => present(tx, CredentialKind::ApiKey, "api_key", Location::Header, value),
+        "secret" => present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, value),
         "jwt" => set_jwt(tx, value),
         _ if token::WORDS.contains(&name) => return token::set(tx, name, value),
         "reuse" => tx.reuse = Some(reuse(tx.end, value)?),
@@ -286,7 +287,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "exposed" => tx.exposed.push(exposure(value)?),
         "items" => tx.response.as_mut().ok_or("items want an answer")?.items = Some(parse(value, "items")?),
         "factor" | "code" | "outcome" | "ticket" | "left" => return set_step(tx, name, value),
-        "limit" | "host" | "route" | "agent" | "says" | "mark" | "auth_operations" => {
+        "limit" | "host" | "route" | "agent" | "says" | "mark" | "labels" | "auth_operations" => {
             return set_request(tx, name, value);
         }
         _ => return Err(format!("`{name}` is no word")),
@@ -370,6 +371,11 @@ fn set_request(tx: &mut Transaction, name: &str, value: &str) -> Result<(), Stri
                 Some(Graphql { kind, operation: None, fields: vec!["login".into()], auth_operations });
         }
         "agent" => request.agent_kind = AgentKind::parse(value).ok_or("no such kind of program")?,
+        "labels" => {
+            for label in value.split(',') {
+                request.labels.insert(Label::parse(label).ok_or("no such label")?);
+            }
+        }
         "says" => {
             let (header, claim) = value.split_once(':').ok_or("says is header:claim")?;
             let claim = HeaderClaim::parse(claim).ok_or("no such claim")?;
@@ -403,6 +409,12 @@ pub(super) fn fingerprint(class: &str, value: &str) -> Fingerprint {
 
 /// What follows from everything that was said.
 fn settle(tx: &mut Transaction) {
+    if tx.principal.kind == PrincipalKind::Anonymous
+        && let Some(key) = tx.credentials.iter().find(|credential| credential.kind == CredentialKind::ApiKey)
+    {
+        let id = key.fingerprint.to_string().get(..8).unwrap_or_default().into();
+        tx.principal = Principal { kind: PrincipalKind::Key, id, source: PrincipalSource::Credential };
+    }
     if let Some(mfa) = tx.mfa {
         match mfa.outcome {
             MfaOutcome::Success => tx.proof.mfa_at = Some(tx.end),
@@ -424,6 +436,8 @@ fn settle(tx: &mut Transaction) {
             Some(CredentialKind::Session | CredentialKind::BearerOpaque | CredentialKind::BearerJwt) => {
                 ProofLevel::Password
             }
+            Some(CredentialKind::Basic) => ProofLevel::Password,
+            Some(CredentialKind::ClientSecret) => ProofLevel::ServiceToken,
             Some(_) => ProofLevel::Unknown,
             None => ProofLevel::None,
         };
