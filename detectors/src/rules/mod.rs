@@ -81,6 +81,7 @@ registry! {
     unsigned_jwt,
     guessable_jwt_secret,
     token_replay,
+    session_hijack,
     bulk_extraction,
     object_enumeration,
     credential_stuffing,
