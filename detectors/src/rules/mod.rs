@@ -77,6 +77,7 @@ registry! {
     impossible_travel,
     concurrent_locations,
     new_device,
+    odd_timing,
     credential_exposure,
     unsigned_jwt,
     guessable_jwt_secret,

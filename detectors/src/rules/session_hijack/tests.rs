@@ -10,7 +10,7 @@ fn another_device_in_another_network() {
          10:01:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 device=abcd asn=1 country=CA",
         expect![[r#"
             10:00:51.000 DEV-01 new_device info user:ann: ann on the new device d:278fa1d8 from 203.0.113.7 (other agent, header_order, platform); 1 device known
-            10:00:51.000 SES-01 session_hijack high user:ann: session of ann used on d:278fa1d8 from 203.0.113.7 (CA), 51 s after 198.51.100.4 (CA) on d:8103e7a6, accepted (other agent, header_order, platform, other autonomous system)
+            10:00:51.000 SES-01 session_hijack high user:ann: session of ann used on d:278fa1d8 from 203.0.113.7 (CA), 51 s after 198.51.100.4 (CA) on d:8103e7a6, accepted (other autonomous system, agent, header_order, platform)
         "#]],
     );
 }
@@ -48,14 +48,14 @@ fn what_the_session_opens_makes_it_worse() {
          10:06:00 203.0.113.7 -> use GET /me 200 session=s5 device=wxyz asn=2",
         expect![[r#"
             10:01:00.000 DEV-01 new_device info user:ann: ann on the new device d:515d0b1f from 203.0.113.7 (other tls, agent, header_order, platform); 1 device known
-            10:01:00.000 SES-01 session_hijack critical user:ann: session of ann used on d:515d0b1f from 203.0.113.7, 60 s after 198.51.100.4 on d:8103e7a6, accepted (other tls, agent, header_order, platform, other autonomous system)
+            10:01:00.000 SES-01 session_hijack critical user:ann: session of ann used on d:515d0b1f from 203.0.113.7, 60 s after 198.51.100.4 on d:8103e7a6, accepted (other autonomous system, tls, agent, header_order, platform)
             10:02:00.000 DEV-01 new_device medium user:bob: bob did something sensitive (POST /password) 0 s after the first use of the new device d:515d0b1f from 203.0.113.7; 1 device known
-            10:02:00.000 SES-01 session_hijack critical user:bob: session of bob used on d:515d0b1f from 203.0.113.7, 120 s after 198.51.100.4 on d:8103e7a6, accepted (other tls, agent, header_order, platform, other autonomous system)
+            10:02:00.000 SES-01 session_hijack critical user:bob: session of bob used on d:515d0b1f from 203.0.113.7, 120 s after 198.51.100.4 on d:8103e7a6, accepted (other autonomous system, tls, agent, header_order, platform)
             10:03:00.000 DEV-01 new_device info user:cid: cid on the new device d:515d0b1f from 203.0.113.7 (other tls, agent, header_order, platform); 1 device known
-            10:03:00.000 SES-01 session_hijack critical user:cid: session of cid used on d:515d0b1f from 203.0.113.7, 180 s after 198.51.100.4 on d:8103e7a6, accepted (other tls, agent, header_order, platform, other autonomous system)
+            10:03:00.000 SES-01 session_hijack critical user:cid: session of cid used on d:515d0b1f from 203.0.113.7, 180 s after 198.51.100.4 on d:8103e7a6, accepted (other autonomous system, tls, agent, header_order, platform)
             10:04:00.000 DEV-01 new_device info user:dan: dan on the new device d:515d0b1f from 203.0.113.7 (other tls, agent, header_order, platform); 1 device known
-            10:04:00.000 SES-01 session_hijack high user:dan: session of dan used on d:515d0b1f from 203.0.113.7, 240 s after 198.51.100.4 on d:8103e7a6, accepted (other tls, agent, header_order, platform, other autonomous system)
-            10:06:00.000 SES-01 session_hijack high c6cb9c74ea36c111f2ba5757bd63119f: session of one used on d:515d0b1f from 203.0.113.7, 60 s after 198.51.100.4 on d:8103e7a6, accepted (other tls, agent, header_order, platform, other autonomous system)
+            10:04:00.000 SES-01 session_hijack high user:dan: session of dan used on d:515d0b1f from 203.0.113.7, 240 s after 198.51.100.4 on d:8103e7a6, accepted (other autonomous system, tls, agent, header_order, platform)
+            10:06:00.000 SES-01 session_hijack high c6cb9c74ea36c111f2ba5757bd63119f: session of one used on d:515d0b1f from 203.0.113.7, 60 s after 198.51.100.4 on d:8103e7a6, accepted (other autonomous system, tls, agent, header_order, platform)
         "#]],
     );
 }
@@ -70,10 +70,10 @@ fn refused_uses_and_a_later_accepted_one() {
          11:00:00 203.0.113.7 -> use GET /me 401 user=bob session=s2 device=wxyz asn=2
          11:01:00 198.51.100.4 -> use GET /me 200 user=bob session=s2 device=abcd asn=1",
         expect![[r#"
-            10:01:00.000 SES-01 session_hijack medium user:ann: session of ann used on d:515d0b1f from 203.0.113.7, 60 s after 198.51.100.4 on d:8103e7a6, not accepted (other tls, agent, header_order, platform, other autonomous system)
-            10:02:00.000 SES-01 session_hijack high (update) user:ann: session of ann used on d:515d0b1f from 203.0.113.7, 120 s after 198.51.100.4 on d:8103e7a6, not accepted (other tls, agent, header_order, platform, other autonomous system); 2 in all since 2026-11-21T10:01:00Z
+            10:01:00.000 SES-01 session_hijack medium user:ann: session of ann used on d:515d0b1f from 203.0.113.7, 60 s after 198.51.100.4 on d:8103e7a6, not accepted (other autonomous system, tls, agent, header_order, platform)
+            10:02:00.000 SES-01 session_hijack high (update) user:ann: session of ann used on d:515d0b1f from 203.0.113.7, 120 s after 198.51.100.4 on d:8103e7a6, not accepted (other autonomous system, tls, agent, header_order, platform); 2 in all since 2026-11-21T10:01:00Z
             10:03:00.000 DEV-01 new_device info user:ann: ann on the new device d:515d0b1f from 203.0.113.7 (other tls, agent, header_order, platform); 1 device known
-            10:03:00.000 SES-01 session_hijack critical (update) user:ann: session of ann used on d:515d0b1f from 203.0.113.7, 180 s after 198.51.100.4 on d:8103e7a6, accepted (other tls, agent, header_order, platform, other autonomous system); 3 in all since 2026-11-21T10:01:00Z
+            10:03:00.000 SES-01 session_hijack critical (update) user:ann: session of ann used on d:515d0b1f from 203.0.113.7, 180 s after 198.51.100.4 on d:8103e7a6, accepted (other autonomous system, tls, agent, header_order, platform); 3 in all since 2026-11-21T10:01:00Z
         "#]],
     );
 }
@@ -89,10 +89,10 @@ fn tokens_have_a_holder_when_they_were_seen_handed_out() {
          10:05:00 203.0.113.7 -> use GET /me 200 user=bob bearer=t3 issued device=wxyz asn=2",
         expect![[r#"
             10:01:00.000 DEV-01 new_device info user:ann: ann on the new device d:515d0b1f from 203.0.113.7 (other tls, agent, header_order, platform); 1 device known
-            10:01:00.000 SES-01 session_hijack high user:ann: token of ann used on d:515d0b1f from 203.0.113.7, 60 s after 198.51.100.4 on d:8103e7a6, accepted (other tls, agent, header_order, platform, other autonomous system)
+            10:01:00.000 SES-01 session_hijack high user:ann: token of ann used on d:515d0b1f from 203.0.113.7, 60 s after 198.51.100.4 on d:8103e7a6, accepted (other autonomous system, tls, agent, header_order, platform)
             10:05:00.000 DEV-01 new_device info user:bob: bob on the new device d:515d0b1f from 203.0.113.7 (other tls, agent, header_order, platform); 1 device known
-            10:05:00.000 SES-01 session_hijack high user:bob: token of bob used on d:515d0b1f from 203.0.113.7, 60 s after 198.51.100.4 on d:8103e7a6, accepted (other tls, agent, header_order, platform, other autonomous system)
-            10:23:00.000 SES-01 session_hijack medium service:sync: token of sync used on d:515d0b1f from 203.0.113.7, 1260 s after 198.51.100.4 on d:8103e7a6, not accepted (other tls, agent, header_order, platform, other autonomous system)
+            10:05:00.000 SES-01 session_hijack high user:bob: token of bob used on d:515d0b1f from 203.0.113.7, 60 s after 198.51.100.4 on d:8103e7a6, accepted (other autonomous system, tls, agent, header_order, platform)
+            10:23:00.000 SES-01 session_hijack medium service:sync: token of sync used on d:515d0b1f from 203.0.113.7, 1260 s after 198.51.100.4 on d:8103e7a6, not accepted (other autonomous system, tls, agent, header_order, platform)
         "#]],
     );
 }
@@ -156,7 +156,7 @@ fn a_week_without_use_to_the_nanosecond() {
          7d+10:00:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 device=wxyz asn=2",
         expect![[r#"
             10:00:00.000 DEV-01 new_device info user:ann: ann on the new device d:515d0b1f from 203.0.113.7 (other tls, agent, header_order, platform); 1 device known
-            10:00:00.000 SES-01 session_hijack high user:ann: session of ann used on d:515d0b1f from 203.0.113.7, 604800 s after 198.51.100.4 on d:8103e7a6, accepted (other tls, agent, header_order, platform, other autonomous system)
+            10:00:00.000 SES-01 session_hijack high user:ann: session of ann used on d:515d0b1f from 203.0.113.7, 604800 s after 198.51.100.4 on d:8103e7a6, accepted (other autonomous system, tls, agent, header_order, platform)
         "#]],
     );
     check(
