@@ -21,6 +21,7 @@
 //! | `user=` `service=` | the principal; `login` carries `user` as the name typed |
 //! | `session=` `bearer=` `key=` `basic` `client_secret` | a credential; `key=` is the principal where no other is named |
 //! | `secret=` | a client secret, where there are several |
+//! | `issued` | the credential named before was seen being handed out |
 //! | `jwt=RS256` `unsigned` | a bearer token that is a JWT, perhaps without a signature; `jwt=` has no `alg` |
 //! | `token=t1` `in=form` | another token than that of the same `jwt=`; where the last credential was |
 //! | `iss=` `kid=` `typ=` `parts=` `token_bytes=` `p2c=` | of a JWT: names, its parts, its length, its rounds |

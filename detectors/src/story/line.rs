@@ -10,7 +10,7 @@ use crate::identity::{
     PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
 use crate::label::{Label, Labels};
-use crate::session::{OneTime, Reuse};
+use crate::session::{OneTime, Reuse, Session};
 use crate::time::EventTime;
 use crate::token::Jwt;
 use crate::transaction::{
@@ -303,6 +303,7 @@ fn set_flag(tx: &mut Transaction, word: &str) -> Result<(), String> {
         }
         "by_status" => tx.mfa.as_mut().ok_or("by_status wants a factor step")?.by_status_only = true,
         "has_mfa" => tx.proof.account_has_mfa = true,
+        "issued" => tx.session = Some(issued(tx)?),
         "plain" => {
             tx.flow.tls = false;
             tx.flow.dst.set_port(80);
@@ -405,6 +406,20 @@ fn present(tx: &mut Transaction, kind: CredentialKind, class: &'static str, loca
 
 pub(super) fn fingerprint(class: &str, value: &str) -> Fingerprint {
     Fingerprint(StableHasher::of_parts(&[class.as_bytes(), value.as_bytes()]).to_be_bytes())
+}
+
+/// The session or token presented, handed out in sight just before.
+fn issued(tx: &Transaction) -> Result<Session, String> {
+    let credential = tx.credentials.first().ok_or("issued wants a credential first")?;
+    Ok(Session {
+        id: credential.fingerprint,
+        since: tx.time,
+        issued_in_sight: true,
+        mfa_since: None,
+        renewals: 0,
+        ended: None,
+        rotated: None,
+    })
 }
 
 /// What follows from everything that was said.
