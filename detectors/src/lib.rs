@@ -13,6 +13,7 @@ pub mod distinct;
 mod episode;
 pub mod explain;
 pub mod hash;
+pub mod health;
 pub mod identity;
 pub mod keyed;
 pub mod label;

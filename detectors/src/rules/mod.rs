@@ -87,6 +87,7 @@ registry! {
     password_brute_force,
     basic_auth_in_use,
     mixed_authentication,
+    sensor_self_check,
 }
 
 /// Every rule there is, in the order of the registry.
