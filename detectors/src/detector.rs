@@ -87,6 +87,24 @@ macro_rules! tables {
 }
 pub(crate) use tables;
 
+/// The same part of a detector that remembers nothing.
+macro_rules! stateless {
+    () => {
+        fn advance(&mut self, _: crate::time::EventTime) {}
+
+        fn evicted(&self) -> u64 {
+            0
+        }
+
+        fn save(&self, _: &mut Vec<u8>) {}
+
+        fn load(&mut self, _: &mut &[u8]) -> Result<(), crate::saved::Damaged> {
+            Ok(())
+        }
+    };
+}
+pub(crate) use stateless;
+
 named! {
     /// How far a rule has come.
     Maturity {

@@ -10,6 +10,8 @@ pub mod anomaly;
 pub mod detector;
 pub mod device;
 pub mod distinct;
+#[cfg(test)]
+mod edges;
 mod episode;
 pub mod explain;
 pub mod hash;

@@ -371,6 +371,13 @@ pub struct Mfa {
 }
 
 impl Mfa {
+    /// Whether a wrong code was given where a right one lets somebody in or takes a factor away. The code that confirms
+    /// a new factor opens nothing: whoever mistypes it has the secret before their eyes.
+    pub fn is_wrong_guess(&self) -> bool {
+        use MfaEvent::{Attempt, Regeneration, Removal, Reset};
+        self.outcome == MfaOutcome::FailCode && matches!(self.event, Attempt | Removal | Reset | Regeneration)
+    }
+
     /// Whether two marks are of one code: of the same ten minutes, or `earlier` of the ten before.
     pub fn same_code(earlier: u64, later: u64) -> bool {
         earlier >> 32 == later >> 32 || earlier >> 32 == later & 0xFFFF_FFFF
