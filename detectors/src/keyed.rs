@@ -6,6 +6,7 @@ mod index;
 mod slots;
 
 use crate::saved::{Damaged, Saved};
+use crate::shown::Entry;
 use crate::time::EventTime;
 use ahash::RandomState;
 use index::Index;
@@ -19,6 +20,8 @@ const KNOWN_AFTER: Duration = Duration::from_mins(10);
 const NONE: u32 = u32::MAX;
 /// Keys that were seen again since they were queued, and are queued anew before one goes after all.
 const SPARED_MAX: usize = 8;
+/// Look-ups that are remembered for whoever asks which keys a transaction was looked up under.
+const RECENT: usize = 4;
 
 /// State by key. Look-up only: there is no way to iterate, so hash order can reach no output.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub struct Keyed<K, S> {
     free: u32,
     /// New keys and known keys, each in the order of being queued.
     queues: [Queue; 2],
+    /// The latest look-ups, the latest first; a key may be there twice, or gone since.
+    recent: [u32; RECENT],
     limit: usize,
     idle: Duration,
     evicted: u64,
@@ -74,6 +79,7 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
             slots: Slots::default(),
             free: NONE,
             queues: [empty; 2],
+            recent: [NONE; RECENT],
             limit,
             idle,
             evicted: 0,
@@ -93,6 +99,7 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
                 self.add(hash, key.clone(), now)
             }
         };
+        self.remember(place);
         &mut self.slots[place].state
     }
 
@@ -100,6 +107,7 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
     pub fn get(&mut self, key: &K, now: EventTime) -> Option<&mut S> {
         let place = self.find(self.hasher.hash_one(key), key)?;
         self.touch(place, now);
+        self.remember(place);
         Some(&mut self.slots[place].state)
     }
 
@@ -196,6 +204,11 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
         }
     }
 
+    fn remember(&mut self, place: u32) {
+        self.recent.rotate_right(1);
+        self.recent[0] = place;
+    }
+
     fn remove(&mut self, place: u32) {
         self.unlink(place);
         let slot = &mut self.slots[place];
@@ -263,6 +276,18 @@ impl<K: Hash + Eq + Clone + Saved, S: Default + Saved> Keyed<K, S> {
             }
         }
         self.evicted.save(out);
+    }
+
+    /// What was looked up at `at` and not since, the latest first.
+    pub(crate) fn touched(&self, table: &'static str, at: EventTime) -> Vec<Entry> {
+        let mut places: Vec<u32> = Vec::new();
+        for place in self.recent.into_iter().take_while(|&place| place != NONE) {
+            if self.slots[place].last >= at && !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        let slots = places.into_iter().map(|place| &self.slots[place]);
+        slots.map(|slot| Entry { table, key: slot.key.shown(), state: slot.state.shown() }).collect()
     }
 
     /// Takes the place of what is held by what was saved; of more keys than there is room for now, those that were
