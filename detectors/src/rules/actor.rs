@@ -52,7 +52,7 @@ impl Saved for Actor {
     }
 
     fn shown(&self) -> Shown {
-        Shown::word(self.about())
+        Shown::word(&self.about())
     }
 }
 

@@ -113,6 +113,7 @@ registry! {
     auth_batching,
     basic_auth_in_use,
     mixed_authentication,
+    sensor_self_check,
 }
 
 /// Every rule there is, in the order of the registry.
