@@ -48,7 +48,9 @@
 //! | `exposed=query:api_key:token` | a secret out of place: where, class, name |
 //! | `gap` `truncated` `repeat` | bytes missing, cut short, the second sight of an exchange |
 
+mod braces;
 mod line;
+mod time;
 mod token;
 
 use crate::alert::{Alert, Status};
