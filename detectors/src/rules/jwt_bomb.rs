@@ -22,7 +22,8 @@
 //! ## Benign look-alikes
 //!
 //! Tokens with hundreds of groups in large companies (long, accepted, low). An API that hands out compressed JWE is
-//! known by the first one it accepts; an expired one before that is told.
+//! known by the first one it accepts; an expired one before that is told. A sender can have a public route accept one
+//! to that end; what has an effect is told all the same.
 //!
 //! ## Tuning
 //!
