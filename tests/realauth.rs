@@ -46,6 +46,9 @@ const DETECTORS: &[(&str, &[&str])] = &[
     ("id_enumeration", &["object_enumeration"]),
     ("missing_auth", &["mixed_authentication"]),
     ("expired_jwt", &["expired_jwt_accepted"]),
+    ("api_key_privileged_2fa", &["mfa_bypass_by_key"]),
+    ("mfa_bypass", &["mfa_bypass_by_key"]),
+    ("shared_api_key", &["shared_key"]),
 ];
 
 /// What each variant of `weak_jwt` must be told by, whatever else is told of the same token.

@@ -8,9 +8,11 @@ mod catalogue;
 mod clock;
 mod crowd;
 mod forgery;
+mod keys;
 mod presence;
 mod prompts;
 mod section;
+mod verdict;
 
 pub use catalogue::{Entry, Threshold};
 pub use section::Section;
@@ -83,8 +85,11 @@ registry! {
     mfa_failure_spray,
     mfa_prompt_bombing,
     mfa_success_after_failures,
+    mfa_lockout_missing,
+    mfa_backoff_missing,
     one_time_code_replay,
     backup_code_use,
+    backup_code_drain,
     factor_switching,
     sensitive_action_without_fresh_mfa,
     overage_mfa_session,
@@ -93,6 +98,9 @@ registry! {
     impossible_travel,
     concurrent_locations,
     new_device,
+    odd_timing,
+    mfa_bypass_by_key,
+    shared_key,
     credential_exposure,
     unsigned_jwt,
     guessable_jwt_secret,
@@ -103,6 +111,7 @@ registry! {
     bad_jwt_signature_accepted,
     jwt_claim_tampering,
     token_replay,
+    session_hijack,
     bulk_extraction,
     object_enumeration,
     credential_stuffing,
@@ -110,6 +119,7 @@ registry! {
     auth_batching,
     basic_auth_in_use,
     mixed_authentication,
+    sensor_self_check,
 }
 
 /// Every rule there is, in the order of the registry.

@@ -1,4 +1,4 @@
-//! One line of a story as transactions: numbers in braces are counted through, then each copy is read.
+//! One line of a story as transactions: what stands in braces is gone through, then each copy is read.
 //! It is given the line's text and adds what it stands for to a list.
 //! It promises to refuse every word it does not know.
 
@@ -9,8 +9,8 @@ use crate::identity::{
     AddressClass, Country, Credential, CredentialKind, Factor, Fingerprint, Location, Place, Principal,
     PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
-use crate::label::Labels;
-use crate::session::{OneTime, Reuse};
+use crate::label::{Label, Labels};
+use crate::session::{OneTime, Reuse, Session};
 use crate::time::EventTime;
 use crate::token::Jwt;
 use crate::transaction::{
@@ -24,6 +24,8 @@ use std::time::Duration;
 
 /// 2026-11-21T00:00:00Z.
 const DAY_ONE: EventTime = EventTime::from_secs(1_795_219_200);
+
+const EARTH_RADIUS_KM: f64 = 6371.0;
 
 /// Adds the transactions that `text` stands for.
 pub(super) fn read(text: &str, transactions: &mut Vec<Transaction>) -> Result<(), String> {
@@ -53,19 +55,29 @@ pub(super) fn read(text: &str, transactions: &mut Vec<Transaction>) -> Result<()
     Ok(())
 }
 
-/// `u{1..40}` in its parts: what stands before, the range, what follows.
-fn braces(word: &str) -> Option<(&str, (usize, usize), &str)> {
+/// What braces hold, to be gone through.
+enum Braces<'a> {
+    Range(usize, usize),
+    List(&'a str),
+}
+
+/// `u{1..40}` in its parts: what stands before, what is gone through, what follows.
+fn braces(word: &str) -> Option<(&str, Braces<'_>, &str)> {
     let (before, rest) = word.split_once('{')?;
-    let (range, after) = rest.split_once('}')?;
-    let (low, high) = range.split_once("..")?;
-    let range = (low.parse().ok()?, high.parse().ok()?);
-    (range.0 <= range.1).then_some((before, range, after))
+    let (inside, after) = rest.split_once('}')?;
+    if inside.contains(',') {
+        return Some((before, Braces::List(inside), after));
+    }
+    let (low, high) = inside.split_once("..")?;
+    let (low, high) = (low.parse().ok()?, high.parse().ok()?);
+    (low <= high).then_some((before, Braces::Range(low, high), after))
 }
 
 /// How many numbers the longest range of a word has.
 fn numbers(word: &str) -> Result<usize, String> {
     match braces(word) {
-        Some((_, (low, high), after)) => Ok((high - low).saturating_add(1).max(numbers(after)?)),
+        Some((_, Braces::Range(low, high), after)) => Ok((high - low).saturating_add(1).max(numbers(after)?)),
+        Some((_, Braces::List(_), after)) => numbers(after),
         None if word.contains('{') && word.contains("..") => {
             Err(format!("`{word}` has no range such as {{1..3}}"))
         }
@@ -74,12 +86,16 @@ fn numbers(word: &str) -> Result<usize, String> {
 }
 
 fn expand(word: &str, copy: usize) -> String {
-    match braces(word) {
-        Some((before, (low, high), after)) => {
-            let number = low + copy % (high - low).saturating_add(1);
-            format!("{before}{number}{}", expand(after, copy))
+    let Some((before, inside, after)) = braces(word) else { return word.to_owned() };
+    let rest = expand(after, copy);
+    match inside {
+        Braces::Range(low, high) => {
+            format!("{before}{}{rest}", low + copy % (high - low).saturating_add(1))
         }
-        None => word.to_owned(),
+        Braces::List(list) => {
+            let item = list.split(',').nth(copy % list.split(',').count()).unwrap_or_default();
+            format!("{before}{item}{rest}")
+        }
     }
 }
 
@@ -253,10 +269,11 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "session" => present(tx, CredentialKind::Session, "session_cookie", Location::Cookie, value),
         "bearer" => present(tx, CredentialKind::BearerOpaque, "opaque", Location::Header, value),
         "key" => present(tx, CredentialKind::ApiKey, "api_key", Location::Header, value),
+        "secret" => present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, value),
         "jwt" => set_jwt(tx, value),
         _ if token::WORDS.contains(&name) => return token::set(tx, name, value),
         "reuse" => tx.reuse = Some(reuse(tx.end, value)?),
-        "country" => tx.client.country = Some(country(value)?),
+        "country" => tx.client.country = Some(Country::parse(value).ok_or("a country is two letters")?),
         "asn" => tx.client.asn = Some(parse(value, "asn")?),
         "place" => {
             let (lat, lon) = value.split_once(',').ok_or("a place is lat,lon")?;
@@ -265,6 +282,10 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         }
         "radius" => {
             tx.client.place.as_mut().ok_or("radius wants a place first")?.radius_km = parse(value, "km")?;
+        }
+        "north" => {
+            let place = tx.client.place.as_mut().ok_or("north wants a place first")?;
+            place.lat += (parse::<f64>(value, "km")? / EARTH_RADIUS_KM).to_degrees();
         }
         "device" => tx.device = Some(device(value)?),
         "class" => tx.client.class = Some(AddressClass::parse(value).ok_or("no such class of address")?),
@@ -285,7 +306,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "exposed" => tx.exposed.push(exposure(value)?),
         "items" => tx.response.as_mut().ok_or("items want an answer")?.items = Some(parse(value, "items")?),
         "factor" | "code" | "outcome" | "ticket" | "left" => return set_step(tx, name, value),
-        "limit" | "host" | "route" | "agent" | "says" | "mark" | "auth_operations" => {
+        "limit" | "host" | "route" | "agent" | "says" | "mark" | "labels" | "auth_operations" => {
             return set_request(tx, name, value);
         }
         _ => return Err(format!("`{name}` is no word")),
@@ -301,6 +322,7 @@ fn set_flag(tx: &mut Transaction, word: &str) -> Result<(), String> {
         }
         "by_status" => tx.mfa.as_mut().ok_or("by_status wants a factor step")?.by_status_only = true,
         "has_mfa" => tx.proof.account_has_mfa = true,
+        "issued" => tx.session = Some(issued(tx)?),
         "plain" => {
             tx.flow.tls = false;
             tx.flow.dst.set_port(80);
@@ -369,6 +391,11 @@ fn set_request(tx: &mut Transaction, name: &str, value: &str) -> Result<(), Stri
                 Some(Graphql { kind, operation: None, fields: vec!["login".into()], auth_operations });
         }
         "agent" => request.agent_kind = AgentKind::parse(value).ok_or("no such kind of program")?,
+        "labels" => {
+            for label in value.split(',') {
+                request.labels.insert(Label::parse(label).ok_or("no such label")?);
+            }
+        }
         "says" => {
             let (header, claim) = value.split_once(':').ok_or("says is header:claim")?;
             let claim = HeaderClaim::parse(claim).ok_or("no such claim")?;
@@ -400,8 +427,28 @@ pub(super) fn fingerprint(class: &str, value: &str) -> Fingerprint {
     Fingerprint(StableHasher::of_parts(&[class.as_bytes(), value.as_bytes()]).to_be_bytes())
 }
 
+/// The session or token presented, handed out in sight just before.
+fn issued(tx: &Transaction) -> Result<Session, String> {
+    let credential = tx.credentials.first().ok_or("issued wants a credential first")?;
+    Ok(Session {
+        id: credential.fingerprint,
+        since: tx.time,
+        issued_in_sight: true,
+        mfa_since: None,
+        renewals: 0,
+        ended: None,
+        rotated: None,
+    })
+}
+
 /// What follows from everything that was said.
 fn settle(tx: &mut Transaction) {
+    if tx.principal.kind == PrincipalKind::Anonymous
+        && let Some(key) = tx.credentials.iter().find(|credential| credential.kind == CredentialKind::ApiKey)
+    {
+        let id = key.fingerprint.to_string().get(..8).unwrap_or_default().into();
+        tx.principal = Principal { kind: PrincipalKind::Key, id, source: PrincipalSource::Credential };
+    }
     if let Some(mfa) = tx.mfa {
         match mfa.outcome {
             MfaOutcome::Success => tx.proof.mfa_at = Some(tx.end),
@@ -423,6 +470,8 @@ fn settle(tx: &mut Transaction) {
             Some(CredentialKind::Session | CredentialKind::BearerOpaque | CredentialKind::BearerJwt) => {
                 ProofLevel::Password
             }
+            Some(CredentialKind::Basic) => ProofLevel::Password,
+            Some(CredentialKind::ClientSecret) => ProofLevel::ServiceToken,
             Some(_) => ProofLevel::Unknown,
             None => ProofLevel::None,
         };
@@ -432,13 +481,6 @@ fn settle(tx: &mut Transaction) {
     {
         request.scheme = "http";
     }
-}
-
-/// Two letters, or the number of a code: `1` is AB.
-fn country(value: &str) -> Result<Country, String> {
-    let numbered = value.parse::<u8>().map(|n| [b'A' + n / 26 % 26, b'A' + n % 26].map(char::from));
-    let code = numbered.map_or_else(|_| value.to_owned(), String::from_iter);
-    Country::parse(&code).ok_or_else(|| "a country is two letters".into())
 }
 
 fn device(letters: &str) -> Result<Device, String> {
