@@ -7,6 +7,7 @@ mod actor;
 mod catalogue;
 mod clock;
 mod crowd;
+mod forgery;
 mod keys;
 mod presence;
 mod prompts;
@@ -103,7 +104,12 @@ registry! {
     credential_exposure,
     unsigned_jwt,
     guessable_jwt_secret,
+    jwt_algorithm_confusion,
+    jwt_header_injection,
     expired_jwt_accepted,
+    jwt_bomb,
+    bad_jwt_signature_accepted,
+    jwt_claim_tampering,
     token_replay,
     session_hijack,
     bulk_extraction,

@@ -217,7 +217,7 @@ fn is_configuration_of(issuer: &str, host: &str, place: &str) -> bool {
 }
 
 /// Host and path of a URL, the host as `plain_host` gives it; no fragment.
-fn parse(url: &str) -> Option<(String, &str)> {
+pub(super) fn parse(url: &str) -> Option<(String, &str)> {
     let (scheme, rest) = url.split_once("://")?;
     if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
         return None;
