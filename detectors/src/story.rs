@@ -20,7 +20,7 @@
 //! | `every 2s` | the distance of a line's transactions (`ns`, `us`, `ms`, `s`, `m`, `h`, `d`; default 1 s) |
 //! | `user=` `service=` | the principal; `login` carries `user` as the name typed |
 //! | `session=` `bearer=` `key=` `basic` `client_secret` | a credential; `key=` is the principal where no other is named |
-//! | `secret=` | a client secret, where there are several |
+//! | `secret=` `known=example` | a client secret, where there are several; why others know the credential before it |
 //! | `jwt=RS256` `unsigned` | a bearer token that is a JWT, perhaps without a signature; `jwt=` has no `alg` |
 //! | `iss=` `known_secret` `confusion=proved` | of a JWT: its issuer, signed by a published secret, algorithm confusion |
 //! | `reuse=refresh_token:5m` | a thing for one use, used first that long ago; `:other` by another client |
