@@ -329,13 +329,17 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_refused_on_one_route_and_accepted_on_another() {
+    fn a_key_that_was_never_dead_or_was_handed_out_anew() {
         check(
             "{0..9}d+10:00:00 203.0.113.7 -> use GET /v1/me 200 user=ann key=k1 every 0s
              {0..9}d+10:00:05 203.0.113.7 -> use GET /v1/admin 401 user=ann key=k1 every 0s
              10:00:00 203.0.113.7 -> use GET /v1/me 401 user=bob key=k2
              5d+10:00:00 203.0.113.7 -> use GET /v1/me 401 user=bob key=k2
-             5d+11:00:00 203.0.113.7 -> use GET /v1/me 200 user=bob key=k2",
+             5d+11:00:00 203.0.113.7 -> use GET /v1/me 200 user=bob key=k2
+             09:00:00 203.0.113.7 -> use GET /v1/me 200 user=eve key=k3
+             10:00:00 203.0.113.7 -> use GET /v1/me 401 user=eve key=k3
+             5d+10:00:00 203.0.113.7 -> use GET /v1/me 401 user=eve key=k3
+             5d+11:00:00 203.0.113.7 -> use GET /v1/me 200 user=eve key=k3 issued",
             expect![[""]],
         );
     }
