@@ -35,7 +35,7 @@
 use super::keys;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, tables};
-use crate::identity::{Credential, CredentialKind, Fingerprint, KnownKey, Notoriety};
+use crate::identity::{Credential, Fingerprint, KnownKey, Notoriety};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::saved::saved;
@@ -96,7 +96,7 @@ impl Detector for State {
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         for credential in &tx.credentials {
             let Some(known) = credential.known else { continue };
-            let is_accepted = keys::is_accepted(tx) && is_believed(tx, credential);
+            let is_accepted = keys::is_accepted(tx) && keys::is_believed(tx, credential);
             let severity = severity(known.why, is_accepted);
             let told = self.keys.entry(&credential.fingerprint, tx.end);
             if !told.is_news(tx.end, severity, self.again_after) {
@@ -119,15 +119,6 @@ impl Told {
         }
         is_news
     }
-}
-
-/// Whether an acceptance was this credential's doing: a key beside a session or token only names the program.
-fn is_believed(tx: &Transaction, credential: &Credential) -> bool {
-    let is_key = matches!(
-        credential.kind,
-        CredentialKind::ApiKey | CredentialKind::Hawk | CredentialKind::Signature | CredentialKind::Basic
-    );
-    !is_key || keys::or_password_of(tx).is_some()
 }
 
 fn severity(why: Notoriety, is_accepted: bool) -> Severity {
@@ -206,7 +197,7 @@ mod tests {
         check(
             "10:00:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 key=k1 known=example",
             expect![[r#"
-                10:00:00.000 KEY-08 compromised_key_use low 4fe70c2b12730bbd30c371687045227c: api_key 4fe70c2b of ann tried from 203.0.113.7: an example that everybody can read (somewhere)
+                10:00:00.000 KEY-08 compromised_key_use low 4fe70c2b12730bbd30c371687045227c: api_key 4fe70c2b tried from 203.0.113.7: an example that everybody can read (somewhere)
             "#]],
         );
     }
@@ -222,6 +213,9 @@ mod tests {
 
     #[test]
     fn what_was_cut_lowers_confidence() {
-        check_confidence("10:00:00 203.0.113.7 -> use GET /me 200 key=k1 known=example gap", expect!["KEY-08 medium"]);
+        check_confidence(
+            "10:00:00 203.0.113.7 -> use GET /me 200 key=k1 known=example gap",
+            expect!["KEY-08 medium"],
+        );
     }
 }

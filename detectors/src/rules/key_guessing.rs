@@ -293,17 +293,23 @@ mod tests {
                  {time} 203.0.113.7 -> use GET /v1/me 401 key=k10"
             )
         };
-        check(&tenth("10:05:00"), expect![[r#"
+        check(
+            &tenth("10:05:00"),
+            expect![[r#"
             10:05:00.000 KEY-07 key_guessing high 203.0.113.7: 10 different keys refused in 300 s from 203.0.113.7 on GET /v1/me (limit 10 in 300 s)
-        "#]]);
+        "#]],
+        );
         check(&tenth("10:05:00.000000001"), expect![[""]]);
     }
 
     #[test]
     fn a_dead_key_is_told_as_such() {
-        check("10:00:00 203.0.113.7 -> use GET /v1/me 401 user=ann key=k1 x101 every 36s", expect![[r#"
+        check(
+            "10:00:00 203.0.113.7 -> use GET /v1/me 401 user=ann key=k1 x101 every 36s",
+            expect![[r#"
             11:00:00.000 KEY-07 key_guessing info 4fe70c2b12730bbd30c371687045227c (dead): api_key 4fe70c2b of ann refused 101 times in 3600 s, the latest from 203.0.113.7 (limit 100 in 3600 s)
-        "#]]);
+        "#]],
+        );
         check(
             "10:00:00 203.0.113.7 -> use GET /v1/me 401 user=ann key=k1 x101 every 36.000000001s",
             expect![[""]],
@@ -322,9 +328,12 @@ mod tests {
                  2d+10:00:01 198.51.100.4 -> use GET /v1/me 200 user=ann key=k1"
             )
         };
-        check(&revived("10:00:00"), expect![[r#"
+        check(
+            &revived("10:00:00"),
+            expect![[r#"
             10:00:00.000 KEY-07 key_guessing high 4fe70c2b12730bbd30c371687045227c (revived): api_key 4fe70c2b of ann accepted again from 198.51.100.4 after 24 hours of refusals
-        "#]]);
+        "#]],
+        );
         check(&revived("09:59:59.999999999"), expect![[""]]);
     }
 
@@ -362,6 +371,9 @@ mod tests {
 
     #[test]
     fn what_was_cut_lowers_confidence() {
-        check_confidence("10:00:00 203.0.113.7 -> use GET /v1/me 401 key=k{1..10} gap", expect!["KEY-07 medium"]);
+        check_confidence(
+            "10:00:00 203.0.113.7 -> use GET /v1/me 401 key=k{1..10} gap",
+            expect!["KEY-07 medium"],
+        );
     }
 }

@@ -96,6 +96,15 @@ impl Crowd {
     }
 }
 
+/// Whether an acceptance was this credential's doing: a key beside a session or token only names the program.
+pub(super) fn is_believed(tx: &Transaction, credential: &Credential) -> bool {
+    let is_key = matches!(
+        credential.kind,
+        CredentialKind::ApiKey | CredentialKind::Hawk | CredentialKind::Signature | CredentialKind::Basic
+    );
+    !is_key || or_password_of(tx).is_some()
+}
+
 /// `api_key 5b0e4f7a of ann@example.com`; without the owner where none is known.
 pub(super) struct Named<'a>(pub(super) &'a Credential, pub(super) &'a Transaction);
 
@@ -105,7 +114,9 @@ impl fmt::Display for Named<'_> {
         let hex = key.fingerprint.to_string();
         write!(f, "{} {}", key.class, hex.get(..8).unwrap_or(&hex))?;
         match tx.principal.kind {
-            PrincipalKind::User | PrincipalKind::Service => write!(f, " of {}", tx.principal.id),
+            PrincipalKind::User | PrincipalKind::Service if is_believed(tx, key) => {
+                write!(f, " of {}", tx.principal.id)
+            }
             _ => Ok(()),
         }
     }

@@ -264,9 +264,12 @@ mod tests {
     #[test]
     fn ninety_days_to_the_nanosecond() {
         check(&kept_in_use(90, "10:00:00"), expect![[""]]);
-        check(&kept_in_use(90, "10:00:00.000000001"), expect![[r#"
+        check(
+            &kept_in_use(90, "10:00:00.000000001"),
+            expect![[r#"
             10:00:00.000 KEY-04 stale_key info 4fe70c2b12730bbd30c371687045227c: api_key 4fe70c2b of ann still in use, at least 90 days old (limit 90 d)
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
