@@ -189,6 +189,8 @@ fn files_that_a_run_would_refuse_are_refused_and_no_key_is_made() {
         ("privacy.key_file=\"bad.key\"", "64 hex digits"),
         ("privacy.previous_key_file=\"missing.key\"", "missing.key"),
         ("identity.jwt.secrets_file=\"missing.txt\"", "missing.txt"),
+        ("identity.compromised_keys=\"missing.list\"", "missing.list"),
+        ("identity.compromised_keys=\"bad.key\"", "bad.key:1: no fingerprint of 32 hex digits"),
         ("geoip.databases=[\"missing.mmdb\"]", "missing.mmdb"),
     ] {
         bench.run(&["check", "--set", set]).fails_with(2, &[word]);

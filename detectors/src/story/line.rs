@@ -8,8 +8,8 @@ use super::token;
 use crate::anomaly::AnomalySet;
 use crate::hash::StableHasher;
 use crate::identity::{
-    AddressClass, Country, Credential, CredentialKind, Factor, Fingerprint, Location, Place, Principal,
-    PrincipalKind, PrincipalSource, Proof, ProofLevel,
+    AddressClass, Country, Credential, CredentialKind, Factor, Fingerprint, KnownKey, Location, Notoriety,
+    Place, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
 use crate::label::{Label, Labels};
 use crate::session::{OneTime, Reuse, Session};
@@ -223,6 +223,11 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "session" => present(tx, CredentialKind::Session, "session_cookie", Location::Cookie, value),
         "bearer" => present(tx, CredentialKind::BearerOpaque, "opaque", Location::Header, value),
         "key" => present(tx, CredentialKind::ApiKey, "api_key", Location::Header, value),
+        "known" => {
+            let key = tx.credentials.last_mut().ok_or("known wants a credential first")?;
+            let why = Notoriety::parse(value).ok_or("no such reason to be known")?;
+            key.known = Some(KnownKey { why, line: 7, source: "somewhere" });
+        }
         "secret" => present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, value),
         "jwt" => set_jwt(tx, value),
         _ if token::WORDS.contains(&name) => return token::set(tx, name, value),
@@ -374,7 +379,7 @@ fn set_clock(tx: &mut Transaction, value: &str) -> Result<(), String> {
 fn present(tx: &mut Transaction, kind: CredentialKind, class: &'static str, location: Location, value: &str) {
     let fingerprint = fingerprint(class, value);
     let name = if location == Location::Cookie { "session" } else { "authorization" };
-    tx.credentials.push(Credential { kind, class, location, name: name.into(), fingerprint });
+    tx.credentials.push(Credential { kind, class, location, name: name.into(), fingerprint, known: None });
 }
 
 pub(super) fn fingerprint(class: &str, value: &str) -> Fingerprint {
