@@ -67,9 +67,12 @@ const NOT_YET: &[&str] = &[
     "mixed_authentication",
 ];
 
+/// Rules about the sensor itself: stories are of transactions, so their own tests tell their edges.
+const OF_THE_SENSOR: &[&str] = &["sensor_self_check"];
+
 /// The test of one rule.
 pub(crate) fn check(rule: &Rule) {
-    if NOT_YET.contains(&rule.name) {
+    if NOT_YET.contains(&rule.name) || OF_THE_SENSOR.contains(&rule.name) {
         return;
     }
     let row = rules::catalogue().iter().find(|row| row.rule.name == rule.name).unwrap();
