@@ -68,7 +68,7 @@ fn what_was_lost_is_told_the_same_way_by_every_number_of_shards() {
     }
     let own: Vec<&Value> = one.iter().filter(|alert| alert["rule"] == "POS-06").collect();
     assert!(!own.is_empty() && own[0]["severity"] == "high", "{own:?}");
-    assert_eq!(own[0]["subject"]["value"], "sensor (loss)", "{own:?}");
+    assert_eq!(own[0]["subject"]["value"], "sensor-1 (loss)", "{own:?}");
     let bursts = one.iter().filter(|alert| alert["detector"] == "mfa_failure_burst" && alert["rev"] != 1);
     let lost: Vec<f64> = bursts.filter_map(|alert| alert["visibility"]["loss_pct"].as_f64()).collect();
     assert!(!lost.is_empty() && lost.iter().all(|percent| (5.0..20.0).contains(percent)), "{lost:?}");

@@ -161,6 +161,13 @@ pub enum About<'a> {
     Client(IpAddr),
     /// A session nobody is known to own.
     Session(Fingerprint),
+    /// A credential, and which part of its use: `5b0e… (export)`.
+    Credential {
+        /// Which one.
+        fingerprint: Fingerprint,
+        /// What it is used for, in a few words; empty for all of it.
+        part: &'a str,
+    },
     /// A host.
     Service(&'a str),
     /// The sensor itself, and which part of its work.
@@ -190,6 +197,7 @@ impl About<'_> {
             Self::Principal(_) => Scope::Principal,
             Self::Client(_) => Scope::Client,
             Self::Session(_) => Scope::Session,
+            Self::Credential { .. } => Scope::Credential,
             Self::Service(_) | Self::Sensor { .. } => Scope::Service,
             Self::Endpoint { .. } => Scope::Endpoint,
         }
@@ -208,7 +216,10 @@ impl fmt::Display for About<'_> {
             Self::Principal(principal) => write!(f, "{}:{}", principal.kind, principal.id),
             Self::Client(IpAddr::V4(ip)) => write!(f, "{ip}"),
             Self::Client(IpAddr::V6(network)) => write!(f, "{network}/64"),
-            Self::Session(fingerprint) => write!(f, "{fingerprint}"),
+            Self::Session(fingerprint) | Self::Credential { fingerprint, part: "" } => {
+                write!(f, "{fingerprint}")
+            }
+            Self::Credential { fingerprint, part } => write!(f, "{fingerprint} ({part})"),
             Self::Service(host) => f.write_str(host),
             Self::Sensor { name, part } => write!(f, "{name} ({part})"),
             Self::Endpoint { method, host, route, part: "" } => write!(f, "{method} {host} {route}"),

@@ -74,6 +74,14 @@ impl Actor {
         }
     }
 
+    /// As `of`, where it is more than an address: several people may be behind one.
+    pub(super) fn known(tx: &Transaction) -> Option<Self> {
+        match Self::of(tx) {
+            Self::Place(..) => None,
+            known => Some(known),
+        }
+    }
+
     /// What an alert about it is about.
     pub(super) fn about(&self) -> About<'_> {
         match self {
