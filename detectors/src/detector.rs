@@ -14,13 +14,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::episode::Findings;
+pub use crate::facts::Facts;
 
 /// Evidence an alert carries at most.
 pub const EVIDENCE_MAX: usize = 5;
 
 /// One detector: state that is fed and speaks up.
 pub trait Detector: Send {
-    /// Sees the next transaction, in order of `end`, then `id`.
+    /// What a transaction must show for this detector to be asked about it.
+    fn needs(&self) -> Facts {
+        Facts::NONE
+    }
+
+    /// Sees the next transaction that has what it needs, in order of `end`, then `id`.
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>);
 
     /// Forgets what is too old to matter. Never changes what `observe` will raise.
@@ -42,7 +48,7 @@ pub trait Detector: Send {
 }
 
 /// Keys of each table that one call of `advance` may forget.
-pub(crate) const EXPIRED_AT_ONCE: usize = 64;
+pub(crate) const EXPIRED_AT_ONCE: usize = 16;
 
 /// The part of `Detector` that only hands on to the tables a detector's state lives in.
 macro_rules! tables {
@@ -378,6 +384,8 @@ impl Samples {
         if self.0.len() >= EVIDENCE_MAX {
             self.0.remove(1);
         }
+        // Most subjects never have a second one.
+        self.0.reserve_exact(1);
         self.0.push((Sample::of(tx), note));
     }
 

@@ -5,7 +5,7 @@
 mod actor;
 mod catalogue;
 mod crowd;
-mod presence;
+pub(crate) mod presence;
 mod prompts;
 mod section;
 

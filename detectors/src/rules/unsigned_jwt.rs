@@ -30,7 +30,7 @@
 
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Span, tables,
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Span, tables,
 };
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -102,6 +102,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::JWT
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(jwt) = &tx.jwt else { return };
         let Some(fault) = fault(jwt) else { return };
