@@ -17,6 +17,7 @@ pub mod explain;
 pub mod facts;
 pub mod few;
 pub mod hash;
+pub mod health;
 pub mod identity;
 pub mod keyed;
 pub mod label;
