@@ -36,6 +36,9 @@ const DETECTORS: &[(&str, &[&str])] = &[
     ("simultaneous_logins", &["concurrent_locations"]),
     ("id_enumeration", &["object_enumeration"]),
     ("missing_auth", &["mixed_authentication"]),
+    ("session_hijack", &["session_hijack"]),
+    ("odd_timing", &["odd_timing"]),
+    ("xff_spoofing", &["forged_identity_header"]),
 ];
 
 /// Variants of `weak_jwt` that other detectors answer to.

@@ -5,6 +5,7 @@
 mod actor;
 mod catalogue;
 mod crowd;
+mod network;
 mod presence;
 mod prompts;
 mod section;
@@ -85,6 +86,7 @@ registry! {
     factor_switching,
     sensitive_action_without_fresh_mfa,
     overage_mfa_session,
+    mfa_service_degradation,
     new_country,
     impossible_travel,
     concurrent_locations,
@@ -100,8 +102,10 @@ registry! {
     credential_stuffing,
     password_brute_force,
     auth_batching,
+    retry_storm,
     basic_auth_in_use,
     mixed_authentication,
+    forged_identity_header,
 }
 
 /// Every rule there is, in the order of the registry.

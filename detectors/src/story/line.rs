@@ -203,6 +203,7 @@ fn set_kind(tx: &mut Transaction, kind: &str) -> Result<(), String> {
         "removal" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Removal)),
         "regeneration" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Regeneration)),
         "enrolment" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Enrolment)),
+        "confirmation" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Confirmation)),
         "token" => tx.activity = Activity::TokenIssue,
         "signup" => tx.activity = Activity::SignUp,
         "sensitive" => tx.activity = Activity::Sensitive,
@@ -253,7 +254,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "bearer" => present(tx, CredentialKind::BearerOpaque, "opaque", Location::Header, value),
         "key" => present(tx, CredentialKind::ApiKey, "api_key", Location::Header, value),
         "jwt" => set_jwt(tx, value),
-        "iss" | "confusion" => return set_token(tx, name, value),
+        "iss" | "lifetime" | "confusion" => return set_token(tx, name, value),
         "reuse" => tx.reuse = Some(reuse(tx.end, value)?),
         "country" => tx.client.country = Some(country(value)?),
         "asn" => tx.client.asn = Some(parse(value, "asn")?),
@@ -266,6 +267,11 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
             tx.client.place.as_mut().ok_or("radius wants a place first")?.radius_km = parse(value, "km")?;
         }
         "device" => tx.device = Some(device(value)?),
+        "ttfb" => tx.ttfb_us = u64::try_from(duration(value)?.as_micros()).ok(),
+        "retry_after" => {
+            let response = tx.response.as_mut().ok_or("retry_after wants an answer")?;
+            response.retry_after_s = Some(parse(value, "number of seconds")?);
+        }
         "class" => tx.client.class = Some(AddressClass::parse(value).ok_or("no such class of address")?),
         "claims" => tx.client.claimed_ip = Some(parse(value, "address")?),
         "via" => tx.flow.src = SocketAddr::new(parse(value, "address")?, 50_000),
@@ -329,6 +335,8 @@ fn set_token(tx: &mut Transaction, name: &str, value: &str) -> Result<(), String
     let jwt = tx.jwt.as_mut().ok_or_else(|| format!("{name} wants a jwt first"))?;
     match name {
         "iss" => jwt.iss = Some(value.into()),
+        // Tokens count in seconds; what is begun counts whole.
+        "lifetime" => jwt.lifetime_s = i64::try_from(duration(value)?.as_nanos().div_ceil(1_000_000_000)).ok(),
         _ => jwt.confusion = Some(Confusion::parse(value).ok_or("no such confusion")?),
     }
     Ok(())
