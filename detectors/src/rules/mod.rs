@@ -9,6 +9,7 @@ mod clock;
 mod crowd;
 mod forgery;
 mod keys;
+mod network;
 pub(crate) mod presence;
 mod prompts;
 mod section;
@@ -93,6 +94,7 @@ registry! {
     factor_switching,
     sensitive_action_without_fresh_mfa,
     overage_mfa_session,
+    mfa_service_degradation,
     server_clock_drift,
     new_country,
     impossible_travel,
@@ -121,8 +123,10 @@ registry! {
     credential_stuffing,
     password_brute_force,
     auth_batching,
+    retry_storm,
     basic_auth_in_use,
     mixed_authentication,
+    forged_identity_header,
     sensor_self_check,
 }
 
