@@ -7,6 +7,7 @@ mod actor;
 mod catalogue;
 mod clock;
 mod crowd;
+mod habits;
 mod keys;
 mod presence;
 mod prompts;
@@ -92,6 +93,8 @@ registry! {
     factor_switching,
     sensitive_action_without_fresh_mfa,
     overage_mfa_session,
+    risky_factor_change,
+    late_code_acceptance,
     server_clock_drift,
     new_country,
     impossible_travel,
