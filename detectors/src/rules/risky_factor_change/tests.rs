@@ -127,7 +127,7 @@ fn an_enrolment_is_told_once_and_a_refused_one_never() {
              1d+09:50:00 203.0.113.9 -> confirmation POST /mfa/totp 200 service=desk device=wxyz",
         ),
         expect![[r#"
-            09:02:00.000 MFA-13 risky_factor_change high user:ann: enrolment of the factor sms by ann 12along with a new device
+            09:02:00.000 MFA-13 risky_factor_change high user:ann: enrolment of the factor sms by ann 120 s after a new device
         "#]],
     );
 }
