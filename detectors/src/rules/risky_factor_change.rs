@@ -134,7 +134,8 @@ struct Account {
     proved: Option<EventTime>,
     /// When a factor was last enrolled: the code that confirms it comes soon after.
     enrolled: Option<EventTime>,
-    removed: Option<Removed>,
+    /// Kept apart, for few accounts have one.
+    removed: Option<Box<Removed>>,
 }
 
 saved!(Account {
@@ -268,14 +269,14 @@ impl Account {
             MfaEvent::Enrolment => (self.removed, self.enrolled) = (None, Some(tx.end)),
             MfaEvent::Confirmation => (self.removed, self.enrolled) = (None, None),
             MfaEvent::Removal | MfaEvent::Reset => {
-                self.removed = Some(Removed { at: tx.end, sample: Sample::of(tx) });
+                self.removed = Some(Box::new(Removed { at: tx.end, sample: Sample::of(tx) }));
             }
             _ => {}
         }
     }
 
     /// A factor that was removed long ago, of an account that has none now. Told once.
-    fn missing(&mut self, tx: &Transaction, within: Duration) -> Option<Removed> {
+    fn missing(&mut self, tx: &Transaction, within: Duration) -> Option<Box<Removed>> {
         if tx.proof.account_has_mfa {
             self.removed = None;
         }
