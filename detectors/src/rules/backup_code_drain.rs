@@ -33,8 +33,8 @@
 use super::actor::Actor;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span, client_of,
-    tables,
+    Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span,
+    client_of, tables,
 };
 use crate::identity::Factor;
 use crate::keyed::Keyed;
@@ -165,6 +165,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::MFA
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(mfa) = tx.mfa else { return };
         let is_new_set = mfa.event == MfaEvent::Regeneration && mfa.outcome == MfaOutcome::Success;

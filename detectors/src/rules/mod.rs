@@ -10,7 +10,7 @@ mod crowd;
 mod forgery;
 mod habits;
 mod keys;
-mod presence;
+pub(crate) mod presence;
 mod prompts;
 mod section;
 mod verdict;
