@@ -48,7 +48,10 @@ const DETECTORS: &[(&str, &[&str])] = &[
     ("expired_jwt", &["expired_jwt_accepted"]),
     ("api_key_privileged_2fa", &["mfa_bypass_by_key"]),
     ("mfa_bypass", &["mfa_bypass_by_key"]),
+    ("privileged_without_mfa", &["sensitive_action_without_fresh_mfa", "mfa_bypass_by_key"]),
     ("shared_api_key", &["shared_key"]),
+    ("api_key_guessing", &["key_guessing"]),
+    ("client_secret_guessing", &["key_guessing"]),
 ];
 
 /// What each variant of `weak_jwt` must be told by, whatever else is told of the same token.
@@ -179,6 +182,13 @@ fn false_alarm(alert: &Value, labels: &Value) -> Option<String> {
     }
     if let Some(label) = list(labels, "must_not").find(|label| answers(alert, label, labels)) {
         return Some(format!("must not, because {}", label["why"]));
+    }
+    // A stolen key goes on: its first bypass is labelled, what it does next is told by class of routes.
+    let of_that_kind = |label: &&Value| detectors(label).is_some_and(|d| d.contains(&"mfa_bypass_by_key"));
+    if alert["detector"] == "mfa_bypass_by_key"
+        && list(labels, "expected").filter(of_that_kind).any(|label| about(alert, label, labels))
+    {
+        return None;
     }
     let attacker = list(labels, "attacker_ips").any(|ip| *ip == alert["client"]["ip"]);
     let secondary = ["new_country", "impossible_travel", "new_device", "concurrent_locations"]

@@ -62,7 +62,7 @@ pub(crate) struct Claims {
     pub(crate) marks: Marks,
 }
 
-/// Keyed marks, for comparing tokens with each other; never written anywhere.
+/// Marks under the deployment's key, for comparing tokens with each other; written nowhere but into the state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Marks {
     /// The signature's bytes, when there are enough of them.
