@@ -27,11 +27,12 @@
 //!
 //! MITRE ATT&CK T1078.004, T1550.001; OWASP API2:2023.
 
-use super::presence;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables,
+    About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span,
+    tables,
 };
+use crate::few::Few;
 use crate::identity::{AddressClass, Country, Place, Principal};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -94,7 +95,7 @@ pub struct State {
 #[derive(Debug, Default)]
 struct Account {
     last: Option<Stay>,
-    told: Vec<(Pair, EventTime)>,
+    told: Few<(Pair, EventTime)>,
 }
 
 saved!(Account { last, told });
@@ -136,11 +137,15 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::PERSON
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(place) = tx.client.place else { return };
         // A tunnel's end is no place: nobody is there, and nobody leaves from there.
         let is_hidden = tx.client.class.is_some_and(AddressClass::hides_place);
-        if is_hidden || !presence::shows_person(tx) {
+        if is_hidden {
             return;
         }
         let account = self.accounts.entry(&tx.principal, tx.end);

@@ -9,7 +9,7 @@ mod clock;
 mod crowd;
 mod forgery;
 mod keys;
-mod presence;
+pub(crate) mod presence;
 mod prompts;
 mod section;
 mod verdict;

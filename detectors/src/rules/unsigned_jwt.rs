@@ -30,7 +30,7 @@
 
 use super::forgery::{self, Sources};
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{Detector, Findings, Grouping, Maturity, Rule, Span, tables};
+use crate::detector::{Detector, Facts, Findings, Grouping, Maturity, Rule, Span, tables};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::token::{Jwt, Signature};
@@ -85,6 +85,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::JWT
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(jwt) = &tx.jwt else { return };
         let Some(fault) = fault(jwt) else { return };
