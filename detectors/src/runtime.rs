@@ -3,7 +3,7 @@
 //! It promises the same alerts for the same transactions, however often `advance` is called in between.
 
 use crate::alert::Alert;
-use crate::detector::{Detector, Facts, Findings};
+use crate::detector::{Detector, Facts, Findings, Several};
 use crate::episode::{Desk, Episodes};
 use crate::explain::{Watch, Watched};
 use crate::health::{Checkup, Health};
@@ -230,7 +230,8 @@ impl Runtime {
             let silenced = self.episodes.silenced_by(place);
             match &entry.until {
                 Some(until) if entry.has_ended(now) => {
-                    Some(format!("{entry} ended at {until}; it silenced {silenced} findings before"))
+                    let findings = Several(silenced, "finding");
+                    Some(format!("{entry} ended at {until}; it silenced {findings} before"))
                 }
                 _ if silenced == 0 => Some(format!("{entry} silenced nothing")),
                 _ => None,

@@ -36,7 +36,7 @@
 //!
 //! ## References
 //!
-//! Zeek `capture-loss`; MITRE ATT&CK T1562 (Impair Defenses).
+//! Zeek `capture-loss`; MITRE ATT&CK T1562 (Impair Defenses); OWASP API8:2023.
 
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
@@ -107,7 +107,7 @@ pub static RULE: Rule = Rule {
     grouping: Grouping::Span,
     sees_repeats: true,
     mitre: &["T1562"],
-    owasp: &[],
+    owasp: &["API8:2023"],
     response: "find out what the sensor misses: mirror port, capture loss, limits; look at the busiest detector first",
 };
 
