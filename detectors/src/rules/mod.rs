@@ -10,6 +10,7 @@ mod crowd;
 mod forgery;
 mod habits;
 mod keys;
+mod network;
 pub(crate) mod presence;
 mod prompts;
 mod section;
@@ -96,6 +97,7 @@ registry! {
     overage_mfa_session,
     risky_factor_change,
     late_code_acceptance,
+    mfa_service_degradation,
     server_clock_drift,
     new_country,
     impossible_travel,
@@ -124,8 +126,10 @@ registry! {
     credential_stuffing,
     password_brute_force,
     auth_batching,
+    retry_storm,
     basic_auth_in_use,
     mixed_authentication,
+    forged_identity_header,
     sensor_self_check,
 }
 
