@@ -192,6 +192,7 @@ mod tests {
                 10:00:01.000 KEY-08 compromised_key_use info 4a8fa83b9535f97b4bf553a0c0fd20dc: api_key 4a8fa83b tried from 203.0.113.7: a published test key (somewhere)
                 10:00:02.000 KEY-08 compromised_key_use low 4a8fa83b9535f97b4bf553a0c0fd20dc: api_key 4a8fa83b accepted from 203.0.113.7: a published test key (somewhere)
                 10:00:03.000 KEY-08 compromised_key_use low 557363b9c4a81d3e0aa8afe21236fdce: api_key 557363b9 tried from 203.0.113.7: an example that everybody can read (somewhere)
+                10:00:03.000 KEY-08 compromised_key_use critical 4758aee139cedad0fa5012b97ff3141a: api_key 4758aee1 accepted from 203.0.113.7: a placeholder of examples
                 10:00:04.000 KEY-08 compromised_key_use critical 2b818967e2e654b0bc6923b75bfde00d: client_secret 2b818967 of robot accepted from 203.0.113.7: listed as compromised (line 7)
                 10:00:05.000 KEY-08 compromised_key_use critical 5a8a20dffa5a79e669ad22be83bbd9bf: session_cookie 5a8a20df of ann accepted from 203.0.113.7: listed as compromised (line 7)
             "#]],
