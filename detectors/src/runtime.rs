@@ -3,9 +3,10 @@
 //! It promises the same alerts for the same transactions, however often `advance` is called in between.
 
 use crate::alert::Alert;
-use crate::detector::{Detector, Findings};
+use crate::detector::{Detector, Facts, Findings, Several};
 use crate::episode::{Desk, Episodes};
 use crate::explain::{Watch, Watched};
+use crate::health::{Checkup, Health};
 use crate::rules;
 use crate::saved::{Damaged, Saved};
 use crate::suppress::{Silence, Suppression};
@@ -15,6 +16,9 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use crate::episode::AlertCounters;
+
+/// Seconds between two looks of the rules about the sensor itself.
+const CHECK_UP_S: u64 = 10;
 
 /// What a runtime needs to know.
 #[derive(Clone, Debug)]
@@ -76,6 +80,8 @@ impl std::error::Error for ConfigError {}
 /// All enabled detectors with their episodes.
 pub struct Runtime {
     detectors: Vec<(Desk, Box<dyn Detector>)>,
+    /// The detector that is told the time next.
+    next: usize,
     episodes: Episodes,
     watch: Option<Box<Watch>>,
     suppress: Vec<Suppression>,
@@ -105,29 +111,31 @@ impl Runtime {
         for rules::Instance { rule, severity, detector } in rules::instances(&rules, &limits) {
             let named = silences.iter().zip(&suppress).filter(|(_, entry)| entry.names(rule));
             let silences = named.map(|(silence, _)| silence.clone()).collect();
-            detectors.push((Desk { rule, severity, silences }, detector));
+            let sights = if rule.sees_repeats { Facts::NONE } else { Facts::FIRST_SIGHT };
+            let needs = detector.needs().and(sights);
+            detectors.push((Desk { rule, severity, silences, needs }, detector));
         }
         let mut episodes = Episodes::new(tenant, sensor, limits.alerts_per_minute_max);
         let watch = watch.map(|watched| Watch::new(&watched, &rules).map(Box::new)).transpose()?;
         if watch.is_some() {
             episodes.listen();
         }
-        Ok(Self { detectors, episodes, watch, suppress })
+        Ok(Self { detectors, next: 0, episodes, watch, suppress })
     }
 
-    /// Shows the next transaction to every detector; alerts are appended.
+    /// Shows the next transaction to every detector that it says something to; alerts are appended.
     pub fn observe(&mut self, tx: &Transaction, alerts: &mut Vec<Alert>) {
         self.episodes.expire(tx.end, alerts);
-        let is_repeat = tx.repeat_of.is_some();
+        let facts = Facts::of(tx);
         for (desk, detector) in &mut self.detectors {
-            if is_repeat && !desk.rule.sees_repeats {
+            if !facts.has(desk.needs) {
                 continue;
             }
             let mut findings = Findings { desk, episodes: &mut self.episodes, now: tx.end, alerts };
             detector.observe(tx, &mut findings);
         }
         if let Some(watch) = &mut self.watch {
-            watch.note(tx, &self.detectors, self.episodes.take_heard());
+            watch.note(tx, &self.detectors, &self.episodes.take_heard());
         }
     }
 
@@ -141,10 +149,39 @@ impl Runtime {
         self.watch.as_ref().map(|watch| watch.account(&self.detectors)).unwrap_or_default()
     }
 
-    /// Tells the detectors that `now` has come: quiet episodes close, old state goes.
+    /// Tells how well the sensor saw in the second that ends at `end`: before the first transaction that ended later.
+    /// A second that is known already is passed over.
+    pub fn health(&mut self, health: &Health, end: EventTime, alerts: &mut Vec<Alert>) {
+        let before = self.episodes.losses.until();
+        let is_new = self.episodes.losses.note(end, health);
+        if is_new && end.as_secs() / CHECK_UP_S > before.as_secs() / CHECK_UP_S {
+            self.check_up(health, end, alerts);
+        }
+    }
+
+    /// Lets the rules about the sensor itself look at what was told so far, and at the tables.
+    pub fn check_up(&mut self, health: &Health, now: EventTime, alerts: &mut Vec<Alert>) {
+        self.episodes.expire(now, alerts);
+        let tables = self.detectors.iter().flat_map(|(desk, detector)| {
+            let named =
+                |(table, keys)| (format!("{}.{table}", desk.rule.name), "limits.keys_per_table_max", keys);
+            detector.evicted_by_table().into_iter().map(named)
+        });
+        let others = health.evicted.iter().map(|&(table, limit, keys)| (table.to_owned(), limit, keys));
+        let evicted: Vec<_> = tables.chain(others).collect();
+        let checkup = Checkup { now, evicted: &evicted };
+        for (desk, detector) in &mut self.detectors {
+            detector.check_up(&checkup, &mut Findings { desk, episodes: &mut self.episodes, now, alerts });
+        }
+    }
+
+    /// Tells that `now` has come: quiet episodes close, and the detectors, one a call, let old state go.
     pub fn advance(&mut self, now: EventTime, alerts: &mut Vec<Alert>) {
         self.episodes.expire(now, alerts);
-        self.detectors.iter_mut().for_each(|(_, detector)| detector.advance(now));
+        if let Some((_, detector)) = self.detectors.get_mut(self.next) {
+            detector.advance(now);
+        }
+        self.next = (self.next + 1) % self.detectors.len().max(1);
     }
 
     /// Ends the timeline: what is due closes in its time, the rest at `now`, in the order of opening.
@@ -193,7 +230,8 @@ impl Runtime {
             let silenced = self.episodes.silenced_by(place);
             match &entry.until {
                 Some(until) if entry.has_ended(now) => {
-                    Some(format!("{entry} ended at {until}; it silenced {silenced} findings before"))
+                    let findings = Several(silenced, "finding");
+                    Some(format!("{entry} ended at {until}; it silenced {findings} before"))
                 }
                 _ if silenced == 0 => Some(format!("{entry} silenced nothing")),
                 _ => None,

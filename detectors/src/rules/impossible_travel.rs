@@ -27,11 +27,12 @@
 //!
 //! MITRE ATT&CK T1078.004, T1550.001; OWASP API2:2023.
 
-use super::presence;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables,
+    About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span,
+    tables,
 };
+use crate::few::Few;
 use crate::identity::{AddressClass, Country, Place, Principal};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -94,7 +95,7 @@ pub struct State {
 #[derive(Debug, Default)]
 struct Account {
     last: Option<Stay>,
-    told: Vec<(Pair, EventTime)>,
+    told: Few<(Pair, EventTime)>,
 }
 
 saved!(Account { last, told });
@@ -126,20 +127,25 @@ struct Leap {
 
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
+        let again_after = Duration::from_secs(u64::from(thresholds.again_after_h) * 3600);
         Self {
-            again_after: Duration::from_secs(u64::from(thresholds.again_after_h) * 3600),
-            accounts: Keyed::new(limits.keys_per_table_max, PLACE_KEPT),
+            accounts: Keyed::new(limits.keys_per_table_max, PLACE_KEPT.max(again_after)),
+            again_after,
             thresholds: thresholds.clone(),
         }
     }
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::PERSON
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(place) = tx.client.place else { return };
         // A tunnel's end is no place: nobody is there, and nobody leaves from there.
         let is_hidden = tx.client.class.is_some_and(AddressClass::hides_place);
-        if is_hidden || !presence::shows_person(tx) {
+        if is_hidden {
             return;
         }
         let account = self.accounts.entry(&tx.principal, tx.end);
@@ -191,10 +197,10 @@ impl Account {
 }
 
 fn leap(from: Stay, tx: &Transaction, to: Place, limits: &Thresholds) -> Option<Leap> {
-    let km = distance_km(from.place, to) - from.place.radius_km - to.radius_km;
+    let km = to_the_metre(distance_km(from.place, to) - from.place.radius_km - to.radius_km);
     let time = tx.end.since(from.at);
     let too_fast = km >= limits.distance_km && km > limits.speed_kmh * time.as_secs_f64() / 3600.0;
-    if !too_fast {
+    if !too_fast || time > PLACE_KEPT {
         return None;
     }
     let same_device = match (from.device, tx.device) {
@@ -215,6 +221,11 @@ fn distance_km(from: Place, to: Place) -> f64 {
     let half = |a: f64, b: f64| ((b - a) / 2.0).sin().powi(2);
     let h = half(lat_a, lat_b) + lat_a.cos() * lat_b.cos() * half(from.lon.to_radians(), to.lon.to_radians());
     2.0 * EARTH_RADIUS_KM * h.clamp(0.0, 1.0).sqrt().asin()
+}
+
+/// Places are no finer, and a sine's last digit must not decide what lies at the limit.
+fn to_the_metre(km: f64) -> f64 {
+    (km * 1e3).round() / 1e3
 }
 
 fn pair(from: Place, to: Place) -> Pair {

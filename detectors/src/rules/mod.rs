@@ -2,13 +2,18 @@
 //! The line makes the module, its configuration section, its catalogue row and its instance.
 //! It promises that a rule which is in the registry is documented, configurable and running, and no other is.
 
+mod acceptance;
 mod actor;
 mod catalogue;
+mod clock;
 mod crowd;
+mod forgery;
+mod keys;
 mod network;
-mod presence;
+pub(crate) mod presence;
 mod prompts;
 mod section;
+mod verdict;
 
 pub use catalogue::{Entry, Threshold};
 pub use section::Section;
@@ -81,20 +86,36 @@ registry! {
     mfa_failure_spray,
     mfa_prompt_bombing,
     mfa_success_after_failures,
+    mfa_lockout_missing,
+    mfa_backoff_missing,
     one_time_code_replay,
     backup_code_use,
+    backup_code_drain,
     factor_switching,
     sensitive_action_without_fresh_mfa,
     overage_mfa_session,
     mfa_service_degradation,
+    server_clock_drift,
     new_country,
     impossible_travel,
     concurrent_locations,
     new_device,
     odd_timing,
+    mfa_bypass_by_key,
+    key_from_new_network,
+    stale_key,
+    shared_key,
     credential_exposure,
+    key_guessing,
+    compromised_key_use,
     unsigned_jwt,
     guessable_jwt_secret,
+    jwt_algorithm_confusion,
+    jwt_header_injection,
+    expired_jwt_accepted,
+    jwt_bomb,
+    bad_jwt_signature_accepted,
+    jwt_claim_tampering,
     token_replay,
     session_hijack,
     bulk_extraction,
@@ -106,6 +127,7 @@ registry! {
     basic_auth_in_use,
     mixed_authentication,
     forged_identity_header,
+    sensor_self_check,
 }
 
 /// Every rule there is, in the order of the registry.

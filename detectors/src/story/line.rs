@@ -1,28 +1,29 @@
-//! One line of a story as transactions: numbers in braces are counted through, then each copy is read.
+//! One line of a story as transactions: what stands in braces is gone through, then each copy is read.
 //! It is given the line's text and adds what it stands for to a list.
 //! It promises to refuse every word it does not know.
 
+use super::braces::{expand, numbers};
+use super::time::{duration, moment, parse};
+use super::token;
 use crate::anomaly::AnomalySet;
 use crate::hash::StableHasher;
 use crate::identity::{
-    AddressClass, Country, Credential, CredentialKind, Factor, Fingerprint, Location, Place, Principal,
-    PrincipalKind, PrincipalSource, Proof, ProofLevel,
+    AddressClass, Country, Credential, CredentialKind, Factor, Fingerprint, KnownKey, Location, Notoriety,
+    Place, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
-use crate::label::Labels;
+use crate::label::{Label, Labels};
 use crate::session::{OneTime, Reuse, Session};
 use crate::time::EventTime;
-use crate::token::{Confusion, Jwt, KnownSecret, Signature};
+use crate::token::Jwt;
 use crate::transaction::{
     Activity, AgentKind, Client, Completeness, Device, Exposure, ExposureKind, Flow, Graphql, GraphqlKind,
     HeaderClaim, IdentityHeader, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome, Protocol, Request,
     Response, Transaction, TransactionId,
 };
 use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
 use std::time::Duration;
 
-/// 2026-11-21T00:00:00Z.
-const DAY_ONE: EventTime = EventTime::from_secs(1_795_219_200);
+const EARTH_RADIUS_KM: f64 = 6371.0;
 
 /// Adds the transactions that `text` stands for.
 pub(super) fn read(text: &str, transactions: &mut Vec<Transaction>) -> Result<(), String> {
@@ -50,36 +51,6 @@ pub(super) fn read(text: &str, transactions: &mut Vec<Transaction>) -> Result<()
         transactions.push(transaction(&words, after, id)?);
     }
     Ok(())
-}
-
-/// `u{1..40}` in its parts: what stands before, the range, what follows.
-fn braces(word: &str) -> Option<(&str, (usize, usize), &str)> {
-    let (before, rest) = word.split_once('{')?;
-    let (range, after) = rest.split_once('}')?;
-    let (low, high) = range.split_once("..")?;
-    let range = (low.parse().ok()?, high.parse().ok()?);
-    (range.0 <= range.1).then_some((before, range, after))
-}
-
-/// How many numbers the longest range of a word has.
-fn numbers(word: &str) -> Result<usize, String> {
-    match braces(word) {
-        Some((_, (low, high), after)) => Ok((high - low).saturating_add(1).max(numbers(after)?)),
-        None if word.contains('{') && word.contains("..") => {
-            Err(format!("`{word}` has no range such as {{1..3}}"))
-        }
-        None => Ok(1),
-    }
-}
-
-fn expand(word: &str, copy: usize) -> String {
-    match braces(word) {
-        Some((before, (low, high), after)) => {
-            let number = low + copy % (high - low).saturating_add(1);
-            format!("{before}{number}{}", expand(after, copy))
-        }
-        None => word.to_owned(),
-    }
 }
 
 fn transaction(words: &[&str], after: Duration, id: TransactionId) -> Result<Transaction, String> {
@@ -253,10 +224,16 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "session" => present(tx, CredentialKind::Session, "session_cookie", Location::Cookie, value),
         "bearer" => present(tx, CredentialKind::BearerOpaque, "opaque", Location::Header, value),
         "key" => present(tx, CredentialKind::ApiKey, "api_key", Location::Header, value),
+        "known" => {
+            let key = tx.credentials.last_mut().ok_or("known wants a credential first")?;
+            let why = Notoriety::parse(value).ok_or("no such reason to be known")?;
+            key.known = Some(KnownKey { why, line: 7, source: "somewhere" });
+        }
+        "secret" => present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, value),
         "jwt" => set_jwt(tx, value),
-        "iss" | "lifetime" | "confusion" => return set_token(tx, name, value),
+        _ if token::WORDS.contains(&name) => return token::set(tx, name, value),
         "reuse" => tx.reuse = Some(reuse(tx.end, value)?),
-        "country" => tx.client.country = Some(country(value)?),
+        "country" => tx.client.country = Some(Country::parse(value).ok_or("a country is two letters")?),
         "asn" => tx.client.asn = Some(parse(value, "asn")?),
         "place" => {
             let (lat, lon) = value.split_once(',').ok_or("a place is lat,lon")?;
@@ -266,8 +243,11 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "radius" => {
             tx.client.place.as_mut().ok_or("radius wants a place first")?.radius_km = parse(value, "km")?;
         }
+        "north" => {
+            let place = tx.client.place.as_mut().ok_or("north wants a place first")?;
+            place.lat += (parse::<f64>(value, "km")? / EARTH_RADIUS_KM).to_degrees();
+        }
         "device" => tx.device = Some(device(value)?),
-        "ttfb" => tx.ttfb_us = u64::try_from(duration(value)?.as_micros()).ok(),
         "retry_after" => {
             let response = tx.response.as_mut().ok_or("retry_after wants an answer")?;
             response.retry_after_s = Some(parse(value, "number of seconds")?);
@@ -275,6 +255,13 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "class" => tx.client.class = Some(AddressClass::parse(value).ok_or("no such class of address")?),
         "claims" => tx.client.claimed_ip = Some(parse(value, "address")?),
         "via" => tx.flow.src = SocketAddr::new(parse(value, "address")?, 50_000),
+        "took" => tx.time = tx.end.before(duration(value)?),
+        "ttfb" => tx.ttfb_us = u64::try_from(duration(value)?.as_micros()).ok(),
+        "in" => {
+            let credential = tx.credentials.last_mut().ok_or("in= wants a credential first")?;
+            credential.location = Location::parse(value).ok_or("no such place of a credential")?;
+        }
+        "clock" => set_clock(tx, value)?,
         "proof" => tx.proof.level = ProofLevel::parse(value).ok_or("no such proof level")?,
         "mfa" => {
             tx.proof.level = ProofLevel::Mfa;
@@ -283,7 +270,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "exposed" => tx.exposed.push(exposure(value)?),
         "items" => tx.response.as_mut().ok_or("items want an answer")?.items = Some(parse(value, "items")?),
         "factor" | "code" | "outcome" | "ticket" | "left" => return set_step(tx, name, value),
-        "limit" | "host" | "route" | "agent" | "says" | "mark" | "auth_operations" => {
+        "limit" | "host" | "route" | "agent" | "says" | "mark" | "labels" | "auth_operations" => {
             return set_request(tx, name, value);
         }
         _ => return Err(format!("`{name}` is no word")),
@@ -297,11 +284,6 @@ fn set_flag(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "client_secret" => {
             present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, "secret");
         }
-        "unsigned" => tx.jwt.as_mut().ok_or("unsigned wants a jwt first")?.signature = Signature::Missing,
-        "known_secret" => {
-            let jwt = tx.jwt.as_mut().ok_or("known_secret wants a jwt first")?;
-            jwt.known_secret = Some(KnownSecret { builtin: true, line: 7, digest: [0x2b, 0xb8, 0x0d, 0x53] });
-        }
         "by_status" => tx.mfa.as_mut().ok_or("by_status wants a factor step")?.by_status_only = true,
         "has_mfa" => tx.proof.account_has_mfa = true,
         "issued" => tx.session = Some(issued(tx)?),
@@ -313,7 +295,7 @@ fn set_flag(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "gap" => tx.completeness = Completeness::Gap,
         "truncated" => tx.completeness = Completeness::Truncated,
         "repeat" => tx.repeat_of = Some(TransactionId(0)),
-        _ => return Err(format!("`{word}` is no word")),
+        _ => return token::set_flag(tx, word).unwrap_or_else(|| Err(format!("`{word}` is no word"))),
     }
     Ok(())
 }
@@ -329,17 +311,6 @@ fn set_principal(tx: &mut Transaction, kind: PrincipalKind, id: &str) {
 fn set_jwt(tx: &mut Transaction, alg: &str) {
     present(tx, CredentialKind::BearerJwt, "jwt", Location::Header, alg);
     tx.jwt = Some(Jwt::of_alg(alg));
-}
-
-fn set_token(tx: &mut Transaction, name: &str, value: &str) -> Result<(), String> {
-    let jwt = tx.jwt.as_mut().ok_or_else(|| format!("{name} wants a jwt first"))?;
-    match name {
-        "iss" => jwt.iss = Some(value.into()),
-        // Tokens count in seconds; what is begun counts whole.
-        "lifetime" => jwt.lifetime_s = i64::try_from(duration(value)?.as_nanos().div_ceil(1_000_000_000)).ok(),
-        _ => jwt.confusion = Some(Confusion::parse(value).ok_or("no such confusion")?),
-    }
-    Ok(())
 }
 
 /// `refresh_token:5m` was used first five minutes ago by the same client; `refresh_token:5m:other` by another.
@@ -384,6 +355,11 @@ fn set_request(tx: &mut Transaction, name: &str, value: &str) -> Result<(), Stri
                 Some(Graphql { kind, operation: None, fields: vec!["login".into()], auth_operations });
         }
         "agent" => request.agent_kind = AgentKind::parse(value).ok_or("no such kind of program")?,
+        "labels" => {
+            for label in value.split(',') {
+                request.labels.insert(Label::parse(label).ok_or("no such label")?);
+            }
+        }
         "says" => {
             let (header, claim) = value.split_once(':').ok_or("says is header:claim")?;
             let claim = HeaderClaim::parse(claim).ok_or("no such claim")?;
@@ -394,13 +370,24 @@ fn set_request(tx: &mut Transaction, name: &str, value: &str) -> Result<(), Stri
     Ok(())
 }
 
+/// The server's clock when it answered: so far ahead of the answer's last byte, or behind it.
+fn set_clock(tx: &mut Transaction, value: &str) -> Result<(), String> {
+    let reading = match value.strip_prefix('-') {
+        Some(behind) => tx.end.before(duration(behind)?),
+        None => tx.end.after(duration(value)?),
+    };
+    let date_s = i64::try_from(reading.as_secs()).map_err(|_| "no such time")?;
+    tx.response.as_mut().ok_or("a clock wants an answer")?.date_s = Some(date_s);
+    Ok(())
+}
+
 fn present(tx: &mut Transaction, kind: CredentialKind, class: &'static str, location: Location, value: &str) {
     let fingerprint = fingerprint(class, value);
     let name = if location == Location::Cookie { "session" } else { "authorization" };
-    tx.credentials.push(Credential { kind, class, location, name: name.into(), fingerprint });
+    tx.credentials.push(Credential { kind, class, location, name: name.into(), fingerprint, known: None });
 }
 
-fn fingerprint(class: &str, value: &str) -> Fingerprint {
+pub(super) fn fingerprint(class: &str, value: &str) -> Fingerprint {
     Fingerprint(StableHasher::of_parts(&[class.as_bytes(), value.as_bytes()]).to_be_bytes())
 }
 
@@ -420,6 +407,12 @@ fn issued(tx: &Transaction) -> Result<Session, String> {
 
 /// What follows from everything that was said.
 fn settle(tx: &mut Transaction) {
+    if tx.principal.kind == PrincipalKind::Anonymous
+        && let Some(key) = tx.credentials.iter().find(|credential| credential.kind == CredentialKind::ApiKey)
+    {
+        let id = key.fingerprint.to_string().get(..8).unwrap_or_default().into();
+        tx.principal = Principal { kind: PrincipalKind::Key, id, source: PrincipalSource::Credential };
+    }
     if let Some(mfa) = tx.mfa {
         match mfa.outcome {
             MfaOutcome::Success => tx.proof.mfa_at = Some(tx.end),
@@ -441,6 +434,8 @@ fn settle(tx: &mut Transaction) {
             Some(CredentialKind::Session | CredentialKind::BearerOpaque | CredentialKind::BearerJwt) => {
                 ProofLevel::Password
             }
+            Some(CredentialKind::Basic) => ProofLevel::Password,
+            Some(CredentialKind::ClientSecret) => ProofLevel::ServiceToken,
             Some(_) => ProofLevel::Unknown,
             None => ProofLevel::None,
         };
@@ -450,13 +445,6 @@ fn settle(tx: &mut Transaction) {
     {
         request.scheme = "http";
     }
-}
-
-/// Two letters, or the number of a code: `1` is AB.
-fn country(value: &str) -> Result<Country, String> {
-    let numbered = value.parse::<u8>().map(|n| [b'A' + n / 26 % 26, b'A' + n % 26].map(char::from));
-    let code = numbered.map_or_else(|_| value.to_owned(), String::from_iter);
-    Country::parse(&code).ok_or_else(|| "a country is two letters".into())
 }
 
 fn device(letters: &str) -> Result<Device, String> {
@@ -475,53 +463,4 @@ fn exposure(value: &str) -> Result<Exposure, String> {
         class: class.ok_or("no such class")?,
         name: name.into(),
     })
-}
-
-/// A time of day and durations, in any order: `2d+09:00:00`, `10:00:00+300s+1ns`.
-fn moment(text: &str) -> Result<EventTime, String> {
-    text.split('+').try_fold(DAY_ONE, |time, part| {
-        Ok(time.after(if part.contains(':') { time_of_day(part)? } else { duration(part)? }))
-    })
-}
-
-fn time_of_day(text: &str) -> Result<Duration, String> {
-    let [hours, minutes, seconds] = text.split(':').collect::<Vec<_>>()[..] else {
-        return Err(format!("`{text}` is no time of day"));
-    };
-    let whole = parse::<u64>(hours, "hours")?.saturating_mul(3600);
-    let whole = whole.saturating_add(parse::<u64>(minutes, "minutes")?.saturating_mul(60));
-    Ok(Duration::from_secs(whole).saturating_add(decimal(seconds, 1_000_000_000)?))
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let nanos = match unit {
-        "ns" => 1,
-        "us" => 1_000,
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "m" => 60_000_000_000,
-        "h" => 3_600_000_000_000,
-        "d" => 86_400_000_000_000,
-        _ => return Err(format!("`{text}` is no duration")),
-    };
-    decimal(number, nanos)
-}
-
-/// `1.5` of a unit, exact to the nanosecond.
-fn decimal(text: &str, unit_nanos: u64) -> Result<Duration, String> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let mut nanos = parse::<u64>(whole, "number")?.saturating_mul(unit_nanos);
-    let mut share = unit_nanos;
-    for digit in fraction.chars() {
-        share /= 10;
-        let digit = digit.to_digit(10).ok_or_else(|| format!("`{text}` is no number"))?;
-        nanos = nanos.saturating_add(u64::from(digit) * share);
-    }
-    Ok(Duration::from_nanos(nanos))
-}
-
-fn parse<T: FromStr>(text: &str, what: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("`{text}` is no {what}"))
 }
