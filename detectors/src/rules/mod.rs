@@ -8,6 +8,7 @@ mod catalogue;
 mod clock;
 mod crowd;
 mod forgery;
+mod habits;
 mod keys;
 mod network;
 pub(crate) mod presence;
@@ -94,6 +95,8 @@ registry! {
     factor_switching,
     sensitive_action_without_fresh_mfa,
     overage_mfa_session,
+    risky_factor_change,
+    late_code_acceptance,
     mfa_service_degradation,
     server_clock_drift,
     new_country,

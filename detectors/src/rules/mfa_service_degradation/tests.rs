@@ -51,9 +51,12 @@ fn an_attack_is_no_fault_of_the_service() {
 fn late_answers() {
     let story = "10:00:00 203.0.{1..10}.{1..200} -> mfa POST /mfa 200 user=u{1..200} ttfb=3s every 3s
          10:00:01 198.51.100.{1..18} -> mfa POST /mfa 200 user=w{1..18} ttfb=3.1s every 3s";
-    check(&format!("{story}\n{LATER}"), expect![[r#"
-        10:30:00.000 MFA-15 mfa_service_degradation low POST api.example.com /mfa (totp latency): 18 of 218 totp attempts were answered late at api.example.com: 8.3 %, surely above 5.3 % (limit 5.0 %)
-    "#]]);
+    check(
+        &format!("{story}\n{LATER}"),
+        expect![[r#"
+            10:30:00.000 MFA-15 mfa_service_degradation low POST api.example.com /mfa (totp latency): 18 of 218 totp attempts were answered late at api.example.com: 8.3 %, surely above 5.3 % (limit 5.0 %)
+        "#]],
+    );
     check(&format!("{}\n{LATER}", story.replace("..18}", "..17}")), expect![[""]]);
 }
 
