@@ -194,8 +194,14 @@ impl Account {
     /// Notes where the account is used now, and forgets what no longer goes on; whether that is somewhere else.
     fn arrive(&mut self, stay: Stay, within: Duration) -> bool {
         let now = stay.last;
-        self.stays.retain(|other| now.since(other.last) <= within);
         let same = |other: &Stay| other.network == stay.network && other.session == stay.session;
+        if let [only] = &mut *self.stays
+            && same(only)
+        {
+            *only = stay;
+            return false;
+        }
+        self.stays.retain(|other| now.since(other.last) <= within);
         if let Some(place) = self.stays.iter().position(same) {
             self.stays.remove(place);
         } else {
