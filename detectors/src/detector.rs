@@ -5,6 +5,7 @@
 use crate::alert::{AlertClient, Confidence, Evidence, Fact, Scope, Severity, Subject, Visibility};
 use crate::identity::{Credential, Fingerprint, Principal, named};
 use crate::saved::{Damaged, Saved, saved};
+use crate::shown::{Entry, Shown};
 use crate::time::EventTime;
 use crate::transaction::{Completeness, Endpoint, Transaction, TransactionId};
 use std::fmt;
@@ -28,6 +29,11 @@ pub trait Detector: Send {
     /// Keys given up because a table was full.
     fn evicted(&self) -> u64;
 
+    /// The keys that the transaction which ended at this time was looked up under, with what is known under them.
+    fn touched(&self, _: EventTime) -> Vec<Entry> {
+        Vec::new()
+    }
+
     /// Appends what windows and learning hold, so that a restart goes on where it stopped.
     fn save(&self, out: &mut Vec<u8>);
 
@@ -49,6 +55,10 @@ macro_rules! tables {
             0 $(+ self.$table.evicted())+
         }
 
+        fn touched(&self, at: crate::time::EventTime) -> Vec<crate::shown::Entry> {
+            [$(self.$table.touched(stringify!($table), at)),+].concat()
+        }
+
         fn save(&self, out: &mut Vec<u8>) {
             $(self.$table.save(out);)+
         }
@@ -60,6 +70,24 @@ macro_rules! tables {
     };
 }
 pub(crate) use tables;
+
+/// The same part of a detector that remembers nothing.
+macro_rules! stateless {
+    () => {
+        fn advance(&mut self, _: crate::time::EventTime) {}
+
+        fn evicted(&self) -> u64 {
+            0
+        }
+
+        fn save(&self, _: &mut Vec<u8>) {}
+
+        fn load(&mut self, _: &mut &[u8]) -> Result<(), crate::saved::Damaged> {
+            Ok(())
+        }
+    };
+}
+pub(crate) use stateless;
 
 named! {
     /// How far a rule has come.
@@ -291,7 +319,13 @@ pub struct Sample {
     inferred: bool,
 }
 
-saved!(Sample { transaction, time, request, status, completeness, inferred });
+saved!(Sample { transaction, time, request, status, completeness, inferred } as |it: &Self| {
+    let named = |name, is_so| if is_so { Shown::word(name) } else { Shown::Nothing };
+    let completeness = named(it.completeness.name(), it.completeness != Completeness::Whole);
+    let inferred = named("by_status_only", it.inferred);
+    let parts = [it.time.shown(), it.request.shown(), it.status.shown(), completeness, inferred];
+    Shown::parts(parts.map(|part| ("", part)))
+});
 
 impl Sample {
     /// The transaction's facts that evidence shows.
@@ -331,6 +365,10 @@ impl Saved for Samples {
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
         Saved::load(from).map(Self)
+    }
+
+    fn shown(&self) -> Shown {
+        self.0.shown()
     }
 }
 

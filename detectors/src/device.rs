@@ -64,7 +64,7 @@ pub struct Device {
     pub traits: [u32; 4],
 }
 
-saved!(Device { traits });
+saved!(Device { traits } as |device: &Self| crate::shown::Shown::word(device));
 
 impl Device {
     /// What the two have in common: one trait may change (an update, another network stack), more may not.

@@ -3,6 +3,7 @@
 //! It promises the same answer for the same things in any order, and a standard error of 3.3 % beyond 512.
 
 use crate::saved::{Damaged, Saved};
+use crate::shown::Shown;
 use std::collections::BTreeSet;
 
 /// Things counted exactly.
@@ -51,6 +52,13 @@ impl Saved for Distinct {
                 Ok(Self::Sketch(registers))
             }
             _ => Err(Damaged),
+        }
+    }
+
+    fn shown(&self) -> Shown {
+        match self.count() {
+            0 => Shown::Nothing,
+            count => Shown::parts([("different", count.shown())]),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! It is given crossings and tells only what is new: the first, a higher severity, ten times as many, five more minutes.
 //! It promises that findings = open + update + suppressed, that ids never depend on the run, and a cap on alerts a minute.
 
-use crate::alert::{Alert, AlertId, Fact, Scope, Severity, Status};
+use crate::alert::{Alert, AlertId, Fact, Scope, Severity, Status, Subject};
 use crate::detector::{About, Crossing, Doubts, Finding, Grouping, Maturity, Rule};
 use crate::hash::StableHasher;
 use crate::suppress::Silence;
@@ -10,7 +10,7 @@ use crate::time::EventTime;
 use ahash::RandomState;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +77,52 @@ pub(crate) struct Episodes {
     capped: Vec<(&'static str, u64)>,
     opened: u64,
     counters: AlertCounters,
+    /// Every finding since it was last taken, for whoever asked to be told.
+    heard: Option<Vec<Heard>>,
+    /// Findings silenced by each entry of `[[suppress]]`.
+    silenced: Vec<u64>,
+}
+
+/// What became of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Outcome {
+    /// Opened an episode.
+    Open,
+    /// Told growth.
+    Update,
+    /// Had nothing new to tell.
+    Nothing,
+    /// Came beyond the cap.
+    Capped,
+    /// Silenced by this entry of `[[suppress]]`.
+    Silenced(usize),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open => f.write_str("opened an alert"),
+            Self::Update => f.write_str("told as growth"),
+            Self::Nothing => f.write_str("not told: nothing new"),
+            Self::Capped => f.write_str("not told: beyond the cap on alerts a minute"),
+            Self::Silenced(entry) => write!(f, "not told: silenced by entry {} of [[suppress]]", entry + 1),
+        }
+    }
+}
+
+/// A finding and what became of it.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    pub(crate) rule: &'static str,
+    pub(crate) subject: Subject,
+    pub(crate) severity: Severity,
+    pub(crate) outcome: Outcome,
+}
+
+impl fmt::Display for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "of {} severity about {}: {}", self.severity, self.subject.value, self.outcome)
+    }
 }
 
 #[derive(Debug)]
@@ -87,14 +133,6 @@ struct Episode {
     /// The count that makes it ten times as many.
     next_count: u64,
     quiet: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
-    Open,
-    Update,
-    Nothing,
-    Capped,
 }
 
 impl Episodes {
@@ -109,7 +147,24 @@ impl Episodes {
             capped: Vec::new(),
             opened: 0,
             counters: AlertCounters::default(),
+            heard: None,
+            silenced: Vec::new(),
         }
+    }
+
+    /// From now on findings are kept for `take_heard`.
+    pub(crate) fn listen(&mut self) {
+        self.heard = Some(Vec::new());
+    }
+
+    /// What was found since the last call.
+    pub(crate) fn take_heard(&mut self) -> Vec<Heard> {
+        self.heard.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Findings silenced by this entry of `[[suppress]]`.
+    pub(crate) fn silenced_by(&self, entry: usize) -> u64 {
+        self.silenced.get(entry).copied().unwrap_or(0)
     }
 
     pub(crate) fn counters(&self) -> AlertCounters {
@@ -124,19 +179,26 @@ impl Episodes {
         tell: impl FnOnce() -> Finding,
         alerts: &mut Vec<Alert>,
     ) {
-        let silenced = desk.silences.iter().any(|silence| silence.covers(&crossing.about, now));
-        let told = if silenced {
-            Told::Nothing
+        let severity = desk.severity.unwrap_or(crossing.severity);
+        let crossing = &Crossing { severity, ..*crossing };
+        let silence = desk.silences.iter().find(|silence| silence.covers(&crossing.about, now));
+        let outcome = if let Some(silence) = silence {
+            self.silenced.resize(self.silenced.len().max(silence.entry + 1), 0);
+            self.silenced[silence.entry] += 1;
+            Outcome::Silenced(silence.entry)
         } else {
-            let severity = desk.severity.unwrap_or(crossing.severity);
             let has_room = self.has_room(now);
-            self.note(desk.rule, &Crossing { severity, ..*crossing }, now, has_room, tell, alerts)
+            self.note(desk.rule, crossing, now, has_room, tell, alerts)
         };
-        self.count(told);
-        match told {
-            Told::Open | Told::Update => self.told.push_back(now),
-            Told::Capped => self.tell_cap(desk.rule, now, alerts),
-            Told::Nothing => {}
+        self.count(outcome);
+        match outcome {
+            Outcome::Open | Outcome::Update => self.told.push_back(now),
+            Outcome::Capped => self.tell_cap(desk.rule, now, alerts),
+            Outcome::Nothing | Outcome::Silenced(_) => {}
+        }
+        if let Some(heard) = &mut self.heard {
+            let subject = crossing.about.subject();
+            heard.push(Heard { rule: desk.rule.name, subject, severity, outcome });
         }
     }
 
@@ -184,12 +246,12 @@ impl Episodes {
         has_room: bool,
         tell: impl FnOnce() -> Finding,
         alerts: &mut Vec<Alert>,
-    ) -> Told {
+    ) -> Outcome {
         let subject = crossing.about.to_string();
         let key = self.hash(rule, crossing, &subject, Time::Key);
         let Some(episode) = self.open.get_mut(&key) else {
             if !has_room {
-                return Told::Capped;
+                return Outcome::Capped;
             }
             let id = self.hash(rule, crossing, &subject, Time::Id);
             let alert = opened(rule, crossing, AlertId(as_uuid(id)), now, tell());
@@ -204,7 +266,7 @@ impl Episodes {
             self.open.insert(key, episode);
             self.opened += 1;
             alerts.push(alert);
-            return Told::Open;
+            return Outcome::Open;
         };
         let known = &mut episode.alert;
         known.count = known.count.saturating_add(crossing.fresh);
@@ -213,10 +275,10 @@ impl Episodes {
         let more = known.count >= episode.next_count;
         let later = now.since(episode.told_at) >= UPDATE_EVERY && crossing.fresh > 0;
         if !(worse || more || later) {
-            return Told::Nothing;
+            return Outcome::Nothing;
         }
         if !has_room {
-            return Told::Capped;
+            return Outcome::Capped;
         }
         while known.count >= episode.next_count {
             episode.next_count = episode.next_count.saturating_mul(10).max(1);
@@ -227,7 +289,7 @@ impl Episodes {
         update(known, crossing.severity, now, tell());
         episode.told_at = now;
         alerts.push(known.clone());
-        Told::Update
+        Outcome::Update
     }
 
     fn close(&mut self, key: u128, end: EventTime, alerts: &mut Vec<Alert>) {
@@ -240,12 +302,12 @@ impl Episodes {
         }
     }
 
-    fn count(&mut self, told: Told) {
+    fn count(&mut self, outcome: Outcome) {
         self.counters.findings += 1;
-        match told {
-            Told::Open => self.counters.open += 1,
-            Told::Update => self.counters.update += 1,
-            Told::Nothing | Told::Capped => self.counters.suppressed += 1,
+        match outcome {
+            Outcome::Open => self.counters.open += 1,
+            Outcome::Update => self.counters.update += 1,
+            Outcome::Nothing | Outcome::Capped | Outcome::Silenced(_) => self.counters.suppressed += 1,
         }
     }
 
@@ -272,10 +334,10 @@ impl Episodes {
         };
         let per_minute_max = self.per_minute_max;
         let capped = self.capped.clone();
-        let told =
+        let outcome =
             self.note(&ALERT_CAP, &crossing, now, true, || cap_finding(per_minute_max, &capped), alerts);
-        if told != Told::Nothing {
-            self.count(told);
+        if outcome != Outcome::Nothing {
+            self.count(outcome);
         }
     }
 

@@ -3,6 +3,7 @@
 //! A credential is a keyed fingerprint here: no value that crossed the wire can be in these types.
 
 use crate::saved::{Damaged, Saved, saved};
+use crate::shown::Shown;
 use crate::time::EventTime;
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +19,10 @@ impl Saved for Fingerprint {
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
         Saved::load(from).map(Self)
+    }
+
+    fn shown(&self) -> Shown {
+        Shown::word(self)
     }
 }
 
@@ -63,6 +68,10 @@ macro_rules! named {
             fn load(from: &mut &[u8]) -> Result<Self, $crate::saved::Damaged> {
                 let place = usize::from(u8::load(from)?);
                 Self::ALL.get(place).copied().ok_or($crate::saved::Damaged)
+            }
+
+            fn shown(&self) -> $crate::shown::Shown {
+                $crate::shown::Shown::word(self)
             }
         }
 
@@ -124,7 +133,7 @@ pub struct Principal {
     pub source: PrincipalSource,
 }
 
-saved!(Principal { kind, id, source });
+saved!(Principal { kind, id, source } as |principal: &Self| Shown::word(principal.key()));
 
 impl Principal {
     /// The scope value of alerts about this principal: `user:alice@example.com`.
@@ -315,6 +324,10 @@ impl Saved for Country {
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
         let letters: [u8; 2] = Saved::load(from)?;
         std::str::from_utf8(&letters).ok().and_then(Self::parse).ok_or(Damaged)
+    }
+
+    fn shown(&self) -> Shown {
+        Shown::word(self)
     }
 }
 

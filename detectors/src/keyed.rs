@@ -3,6 +3,7 @@
 //! a quarter of the room is kept for those known for ten minutes. It promises its limit and counts what it evicts.
 
 use crate::saved::{Damaged, Saved};
+use crate::shown::Entry;
 use crate::time::EventTime;
 use ahash::RandomState;
 use std::collections::HashMap;
@@ -232,6 +233,17 @@ impl<K: Hash + Eq + Clone + Saved, S: Default + Saved> Keyed<K, S> {
             }
         }
         self.evicted.save(out);
+    }
+
+    /// What was looked up at `at` and not since, which is now the youngest of its queue.
+    pub(crate) fn touched(&self, table: &'static str, at: EventTime) -> Vec<Entry> {
+        let back = |queue: &Queue| {
+            std::iter::successors(Some(queue.back), |&p| Some(self.slots.get(p as usize)?.before))
+        };
+        let slots = self.queues.iter().flat_map(|queue| {
+            back(queue).map_while(|place| self.slots.get(place as usize)).take_while(|slot| slot.last >= at)
+        });
+        slots.map(|slot| Entry { table, key: slot.key.shown(), state: slot.state.shown() }).collect()
     }
 
     /// Takes the place of what is held by what was saved; of more keys than there is room for now, the longest

@@ -10,7 +10,10 @@ pub mod anomaly;
 pub mod detector;
 pub mod device;
 pub mod distinct;
+#[cfg(test)]
+mod edges;
 mod episode;
+pub mod explain;
 pub mod hash;
 pub mod identity;
 pub mod keyed;
@@ -19,6 +22,7 @@ pub mod rules;
 pub mod runtime;
 pub mod saved;
 pub mod session;
+pub mod shown;
 pub mod story;
 pub mod suppress;
 pub mod time;

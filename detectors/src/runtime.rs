@@ -5,9 +5,10 @@
 use crate::alert::Alert;
 use crate::detector::{Detector, Findings};
 use crate::episode::{Desk, Episodes};
+use crate::explain::{Watch, Watched};
 use crate::rules;
 use crate::saved::{Damaged, Saved};
-use crate::suppress::Suppression;
+use crate::suppress::{Silence, Suppression};
 use crate::time::EventTime;
 use crate::transaction::Transaction;
 use std::fmt;
@@ -28,6 +29,8 @@ pub struct RuntimeConfig {
     pub suppress: Vec<Suppression>,
     /// How much it may hold and say.
     pub limits: Limits,
+    /// The subject to explain, if one is asked about.
+    pub watch: Option<Watched>,
 }
 
 impl Default for RuntimeConfig {
@@ -38,6 +41,7 @@ impl Default for RuntimeConfig {
             rules: rules::Config::default(),
             suppress: Vec::new(),
             limits: Limits::default(),
+            watch: None,
         }
     }
 }
@@ -73,6 +77,8 @@ impl std::error::Error for ConfigError {}
 pub struct Runtime {
     detectors: Vec<(Desk, Box<dyn Detector>)>,
     episodes: Episodes,
+    watch: Option<Box<Watch>>,
+    suppress: Vec<Suppression>,
 }
 
 impl fmt::Debug for Runtime {
@@ -84,7 +90,7 @@ impl fmt::Debug for Runtime {
 impl Runtime {
     /// Every enabled rule, ready for the first transaction.
     pub fn new(config: RuntimeConfig) -> Result<Self, ConfigError> {
-        let RuntimeConfig { tenant, sensor, rules, suppress, limits } = config;
+        let RuntimeConfig { tenant, sensor, rules, suppress, limits, watch } = config;
         let unknown = suppress.iter().find_map(|entry| {
             let named = entry.rule.as_deref()?;
             let known = rules::catalogue().iter().any(|row| entry.names(row.rule));
@@ -93,14 +99,20 @@ impl Runtime {
         if let Some(unknown) = unknown {
             return Err(unknown);
         }
+        let understood = suppress.iter().enumerate().map(|(place, entry)| entry.understand(place));
+        let silences: Vec<Silence> = understood.collect::<Result<_, _>>().map_err(ConfigError)?;
         let mut detectors = Vec::new();
         for rules::Instance { rule, severity, detector } in rules::instances(&rules, &limits) {
-            let named = suppress.iter().filter(|entry| entry.names(rule));
-            let silences =
-                named.map(Suppression::understand).collect::<Result<_, _>>().map_err(ConfigError)?;
+            let named = silences.iter().zip(&suppress).filter(|(_, entry)| entry.names(rule));
+            let silences = named.map(|(silence, _)| silence.clone()).collect();
             detectors.push((Desk { rule, severity, silences }, detector));
         }
-        Ok(Self { detectors, episodes: Episodes::new(tenant, sensor, limits.alerts_per_minute_max) })
+        let mut episodes = Episodes::new(tenant, sensor, limits.alerts_per_minute_max);
+        let watch = watch.map(|watched| Watch::new(&watched, &rules).map(Box::new)).transpose()?;
+        if watch.is_some() {
+            episodes.listen();
+        }
+        Ok(Self { detectors, episodes, watch, suppress })
     }
 
     /// Shows the next transaction to every detector; alerts are appended.
@@ -114,6 +126,19 @@ impl Runtime {
             let mut findings = Findings { desk, episodes: &mut self.episodes, now: tx.end, alerts };
             detector.observe(tx, &mut findings);
         }
+        if let Some(watch) = &mut self.watch {
+            watch.note(tx, &self.detectors, self.episodes.take_heard());
+        }
+    }
+
+    /// What the watched subject's transactions did since the last call, in lines.
+    pub fn explained(&mut self) -> Vec<String> {
+        self.watch.as_mut().map(|watch| watch.take_lines()).unwrap_or_default()
+    }
+
+    /// The closing account of the watched subject; nothing where it was never seen.
+    pub fn account(&self) -> Vec<String> {
+        self.watch.as_ref().map(|watch| watch.account(&self.detectors)).unwrap_or_default()
     }
 
     /// Tells the detectors that `now` has come: quiet episodes close, old state goes.
@@ -160,6 +185,21 @@ impl Runtime {
             }
         }
         if from.is_empty() { Ok(()) } else { Err(Damaged) }
+    }
+
+    /// Entries of `[[suppress]]` that no longer do anything, or did nothing so far, in words.
+    pub fn idle_suppressions(&self, now: EventTime) -> Vec<String> {
+        let told = |(place, entry): (usize, &Suppression)| {
+            let silenced = self.episodes.silenced_by(place);
+            match &entry.until {
+                Some(until) if entry.has_ended(now) => {
+                    Some(format!("{entry} ended at {until}; it silenced {silenced} findings before"))
+                }
+                _ if silenced == 0 => Some(format!("{entry} silenced nothing")),
+                _ => None,
+            }
+        };
+        self.suppress.iter().enumerate().filter_map(told).collect()
     }
 
     /// What was raised and what became of it.

@@ -1,8 +1,9 @@
-//! State as bytes, so that windows and learning survive a restart.
+//! State as bytes, so that windows and learning survive a restart, and as words, so that it can be looked at.
 //! A type says which of its fields are kept, in order; numbers are little-endian, lists have their length before them.
 //! It promises that damaged bytes are refused and never believed further than they reach, and that equal state
 //! gives equal bytes.
 
+use crate::shown::Shown;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -28,13 +29,26 @@ pub trait Saved: Sized {
 
     /// Takes the value from the front.
     fn load(from: &mut &[u8]) -> Result<Self, Damaged>;
+
+    /// The value in words for whoever asks why; a type without words of its own is passed over.
+    fn shown(&self) -> Shown {
+        Shown::Nothing
+    }
 }
 
 /// Implements `Saved` for a struct by the fields that are kept; those behind `fresh` start from their defaults.
 ///
-/// What is under a key of one process (marks of one-time codes) must be `fresh`: it means nothing to the next.
+/// What is under a key of one process (marks of one-time codes) must be `fresh`: it means nothing to the next, and is
+/// never shown. The kept fields are shown by their names, unless `as` says how.
 macro_rules! saved {
     ($type:ty { $($field:tt),* $(,)? } $(fresh { $($fresh:ident),* $(,)? })?) => {
+        $crate::saved::saved!($type { $($field),* } $(fresh { $($fresh),* })? as |this: &Self| {
+            $crate::shown::Shown::parts([
+                $((stringify!($field), $crate::saved::Saved::shown(&this.$field)),)*
+            ])
+        });
+    };
+    ($type:ty { $($field:tt),* $(,)? } $(fresh { $($fresh:ident),* $(,)? })? as $shown:expr) => {
         impl $crate::saved::Saved for $type {
             fn save(&self, out: &mut Vec<u8>) {
                 $($crate::saved::Saved::save(&self.$field, out);)*
@@ -46,6 +60,10 @@ macro_rules! saved {
                     $($field: $crate::saved::Saved::load(from)?,)*
                     $($($fresh: Default::default(),)*)?
                 })
+            }
+
+            fn shown(&self) -> $crate::shown::Shown {
+                ($shown)(self)
             }
         }
     };
@@ -70,6 +88,10 @@ macro_rules! numbers {
                 let bytes = take(from, size_of::<Self>())?;
                 Ok(Self::from_le_bytes(bytes.try_into().map_err(|_| Damaged)?))
             }
+
+            fn shown(&self) -> Shown {
+                Shown::word(self)
+            }
         }
     )*};
 }
@@ -82,6 +104,10 @@ impl Saved for usize {
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
         usize::try_from(u64::load(from)?).map_err(|_| Damaged)
+    }
+
+    fn shown(&self) -> Shown {
+        Shown::word(self)
     }
 }
 
@@ -105,6 +131,10 @@ impl Saved for bool {
             _ => Err(Damaged),
         }
     }
+
+    fn shown(&self) -> Shown {
+        if *self { Shown::word("yes") } else { Shown::Nothing }
+    }
 }
 
 impl Saved for Duration {
@@ -115,6 +145,10 @@ impl Saved for Duration {
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
         let (secs, nanos) = Saved::load(from)?;
         if nanos >= 1_000_000_000 { Err(Damaged) } else { Ok(Self::new(secs, nanos)) }
+    }
+
+    fn shown(&self) -> Shown {
+        Shown::word(crate::detector::Span(*self))
     }
 }
 
@@ -128,6 +162,10 @@ impl Saved for Arc<str> {
         let bytes = usize::load(from)?;
         std::str::from_utf8(take(from, bytes)?).map(Arc::from).map_err(|_| Damaged)
     }
+
+    fn shown(&self) -> Shown {
+        Shown::word(self)
+    }
 }
 
 impl Saved for String {
@@ -137,6 +175,10 @@ impl Saved for String {
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
         Arc::<str>::load(from).map(|text| text.as_ref().to_owned())
+    }
+
+    fn shown(&self) -> Shown {
+        Shown::word(self)
     }
 }
 
@@ -148,6 +190,10 @@ impl Saved for &'static str {
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
         interned(&Arc::<str>::load(from)?).ok_or(Damaged)
+    }
+
+    fn shown(&self) -> Shown {
+        Shown::word(self)
     }
 }
 
@@ -190,6 +236,10 @@ impl Saved for IpAddr {
             _ => Err(Damaged),
         }
     }
+
+    fn shown(&self) -> Shown {
+        Shown::word(self)
+    }
 }
 
 impl<T: Saved> Saved for Option<T> {
@@ -203,6 +253,10 @@ impl<T: Saved> Saved for Option<T> {
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
         bool::load(from)?.then(|| T::load(from)).transpose()
     }
+
+    fn shown(&self) -> Shown {
+        self.as_ref().map_or(Shown::Nothing, T::shown)
+    }
 }
 
 impl<T: Saved> Saved for Box<T> {
@@ -212,6 +266,10 @@ impl<T: Saved> Saved for Box<T> {
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
         T::load(from).map(Self::new)
+    }
+
+    fn shown(&self) -> Shown {
+        T::shown(self)
     }
 }
 
@@ -228,6 +286,10 @@ impl<T: Saved + Copy + Default, const N: usize> Saved for [T; N] {
             *value = T::load(from)?;
         }
         Ok(values)
+    }
+
+    fn shown(&self) -> Shown {
+        Shown::list(self.iter().map(T::shown))
     }
 }
 
@@ -248,6 +310,10 @@ macro_rules! lists {
                     values.$add(T::load(from)?);
                 }
                 Ok(values)
+            }
+
+            fn shown(&self) -> Shown {
+                Shown::list(self.iter().map(T::shown))
             }
         }
     )*};
@@ -274,6 +340,11 @@ impl<K: Saved + Ord, V: Saved> Saved for BTreeMap<K, V> {
         }
         Ok(values)
     }
+
+    fn shown(&self) -> Shown {
+        let pair = |(key, value): (&K, &V)| Shown::parts([("", key.shown()), ("", value.shown())]);
+        Shown::list(self.iter().map(pair))
+    }
 }
 
 macro_rules! tuples {
@@ -287,6 +358,12 @@ macro_rules! tuples {
 
             fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
                 Ok(($($name::load(from)?,)+))
+            }
+
+            #[expect(non_snake_case, reason = "a name stands for a type and its value")]
+            fn shown(&self) -> Shown {
+                let ($($name,)+) = self;
+                Shown::parts([$(("", $name.shown()),)+])
             }
         }
     )*};

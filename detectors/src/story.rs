@@ -11,9 +11,9 @@
 //!
 //! | part | meaning |
 //! |---|---|
-//! | TIME | the answer's end on 21 November 2026, UTC; `2d+` is two days later |
+//! | TIME | the answer's end on 21 November 2026, UTC; `2d+10:00:00` is two days later, `10:00:00+300s` five minutes |
 //! | CLIENT | the address; external unless it is private |
-//! | KIND | `use`, `login`, `mfa` (an attempt), `challenge`, `enrolment`, `regeneration` (of backup codes), `token`, `signup`, `sensitive`, `logout` |
+//! | KIND | `use`, `login`, `mfa` (an attempt), `challenge`, `enrolment`, `removal` (of a factor), `regeneration` (of backup codes), `token`, `signup`, `sensitive`, `logout` |
 //! | STATUS | the answer's status; `-` when none was seen |
 //! | `{1..40}` | anywhere: one transaction for each number; shorter ranges begin again |
 //! | `x5` | the whole line five times |
@@ -27,12 +27,13 @@
 //! | `ticket=` `left=` | what ties challenge and attempt; backup codes that are left, as the answer says |
 //! | `mark=` | a number that is equal for a request that is repeated word for word |
 //! | `mfa=5m` `proof=` `has_mfa` | a second factor proved that long ago, the proof level, a factor is enrolled |
-//! | `country=` `asn=` `place=lat,lon` `radius=` | where the client is |
+//! | `country=` `asn=` `place=lat,lon` `radius=` | where the client is; a country in two letters or as a number |
 //! | `class=vpn` `claims=192.0.2.1` | the kind of the client's network; the address it claims to have |
 //! | `device=abcd` `agent=library` | four traits, a letter each, `-` for one not known; the kind of program |
 //! | `says=x-forwarded-user:user` | a header that says who the caller is, and what it says |
 //! | `items=` `limit=` `host=` `route=` | records in the answer, page size asked for, host, route (default: the path) |
 //! | `plain` `via=10.0.0.2` `grpc` | without TLS, through a proxy, a gRPC call |
+//! | `auth_operations=3` | a GraphQL request with so many logins, codes and tokens in it |
 //! | `exposed=query:api_key:token` | a secret out of place: where, class, name |
 //! | `gap` `truncated` `repeat` | bytes missing, cut short, the second sight of an exchange |
 

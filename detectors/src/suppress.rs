@@ -5,6 +5,7 @@
 use crate::detector::{About, Rule};
 use crate::time::EventTime;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// One suppression, an entry of `[[suppress]]`.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Suppression {
 /// A suppression as understood.
 #[derive(Clone, Debug)]
 pub(crate) struct Silence {
+    /// Which entry of the configuration.
+    pub(crate) entry: usize,
     subject: Option<String>,
     until: EventTime,
 }
@@ -36,15 +39,33 @@ impl Suppression {
         self.rule.as_deref().is_none_or(|named| named == rule.name || named == rule.id)
     }
 
-    /// The entry as understood; an end that is no time is refused in words.
-    pub(crate) fn understand(&self) -> Result<Silence, String> {
+    /// Whether its end has come.
+    pub(crate) fn has_ended(&self, now: EventTime) -> bool {
+        self.until.as_deref().and_then(parse_time).is_some_and(|until| now >= until)
+    }
+
+    /// The entry as understood, by its place in the configuration; an end that is no time and a missing reason are
+    /// refused in words.
+    pub(crate) fn understand(&self, entry: usize) -> Result<Silence, String> {
+        if self.reason.trim().is_empty() {
+            return Err(format!("suppress.reason: {self} has none; say why, for whoever reads it next year"));
+        }
         let until = match &self.until {
             None => EventTime::MAX,
             Some(text) => parse_time(text).ok_or_else(|| {
                 format!("suppress.until: `{text}` is not a time such as 2026-12-31T00:00:00Z")
             })?,
         };
-        Ok(Silence { subject: self.subject.clone(), until })
+        Ok(Silence { entry, subject: self.subject.clone(), until })
+    }
+}
+
+/// The entry without its reason, as warnings name it.
+impl fmt::Display for Suppression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rule = self.rule.as_deref().unwrap_or("every rule");
+        let subject = self.subject.as_deref().unwrap_or("every subject");
+        write!(f, "[[suppress]] of {rule} for {subject}")
     }
 }
 
@@ -77,7 +98,7 @@ mod tests {
             until: until.map(Into::into),
             reason: "load test".into(),
         };
-        entry.understand().unwrap()
+        entry.understand(0).unwrap()
     }
 
     #[test]
@@ -95,9 +116,9 @@ mod tests {
     #[test]
     fn an_end_that_is_no_time_is_refused() {
         let entry =
-            Suppression { rule: None, subject: None, until: Some("tomorrow".into()), reason: String::new() };
+            Suppression { rule: None, subject: None, until: Some("tomorrow".into()), reason: "x".into() };
         assert_eq!(
-            entry.understand().unwrap_err(),
+            entry.understand(0).unwrap_err(),
             "suppress.until: `tomorrow` is not a time such as 2026-12-31T00:00:00Z"
         );
     }

@@ -10,6 +10,7 @@ use crate::identity::{
 use crate::label::{Hints, Labels};
 use crate::saved::{Damaged, Saved, saved};
 use crate::session::{Reuse, Session};
+use crate::shown::Shown;
 use crate::time::EventTime;
 use crate::token::Jwt;
 use std::fmt;
@@ -27,6 +28,10 @@ impl Saved for TransactionId {
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
         u128::load(from).map(Self)
+    }
+
+    fn shown(&self) -> Shown {
+        Shown::word(self)
     }
 }
 
@@ -123,7 +128,9 @@ pub struct Endpoint {
     pub route: Arc<str>,
 }
 
-saved!(Endpoint { method, host, route });
+saved!(Endpoint { method, host, route } as |it: &Self| {
+    Shown::word(format_args!("{} {} {}", it.method, it.host, it.route))
+});
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -364,6 +371,13 @@ pub struct Mfa {
 }
 
 impl Mfa {
+    /// Whether a wrong code was given where a right one lets somebody in or takes a factor away. The code that confirms
+    /// a new factor opens nothing: whoever mistypes it has the secret before their eyes.
+    pub fn is_wrong_guess(&self) -> bool {
+        use MfaEvent::{Attempt, Regeneration, Removal, Reset};
+        self.outcome == MfaOutcome::FailCode && matches!(self.event, Attempt | Removal | Reset | Regeneration)
+    }
+
     /// Whether two marks are of one code: of the same ten minutes, or `earlier` of the ten before.
     pub fn same_code(earlier: u64, later: u64) -> bool {
         earlier >> 32 == later >> 32 || earlier >> 32 == later & 0xFFFF_FFFF

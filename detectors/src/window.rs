@@ -3,6 +3,7 @@
 //! It promises an edge to the nanosecond: N events count as "N in W" when the last minus the first is at most W.
 
 use crate::saved::{Damaged, Saved};
+use crate::shown::Shown;
 use crate::time::EventTime;
 use ahash::RandomState;
 use std::collections::{HashMap, VecDeque};
@@ -58,6 +59,14 @@ impl<T: Saved> Saved for Window<T> {
             return Err(Damaged);
         }
         Ok(Self { events, fresh: Saved::load(from)? })
+    }
+
+    fn shown(&self) -> Shown {
+        if self.is_empty() {
+            return Shown::Nothing;
+        }
+        let count = Shown::word(format_args!("{} in {}", self.count(), crate::detector::Span(self.span())));
+        Shown::parts([("", count), ("events", self.events.shown())])
     }
 }
 
@@ -172,6 +181,13 @@ impl Saved for Tally {
         let counts: Vec<(u64, u32)> = Saved::load(from)?;
         let total = counts.iter().map(|&(_, count)| u64::from(count)).sum();
         Ok(Self { counts: counts.into_iter().collect(), total })
+    }
+
+    fn shown(&self) -> Shown {
+        if self.total == 0 {
+            return Shown::Nothing;
+        }
+        Shown::parts([("total", self.total.shown()), ("different", self.distinct().shown())])
     }
 }
 

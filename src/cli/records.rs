@@ -2,6 +2,7 @@
 //! It is given alerts and transactions in order and writes them; at the end inventory and counters.
 //! It promises that a full disk under one output stops no other, and is told with what was lost.
 
+use super::explain::Explainer;
 use super::place::{Place, refuse_collisions};
 use super::progress::Progress;
 use super::{Failure, warn};
@@ -117,6 +118,7 @@ impl Plan {
             stats: open(&self.stats)?,
             tally: Tally::default(),
             kept: None,
+            explainer: None,
             progress: Progress::new(),
         })
     }
@@ -142,6 +144,7 @@ pub(super) struct Records {
     tally: Tally,
     /// Alerts for whoever asked to keep them.
     kept: Option<Vec<Alert>>,
+    explainer: Option<Explainer>,
     progress: Progress,
 }
 
@@ -177,10 +180,19 @@ impl pipeline::Outputs for Records {
         if let Some((inventory, _)) = &mut self.inventory {
             inventory.observe(transaction);
         }
+        if let Some(explainer) = &mut self.explainer {
+            explainer.look_at(transaction);
+        }
         if let Some(sink) = &mut self.transactions {
             sink.write(&TransactionRecord::new(transaction));
         }
         self.go_on()
+    }
+
+    fn explained(&mut self, lines: &[String]) {
+        // Alerts that were raised before are printed before.
+        self.alerts.flush();
+        self.progress.aside(|| Explainer::print(lines));
     }
 
     fn settle(&mut self) -> bool {
@@ -207,6 +219,9 @@ impl Records {
     /// Writes inventory and counters, closes everything, and gives the first failure.
     pub(super) fn finish(self, counters: &Counters, services: &[ServiceRow]) -> (Tally, Result<(), Failure>) {
         self.progress.end();
+        if let Some(explainer) = self.explainer {
+            explainer.finish();
+        }
         let mut outcome = Ok(());
         let mut jsonl = SinkCounters::default();
         let mut text = SinkCounters::default();
@@ -239,6 +254,11 @@ impl Records {
             }
         }
         (self.tally, outcome)
+    }
+
+    /// Tells why the detectors spoke of a subject, or did not.
+    pub(super) fn explain_by(&mut self, explainer: Explainer) {
+        self.explainer = Some(explainer);
     }
 
     /// Keeps alerts beside writing them, for `take_alerts`.

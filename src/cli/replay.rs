@@ -2,6 +2,7 @@
 //! It is given files and options, runs the pipeline over them as one timeline, and writes what was asked for.
 //! It promises that nothing is written before every file is known to be a capture.
 
+use super::explain::ExplainArgs;
 use super::records::{OutputArgs, ReaderGone, Records, Tally};
 use super::{ConfigArgs, Failure, summary, warn};
 use crate::capture::replay::Timeline;
@@ -27,6 +28,8 @@ Examples:
   heelguard replay --transactions tx.jsonl --stats stats.json monday.pcapng.zst tuesday.pcap.gz
   heelguard replay --fail-on high --alerts alerts.jsonl capture.pcap    exit code 4 if something bad is in it
   heelguard replay --set detectors.mfa_failure_burst.failures=5 capture.pcap
+  heelguard replay --explain user:alice@example.com capture.pcap        why she did or did not alert
+  heelguard replay --explain 203.0.113.7 --explain-rule credential_stuffing capture.pcap
   tcpdump -i eth1 -w - tcp | heelguard replay -";
 
 /// Read captures as one timeline and write alerts.
@@ -38,6 +41,9 @@ pub(super) struct Replay {
 
     #[command(flatten)]
     outputs: OutputArgs,
+
+    #[command(flatten)]
+    explain: ExplainArgs,
 
     /// TLS secrets in NSS key-log form
     #[arg(long, value_name = "FILE")]
@@ -67,6 +73,7 @@ impl Replay {
             raw.geoip.databases.clone_from(&self.geoip);
         }
         let plan = self.outputs.plan(&self.files)?;
+        let explained = self.explain.understand()?;
         if let Some(keylog) = &self.keylog {
             std::fs::File::open(keylog)
                 .map_err(|error| Failure::running(format!("key log {}: {error}", keylog.display())))?;
@@ -74,9 +81,13 @@ impl Replay {
         }
         let mut timeline = Timeline::open(&self.files).map_err(Failure::running)?;
         let identity = settings(&raw)?;
-        let outputs = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
+        let mut outputs = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
         let shards = self.shards.map_or_else(machine_shards, |shards| shards as usize);
-        let options = raw.options(identity, shards);
+        let mut options = raw.options(identity, shards);
+        if let Some((watched, explainer)) = explained {
+            options.detection.watch = Some(watched);
+            outputs.explain_by(explainer);
+        }
         let Some(ended) = run_to_end(&mut timeline, &options, outputs)? else { return Ok(()) };
         match self.fail_on {
             Some(limit) if ended.tally.worst >= Some(limit) => Err(Failure::AlertRaised),

@@ -51,7 +51,8 @@ impl Rules {
     }
 }
 
-fn find(name: &str) -> Result<&'static Entry, Failure> {
+/// The detector of that name or id.
+pub(super) fn find(name: &str) -> Result<&'static Entry, Failure> {
     let known = |entry: &&Entry| entry.rule.name == name || entry.rule.id.eq_ignore_ascii_case(name);
     catalogue().iter().find(known).ok_or_else(|| {
         let hint = config::nearest(name, catalogue().iter().map(|entry| entry.rule.name)).map_or_else(

@@ -140,6 +140,7 @@ impl Raw {
                 keys_per_table_max: self.limits.keys_per_table_max,
                 alerts_per_minute_max: self.limits.alerts_per_minute_max,
             },
+            watch: None,
         }
     }
 

@@ -15,7 +15,7 @@ use super::request::Asking;
 use super::settings::Settings;
 use super::tables::Field;
 use super::urlencoded;
-use document::Document;
+use document::{Argument, Binding, Document};
 use heelguard_detectors::identity::Location;
 use heelguard_detectors::transaction::GraphqlKind;
 use std::borrow::Cow;
@@ -56,6 +56,7 @@ enum Key {
     Query,
     OperationName,
     Extensions,
+    Variables,
 }
 
 static KEYS: LazyLock<Names<Key>> = LazyLock::new(|| {
@@ -63,12 +64,15 @@ static KEYS: LazyLock<Names<Key>> = LazyLock::new(|| {
         ("query", Key::Query),
         ("operation_name", Key::OperationName),
         ("extensions", Key::Extensions),
+        ("variables", Key::Variables),
     ])
 });
 
 /// One request of a batch, before its document is read.
 #[derive(Default)]
 struct Envelope<'a> {
+    /// The JSON it stands in, if it does.
+    element: &'a [u8],
     document: Range<usize>,
     name: Option<Cow<'a, [u8]>>,
     persisted: bool,
@@ -99,6 +103,7 @@ impl Reader {
         for envelope in envelopes {
             let document = Document::read(text.get(envelope.document.clone()).unwrap_or(&[]), settings);
             beyond_limit |= document.beyond_limit;
+            read_variables(envelope.element, &document.bindings, &mut arguments);
             let operation = Operation::of(&document, envelope, by_route);
             arguments.extend(document.arguments);
             let Some(operation) = operation else { continue };
@@ -143,7 +148,7 @@ impl Reader {
         }
         let (mut envelopes, mut cut) = (Vec::new(), false);
         for element in elements(body) {
-            let mut envelope = Envelope::default();
+            let mut envelope = Envelope { element, ..Envelope::default() };
             json::walk(element, &KEYS, |member| match (member.key, member.depth, member.value) {
                 (Some(Key::Query), 1, Value::Text(text)) => {
                     let kept = self.keep(&text.decoded());
@@ -221,6 +226,24 @@ impl<'a> Operation<'a> {
             self.fields.push(field);
         }
     }
+}
+
+/// The values of variables that are bound to known arguments and are called otherwise: `login(password: $p)`.
+fn read_variables<'a>(element: &'a [u8], bindings: &[Binding<'a>], arguments: &mut Vec<Argument<'a>>) {
+    if bindings.is_empty() {
+        return;
+    }
+    json::walk(element, &KEYS, |member| {
+        let is_variable = member.parent == Some(Key::Variables) && member.depth == 2;
+        let bound = bindings.iter().filter(|(.., variable)| is_variable && *variable == member.name);
+        for &(field, name, _) in bound.take(ARGUMENTS_MAX - arguments.len().min(ARGUMENTS_MAX)) {
+            match member.value {
+                Value::Text(text) => arguments.push((field, name, text.decoded())),
+                Value::Number(number) => arguments.push((field, name, number.into())),
+                _ => {}
+            }
+        }
+    });
 }
 
 /// Whether a body is a document itself. Some clients send JSON under the same media type.

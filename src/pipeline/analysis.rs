@@ -74,6 +74,7 @@ impl Analysis {
             detectors.advance(transaction.end, &mut self.alerts);
             detectors.observe(&transaction, &mut self.alerts);
             self.write_alerts(outputs)?;
+            explain(&self.memory.detectors.explained(), outputs);
             // State that knows an alert which was not written would lose it.
             if let Some(keeper) = self.keeper.as_mut().filter(|keeper| keeper.is_due())
                 && outputs.settle()
@@ -86,6 +87,8 @@ impl Analysis {
 
     /// The input is over. Where state is kept, what is open stays open for the next run; else it ends here.
     pub(super) fn finish(&mut self, now: EventTime, outputs: &mut dyn Outputs) -> anyhow::Result<()> {
+        explain(&self.memory.detectors.account(), outputs);
+        self.warnings.extend(self.memory.detectors.idle_suppressions(now));
         if let Some(keeper) = &mut self.keeper {
             if self.passed_over > 0 {
                 let known = keeper.known_until();
@@ -155,5 +158,11 @@ impl Analysis {
             }
         }
         Ok(())
+    }
+}
+
+fn explain(lines: &[String], outputs: &mut dyn Outputs) {
+    if !lines.is_empty() {
+        outputs.explained(lines);
     }
 }

@@ -105,6 +105,8 @@ pub trait Outputs {
     fn alert(&mut self, alert: &Alert) -> anyhow::Result<()>;
     /// One transaction, in order of `end`, then `id`.
     fn transaction(&mut self, transaction: &Transaction) -> anyhow::Result<()>;
+    /// What the detectors say about the subject that is to be explained, in lines.
+    fn explained(&mut self, _: &[String]) {}
     /// Called now and then.
     fn progress(&mut self, progress: &Progress);
     /// Called before state is kept that knows all that was told so far: writes what has gathered, and says whether

@@ -225,3 +225,29 @@ fn without_a_place_for_the_key_the_run_goes_on_with_a_warning() {
     bench.write("broken", "this is no key");
     bench.run(&["replay", "--set", "privacy.key_file=broken", "a.pcap"]).fails_with(1, &["broken"]);
 }
+
+#[test]
+fn why_somebody_alerted_is_told_beside_the_records() {
+    let bench = Bench::new();
+    bench.capture("a.pcap");
+    let plain = bench.run(&["replay", "a.pcap"]).succeeds().out.clone();
+    let run = bench.run(&["replay", "--explain", "user:alice@example.com", "a.pcap"]);
+    assert_eq!(run.succeeds().out, plain, "records are the same");
+    for said in ["MFA-01 mfa_failure_burst", "3 in ", "opened an alert", "know nothing of it"] {
+        assert!(run.err.contains(said), "{said} is missing in {}", run.err);
+    }
+    let one = ["replay", "--explain", "user:alice@example.com", "--explain-rule", "MFA-02", "a.pcap"];
+    assert!(!bench.run(&one).succeeds().err.contains("MFA-01"));
+}
+
+#[test]
+fn who_was_never_seen_is_said_to_be_that_and_a_rule_that_is_none_is_refused() {
+    let bench = Bench::new();
+    bench.capture("a.pcap");
+    let run = bench.run(&["replay", "--explain", "user:alice@example.org", "a.pcap"]);
+    let expected = "user:alice@example.org: in no transaction; did you mean `user:alice@example.com`?\n";
+    assert_eq!(run.succeeds().err, expected);
+    let run = bench.run(&["replay", "--explain", "x", "--explain-rule", "mfa_failures_burst", "a.pcap"]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.err.contains("did you mean `mfa_failure_burst`?"), "{}", run.err);
+}

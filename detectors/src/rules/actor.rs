@@ -6,6 +6,7 @@ use crate::detector::About;
 use crate::hash::StableHasher;
 use crate::identity::{CredentialKind, Fingerprint, Principal, PrincipalKind};
 use crate::saved::{Damaged, Saved};
+use crate::shown::Shown;
 use crate::transaction::Transaction;
 use std::fmt;
 use std::net::IpAddr;
@@ -48,6 +49,10 @@ impl Saved for Actor {
             2 => Ok(Self::Place(Saved::load(from)?, Saved::load(from)?)),
             _ => Err(Damaged),
         }
+    }
+
+    fn shown(&self) -> Shown {
+        Shown::word(self.about())
     }
 }
 

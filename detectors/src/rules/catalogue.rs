@@ -12,6 +12,9 @@ pub struct Entry {
     pub rule: &'static Rule,
     pub(super) source: &'static str,
     pub(super) defaults: fn() -> toml::Table,
+    /// The stories that show its thresholds.
+    #[cfg(test)]
+    pub(crate) edges: &'static str,
 }
 
 /// One key of a rule's configuration section.

@@ -13,8 +13,8 @@
 //!
 //! ## How it decides
 //!
-//! It counts attempts that the server answered as a wrong code (`fail_code`): not challenges, locks, expired sessions
-//! or faults. The window slides, so failures at 0, 150 and 300.000 s count together; a right code clears it.
+//! It counts attempts that the server answered as a wrong code (`fail_code`), be it to get in or to remove a factor:
+//! not challenges, locks, expired sessions or faults, and not the code that confirms a new factor. The window slides, so failures at 0, 150 and 300.000 s count together; a right code clears it.
 //! Severity is medium, high from ten failures on, critical for accounts listed as privileged.
 //!
 //! ## Benign look-alikes
@@ -121,19 +121,16 @@ impl State {
 impl Detector for State {
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(mfa) = tx.mfa else { return };
-        if mfa.event != MfaEvent::Attempt {
+        let proves = (mfa.event, mfa.outcome) == (MfaEvent::Attempt, MfaOutcome::Success);
+        if !proves && !mfa.is_wrong_guess() {
             return;
         }
         let actor = Actor::of(tx);
-        match mfa.outcome {
-            MfaOutcome::Success => {
-                if let Some(guesses) = self.actors.get(&actor, tx.end) {
-                    guesses.clear();
-                }
-                return;
+        if proves {
+            if let Some(guesses) = self.actors.get(&actor, tx.end) {
+                guesses.clear();
             }
-            MfaOutcome::FailCode => {}
-            _ => return,
+            return;
         }
         let guesses = self.actors.entry(&actor, tx.end);
         let guess = Guess { sample: Sample::of(tx), factor: mfa.factor, code: mfa.code };
@@ -267,6 +264,19 @@ mod tests {
             expect![[r#"
                 10:00:10.000 MFA-01 mfa_failure_burst medium user:carol: 3 wrong MFA codes in 10 s for carol on POST /mfa/verify (limit 3 in 300 s)
                 10:00:45.000 MFA-01 mfa_failure_burst high (update) user:carol: 10 wrong MFA codes in 45 s for carol on POST /mfa/verify (limit 3 in 300 s)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn wrong_codes_that_should_remove_the_factor_count_and_its_removal_clears_nothing() {
+        check(
+            "10:00:00 203.0.113.7 -> mfa POST /mfa/verify 401 user=frank
+             10:00:05 203.0.113.7 -> removal POST /mfa/disable 400 user=frank outcome=fail_code
+             10:00:10 203.0.113.7 -> removal DELETE /mfa/sms 204 user=frank
+             10:00:15 203.0.113.7 -> removal POST /mfa/disable 400 user=frank outcome=fail_code",
+            expect![[r#"
+                10:00:15.000 MFA-01 mfa_failure_burst medium user:frank: 3 wrong MFA codes in 15 s for frank on POST /mfa/disable (limit 3 in 300 s)
             "#]],
         );
     }

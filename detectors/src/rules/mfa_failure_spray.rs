@@ -209,11 +209,10 @@ impl State {
 impl Detector for State {
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(mfa) = tx.mfa else { return };
-        let failed = match (mfa.event, mfa.outcome) {
-            (MfaEvent::Attempt, MfaOutcome::FailCode) => true,
-            (MfaEvent::Attempt, MfaOutcome::Success) => false,
-            _ => return,
-        };
+        let failed = mfa.is_wrong_guess();
+        if !failed && (mfa.event, mfa.outcome) != (MfaEvent::Attempt, MfaOutcome::Success) {
+            return;
+        }
         self.observe_client(tx, &Actor::of(tx), failed, findings);
         if failed && tx.principal.kind != PrincipalKind::Anonymous {
             self.observe_account(tx, findings);

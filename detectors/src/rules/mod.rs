@@ -43,6 +43,8 @@ macro_rules! registry {
                 rule: &$name::RULE,
                 source: include_str!(concat!(stringify!($name), ".rs")),
                 defaults: catalogue::defaults::<$name::Thresholds>,
+                #[cfg(test)]
+                edges: include_str!(concat!("edges/", stringify!($name), ".txt")),
             },
         )*];
 
@@ -59,6 +61,16 @@ macro_rules! registry {
                 }
             )*
             instances
+        }
+
+        #[cfg(test)]
+        mod edges {
+            $(
+                #[test]
+                fn $name() {
+                    crate::edges::check(&super::$name::RULE);
+                }
+            )*
         }
     };
 }
@@ -85,6 +97,7 @@ registry! {
     object_enumeration,
     credential_stuffing,
     password_brute_force,
+    auth_batching,
     basic_auth_in_use,
     mixed_authentication,
 }

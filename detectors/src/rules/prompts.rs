@@ -5,6 +5,7 @@
 use crate::detector::Sample;
 use crate::identity::{Credential, CredentialKind, Factor, Fingerprint};
 use crate::saved::{Damaged, Saved, saved};
+use crate::shown::Shown;
 use crate::time::EventTime;
 use crate::transaction::{Device, MfaEvent, MfaOutcome, Transaction};
 use crate::window::{Limit, Window};
@@ -47,6 +48,10 @@ impl Saved for End {
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
         Self::ALL.get(usize::from(u8::load(from)?)).copied().ok_or(Damaged)
+    }
+
+    fn shown(&self) -> Shown {
+        Shown::word(self.note())
     }
 }
 

@@ -13,9 +13,9 @@ use crate::session::{OneTime, Reuse};
 use crate::time::EventTime;
 use crate::token::{Confusion, Jwt, KnownSecret, Signature};
 use crate::transaction::{
-    Activity, AgentKind, Client, Completeness, Device, Exposure, ExposureKind, Flow, HeaderClaim,
-    IdentityHeader, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome, Protocol, Request, Response,
-    Transaction, TransactionId,
+    Activity, AgentKind, Client, Completeness, Device, Exposure, ExposureKind, Flow, Graphql, GraphqlKind,
+    HeaderClaim, IdentityHeader, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome, Protocol, Request,
+    Response, Transaction, TransactionId,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -38,7 +38,10 @@ pub(super) fn read(text: &str, transactions: &mut Vec<Transaction>) -> Result<()
             words.push(word);
         }
     }
-    let copies = words.iter().map(|word| numbers(word)).max().unwrap_or(1);
+    let mut copies = 1;
+    for word in &words {
+        copies = copies.max(numbers(word)?);
+    }
     for copy in 0..copies.saturating_mul(times) {
         let words: Vec<String> = words.iter().map(|word| expand(word, copy)).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -59,8 +62,14 @@ fn braces(word: &str) -> Option<(&str, (usize, usize), &str)> {
 }
 
 /// How many numbers the longest range of a word has.
-fn numbers(word: &str) -> usize {
-    braces(word).map_or(1, |(_, (low, high), after)| (high - low).saturating_add(1).max(numbers(after)))
+fn numbers(word: &str) -> Result<usize, String> {
+    match braces(word) {
+        Some((_, (low, high), after)) => Ok((high - low).saturating_add(1).max(numbers(after)?)),
+        None if word.contains('{') && word.contains("..") => {
+            Err(format!("`{word}` has no range such as {{1..3}}"))
+        }
+        None => Ok(1),
+    }
 }
 
 fn expand(word: &str, copy: usize) -> String {
@@ -191,6 +200,7 @@ fn set_kind(tx: &mut Transaction, kind: &str) -> Result<(), String> {
         }
         "mfa" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Attempt)),
         "challenge" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Challenge)),
+        "removal" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Removal)),
         "regeneration" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Regeneration)),
         "enrolment" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Enrolment)),
         "token" => tx.activity = Activity::TokenIssue,
@@ -245,7 +255,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "jwt" => set_jwt(tx, value),
         "iss" | "confusion" => return set_token(tx, name, value),
         "reuse" => tx.reuse = Some(reuse(tx.end, value)?),
-        "country" => tx.client.country = Some(Country::parse(value).ok_or("a country is two letters")?),
+        "country" => tx.client.country = Some(country(value)?),
         "asn" => tx.client.asn = Some(parse(value, "asn")?),
         "place" => {
             let (lat, lon) = value.split_once(',').ok_or("a place is lat,lon")?;
@@ -267,7 +277,9 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "exposed" => tx.exposed.push(exposure(value)?),
         "items" => tx.response.as_mut().ok_or("items want an answer")?.items = Some(parse(value, "items")?),
         "factor" | "code" | "outcome" | "ticket" | "left" => return set_step(tx, name, value),
-        "limit" | "host" | "route" | "agent" | "says" | "mark" => return set_request(tx, name, value),
+        "limit" | "host" | "route" | "agent" | "says" | "mark" | "auth_operations" => {
+            return set_request(tx, name, value);
+        }
         _ => return Err(format!("`{name}` is no word")),
     }
     Ok(())
@@ -356,6 +368,12 @@ fn set_request(tx: &mut Transaction, name: &str, value: &str) -> Result<(), Stri
         "limit" => request.page_limit = Some(parse(value, "limit")?),
         "host" => request.host = value.into(),
         "mark" => request.mark = parse(value, "mark")?,
+        "auth_operations" => {
+            let auth_operations = parse(value, "auth_operations")?;
+            let kind = GraphqlKind::Mutation;
+            request.graphql =
+                Some(Graphql { kind, operation: None, fields: vec!["login".into()], auth_operations });
+        }
         "agent" => request.agent_kind = AgentKind::parse(value).ok_or("no such kind of program")?,
         "says" => {
             let (header, claim) = value.split_once(':').ok_or("says is header:claim")?;
@@ -411,6 +429,13 @@ fn settle(tx: &mut Transaction) {
     }
 }
 
+/// Two letters, or the number of a code: `1` is AB.
+fn country(value: &str) -> Result<Country, String> {
+    let numbered = value.parse::<u8>().map(|n| [b'A' + n / 26 % 26, b'A' + n % 26].map(char::from));
+    let code = numbered.map_or_else(|_| value.to_owned(), String::from_iter);
+    Country::parse(&code).ok_or_else(|| "a country is two letters".into())
+}
+
 fn device(letters: &str) -> Result<Device, String> {
     let traits: Vec<u32> = letters.chars().map(|c| if c == '-' { 0 } else { u32::from(c) }).collect();
     let traits = traits.try_into().map_err(|_| "a device is four letters")?;
@@ -429,17 +454,20 @@ fn exposure(value: &str) -> Result<Exposure, String> {
     })
 }
 
+/// A time of day and durations, in any order: `2d+09:00:00`, `10:00:00+300s+1ns`.
 fn moment(text: &str) -> Result<EventTime, String> {
-    let (days, clock) = match text.split_once("d+") {
-        Some((days, clock)) => (parse::<u64>(days, "days")?, clock),
-        None => (0, text),
+    text.split('+').try_fold(DAY_ONE, |time, part| {
+        Ok(time.after(if part.contains(':') { time_of_day(part)? } else { duration(part)? }))
+    })
+}
+
+fn time_of_day(text: &str) -> Result<Duration, String> {
+    let [hours, minutes, seconds] = text.split(':').collect::<Vec<_>>()[..] else {
+        return Err(format!("`{text}` is no time of day"));
     };
-    let [hours, minutes, seconds] = clock.split(':').collect::<Vec<_>>()[..] else {
-        return Err(format!("`{clock}` is no time of day"));
-    };
-    let parts = [(days, 86_400), (parse(hours, "hours")?, 3600), (parse(minutes, "minutes")?, 60)];
-    let whole = parts.into_iter().fold(0_u64, |sum, (n, secs)| sum.saturating_add(n.saturating_mul(secs)));
-    Ok(DAY_ONE.after(Duration::from_secs(whole)).after(decimal(seconds, 1_000_000_000)?))
+    let whole = parse::<u64>(hours, "hours")?.saturating_mul(3600);
+    let whole = whole.saturating_add(parse::<u64>(minutes, "minutes")?.saturating_mul(60));
+    Ok(Duration::from_secs(whole).saturating_add(decimal(seconds, 1_000_000_000)?))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

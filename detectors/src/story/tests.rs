@@ -33,6 +33,13 @@ fn a_later_day_and_a_proof() {
 }
 
 #[test]
+fn durations_are_added_to_a_time() {
+    let moment = |time: &str| transactions(&format!("{time} 10.0.0.9 -> use GET / 200")).unwrap()[0].end;
+    assert_eq!(moment("10:00:00+300s+1ns"), moment("10:05:00.000000001"));
+    assert_eq!(moment("10:00:00+1d"), moment("1d+10:00:00"));
+}
+
+#[test]
 fn what_it_does_not_know_is_refused() {
     for (story, complaint) in [
         ("10:00:00 203.0.113.7 -> use GET / 200 usr=a", "`usr` is no word"),
@@ -42,6 +49,7 @@ fn what_it_does_not_know_is_refused() {
         ("10:00:00 203.0.113.7 -> use GET /", "a line is TIME CLIENT -> KIND METHOD PATH STATUS words"),
         ("10:00 203.0.113.7 -> use GET / 200", "`10:00` is no time of day"),
         ("10:00:00 203.0.113.7 -> use GET / 200 every soon", "`soon` is no duration"),
+        ("10:00:00 203.0.113.7 -> use GET / 200 user=u{2..1}", "`user=u{2..1}` has no range such as {1..3}"),
     ] {
         assert_eq!(transactions(story).unwrap_err(), format!("{complaint}, in: {story}"));
     }

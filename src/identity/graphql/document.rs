@@ -18,12 +18,16 @@ const DEFINITIONS_MAX: usize = 64;
 /// An argument under a name that means something: its field, name and value.
 pub(super) type Argument<'a> = (Field, &'a [u8], Cow<'a, [u8]>);
 
+/// An argument under such a name whose value is a variable: its field, its name and the variable's.
+pub(super) type Binding<'a> = (Field, &'a [u8], &'a [u8]);
+
 /// A document, read.
 #[derive(Default)]
 pub(super) struct Document<'a> {
     pub(super) operations: Vec<Definition<'a>>,
     fragments: Vec<Definition<'a>>,
     pub(super) arguments: Vec<Argument<'a>>,
+    pub(super) bindings: Vec<Binding<'a>>,
     pub(super) beyond_limit: bool,
 }
 
@@ -121,6 +125,7 @@ struct Reader<'a, 's> {
     dots: Dots,
     after_at: bool,
     argument: Option<&'a [u8]>,
+    after_dollar: bool,
     items: usize,
 }
 
@@ -135,6 +140,7 @@ impl<'a, 's> Reader<'a, 's> {
             dots: Dots::None,
             after_at: false,
             argument: None,
+            after_dollar: false,
             items: 0,
         }
     }
@@ -219,7 +225,10 @@ impl<'a, 's> Reader<'a, 's> {
     }
 
     fn value(&mut self, token: Token<'a>) -> bool {
+        let is_variable = std::mem::replace(&mut self.after_dollar, token == Token::Mark(b'$'));
         match token {
+            Token::Mark(b'$') => {}
+            Token::Name(variable) if is_variable => self.argument_variable(variable),
             Token::Name(word) => self.argument = Some(word),
             Token::Mark(b':') => {}
             Token::Mark(b'(' | b'[' | b'{') => {
@@ -243,6 +252,16 @@ impl<'a, 's> Reader<'a, 's> {
             && self.document.arguments.len() < ITEMS_MAX
         {
             self.document.arguments.push((field, name, value));
+        }
+    }
+
+    fn argument_variable(&mut self, variable: &'a [u8]) {
+        if let Some(name) = self.argument.take()
+            && let Some(field) = self.settings.fields.get(name)
+            && self.settings.fields.get(variable) != Some(field)
+            && self.document.bindings.len() < ITEMS_MAX
+        {
+            self.document.bindings.push((field, name, variable));
         }
     }
 

@@ -53,6 +53,27 @@ fn check(documents: &[&str], expected: Expect) {
 }
 
 #[test]
+fn variables_of_any_name_are_what_they_are_bound_to() {
+    let json = "application/json";
+    let login = r#"{"query":"mutation($e: String!, $p: String!){ login(email: $e, password: $p){ t } }",
+        "variables":{"e":"al@example.com","p":"Harbor-rill9925!","x":"no","deeper":{"p":"no"}}}"#;
+    let code = r#"{"variables":{"c":482913},"query":"mutation M($c: Int = 5){ verifyOtp(input: {code: $c}){ ok } }"}"#;
+    let batch = r#"[{"query":"mutation($a: String!){ verifyOtp(code: $a){ ok } }","variables":{"a":"111111"}},
+        {"query":"mutation($a: String!){ verifyOtp(code: $a){ ok } }","variables":{"a":"222222"}}]"#;
+    let named = r#"{"query":"mutation($password: String!){ login(password: $password){ t } }","variables":{"password":"x"}}"#;
+    let unbound = r#"{"query":"query($c: String){ orders(note: $c){ id } }","variables":{"c":"123456"}}"#;
+    let lines: Vec<String> =
+        [login, code, batch, named, unbound].map(|body| told("/graphql", "", json, body.as_bytes())).into();
+    expect![[r#"
+        mutation - [login] 1 auth {"login"} Name=al@example.com Password=Harbor-rill9925!
+        mutation M [verifyOtp] 1 auth {"mfa"} AnyCode=482913
+        mutation - [verifyOtp] 2 auth {"mfa"} AnyCode=111111 AnyCode=222222
+        mutation - [login] 1 auth {"login"}
+        query - [orders] 0 auth {}"#]]
+    .assert_eq(&lines.join("\n"));
+}
+
+#[test]
 fn operations_are_named_with_their_real_fields() {
     check(
         &[

@@ -6,6 +6,7 @@ use super::Thresholds;
 use super::habit::Habit;
 use crate::detector::Sample;
 use crate::saved::{Damaged, Saved, saved};
+use crate::shown::Shown;
 use crate::time::EventTime;
 use crate::transaction::Transaction;
 use crate::window::{Limit, Window};
@@ -38,6 +39,10 @@ impl Saved for Form {
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
         Self::ALL.get(usize::from(u8::load(from)?)).copied().ok_or(Damaged)
+    }
+
+    fn shown(&self) -> Shown {
+        Shown::word(self.name())
     }
 }
 

@@ -8,6 +8,7 @@ use crate::detector::{About, Crossing, Finding, Findings, Samples, Several, Span
 use crate::hash::StableHasher;
 use crate::keyed::Keyed;
 use crate::saved::{Damaged, saved};
+use crate::shown::Entry;
 use crate::time::EventTime;
 use crate::transaction::Transaction;
 use crate::window::{Tally, Window};
@@ -106,6 +107,10 @@ impl Outbreaks {
 
     pub(super) fn evicted(&self) -> u64 {
         self.routes.evicted()
+    }
+
+    pub(super) fn touched(&self, table: &'static str, at: EventTime) -> Vec<Entry> {
+        self.routes.touched(table, at)
     }
 
     pub(super) fn save(&self, out: &mut Vec<u8>) {
