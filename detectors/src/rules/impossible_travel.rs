@@ -13,10 +13,14 @@
 //! Between successive requests that succeeded by a person's own login, session or token, from different addresses, it
 //! takes the great-circle distance less both places' radii. At least 500 km and more than 900 km/h fire: faster than
 //! an airliner. Severity is high, critical when the device differs as well. A pair of places is told once in 12 hours.
+//! An address where five accounts were at home within a week is an office or the company's VPN: whoever leaps to it on
+//! the same device has entered the VPN and stays where they were, and on the way back to the place they had before the
+//! VPN is left. A leap from there to somewhere else is low on the same device in the same session, as when a VPN is left
+//! for the first time, and as grave as any other if device or session differ.
 //!
 //! ## Benign look-alikes
 //!
-//! VPN exits, relays, hosting, Tor and satellite networks (passed over where known as such); one device on IPv4 and IPv6 whose addresses are
+//! The company's VPN (known by the accounts that are at home there), VPN exits, relays, hosting, Tor and satellite networks (passed over where known as such); one device on IPv4 and IPv6 whose addresses are
 //! placed differently (the same device within 5 s is ignored); coarse GeoIP (the radius is taken off the distance).
 //!
 //! ## Tuning
@@ -27,12 +31,13 @@
 //!
 //! MITRE ATT&CK T1078.004, T1550.001; OWASP API2:2023.
 
+use super::egress::{self, Regulars};
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
     About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables,
 };
-use crate::identity::{AddressClass, Country, Place, Principal};
+use crate::identity::{AddressClass, Country, Fingerprint, Place, Principal};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::saved::saved;
@@ -42,8 +47,6 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// How long the last place of an account matters: the farthest point on earth is a day away by air.
-const PLACE_KEPT: Duration = Duration::from_hours(24);
 /// One device at two addresses within this time is a device with two stacks.
 const DUAL_STACK: Duration = Duration::from_secs(5);
 /// Pairs of places remembered of one account; of more, the oldest go.
@@ -89,15 +92,19 @@ pub struct State {
     thresholds: Thresholds,
     again_after: Duration,
     accounts: Keyed<Principal, Account>,
+    /// Who is at home at which address.
+    networks: Keyed<IpAddr, Regulars>,
 }
 
 #[derive(Debug, Default)]
 struct Account {
     last: Option<Stay>,
+    /// The last place that was no shared address.
+    own: Option<Degree>,
     told: Vec<(Pair, EventTime)>,
 }
 
-saved!(Account { last, told });
+saved!(Account { last, own, told });
 
 /// An account at a place.
 #[derive(Clone, Debug)]
@@ -107,13 +114,18 @@ struct Stay {
     place: Place,
     country: Option<Country>,
     device: Option<Device>,
+    session: Option<Fingerprint>,
+    /// Whether many are at home at the address.
+    is_shared: bool,
     sample: Sample,
 }
 
-saved!(Stay { at, ip, place, country, device, sample });
+saved!(Stay { at, ip, place, country, device, session, is_shared, sample });
 
-/// Two places to the degree, in order.
-type Pair = [(i16, i16); 2];
+/// A place to the degree.
+type Degree = (i16, i16);
+/// Two places, in order.
+type Pair = [Degree; 2];
 
 /// A way from one stay to the next that is too far for its time.
 #[derive(Clone, Debug)]
@@ -122,13 +134,15 @@ struct Leap {
     km: f64,
     time: Duration,
     same_device: Option<bool>,
+    same_session: bool,
 }
 
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         Self {
             again_after: Duration::from_secs(u64::from(thresholds.again_after_h) * 3600),
-            accounts: Keyed::new(limits.keys_per_table_max, PLACE_KEPT),
+            accounts: Keyed::new(limits.keys_per_table_max, egress::KEPT),
+            networks: Keyed::new(limits.keys_per_table_max, egress::KEPT),
             thresholds: thresholds.clone(),
         }
     }
@@ -149,20 +163,40 @@ impl Detector for State {
             last.at = tx.end;
             return;
         }
+        let regulars = self.networks.entry(&tx.client.network(), tx.end);
+        let is_shared = regulars.are_many();
         let stay = Stay {
             at: tx.end,
             ip: tx.client.ip,
             place,
             country: tx.client.country,
             device: tx.device,
+            session: presence::session_of(tx),
+            is_shared,
             sample: Sample::of(tx),
         };
-        let Some(from) = account.last.replace(stay) else { return };
-        let Some(leap) = leap(from, tx, place, &self.thresholds) else { return };
-        if !account.is_news(pair(leap.from.place, place), tx.end, self.again_after) {
+        let leap = account.last.as_ref().and_then(|from| leap(from, &stay, &self.thresholds));
+        let Some(leap) = leap else {
+            regulars.meet(&tx.principal);
+            account.arrive(stay);
+            return;
+        };
+        let is_other_device = leap.same_device == Some(false);
+        // Into the company's VPN and out of it: the place is the one from before.
+        if is_shared && !is_other_device {
             return;
         }
-        let severity = if leap.same_device == Some(false) { Severity::Critical } else { RULE.severity };
+        let is_back = leap.from.is_shared && account.own == Some(degree(place));
+        let severity = match (is_other_device, leap.from.is_shared && leap.same_session) {
+            (true, _) => Severity::Critical,
+            (false, true) => Severity::Low,
+            (false, false) => RULE.severity,
+        };
+        account.arrive(stay);
+        let is_news = account.is_news(pair(leap.from.place, place), tx.end, self.again_after);
+        if !is_news || is_back && !is_other_device {
+            return;
+        }
         let crossing = Crossing {
             about: About::Principal(&tx.principal),
             severity,
@@ -173,10 +207,17 @@ impl Detector for State {
         findings.raise(&crossing, || finding(tx, place, &leap));
     }
 
-    tables!(accounts);
+    tables!(accounts, networks);
 }
 
 impl Account {
+    fn arrive(&mut self, stay: Stay) {
+        if !stay.is_shared {
+            self.own = Some(degree(stay.place));
+        }
+        self.last = Some(stay);
+    }
+
     fn is_news(&mut self, pair: Pair, now: EventTime, again_after: Duration) -> bool {
         self.told.retain(|(_, told)| now.since(*told) < again_after);
         if self.told.iter().any(|(known, _)| *known == pair) {
@@ -190,14 +231,14 @@ impl Account {
     }
 }
 
-fn leap(from: Stay, tx: &Transaction, to: Place, limits: &Thresholds) -> Option<Leap> {
-    let km = distance_km(from.place, to) - from.place.radius_km - to.radius_km;
-    let time = tx.end.since(from.at);
+fn leap(from: &Stay, to: &Stay, limits: &Thresholds) -> Option<Leap> {
+    let km = distance_km(from.place, to.place) - from.place.radius_km - to.place.radius_km;
+    let time = to.at.since(from.at);
     let too_fast = km >= limits.distance_km && km > limits.speed_kmh * time.as_secs_f64() / 3600.0;
     if !too_fast {
         return None;
     }
-    let same_device = match (from.device, tx.device) {
+    let same_device = match (from.device, to.device) {
         (Some(before), Some(now)) => match before.compare(&now) {
             Comparison::Same => Some(true),
             Comparison::Different => Some(false),
@@ -206,7 +247,8 @@ fn leap(from: Stay, tx: &Transaction, to: Place, limits: &Thresholds) -> Option<
         _ => None,
     };
     let dual_stack = same_device == Some(true) && time <= DUAL_STACK;
-    (!dual_stack).then_some(Leap { from, km, time, same_device })
+    let same_session = from.session.is_some() && from.session == to.session;
+    (!dual_stack).then(|| Leap { from: from.clone(), km, time, same_device, same_session })
 }
 
 /// The great-circle distance by the haversine formula.
@@ -217,8 +259,11 @@ fn distance_km(from: Place, to: Place) -> f64 {
     2.0 * EARTH_RADIUS_KM * h.clamp(0.0, 1.0).sqrt().asin()
 }
 
+fn degree(place: Place) -> Degree {
+    (place.lat.round() as i16, place.lon.round() as i16)
+}
+
 fn pair(from: Place, to: Place) -> Pair {
-    let degree = |place: Place| (place.lat.round() as i16, place.lon.round() as i16);
     let mut pair = [degree(from), degree(to)];
     pair.sort_unstable();
     pair

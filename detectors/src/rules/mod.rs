@@ -5,6 +5,7 @@
 mod actor;
 mod catalogue;
 mod crowd;
+mod egress;
 mod presence;
 mod prompts;
 mod section;

@@ -14,7 +14,8 @@
 //! For each request that succeeded in a person's session or token it takes the time since a second factor last
 //! succeeded for it, as seen on the wire or as the token itself says. From 12 hours on it is info, from 24 hours
 //! on medium; a fresh proof starts anew. Each step is told once a session. Where more than 5 % of a host's sessions
-//! with a second factor reach 12 hours, of at least 20, the host is told as well, once a week: then it is a setting.
+//! with a second factor reach 12 hours, of at least 20, the host is told instead, once a week: then it is a setting, and
+//! another word for every phone that stays signed in would say nothing new.
 //!
 //! ## Benign look-alikes
 //!
@@ -142,8 +143,12 @@ impl Detector for State {
             (standing.proved, standing.told) = (Some(proved), 0);
         }
         let news = standing.news(level > 0);
-        if level > standing.told {
-            standing.told = level;
+        let is_step = level > standing.told;
+        standing.told = standing.told.max(level);
+        let host = tx.request.as_ref().map(|request| &request.host).filter(|_| is_step || news.is_some());
+        let host = host.map(|name| (name, self.hosts.entry(name, tx.end)));
+        let is_setting = host.as_ref().is_some_and(|(_, host)| host.is_told(tx.end));
+        if is_step && !is_setting {
             let crossing = Crossing {
                 about: About::Principal(&tx.principal),
                 severity: if level > 1 { RULE.severity } else { Severity::Info },
@@ -155,16 +160,15 @@ impl Detector for State {
             findings.raise(&crossing, || finding(tx, age, limit));
         }
         if let Some(news) = news
-            && let Some(request) = &tx.request
+            && let Some((name, host)) = host
         {
-            let host = self.hosts.entry(&request.host, tx.end);
             host.note(news, tx.end);
             if host.is_over(&self.thresholds, tx.end) {
                 host.told_at = Some(tx.end);
-                let about = About::Service(&request.host);
+                let about = About::Service(name);
                 let crossing =
                     Crossing { about, severity: RULE.severity, first: tx.end, fresh: 1, window: None };
-                findings.raise(&crossing, || posture(tx, &request.host, host, &self.thresholds));
+                findings.raise(&crossing, || posture(tx, name, host, &self.thresholds));
             }
         }
     }
@@ -201,7 +205,12 @@ impl Host {
     fn is_over(&self, limits: &Thresholds, now: EventTime) -> bool {
         self.sessions >= u64::from(limits.host_sessions)
             && self.overage * 100 > self.sessions * u64::from(limits.host_pct)
-            && self.told_at.is_none_or(|told| now.since(told) >= WEEK)
+            && !self.is_told(now)
+    }
+
+    /// Whether it is known that long sessions are this host's setting.
+    fn is_told(&self, now: EventTime) -> bool {
+        self.told_at.is_some_and(|told| now.since(told) < WEEK)
     }
 }
 
