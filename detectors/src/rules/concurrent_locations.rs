@@ -362,6 +362,28 @@ mod tests {
     }
 
     #[test]
+    fn a_phone_at_home_and_a_laptop_on_the_companys_vpn() {
+        let day = "-> use GET /me 200 user=ann session=p1 country=CA device=abcd";
+        let office = "10:00:00 198.51.100.9 -> use GET /me 200 user=c{1..5} session=c{1..5} country=DE";
+        check(
+            &format!(
+                "09:00:00 203.0.113.7 {day}
+                 {office}
+                 1d+09:00:00 203.0.113.7 {day}
+                 1d+09:01:00 198.51.100.9 -> use GET /me 200 user=ann session=l1 country=DE device=abxy
+                 1d+10:00:00 198.51.100.9 -> use GET /me 200 user=c1 session=c1 country=DE device=abcd
+                 1d+10:01:00 203.0.113.9 -> use GET /me 200 user=c1 session=x1 country=BR device=abcd"
+            ),
+            expect![[r#"
+                09:01:00.000 GEO-01 new_country info user:ann: ann active in DE from 198.51.100.9 (shared), without a second factor there; seen before in CA
+                09:01:00.000 DEV-01 new_device info user:ann: ann on the new device d:ea05633d from 198.51.100.9 (other header_order, platform); 1 device known
+                10:01:00.000 GEO-01 new_country medium user:c1: c1 active in BR from 203.0.113.9, without a second factor there; seen before in DE
+                10:01:00.000 GEO-03 concurrent_locations medium user:c1: c1 in use from BR and DE at once (2 sessions, 1 device within 60 s)
+            "#]],
+        );
+    }
+
+    #[test]
     fn two_sessions_in_two_countries() {
         check_at_home(
             "10:00:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 country=FR device=abcd

@@ -14,9 +14,9 @@
 //! takes the great-circle distance less both places' radii. At least 500 km and more than 900 km/h fire: faster than
 //! an airliner. Severity is high, critical when the device differs as well. A pair of places is told once in 12 hours.
 //! An address where five accounts were at home within a week is an office or the company's VPN: whoever leaps to it on
-//! the same device has entered the VPN and stays where they were, and on the way back to the place they had before the
-//! VPN is left. A leap from there to somewhere else is low on the same device in the same session, as when a VPN is left
-//! for the first time, and as grave as any other if device or session differ.
+//! a device known of the account has entered the VPN and stays where they were, and whoever leaps from it to the place
+//! they had before has left it. On a device not known the leap into it is low; so is a leap from it to a new place on
+//! the same device in the same session, as when a VPN is left for the first time.
 //!
 //! ## Benign look-alikes
 //!
@@ -49,6 +49,8 @@ use std::time::Duration;
 
 /// One device at two addresses within this time is a device with two stacks.
 const DUAL_STACK: Duration = Duration::from_secs(5);
+/// Devices remembered of one account; of more, the one longest unused goes.
+const DEVICES_MAX: usize = 4;
 /// Pairs of places remembered of one account; of more, the oldest go.
 const PAIRS_MAX: usize = 16;
 const EARTH_RADIUS_KM: f64 = 6371.0;
@@ -101,10 +103,12 @@ struct Account {
     last: Option<Stay>,
     /// The last place that was no shared address.
     own: Option<Degree>,
+    /// The devices it is used on, the latest last.
+    devices: Vec<Device>,
     told: Vec<(Pair, EventTime)>,
 }
 
-saved!(Account { last, own, told });
+saved!(Account { last, own, devices, told });
 
 /// An account at a place.
 #[derive(Clone, Debug)]
@@ -182,19 +186,21 @@ impl Detector for State {
             return;
         };
         let is_other_device = leap.same_device == Some(false);
-        // Into the company's VPN and out of it: the place is the one from before.
-        if is_shared && !is_other_device {
+        let is_known_device = !is_other_device || tx.device.is_some_and(|device| account.knows(device));
+        // Into the company's VPN: the place is the one from before.
+        if is_shared && is_known_device {
             return;
         }
         let is_back = leap.from.is_shared && account.own == Some(degree(place));
-        let severity = match (is_other_device, leap.from.is_shared && leap.same_session) {
-            (true, _) => Severity::Critical,
-            (false, true) => Severity::Low,
-            (false, false) => RULE.severity,
+        let left_vpn = leap.from.is_shared && leap.same_session && !is_other_device;
+        let severity = match is_other_device {
+            _ if is_shared || left_vpn => Severity::Low,
+            true => Severity::Critical,
+            false => RULE.severity,
         };
         account.arrive(stay);
         let is_news = account.is_news(pair(leap.from.place, place), tx.end, self.again_after);
-        if !is_news || is_back && !is_other_device {
+        if !is_news || is_back && is_known_device {
             return;
         }
         let crossing = Crossing {
@@ -215,7 +221,18 @@ impl Account {
         if !stay.is_shared {
             self.own = Some(degree(stay.place));
         }
+        if let Some(device) = stay.device {
+            self.devices.retain(|known| !known.same_as(&device));
+            if self.devices.len() >= DEVICES_MAX {
+                self.devices.remove(0);
+            }
+            self.devices.push(device);
+        }
         self.last = Some(stay);
+    }
+
+    fn knows(&self, device: Device) -> bool {
+        self.devices.iter().any(|known| known.same_as(&device))
     }
 
     fn is_news(&mut self, pair: Pair, now: EventTime, again_after: Duration) -> bool {
@@ -350,6 +367,57 @@ mod tests {
              10:10:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=35.68,139.69 class=relay
              10:20:00 198.51.100.5 -> use GET /me 200 user=ann session=s1 place=48.86,2.35",
             expect![""],
+        );
+    }
+
+    /// Five colleagues at home behind the address where the company's VPN leaves.
+    const OFFICE: &str = "08:00:00 198.51.100.9 -> use GET /me 200 user=c{1..5} session=c{1..5} place=51,10 device=abcd";
+
+    #[test]
+    fn the_companys_vpn() {
+        let toggled = |device: &str, session: &str| {
+            format!(
+                "{OFFICE}
+                 09:00:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=45,-75 device=abcd
+                 09:01:00 198.51.100.9 -> use GET /me 200 user=ann session={session} place=51,10 device={device}
+                 09:09:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=45,-75 device=abcd"
+            )
+        };
+        check(&toggled("abcd", "s1"), expect![[r#""#]]);
+        check(&toggled("abcd", "s2"), expect![[r#""#]]);
+        check(&toggled("wxyz", "s2"), expect![[r#"
+            09:01:00.000 GEO-02 impossible_travel low user:ann: ann moved 5960 km in 60 s (357624 km/h) from (45.0, -75.0) to (51.0, 10.0), on another device
+            09:01:00.000 DEV-01 new_device info user:ann: ann on the new device d:515d0b1f from 198.51.100.9 (other tls, agent, header_order, platform); 1 device known
+        "#]]);
+    }
+
+    #[test]
+    fn who_begins_in_the_vpn_leaves_it_once() {
+        check(
+            &format!(
+                "{OFFICE}
+                 09:00:00 198.51.100.9 -> use GET /me 200 user=ann session=s1 place=51,10 device=abcd
+                 09:01:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=45,-75 device=abcd
+                 1d+09:00:00 198.51.100.9 -> use GET /me 200 user=ann session=s2 place=51,10 device=abcd
+                 1d+09:01:00 203.0.113.7 -> use GET /me 200 user=ann session=s2 place=45,-75 device=abcd"
+            ),
+            expect![[r#"
+                09:01:00.000 GEO-02 impossible_travel low user:ann: ann moved 5960 km in 60 s (357624 km/h) from (51.0, 10.0) to (45.0, -75.0)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_stolen_session_of_a_colleague_in_the_office() {
+        check(
+            &format!(
+                "{OFFICE}
+                 09:00:00 203.0.113.7 -> use GET /me 200 user=c1 session=c1 place=-23,-46 device=wxyz"
+            ),
+            expect![[r#"
+                09:00:00.000 GEO-02 impossible_travel critical user:c1: c1 moved 9838 km in 3600 s (9838 km/h) from (51.0, 10.0) to (-23.0, -46.0), on another device
+                09:00:00.000 DEV-01 new_device info user:c1: c1 on the new device d:515d0b1f from 203.0.113.7 (other tls, agent, header_order, platform); 1 device known
+            "#]],
         );
     }
 

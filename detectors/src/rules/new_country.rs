@@ -343,6 +343,44 @@ mod tests {
         );
     }
 
+    /// Five colleagues at home behind the address where the company's VPN leaves.
+    const OFFICE: &str = "08:00:00 198.51.100.9 -> use GET /me 200 user=c{1..5} session=c{1..5} country=DE";
+
+    #[test]
+    fn the_companys_vpn() {
+        check(
+            &format!(
+                "{OFFICE}
+                 09:00:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 country=CA
+                 09:01:00 198.51.100.9 -> use GET /me 200 user=ann session=s1 country=DE
+                 09:05:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 country=CA
+                 10:00:00 198.51.100.9 -> use GET /me 200 user=bob session=s2 country=DE
+                 10:01:00 203.0.113.8 -> use GET /me 200 user=bob session=s2 country=CA
+                 11:00:00 203.0.113.9 -> use GET /me 200 user=c1 session=c9 country=BR"
+            ),
+            expect![[r#"
+                09:01:00.000 GEO-01 new_country info user:ann: ann active in DE from 198.51.100.9 (shared), without a second factor there; seen before in CA
+                09:01:00.000 GEO-03 concurrent_locations medium user:ann: ann in use from CA and DE at once (1 session, 0 devices within 60 s)
+                10:01:00.000 GEO-01 new_country low user:bob: bob active in CA from 203.0.113.8, without a second factor there; seen before in DE
+                10:01:00.000 GEO-03 concurrent_locations medium user:bob: bob in use from CA and DE at once (1 session, 0 devices within 60 s)
+                11:00:00.000 GEO-01 new_country medium user:c1: c1 active in BR from 203.0.113.9, without a second factor there; seen before in DE
+            "#]],
+        );
+    }
+
+    #[test]
+    fn four_are_no_office() {
+        check(
+            "08:00:00 198.51.100.9 -> use GET /me 200 user=c{1..4} session=c{1..4} country=DE
+             09:00:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 country=CA
+             09:01:00 198.51.100.9 -> use GET /me 200 user=ann session=s1 country=DE",
+            expect![[r#"
+                09:01:00.000 GEO-01 new_country medium user:ann: ann active in DE from 198.51.100.9, without a second factor there; seen before in CA
+                09:01:00.000 GEO-03 concurrent_locations medium user:ann: ann in use from CA and DE at once (1 session, 0 devices within 60 s)
+            "#]],
+        );
+    }
+
     #[test]
     fn another_address_in_the_same_country_or_in_none() {
         check(

@@ -309,12 +309,14 @@ mod tests {
             "10:00:00 203.0.113.7 -> use GET /me 200 user=u{1..19} session=s{1..19} mfa=1h
              10:01:00 203.0.113.7 -> use GET /me 200 user=old1 session=o1 mfa=12h
              10:02:00 203.0.113.7 -> use GET /me 200 user=old2 session=o2 mfa=12h
-             10:03:00 203.0.113.7 -> use GET /me 200 user=old3 session=o3 mfa=12h",
+             10:03:00 203.0.113.7 -> use GET /me 200 user=old3 session=o3 mfa=12h
+             10:04:00 203.0.113.7 -> use GET /me 200 user=old4 session=o4 mfa=24h
+             10:05:00 203.0.113.7 -> use GET /me 200 user=old5 session=o5 mfa=24h host=other.example.com",
             expect![[r#"
                 10:01:00.000 MFA-12 overage_mfa_session info user:old1: a session of old1 is accepted 12 h after its last second factor (limit 12 h)
                 10:02:00.000 MFA-12 overage_mfa_session info user:old2: a session of old2 is accepted 12 h after its last second factor (limit 12 h)
                 10:02:00.000 MFA-12 overage_mfa_session medium api.example.com: 2 of 21 sessions on api.example.com are accepted 12 h and more after their second factor (limit 5 %)
-                10:03:00.000 MFA-12 overage_mfa_session info user:old3: a session of old3 is accepted 12 h after its last second factor (limit 12 h)
+                10:05:00.000 MFA-12 overage_mfa_session medium user:old5: a session of old5 is accepted 24 h after its last second factor (limit 24 h)
             "#]],
         );
     }

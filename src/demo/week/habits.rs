@@ -132,7 +132,9 @@ fn wishes(habit: Habit, weekend: bool, random: &mut Random) -> Vec<(u64, Via, u6
             let tasks = some(3, 5);
             let mut stays = vec![(morning, Via::Home, tasks), (noon + HOUR_S, Via::Home, some(4, 9))];
             if vpn && some(1, 100) <= 60 {
-                stays.push((morning + 60, Via::Vpn, some(2, 5)));
+                // Some enter it before they begin, others when they need it.
+                let from = if some(1, 100) <= 30 { morning.saturating_sub(60) } else { morning + 60 };
+                stays.push((from, Via::Vpn, some(2, 5)));
                 stays.push((morning + 120, Via::Home, some(1, 3)));
             } else if relay && some(1, 100) <= 50 {
                 stays.push((morning + 60, Via::Relay, some(2, 4)));

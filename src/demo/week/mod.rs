@@ -131,12 +131,18 @@ struct Offices(Vec<(&'static str, IpAddr, usize)>);
 
 impl Offices {
     fn open(users: usize, company: &Company, random: &mut Random) -> Self {
-        let desks = |share: usize, most: usize| (users * share / 100).clamp(3, most);
+        let desks = |share: usize, most: usize| (users * share / 100).clamp(6, most);
         let mut offices = vec![("DE", company.head_office, desks(8, 200))];
         for (country, share, most) in [("FR", 3, 60), ("NL", 2, 40), ("PL", 3, 80), ("US", 3, 80)] {
             offices.push((country, places::of(country).v4(random), desks(share, most)));
         }
         Self(offices)
+    }
+
+    /// Where the VPN of people in a country leaves: at the office there, else at the head office.
+    fn gateway(&self, country: &str) -> Option<IpAddr> {
+        let here = self.0.iter().find(|(office, ..)| *office == country).or(self.0.first());
+        here.map(|(_, address, _)| *address)
     }
 
     /// The office with the `number`th desk.
@@ -200,8 +206,8 @@ fn seats(
         let day = random.below(calendar.days().saturating_sub(2).max(1));
         Trip::new(person.place, day, calendar, random)
     });
-    let networks =
-        Networks::new(person.place, office.map(|(_, address)| address), company.head_office, random);
+    let gateway = offices.gateway(person.place.country);
+    let networks = Networks::new(person.place, office.map(|(_, address)| address), gateway, random);
     person.visitor =
         Visitor::proxied(person.visitor.address, &people::device(person.app, person.place, random));
     let mut setups = Vec::new();

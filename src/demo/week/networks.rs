@@ -14,7 +14,7 @@ pub(super) enum Via {
     Office,
     /// A phone network: carrier-grade NAT, another address every now and then.
     Road,
-    /// The company's VPN, which leaves at the head office.
+    /// The company's VPN, which leaves at an office.
     Vpn,
     /// The relay of a browser's maker.
     Relay,
@@ -27,7 +27,8 @@ pub(super) enum Via {
 pub(super) struct Networks {
     home: IpAddr,
     office: Option<IpAddr>,
-    vpn: IpAddr,
+    /// Where the company's VPN leaves.
+    vpn: Option<IpAddr>,
     /// The address that the phone network gave last.
     road: Option<IpAddr>,
     away: Option<IpAddr>,
@@ -48,7 +49,12 @@ const CARRIERS: &[(&str, &[[u8; 2]])] = &[
 ];
 
 impl Networks {
-    pub(super) fn new(place: &Place, office: Option<IpAddr>, vpn: IpAddr, random: &mut Random) -> Self {
+    pub(super) fn new(
+        place: &Place,
+        office: Option<IpAddr>,
+        vpn: Option<IpAddr>,
+        random: &mut Random,
+    ) -> Self {
         Self { home: place.address(random), office, vpn, road: None, away: None }
     }
 
@@ -57,7 +63,7 @@ impl Networks {
         match via {
             Via::Home => self.home,
             Via::Office => self.office.unwrap_or(self.home),
-            Via::Vpn => self.vpn,
+            Via::Vpn => self.vpn.unwrap_or(self.home),
             Via::Relay => relay(random),
             // Translators hand out another address in the middle of things.
             Via::Road => match self.road.filter(|_| !random.chance(120)) {
@@ -113,7 +119,7 @@ mod tests {
         let geo = Geo::builtin();
         for (country, ranges) in CARRIERS {
             for [a, b] in *ranges {
-                for c in [1, 64, 128, 254] {
+                for c in 1..=254 {
                     let found = geo.lookup(IpAddr::V4(Ipv4Addr::new(*a, *b, c, 200)));
                     let found_country = found.country.map(|country| country.as_str().to_owned());
                     assert_eq!(found_country.as_deref(), Some(*country), "{a}.{b}.{c}.200 {:?}", found.asn);
