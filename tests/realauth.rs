@@ -36,6 +36,9 @@ const DETECTORS: &[(&str, &[&str])] = &[
     ("simultaneous_logins", &["concurrent_locations"]),
     ("id_enumeration", &["object_enumeration"]),
     ("missing_auth", &["mixed_authentication"]),
+    ("api_key_privileged_2fa", &["mfa_bypass_by_key"]),
+    ("mfa_bypass", &["mfa_bypass_by_key"]),
+    ("shared_api_key", &["shared_key"]),
 ];
 
 /// Variants of `weak_jwt` that other detectors answer to.

@@ -3,6 +3,7 @@
 //! It promises that a finding costs nothing but a look-up while its episode has nothing new to say.
 
 use crate::alert::{AlertClient, Confidence, Evidence, Fact, Scope, Severity, Subject, Visibility};
+use crate::health::Checkup;
 use crate::identity::{Credential, Fingerprint, Principal, named};
 use crate::saved::{Damaged, Saved, saved};
 use crate::shown::{Entry, Shown};
@@ -23,11 +24,19 @@ pub trait Detector: Send {
     /// Sees the next transaction, in order of `end`, then `id`.
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>);
 
+    /// Looks at the sensor itself; for the rules about what it may have missed.
+    fn check_up(&mut self, _: &Checkup<'_>, _: &mut Findings<'_>) {}
+
     /// Forgets what is too old to matter. Never changes what `observe` will raise.
     fn advance(&mut self, now: EventTime);
 
     /// Keys given up because a table was full.
     fn evicted(&self) -> u64;
+
+    /// The same for each table by name.
+    fn evicted_by_table(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 
     /// The keys that the transaction which ended at this time was looked up under, with what is known under them.
     fn touched(&self, _: EventTime) -> Vec<Entry> {
@@ -41,6 +50,9 @@ pub trait Detector: Send {
     fn load(&mut self, from: &mut &[u8]) -> Result<(), Damaged>;
 }
 
+/// The lost share of bytes from which on an alert is less sure: 1 %, in hundredths of a per cent.
+const LOST_BP_MAX: u32 = 100;
+
 /// Keys of each table that one call of `advance` may forget.
 pub(crate) const EXPIRED_AT_ONCE: usize = 64;
 
@@ -53,6 +65,10 @@ macro_rules! tables {
 
         fn evicted(&self) -> u64 {
             0 $(+ self.$table.evicted())+
+        }
+
+        fn evicted_by_table(&self) -> Vec<(&'static str, u64)> {
+            vec![$((stringify!($table), self.$table.evicted())),+]
         }
 
         fn touched(&self, at: crate::time::EventTime) -> Vec<crate::shown::Entry> {
@@ -145,8 +161,22 @@ pub enum About<'a> {
     Client(IpAddr),
     /// A session nobody is known to own.
     Session(Fingerprint),
+    /// A credential, and which part of its use: `5b0e… (export)`.
+    Credential {
+        /// Which one.
+        fingerprint: Fingerprint,
+        /// What it is used for, in a few words; empty for all of it.
+        part: &'a str,
+    },
     /// A host.
     Service(&'a str),
+    /// The sensor itself, and which part of its work.
+    Sensor {
+        /// The sensor's name.
+        name: &'a str,
+        /// What about it, in a few words.
+        part: &'a str,
+    },
     /// A route, and which part of its traffic: `POST api.example.com /login`.
     Endpoint {
         /// The method.
@@ -167,7 +197,8 @@ impl About<'_> {
             Self::Principal(_) => Scope::Principal,
             Self::Client(_) => Scope::Client,
             Self::Session(_) => Scope::Session,
-            Self::Service(_) => Scope::Service,
+            Self::Credential { .. } => Scope::Credential,
+            Self::Service(_) | Self::Sensor { .. } => Scope::Service,
             Self::Endpoint { .. } => Scope::Endpoint,
         }
     }
@@ -185,8 +216,12 @@ impl fmt::Display for About<'_> {
             Self::Principal(principal) => write!(f, "{}:{}", principal.kind, principal.id),
             Self::Client(IpAddr::V4(ip)) => write!(f, "{ip}"),
             Self::Client(IpAddr::V6(network)) => write!(f, "{network}/64"),
-            Self::Session(fingerprint) => write!(f, "{fingerprint}"),
+            Self::Session(fingerprint) | Self::Credential { fingerprint, part: "" } => {
+                write!(f, "{fingerprint}")
+            }
+            Self::Credential { fingerprint, part } => write!(f, "{fingerprint} ({part})"),
             Self::Service(host) => f.write_str(host),
+            Self::Sensor { name, part } => write!(f, "{name} ({part})"),
             Self::Endpoint { method, host, route, part: "" } => write!(f, "{method} {host} {route}"),
             Self::Endpoint { method, host, route, part } => write!(f, "{method} {host} {route} ({part})"),
         }
@@ -273,6 +308,8 @@ pub struct Doubts {
     pub inferred: bool,
     /// Too little is known about the subject's habits.
     pub learning: bool,
+    /// Bytes that the sensor never saw while it formed, in hundredths of a per cent; the runtime fills it in.
+    pub lost_bp: u32,
 }
 
 impl Doubts {
@@ -292,7 +329,7 @@ impl Doubts {
 
     /// High, less one for what was not seen and one for what was inferred; low while learning.
     pub fn confidence(self) -> Confidence {
-        let unseen = self.cut > 0 || self.one_way;
+        let unseen = self.cut > 0 || self.one_way || self.lost_bp > LOST_BP_MAX;
         match u8::from(unseen) + u8::from(self.inferred) {
             _ if self.learning => Confidence::Low,
             0 => Confidence::High,
@@ -303,7 +340,7 @@ impl Doubts {
 
     /// What the alert says could not be seen.
     pub fn visibility(self) -> Visibility {
-        Visibility { loss_pct: 0.0, truncated: self.cut, one_way: self.one_way }
+        Visibility { loss_pct: f64::from(self.lost_bp) / 100.0, truncated: self.cut, one_way: self.one_way }
     }
 }
 

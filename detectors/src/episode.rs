@@ -2,12 +2,15 @@
 //! It is given crossings and tells only what is new: the first, a higher severity, ten times as many, five more minutes.
 //! It promises that findings = open + update + suppressed, that ids never depend on the run, and a cap on alerts a minute.
 
-use crate::alert::{Alert, AlertId, Fact, Scope, Severity, Status, Subject};
-use crate::detector::{About, Crossing, Doubts, Finding, Grouping, Maturity, Rule};
+use crate::alert::{Alert, AlertId, Severity, Status, Subject};
+use crate::detector::{About, Crossing, Doubts, Finding, Grouping, Rule};
 use crate::hash::StableHasher;
+use crate::health::Losses;
+use crate::rules::sensor_self_check::RULE as SENSOR;
 use crate::suppress::Silence;
 use crate::time::EventTime;
 use ahash::RandomState;
+use loudest::Loudest;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::fmt::{self, Write};
@@ -15,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod kept;
+mod loudest;
 
 /// A subject quiet for this long is a new episode when it comes back, unless its window is longer.
 const QUIET_MIN: Duration = Duration::from_mins(10);
@@ -56,6 +60,16 @@ pub struct Findings<'a> {
 }
 
 impl Findings<'_> {
+    /// What the sensor saw and lost.
+    pub(crate) fn losses(&self) -> &Losses {
+        &self.episodes.losses
+    }
+
+    /// The sensor's name.
+    pub(crate) fn sensor(&self) -> Arc<str> {
+        self.episodes.sensor.clone()
+    }
+
     /// Raises a crossing; `tell` is asked only if the episode has something new to say.
     pub fn raise(&mut self, crossing: &Crossing<'_>, tell: impl FnOnce() -> Finding) {
         self.episodes.raise(self.desk, crossing, self.now, tell, self.alerts);
@@ -67,14 +81,16 @@ impl Findings<'_> {
 pub(crate) struct Episodes {
     tenant: Arc<str>,
     sensor: Arc<str>,
+    /// What the sensor did not see, for the visibility of alerts.
+    pub(crate) losses: Losses,
     open: HashMap<u128, Episode, RandomState>,
     /// When an episode may close, then its order and key; the true deadline may have moved on since.
     deadlines: BinaryHeap<Reverse<(EventTime, u64, u128)>>,
     /// Times of the alerts told within `CAP_WITHIN`.
     told: VecDeque<EventTime>,
     per_minute_max: usize,
-    /// Who was cut off by the cap, in order of appearance.
-    capped: Vec<(&'static str, u64)>,
+    /// Who was cut off since the cap was reached.
+    capped: Loudest,
     opened: u64,
     counters: AlertCounters,
     /// Every finding since it was last taken, for whoever asked to be told.
@@ -140,11 +156,12 @@ impl Episodes {
         Self {
             tenant,
             sensor,
+            losses: Losses::default(),
             open: HashMap::with_hasher(RandomState::new()),
             deadlines: BinaryHeap::new(),
             told: VecDeque::new(),
             per_minute_max: per_minute_max.max(1),
-            capped: Vec::new(),
+            capped: Loudest::default(),
             opened: 0,
             counters: AlertCounters::default(),
             heard: None,
@@ -193,7 +210,7 @@ impl Episodes {
         self.count(outcome);
         match outcome {
             Outcome::Open | Outcome::Update => self.told.push_back(now),
-            Outcome::Capped => self.tell_cap(desk.rule, now, alerts),
+            Outcome::Capped => self.tell_cap(desk.rule, crossing.about.subject(), now, alerts),
             Outcome::Nothing | Outcome::Silenced(_) => {}
         }
         if let Some(heard) = &mut self.heard {
@@ -249,6 +266,12 @@ impl Episodes {
     ) -> Outcome {
         let subject = crossing.about.to_string();
         let key = self.hash(rule, crossing, &subject, Time::Key);
+        let losses = &self.losses;
+        let tell = || {
+            let finding = tell();
+            let lost_bp = losses.since(crossing.first).lost_bp();
+            Finding { doubts: Doubts { lost_bp, ..finding.doubts }, ..finding }
+        };
         let Some(episode) = self.open.get_mut(&key) else {
             if !has_room {
                 return Outcome::Capped;
@@ -319,23 +342,25 @@ impl Episodes {
     }
 
     /// Says once an episode that the cap was reached, and by whom.
-    fn tell_cap(&mut self, rule: &'static Rule, now: EventTime, alerts: &mut Vec<Alert>) {
-        match self.capped.iter_mut().find(|(name, _)| *name == rule.name) {
-            Some((_, count)) => *count += 1,
-            None => self.capped.push((rule.name, 1)),
-        }
+    fn tell_cap(&mut self, rule: &Rule, subject: Subject, now: EventTime, alerts: &mut Vec<Alert>) {
         let sensor = self.sensor.clone();
         let crossing = Crossing {
-            about: About::Service(&sensor),
-            severity: ALERT_CAP.severity,
+            about: About::Sensor { name: &sensor, part: "alert limit" },
+            severity: Severity::High,
             first: now,
             fresh: 1,
             window: Some(CAP_WITHIN),
         };
+        let key = self.hash(&SENSOR, &crossing, &crossing.about.to_string(), Time::Key);
+        if !self.open.contains_key(&key) {
+            self.capped = Loudest::default();
+        }
+        self.capped.add(rule, subject);
         let per_minute_max = self.per_minute_max;
-        let capped = self.capped.clone();
+        let capped = std::mem::take(&mut self.capped);
         let outcome =
-            self.note(&ALERT_CAP, &crossing, now, true, || cap_finding(per_minute_max, &capped), alerts);
+            self.note(&SENSOR, &crossing, now, true, || cap_finding(per_minute_max, &capped), alerts);
+        self.capped = capped;
         if outcome != Outcome::Nothing {
             self.count(outcome);
         }
@@ -437,26 +462,8 @@ fn update(alert: &mut Alert, severity: Severity, now: EventTime, finding: Findin
     alert.visibility = finding.doubts.visibility();
 }
 
-/// The cap speaks for the sensor itself, so it carries the rule of the sensor's self-check.
-static ALERT_CAP: Rule = Rule {
-    id: "POS-06",
-    name: "sensor_self_check",
-    title: "Alert limit reached",
-    severity: Severity::High,
-    scope: Scope::Service,
-    maturity: Maturity::Preview,
-    grouping: Grouping::Span,
-    sees_repeats: false,
-    mitre: &[],
-    owasp: &[],
-    response: "look at the busiest detector first; suppress a known source with a reason",
-};
-
-fn cap_finding(per_minute_max: usize, capped: &[(&'static str, u64)]) -> Finding {
-    let mut busiest = capped.to_vec();
-    busiest.sort_by_key(|&(name, count)| (Reverse(count), name));
-    let list: Vec<Arc<str>> = busiest.iter().map(|(name, count)| format!("{name}: {count}").into()).collect();
-    let loudest = busiest.first().map_or("", |(name, _)| name);
+fn cap_finding(per_minute_max: usize, capped: &Loudest) -> Finding {
+    let loudest = capped.rule();
     Finding {
         message: format!(
             "more than {per_minute_max} alerts in 60 s, further ones are only counted; most by {loudest}"
@@ -468,7 +475,7 @@ fn cap_finding(per_minute_max: usize, capped: &[(&'static str, u64)]) -> Finding
         credential: None,
         endpoint: None,
         evidence: Vec::new(),
-        facts: vec![("suppressed_by_detector", Fact::List(list))],
+        facts: capped.facts(),
         doubts: Doubts::default(),
     }
 }

@@ -68,7 +68,7 @@ impl Watch {
     }
 
     /// Notes what a transaction did that the rules have just seen, and what was found about the subject.
-    pub(crate) fn note(&mut self, tx: &Transaction, rules: &Rules, heard: Vec<Heard>) {
+    pub(crate) fn note(&mut self, tx: &Transaction, rules: &Rules, heard: &[Heard]) {
         let is_its_own = names(tx).contains(&self.subject);
         let before = self.lines.len();
         for (place, (desk, detector)) in rules.iter().enumerate() {

@@ -133,7 +133,7 @@ pub struct Principal {
     pub source: PrincipalSource,
 }
 
-saved!(Principal { kind, id, source } as |principal: &Self| Shown::word(principal.key()));
+saved!(Principal { kind, id, source } as |principal: &Self| Shown::word(&principal.key()));
 
 impl Principal {
     /// The scope value of alerts about this principal: `user:alice@example.com`.

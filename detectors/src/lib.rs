@@ -15,6 +15,7 @@ mod edges;
 mod episode;
 pub mod explain;
 pub mod hash;
+pub mod health;
 pub mod identity;
 pub mod keyed;
 pub mod label;

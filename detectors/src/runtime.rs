@@ -6,6 +6,7 @@ use crate::alert::Alert;
 use crate::detector::{Detector, Findings};
 use crate::episode::{Desk, Episodes};
 use crate::explain::{Watch, Watched};
+use crate::health::{Checkup, Health};
 use crate::rules;
 use crate::saved::{Damaged, Saved};
 use crate::suppress::{Silence, Suppression};
@@ -15,6 +16,9 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use crate::episode::AlertCounters;
+
+/// Seconds between two looks of the rules about the sensor itself.
+const CHECK_UP_S: u64 = 10;
 
 /// What a runtime needs to know.
 #[derive(Clone, Debug)]
@@ -127,7 +131,7 @@ impl Runtime {
             detector.observe(tx, &mut findings);
         }
         if let Some(watch) = &mut self.watch {
-            watch.note(tx, &self.detectors, self.episodes.take_heard());
+            watch.note(tx, &self.detectors, &self.episodes.take_heard());
         }
     }
 
@@ -139,6 +143,32 @@ impl Runtime {
     /// The closing account of the watched subject; nothing where it was never seen.
     pub fn account(&self) -> Vec<String> {
         self.watch.as_ref().map(|watch| watch.account(&self.detectors)).unwrap_or_default()
+    }
+
+    /// Tells how well the sensor saw in the second that ends at `end`: before the first transaction that ended later.
+    /// A second that is known already is passed over.
+    pub fn health(&mut self, health: &Health, end: EventTime, alerts: &mut Vec<Alert>) {
+        let before = self.episodes.losses.until();
+        let is_new = self.episodes.losses.note(end, health);
+        if is_new && end.as_secs() / CHECK_UP_S > before.as_secs() / CHECK_UP_S {
+            self.check_up(health, end, alerts);
+        }
+    }
+
+    /// Lets the rules about the sensor itself look at what was told so far, and at the tables.
+    pub fn check_up(&mut self, health: &Health, now: EventTime, alerts: &mut Vec<Alert>) {
+        self.episodes.expire(now, alerts);
+        let tables = self.detectors.iter().flat_map(|(desk, detector)| {
+            let named =
+                |(table, keys)| (format!("{}.{table}", desk.rule.name), "limits.keys_per_table_max", keys);
+            detector.evicted_by_table().into_iter().map(named)
+        });
+        let others = health.evicted.iter().map(|&(table, limit, keys)| (table.to_owned(), limit, keys));
+        let evicted: Vec<_> = tables.chain(others).collect();
+        let checkup = Checkup { now, evicted: &evicted };
+        for (desk, detector) in &mut self.detectors {
+            detector.check_up(&checkup, &mut Findings { desk, episodes: &mut self.episodes, now, alerts });
+        }
     }
 
     /// Tells the detectors that `now` has come: quiet episodes close, old state goes.

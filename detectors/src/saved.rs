@@ -148,7 +148,7 @@ impl Saved for Duration {
     }
 
     fn shown(&self) -> Shown {
-        Shown::word(crate::detector::Span(*self))
+        Shown::word(&crate::detector::Span(*self))
     }
 }
 

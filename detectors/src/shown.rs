@@ -30,7 +30,7 @@ pub enum Shown {
 
 impl Shown {
     /// A value that has a name of its own.
-    pub fn word(value: impl ToString) -> Self {
+    pub fn word<T: ToString + ?Sized>(value: &T) -> Self {
         Self::Word(value.to_string())
     }
 
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn long_values_are_broken_and_long_lists_end_with_their_newest() {
         let long = "x".repeat(60);
-        let items = (1..=7).map(|n| Shown::word(format!("{n} {long}"))).collect::<Vec<_>>();
+        let items = (1..=7).map(|n| Shown::word(&format!("{n} {long}"))).collect::<Vec<_>>();
         let lines = Shown::parts([("seen", Shown::list(items.into_iter()))]).lines("key", 0);
         assert_eq!(lines.len(), 2 + ITEMS_MAX);
         assert_eq!(

@@ -16,30 +16,44 @@
 //! | KIND | `use`, `login`, `mfa` (an attempt), `challenge`, `enrolment`, `removal` (of a factor), `regeneration` (of backup codes), `token`, `signup`, `sensitive`, `logout` |
 //! | STATUS | the answer's status; `-` when none was seen |
 //! | `{1..40}` | anywhere: one transaction for each number; shorter ranges begin again |
+//! | `{totp,sms}` | anywhere: one after the other, and again; makes no transactions of its own |
 //! | `x5` | the whole line five times |
 //! | `every 2s` | the distance of a line's transactions (`ns`, `us`, `ms`, `s`, `m`, `h`, `d`; default 1 s) |
 //! | `user=` `service=` | the principal; `login` carries `user` as the name typed |
-//! | `session=` `bearer=` `key=` `basic` `client_secret` | a credential |
+//! | `session=` `bearer=` `key=` `basic` `client_secret` | a credential; `key=` is the principal where no other is named |
+//! | `secret=` | a client secret, where there are several |
+//! | `issued` | the credential named before was seen being handed out |
 //! | `jwt=RS256` `unsigned` | a bearer token that is a JWT, perhaps without a signature; `jwt=` has no `alg` |
-//! | `iss=` `known_secret` `confusion=proved` | of a JWT: its issuer, signed by a published secret, algorithm confusion |
+//! | `token=t1` `in=form` | another token than that of the same `jwt=`; where the last credential was |
+//! | `iss=` `kid=` `typ=` `parts=` `token_bytes=` `p2c=` | of a JWT: names, its parts, its length, its rounds |
+//! | `exp=-90s` `nbf=5m` `iat=-1h` | of a JWT: when it ends, begins and was issued, from now |
+//! | `check=invalid` `header=jku,kid_path` | of a JWT: what checking its signature told, what is odd in its header |
+//! | `known_secret` `tampered` `confusion=proved` | of a JWT: a published secret signed it, its text was changed, algorithm confusion |
 //! | `reuse=refresh_token:5m` | a thing for one use, used first that long ago; `:other` by another client |
 //! | `factor=` `code=` `outcome=` `by_status` | of a second-factor step; `outcome=` is that of a login, too |
 //! | `ticket=` `left=` | what ties challenge and attempt; backup codes that are left, as the answer says |
+//! | `took=200ms` | from the request's first byte to the answer's end (default: none) |
 //! | `mark=` | a number that is equal for a request that is repeated word for word |
 //! | `mfa=5m` `proof=` `has_mfa` | a second factor proved that long ago, the proof level, a factor is enrolled |
-//! | `country=` `asn=` `place=lat,lon` `radius=` | where the client is; a country in two letters or as a number |
+//! | `country=` `asn=` `place=lat,lon` `radius=` `north=` | where the client is; km to the north of the place |
 //! | `class=vpn` `claims=192.0.2.1` | the kind of the client's network; the address it claims to have |
 //! | `device=abcd` `agent=library` | four traits, a letter each, `-` for one not known; the kind of program |
 //! | `says=x-forwarded-user:user` | a header that says who the caller is, and what it says |
 //! | `items=` `limit=` `host=` `route=` | records in the answer, page size asked for, host, route (default: the path) |
+//! | `ttfb=30ms` | from the request's last byte to the answer's first |
+//! | `clock=-40s` `took=2s` | how far the server's `Date` is ahead or behind; from the request's first byte to the end |
+//! | `labels=admin,export` | what the route is for |
 //! | `plain` `via=10.0.0.2` `grpc` | without TLS, through a proxy, a gRPC call |
 //! | `auth_operations=3` | a GraphQL request with so many logins, codes and tokens in it |
 //! | `exposed=query:api_key:token` | a secret out of place: where, class, name |
 //! | `gap` `truncated` `repeat` | bytes missing, cut short, the second sight of an exchange |
 
 mod line;
+mod token;
 
 use crate::alert::{Alert, Status};
+#[cfg(test)]
+use crate::detector::Rule;
 use crate::runtime::{Runtime, RuntimeConfig};
 use crate::time::EventTime;
 use crate::transaction::Transaction;
@@ -96,11 +110,24 @@ pub fn line_of(alert: &Alert) -> String {
 #[cfg(test)]
 #[expect(clippy::needless_pass_by_value, reason = "`check(story, expect![…])` reads best")]
 pub(crate) fn check(story: &str, expected: expect_test::Expect) {
-    let told = tell(story).unwrap();
+    check_lines(story, |_| true, &expected);
+}
+
+/// As `check`, for what one rule says where others speak up as well.
+#[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "as `check`")]
+pub(crate) fn check_rule(rule: &Rule, story: &str, expected: expect_test::Expect) {
+    check_lines(story, |line| line.split(' ').nth(1) == Some(rule.id), &expected);
+}
+
+#[cfg(test)]
+fn check_lines(story: &str, counts: impl Fn(&str) -> bool, expected: &expect_test::Expect) {
+    let lines = |told: String| -> String { told.split_inclusive('\n').filter(|line| counts(line)).collect() };
+    let told = lines(tell(story).unwrap());
     expected.assert_eq(&told);
     let length = transactions(story).unwrap().len();
     for part in 1..=4 {
-        let restarted = tell_with_restart(story, length * part / 5).unwrap();
+        let restarted = lines(tell_with_restart(story, length * part / 5).unwrap());
         assert_eq!(told, restarted, "with a restart after {} of {length} transactions", length * part / 5);
     }
 }

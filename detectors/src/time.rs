@@ -21,7 +21,7 @@ impl crate::saved::Saved for EventTime {
     fn shown(&self) -> crate::shown::Shown {
         let text = self.to_string();
         let to_the_second = text.trim_end_matches('Z').trim_end_matches('0').trim_end_matches('.');
-        crate::shown::Shown::word(format_args!("{to_the_second}Z"))
+        crate::shown::Shown::word(&format_args!("{to_the_second}Z"))
     }
 }
 

@@ -129,7 +129,7 @@ pub struct Endpoint {
 }
 
 saved!(Endpoint { method, host, route } as |it: &Self| {
-    Shown::word(format_args!("{} {} {}", it.method, it.host, it.route))
+    Shown::word(&format_args!("{} {} {}", it.method, it.host, it.route))
 });
 
 impl fmt::Display for Endpoint {

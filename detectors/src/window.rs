@@ -65,7 +65,7 @@ impl<T: Saved> Saved for Window<T> {
         if self.is_empty() {
             return Shown::Nothing;
         }
-        let count = Shown::word(format_args!("{} in {}", self.count(), crate::detector::Span(self.span())));
+        let count = Shown::word(&format_args!("{} in {}", self.count(), crate::detector::Span(self.span())));
         Shown::parts([("", count), ("events", self.events.shown())])
     }
 }

@@ -8,6 +8,7 @@ use crate::config::nearest;
 use crate::sinks::escape::for_terminal;
 use clap::Args;
 use heelguard_detectors::explain::Watched;
+use heelguard_detectors::identity::PrincipalKind;
 use heelguard_detectors::shown::names;
 use heelguard_detectors::transaction::Transaction;
 use std::io::{self, Write as _};
@@ -51,8 +52,10 @@ impl Explainer {
         }
         let names = names(transaction);
         self.was_seen = names.contains(&self.subject);
-        let known = names.iter().chain(&self.near).map(String::as_str);
-        self.near = nearest(&self.subject, known).map(str::to_owned);
+        let alike = |name: &&String| kind_of(name).0 == kind_of(&self.subject).0;
+        let known = names.iter().chain(&self.near).filter(alike);
+        let near = nearest(kind_of(&self.subject).1, known.clone().map(|name| kind_of(name).1));
+        self.near = near.and_then(|near| known.clone().find(|name| kind_of(name).1 == near)).cloned();
     }
 
     /// Prints what the rules say.
@@ -70,5 +73,13 @@ impl Explainer {
             let near = self.near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             Self::print(&[format!("{}: in no transaction{near}", self.subject)]);
         }
+    }
+}
+
+/// `user:` and what follows: that two names are users' does not make them alike.
+fn kind_of(name: &str) -> (Option<&str>, &str) {
+    match name.split_once(':') {
+        Some((kind, id)) if PrincipalKind::parse(kind).is_some() => (Some(kind), id),
+        _ => (None, name),
     }
 }

@@ -6,6 +6,7 @@ use super::HttpShared;
 use super::connection::{Connection, Context, Fate, flag_flow};
 use super::opening::{self, Opening};
 use super::preamble::{self, Preamble};
+use super::seen::Bytes;
 use super::services::ServiceKind;
 use crate::flow::{CloseReason, Direction, FlowInfo, Origin, StreamHandler};
 use heelguard_detectors::anomaly::Anomaly;
@@ -74,6 +75,7 @@ impl StreamHandler for HttpHandler {
         bytes: &[u8],
         shared: &mut HttpShared,
     ) {
+        shared.seen.count(at, Bytes { delivered: bytes.len() as u64, missing: 0 });
         let mut cx = Context { flow, shared, proxied_for: self.proxied_for };
         match &mut self.state {
             State::Opaque => {}
@@ -93,6 +95,7 @@ impl StreamHandler for HttpHandler {
         missing: u64,
         shared: &mut HttpShared,
     ) {
+        shared.seen.count(at, Bytes { delivered: 0, missing });
         let mut cx = Context { flow, shared, proxied_for: self.proxied_for };
         match &mut self.state {
             State::Opaque => {}

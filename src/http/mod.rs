@@ -15,9 +15,11 @@ mod pairing;
 mod preamble;
 mod reader;
 mod responses;
+mod seen;
 mod services;
 
 pub use handler::HttpHandler;
+pub use seen::{Bytes, Seen};
 pub use services::{ServiceCounts, Services};
 
 use crate::decode::{Endpoint, Vlans};
@@ -80,6 +82,8 @@ pub struct HttpShared {
     pub counters: Counters,
     /// Connections by service.
     pub services: Services,
+    /// Bytes by the second.
+    pub seen: Seen,
 }
 
 impl HttpShared {

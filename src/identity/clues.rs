@@ -121,8 +121,10 @@ pub struct Clues {
     /// Handles the request was made with, strongest first: header, body, cookie, address; in each of them sessions and
     /// tokens before keys, and what belongs to an unfinished step last.
     pub presented: Vec<Handle>,
-    /// Handles the request only speaks of: to be revoked, or looked into (RFC 7009, RFC 7662).
+    /// Handles the request only speaks of: to be revoked, looked into, or exchanged (RFC 7009, RFC 7662, RFC 8693).
     pub named: Vec<Handle>,
+    /// A program exchanges the token of somebody else for one that it may use in their place (RFC 8693).
+    pub on_behalf: bool,
     /// Handles in the answer (JSON fields, `Set-Cookie`, `Location` code).
     pub issued: Vec<Handle>,
     /// For whom a key was issued, when the answer says so. What the request asks for is only a wish.

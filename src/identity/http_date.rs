@@ -28,6 +28,8 @@ impl<'a> ServerClock<'a> {
                 11 if is(b"retry-after") => clock.retry_after = Some(value),
                 3 if is(b"age") => clock.stored |= value.trim_ascii().iter().any(|&digit| digit != b'0'),
                 7 if is(b"x-cache") => clock.stored |= says_hit(value),
+                12 if is(b"cache-status") => clock.stored |= says_hit(value),
+                14 if is(b"x-cache-status") => clock.stored |= says_hit(value),
                 15 if is(b"cf-cache-status") => clock.stored |= says_hit(value),
                 _ => {}
             }
@@ -53,7 +55,7 @@ impl<'a> ServerClock<'a> {
     }
 }
 
-/// `HIT`, `TCP_HIT`, `Hit from cloudfront`, `MISS, HIT`
+/// `HIT`, `TCP_HIT`, `Hit from cloudfront`, `MISS, HIT`, `EdgeCache; hit; ttl=30` (RFC 9211 2)
 fn says_hit(value: &[u8]) -> bool {
     value.windows(3).any(|piece| piece.eq_ignore_ascii_case(b"hit"))
 }
@@ -178,10 +180,10 @@ mod tests {
 
     #[test]
     fn what_a_cache_kept_is_no_clock() {
-        for hit in ["HIT", "TCP_HIT", "Hit from cloudfront", "MISS, HIT"] {
+        for hit in ["HIT", "TCP_HIT", "Hit from cloudfront", "MISS, HIT", "Edge; hit; ttl=30"] {
             assert!(says_hit(hit.as_bytes()), "{hit}");
         }
-        for miss in ["MISS", "BYPASS", "DYNAMIC", ""] {
+        for miss in ["MISS", "BYPASS", "DYNAMIC", "Edge; fwd=miss", ""] {
             assert!(!says_hit(miss.as_bytes()), "{miss}");
         }
     }

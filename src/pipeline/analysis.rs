@@ -3,11 +3,14 @@
 //! It promises to be a pure function of that order.
 
 use super::keeping::{Keeper, Memory};
+use super::merge::Released;
 use super::{Options, Outputs, Progress};
 use crate::capture::replay::Progress as Reading;
-use crate::identity::{Legs, Lineage, Routes, Sighting};
+use crate::http::Bytes;
+use crate::identity::{Legs, Lineage, Routes};
 use crate::metrics::{AlertCounters, Counters, EvictionCounters, HttpCounters, TransactionCounters};
 use heelguard_detectors::alert::{Alert, Status};
+use heelguard_detectors::health::Health;
 use heelguard_detectors::runtime::Runtime;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{Completeness, Transaction};
@@ -57,10 +60,14 @@ impl Analysis {
 
     pub(super) fn consume(
         &mut self,
-        sightings: impl Iterator<Item = Box<Sighting>>,
+        released: Released<'_>,
         outputs: &mut dyn Outputs,
     ) -> anyhow::Result<()> {
-        for mut sighting in sightings {
+        let mut seconds = released.seconds.into_iter().peekable();
+        for mut sighting in released.sightings {
+            while let Some((second, bytes)) = seconds.next_if(|(end, _)| *end <= sighting.transaction.end) {
+                self.check_up(second, bytes);
+            }
             self.count(&sighting.transaction);
             sighting.transaction.repeat_of = self.legs.repeat_of(&sighting);
             if self.keeper.as_mut().is_some_and(|keeper| keeper.knows(&sighting.transaction)) {
@@ -82,7 +89,25 @@ impl Analysis {
                 keeper.keep(&self.memory, &mut self.warnings);
             }
         }
-        Ok(())
+        for (second, bytes) in seconds {
+            self.check_up(second, bytes);
+        }
+        self.write_alerts(outputs)
+    }
+
+    /// Tells the detectors how well the sensor saw in the second that ends here.
+    fn check_up(&mut self, end: EventTime, bytes: Bytes) {
+        let health = self.health(bytes);
+        self.memory.detectors.health(&health, end, &mut self.alerts);
+    }
+
+    fn health(&self, bytes: Bytes) -> Health {
+        let EvictionCounters { handles, accounts, .. } = self.memory.lineage.evicted();
+        let evicted = vec![
+            ("sessions and tokens", "limits.handles_max", handles),
+            ("accounts", "limits.accounts_max", accounts),
+        ];
+        Health { delivered: bytes.delivered, missing: bytes.missing, evicted }
     }
 
     /// The input is over. Where state is kept, what is open stays open for the next run; else it ends here.
@@ -101,6 +126,8 @@ impl Analysis {
             }
             return Ok(());
         }
+        let health = self.health(Bytes::default());
+        self.memory.detectors.check_up(&health, now, &mut self.alerts);
         self.memory.detectors.finish(now, &mut self.alerts);
         self.write_alerts(outputs)
     }

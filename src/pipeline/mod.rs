@@ -175,6 +175,7 @@ fn run_inline(
             in_round = 0;
             let watermark = shard.advance(now);
             merge.take(0, shard.sightings(), watermark);
+            merge.take_seen(shard.seen());
             analysis.consume(merge.release(), outputs)?;
             outputs.progress(&analysis.progress(Some(source.progress())));
         }
@@ -182,6 +183,7 @@ fn run_inline(
     decoder.finish();
     shard.finish(now);
     merge.take(0, shard.sightings(), EventTime::MAX);
+    merge.take_seen(shard.seen());
     analysis.consume(merge.release(), outputs)?;
     analysis.finish(now, outputs)?;
     outputs.progress(&analysis.progress(Some(source.progress())));

@@ -5,10 +5,11 @@
 use super::Options;
 use crate::decode::Segment;
 use crate::flow::FlowTable;
-use crate::http::{HttpHandler, HttpShared, Services};
+use crate::http::{Bytes, HttpHandler, HttpShared, Services};
 use crate::identity::{Extractor, Sighting};
 use crate::metrics::Counters;
 use heelguard_detectors::time::EventTime;
+use std::collections::BTreeMap;
 
 pub(super) struct Shard {
     flows: FlowTable<HttpHandler>,
@@ -51,6 +52,11 @@ impl Shard {
     /// What was completed since the last call; the caller drains it.
     pub(super) fn sightings(&mut self) -> &mut Vec<Box<Sighting>> {
         &mut self.sightings
+    }
+
+    /// Bytes by the second since the last call.
+    pub(super) fn seen(&mut self) -> BTreeMap<EventTime, Bytes> {
+        self.http.seen.take()
     }
 
     pub(super) fn into_results(self) -> (Counters, Services) {

@@ -10,11 +10,12 @@ use super::{Options, Outputs, Source, Summary};
 use crate::capture::CaptureError;
 use crate::capture::replay::Progress as Reading;
 use crate::decode::{Decoder, Segment};
-use crate::http::Services;
+use crate::http::{Bytes, Services};
 use crate::identity::Sighting;
 use crate::metrics::Counters;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use heelguard_detectors::time::EventTime;
+use std::collections::BTreeMap;
 use std::thread;
 
 /// Batches a shard may have waiting.
@@ -24,6 +25,7 @@ const QUEUE_BATCHES: usize = 8;
 struct Report {
     shard: usize,
     sightings: Vec<Box<Sighting>>,
+    seen: BTreeMap<EventTime, Bytes>,
     watermark: EventTime,
 }
 
@@ -147,7 +149,8 @@ fn work(
         last = batch.now;
         let watermark = shard.advance(last);
         let sightings = std::mem::take(shard.sightings());
-        if reports.send(Report { shard: index, sightings, watermark }).is_err() {
+        let report = Report { shard: index, sightings, seen: shard.seen(), watermark };
+        if reports.send(report).is_err() {
             return shard.into_results();
         }
         batch.clear();
@@ -156,7 +159,8 @@ fn work(
     }
     shard.finish(last);
     let sightings = std::mem::take(shard.sightings());
-    let _ = reports.send(Report { shard: index, sightings, watermark: EventTime::MAX });
+    let seen = shard.seen();
+    let _ = reports.send(Report { shard: index, sightings, seen, watermark: EventTime::MAX });
     shard.into_results()
 }
 
@@ -169,6 +173,7 @@ fn consume(
 ) -> anyhow::Result<()> {
     for mut report in reports {
         merge.take(report.shard, &mut report.sightings, report.watermark);
+        merge.take_seen(report.seen);
         analysis.consume(merge.release(), outputs)?;
         if let Ok(reading) = progress.try_recv() {
             outputs.progress(&analysis.progress(Some(reading)));

@@ -2,7 +2,7 @@
 //! What belongs to the rule (title, response, tags) is not kept; it is taken from the rule as it is now.
 //! It promises that an episode of a rule that is no more is left out, and nothing else.
 
-use super::{ALERT_CAP, Episode, Episodes};
+use super::{Episode, Episodes};
 use crate::alert::{Alert, AlertId};
 use crate::detector::Rule;
 use crate::rules;
@@ -26,12 +26,9 @@ impl Episodes {
             (order, key).save(out);
             episode.save(out);
         }
+        self.losses.save(out);
         self.told.save(out);
-        self.capped
-            .iter()
-            .map(|&(name, count)| (Arc::from(name), count))
-            .collect::<Vec<(Arc<str>, u64)>>()
-            .save(out);
+        self.capped.save(out);
         self.opened.save(out);
     }
 
@@ -44,9 +41,9 @@ impl Episodes {
                 self.open.insert(key, episode);
             }
         }
+        self.losses = Saved::load(from)?;
         self.told = Saved::load(from)?;
-        let capped: Vec<(Arc<str>, u64)> = Saved::load(from)?;
-        self.capped = capped.iter().filter_map(|(name, count)| Some((rule(name)?.name, *count))).collect();
+        self.capped = Saved::load(from)?;
         self.opened = Saved::load(from)?;
         Ok(())
     }
@@ -112,6 +109,5 @@ impl Episode {
 }
 
 fn rule(name: &str) -> Option<&'static Rule> {
-    let rules = rules::catalogue().iter().map(|entry| entry.rule);
-    rules.chain([&ALERT_CAP]).find(|rule| rule.name == name)
+    rules::catalogue().iter().map(|entry| entry.rule).find(|rule| rule.name == name)
 }

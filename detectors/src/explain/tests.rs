@@ -8,7 +8,7 @@ use expect_test::{Expect, expect};
 
 fn runtime(subject: &str, rule: Option<&str>, suppress: Vec<Suppression>) -> Runtime {
     let watch = Some(Watched { subject: subject.into(), rule: rule.map(Into::into) });
-    Runtime::new(RuntimeConfig { watch, suppress, ..RuntimeConfig::default() }).unwrap()
+    Runtime::new(RuntimeConfig { suppress, watch, ..RuntimeConfig::default() }).unwrap()
 }
 
 /// Everything that is said about the subject and one rule.

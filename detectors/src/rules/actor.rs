@@ -52,7 +52,7 @@ impl Saved for Actor {
     }
 
     fn shown(&self) -> Shown {
-        Shown::word(self.about())
+        Shown::word(&self.about())
     }
 }
 
@@ -71,6 +71,14 @@ impl Actor {
             None => {
                 Self::Place(tx.client.network(), tx.request.as_ref().map(|request| request.route.clone()))
             }
+        }
+    }
+
+    /// As `of`, where it is more than an address: several people may be behind one.
+    pub(super) fn known(tx: &Transaction) -> Option<Self> {
+        match Self::of(tx) {
+            Self::Place(..) => None,
+            known => Some(known),
         }
     }
 

@@ -444,6 +444,7 @@ mod tests {
                 09:10:00.000 GEO-01 new_country low user:ann: ann active in JP from 198.51.100.4, with a second factor; seen before in FR
                 09:20:00.000 DEV-01 new_device info user:ann: ann on the new device d:ea05633d from 198.51.100.4 (other header_order, platform); 1 device known
                 10:00:30.000 GEO-03 concurrent_locations medium user:ann: ann in use from FR and JP at once (1 session, 2 devices within 30 s)
+                10:00:30.000 SES-01 session_hijack high user:ann: session of ann used on d:ea05633d from 203.0.113.7 (JP), 30 s after 198.51.100.4 (FR) on d:8103e7a6, accepted (other country, header_order, platform)
             "#]],
         );
     }

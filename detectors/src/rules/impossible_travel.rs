@@ -47,6 +47,8 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// How long the last place of an account matters: the farthest point on earth is a day away by air.
+const PLACE_KEPT: Duration = Duration::from_hours(24);
 /// One device at two addresses within this time is a device with two stacks.
 const DUAL_STACK: Duration = Duration::from_secs(5);
 /// Devices remembered of one account; of more, the one longest unused goes.
@@ -143,10 +145,11 @@ struct Leap {
 
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
+        let again_after = Duration::from_secs(u64::from(thresholds.again_after_h) * 3600);
         Self {
-            again_after: Duration::from_secs(u64::from(thresholds.again_after_h) * 3600),
-            accounts: Keyed::new(limits.keys_per_table_max, egress::KEPT),
+            accounts: Keyed::new(limits.keys_per_table_max, egress::KEPT.max(again_after)),
             networks: Keyed::new(limits.keys_per_table_max, egress::KEPT),
+            again_after,
             thresholds: thresholds.clone(),
         }
     }
@@ -249,10 +252,10 @@ impl Account {
 }
 
 fn leap(from: &Stay, to: &Stay, limits: &Thresholds) -> Option<Leap> {
-    let km = distance_km(from.place, to.place) - from.place.radius_km - to.place.radius_km;
+    let km = to_the_metre(distance_km(from.place, to.place) - from.place.radius_km - to.place.radius_km);
     let time = to.at.since(from.at);
     let too_fast = km >= limits.distance_km && km > limits.speed_kmh * time.as_secs_f64() / 3600.0;
-    if !too_fast {
+    if !too_fast || time > PLACE_KEPT {
         return None;
     }
     let same_device = match (from.device, to.device) {
@@ -274,6 +277,11 @@ fn distance_km(from: Place, to: Place) -> f64 {
     let half = |a: f64, b: f64| ((b - a) / 2.0).sin().powi(2);
     let h = half(lat_a, lat_b) + lat_a.cos() * lat_b.cos() * half(from.lon.to_radians(), to.lon.to_radians());
     2.0 * EARTH_RADIUS_KM * h.clamp(0.0, 1.0).sqrt().asin()
+}
+
+/// Places are no finer, and a sine's last digit must not decide what lies at the limit.
+fn to_the_metre(km: f64) -> f64 {
+    (km * 1e3).round() / 1e3
 }
 
 fn degree(place: Place) -> Degree {

@@ -32,6 +32,7 @@
 //! MITRE ATT&CK T1110.001, T1621; OWASP API2:2023; RFC 6238 section 5.2.
 
 use super::actor::Actor;
+use super::verdict::guess_odds_pct;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
     Crossing, Detector, Doubts, EVIDENCE_MAX, Finding, Findings, Grouping, Maturity, Rule, Sample, Several,
@@ -191,9 +192,7 @@ fn facts(guesses: &Window<Guess>) -> Vec<(&'static str, Fact)> {
     if !codes.is_empty() {
         facts.push(("distinct_codes", Fact::Count(codes.len() as u64)));
     }
-    // Three codes of a million are valid at a time: the last, the present and the next step.
-    let odds = 100.0 * (1.0 - (1.0 - 3e-6_f64).powf(guesses.count() as f64));
-    facts.push(("guess_odds_pct", Fact::Number((odds * 1e4).round() / 1e4)));
+    facts.push(("guess_odds_pct", Fact::Number(guess_odds_pct(guesses.count()))));
     let gap = guesses.times().zip(guesses.times().skip(1)).map(|(before, after)| after.since(before)).min();
     if let Some(gap) = gap {
         facts.push(("shortest_gap_s", Fact::Number(gap.as_millis() as f64 / 1e3)));

@@ -2,13 +2,17 @@
 //! The line makes the module, its configuration section, its catalogue row and its instance.
 //! It promises that a rule which is in the registry is documented, configurable and running, and no other is.
 
+mod acceptance;
 mod actor;
 mod catalogue;
+mod clock;
 mod crowd;
 mod egress;
+mod keys;
 mod presence;
 mod prompts;
 mod section;
+mod verdict;
 
 pub use catalogue::{Entry, Threshold};
 pub use section::Section;
@@ -81,19 +85,28 @@ registry! {
     mfa_failure_spray,
     mfa_prompt_bombing,
     mfa_success_after_failures,
+    mfa_lockout_missing,
+    mfa_backoff_missing,
     one_time_code_replay,
     backup_code_use,
+    backup_code_drain,
     factor_switching,
     sensitive_action_without_fresh_mfa,
     overage_mfa_session,
+    server_clock_drift,
     new_country,
     impossible_travel,
     concurrent_locations,
     new_device,
+    odd_timing,
+    mfa_bypass_by_key,
+    shared_key,
     credential_exposure,
     unsigned_jwt,
     guessable_jwt_secret,
+    expired_jwt_accepted,
     token_replay,
+    session_hijack,
     bulk_extraction,
     object_enumeration,
     credential_stuffing,
@@ -101,6 +114,7 @@ registry! {
     auth_batching,
     basic_auth_in_use,
     mixed_authentication,
+    sensor_self_check,
 }
 
 /// Every rule there is, in the order of the registry.

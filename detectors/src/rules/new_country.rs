@@ -14,10 +14,11 @@
 //! secrets, which programs carry. The first country ever seen of an account is never new. A country becomes known when
 //! a second factor succeeds there, or when the account was used there on three different days; until then it is told
 //! again, at most once in 24 hours. Severity is medium, low when a second factor was proved there in the last ten
-//! minutes. Behind a VPN, relay, hosting network, Tor exit or satellite the country is the tunnel's and not the
-//! person's: it is info there, and makes no country known or first. The same holds of an address where five accounts
-//! were at home within a week: an office or the company's VPN. Who leaves such an address for another country on the
-//! same device in the same session has left a VPN: that is low. Confidence is low until ten logins or 14 days of an account were seen.
+//! minutes; a proof that was given out of sight counts if the account was used nowhere else since. Behind a VPN, relay,
+//! hosting network, Tor exit or satellite the country is the tunnel's and not the person's: it is info there, and makes
+//! no country known or first. The same holds of an address where five accounts were at home within a week: an office or
+//! the company's VPN. Who leaves such an address for another country on the same device in the same session has left a
+//! VPN: that is low. Confidence is low until ten logins or 14 days of an account were seen.
 //!
 //! ## Benign look-alikes
 //!
@@ -128,11 +129,10 @@ struct Visit {
     is_known: bool,
     /// Different days of use, counted up to `DAYS_TO_KNOW`.
     days: u8,
-    mfa_at: Option<EventTime>,
     told_at: Option<EventTime>,
 }
 
-saved!(Visit { country, last, is_known, days, mfa_at, told_at });
+saved!(Visit { country, last, is_known, days, told_at });
 
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
@@ -204,18 +204,18 @@ impl Detector for State {
             return;
         }
         let account = self.accounts.entry(&tx.principal, now);
-        let others = account.visits.iter().any(|visit| visit.country != country);
-        let visit = account.visit(country, now, !others);
-        if presence::proves_factor(tx) {
-            visit.mfa_at = Some(now);
-        }
-        if visit.is_known || visit.told_at.is_some_and(|told| now.since(told) < again_after) {
-            visit.settle();
+        let elsewhere = account.last_use_outside(country);
+        let mfa_here = presence::proves_factor(tx)
+            || tx.proof.mfa_at.is_some_and(|proved| {
+                now.since(proved) <= fresh_mfa && elsewhere.is_none_or(|last| last < proved)
+            });
+        let visit = account.visit(country, now, elsewhere.is_none());
+        let is_news = !visit.is_known && visit.told_at.is_none_or(|told| now.since(told) >= again_after);
+        visit.settle(mfa_here);
+        if !is_news {
             return;
         }
         visit.told_at = Some(now);
-        let mfa_here = visit.mfa_at.is_some_and(|proved| now.since(proved) <= fresh_mfa);
-        visit.settle();
         let left_vpn = account.shared_session.is_some() && account.shared_session == presence::session_of(tx);
         let severity = if mfa_here || left_vpn { Severity::Low } else { RULE.severity };
         let sight = Sight { country, network: None, mfa_here };
@@ -231,6 +231,11 @@ impl Account {
         if self.visits.iter().any(|visit| now.since(visit.last) > known) {
             self.visits.retain(|visit| now.since(visit.last) <= known);
         }
+    }
+
+    /// The last use from another country.
+    fn last_use_outside(&self, country: Country) -> Option<EventTime> {
+        self.visits.iter().filter(|visit| visit.country != country).map(|visit| visit.last).max()
     }
 
     /// Whether a tunnel's country is none of the account's own, and was not told of late.
@@ -255,7 +260,7 @@ impl Account {
                 let oldest = oldest.map_or(0, |(place, _)| place);
                 self.visits.remove(oldest);
             }
-            self.visits.push(Visit { country, last: now, is_known, days: 1, mfa_at: None, told_at: None });
+            self.visits.push(Visit { country, last: now, is_known, days: 1, told_at: None });
             self.visits.len() - 1
         });
         let visit = &mut self.visits[place];
@@ -270,8 +275,8 @@ impl Account {
 
 impl Visit {
     /// A factor proved here, or use on several days, makes the country the account's own.
-    fn settle(&mut self) {
-        self.is_known |= self.mfa_at.is_some() || self.days >= DAYS_TO_KNOW;
+    fn settle(&mut self, mfa_here: bool) {
+        self.is_known |= mfa_here || self.days >= DAYS_TO_KNOW;
     }
 }
 
@@ -400,6 +405,26 @@ mod tests {
              9d+10:00:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 country=BR",
             expect![[r#"
                 10:00:30.000 GEO-01 new_country low user:ann: ann active in BR from 203.0.113.7, with a second factor; seen before in DE
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_second_factor_out_of_sight_counts_unless_it_may_have_been_at_home() {
+        check(
+            "10:00:00 198.51.100.4 -> login POST /login 200 user=ann country=DE
+             12:00:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 country=BR mfa=1m",
+            expect![[r#"
+                12:00:00.000 GEO-01 new_country low user:ann: ann active in BR from 203.0.113.7, with a second factor; seen before in DE
+            "#]],
+        );
+        check(
+            "10:00:00 198.51.100.4 -> login POST /login 200 user=ann country=DE
+             11:59:00 198.51.100.4 -> mfa POST /mfa 200 user=ann country=DE
+             12:00:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 country=BR mfa=1m",
+            expect![[r#"
+                12:00:00.000 GEO-01 new_country medium user:ann: ann active in BR from 203.0.113.7, without a second factor there; seen before in DE
+                12:00:00.000 GEO-03 concurrent_locations medium user:ann: ann in use from BR and DE at once (1 session, 0 devices within 60 s)
             "#]],
         );
     }

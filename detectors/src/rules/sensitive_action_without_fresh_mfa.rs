@@ -47,8 +47,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Sessions by which a route is judged; of more, those longest unused go.
-const SESSIONS_MAX: usize = 64;
+/// Sessions by which a route is judged, or as many as must be seen; of more, those longest unused go.
+const SESSIONS_MAX: u32 = 64;
 /// How long a route is remembered without use.
 const ROUTE_KEPT: Duration = Duration::from_hours(30 * 24);
 
@@ -93,6 +93,7 @@ pub struct State {
     thresholds: Thresholds,
     fresh: Duration,
     again_after: Duration,
+    sessions_max: usize,
     routes: Keyed<Endpoint, Route>,
 }
 
@@ -114,10 +115,12 @@ struct Share {
 
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
+        let again_after = Duration::from_secs(u64::from(thresholds.again_after_h) * 3600);
         Self {
             fresh: Duration::from_secs(u64::from(thresholds.fresh_s)),
-            again_after: Duration::from_secs(u64::from(thresholds.again_after_h) * 3600),
-            routes: Keyed::new(limits.keys_per_table_max, ROUTE_KEPT),
+            again_after,
+            sessions_max: SESSIONS_MAX.max(thresholds.sessions) as usize,
+            routes: Keyed::new(limits.keys_per_table_max, ROUTE_KEPT.max(again_after)),
             thresholds: thresholds.clone(),
         }
     }
@@ -133,7 +136,7 @@ impl Detector for State {
         let is_fresh = tx.proof.mfa_at.is_some_and(|proved| tx.end.since(proved) <= self.fresh);
         let route = self.routes.entry(&endpoint, tx.end);
         let share = route.share();
-        let is_known_stale = route.note(session, is_fresh) == Some(false);
+        let is_known_stale = route.note(session, is_fresh, self.sessions_max) == Some(false);
         if is_fresh || is_known_stale || share.sessions < u64::from(self.thresholds.sessions) {
             return;
         }
@@ -165,10 +168,10 @@ impl Route {
     }
 
     /// Notes the session; what was known of it before.
-    fn note(&mut self, session: Fingerprint, is_fresh: bool) -> Option<bool> {
+    fn note(&mut self, session: Fingerprint, is_fresh: bool, sessions_max: usize) -> Option<bool> {
         let place = self.sessions.iter().position(|(known, _)| *known == session);
         let before = place.and_then(|place| self.sessions.remove(place)).map(|(_, fresh)| fresh);
-        if self.sessions.len() >= SESSIONS_MAX {
+        if self.sessions.len() >= sessions_max {
             self.sessions.pop_front();
         }
         self.sessions.push_back((session, is_fresh));

@@ -29,7 +29,7 @@ fn names_and_ids_are_unique_and_agree_with_the_files() {
     let table = toml::Table::try_from(Config::default()).unwrap();
     for entry in catalogue() {
         assert!(table.contains_key(entry.rule.name), "{}", entry.rule.name);
-        assert!(!entry.rule.mitre.is_empty() && !entry.rule.owasp.is_empty());
+        assert!(!entry.rule.owasp.is_empty(), "{}", entry.rule.name);
         assert!(entry.rule.response.len() > 10);
     }
 }

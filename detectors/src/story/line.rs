@@ -1,17 +1,18 @@
-//! One line of a story as transactions: numbers in braces are counted through, then each copy is read.
+//! One line of a story as transactions: what stands in braces is gone through, then each copy is read.
 //! It is given the line's text and adds what it stands for to a list.
 //! It promises to refuse every word it does not know.
 
+use super::token;
 use crate::anomaly::AnomalySet;
 use crate::hash::StableHasher;
 use crate::identity::{
     AddressClass, Country, Credential, CredentialKind, Factor, Fingerprint, Location, Place, Principal,
     PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
-use crate::label::Labels;
-use crate::session::{OneTime, Reuse};
+use crate::label::{Label, Labels};
+use crate::session::{OneTime, Reuse, Session};
 use crate::time::EventTime;
-use crate::token::{Confusion, Jwt, KnownSecret, Signature};
+use crate::token::Jwt;
 use crate::transaction::{
     Activity, AgentKind, Client, Completeness, Device, Exposure, ExposureKind, Flow, Graphql, GraphqlKind,
     HeaderClaim, IdentityHeader, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome, Protocol, Request,
@@ -23,6 +24,8 @@ use std::time::Duration;
 
 /// 2026-11-21T00:00:00Z.
 const DAY_ONE: EventTime = EventTime::from_secs(1_795_219_200);
+
+const EARTH_RADIUS_KM: f64 = 6371.0;
 
 /// Adds the transactions that `text` stands for.
 pub(super) fn read(text: &str, transactions: &mut Vec<Transaction>) -> Result<(), String> {
@@ -52,19 +55,29 @@ pub(super) fn read(text: &str, transactions: &mut Vec<Transaction>) -> Result<()
     Ok(())
 }
 
-/// `u{1..40}` in its parts: what stands before, the range, what follows.
-fn braces(word: &str) -> Option<(&str, (usize, usize), &str)> {
+/// What braces hold, to be gone through.
+enum Braces<'a> {
+    Range(usize, usize),
+    List(&'a str),
+}
+
+/// `u{1..40}` in its parts: what stands before, what is gone through, what follows.
+fn braces(word: &str) -> Option<(&str, Braces<'_>, &str)> {
     let (before, rest) = word.split_once('{')?;
-    let (range, after) = rest.split_once('}')?;
-    let (low, high) = range.split_once("..")?;
-    let range = (low.parse().ok()?, high.parse().ok()?);
-    (range.0 <= range.1).then_some((before, range, after))
+    let (inside, after) = rest.split_once('}')?;
+    if inside.contains(',') {
+        return Some((before, Braces::List(inside), after));
+    }
+    let (low, high) = inside.split_once("..")?;
+    let (low, high) = (low.parse().ok()?, high.parse().ok()?);
+    (low <= high).then_some((before, Braces::Range(low, high), after))
 }
 
 /// How many numbers the longest range of a word has.
 fn numbers(word: &str) -> Result<usize, String> {
     match braces(word) {
-        Some((_, (low, high), after)) => Ok((high - low).saturating_add(1).max(numbers(after)?)),
+        Some((_, Braces::Range(low, high), after)) => Ok((high - low).saturating_add(1).max(numbers(after)?)),
+        Some((_, Braces::List(_), after)) => numbers(after),
         None if word.contains('{') && word.contains("..") => {
             Err(format!("`{word}` has no range such as {{1..3}}"))
         }
@@ -73,12 +86,16 @@ fn numbers(word: &str) -> Result<usize, String> {
 }
 
 fn expand(word: &str, copy: usize) -> String {
-    match braces(word) {
-        Some((before, (low, high), after)) => {
-            let number = low + copy % (high - low).saturating_add(1);
-            format!("{before}{number}{}", expand(after, copy))
+    let Some((before, inside, after)) = braces(word) else { return word.to_owned() };
+    let rest = expand(after, copy);
+    match inside {
+        Braces::Range(low, high) => {
+            format!("{before}{}{rest}", low + copy % (high - low).saturating_add(1))
         }
-        None => word.to_owned(),
+        Braces::List(list) => {
+            let item = list.split(',').nth(copy % list.split(',').count()).unwrap_or_default();
+            format!("{before}{item}{rest}")
+        }
     }
 }
 
@@ -252,10 +269,11 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "session" => present(tx, CredentialKind::Session, "session_cookie", Location::Cookie, value),
         "bearer" => present(tx, CredentialKind::BearerOpaque, "opaque", Location::Header, value),
         "key" => present(tx, CredentialKind::ApiKey, "api_key", Location::Header, value),
+        "secret" => present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, value),
         "jwt" => set_jwt(tx, value),
-        "iss" | "confusion" => return set_token(tx, name, value),
+        _ if token::WORDS.contains(&name) => return token::set(tx, name, value),
         "reuse" => tx.reuse = Some(reuse(tx.end, value)?),
-        "country" => tx.client.country = Some(country(value)?),
+        "country" => tx.client.country = Some(Country::parse(value).ok_or("a country is two letters")?),
         "asn" => tx.client.asn = Some(parse(value, "asn")?),
         "place" => {
             let (lat, lon) = value.split_once(',').ok_or("a place is lat,lon")?;
@@ -265,10 +283,21 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "radius" => {
             tx.client.place.as_mut().ok_or("radius wants a place first")?.radius_km = parse(value, "km")?;
         }
+        "north" => {
+            let place = tx.client.place.as_mut().ok_or("north wants a place first")?;
+            place.lat += (parse::<f64>(value, "km")? / EARTH_RADIUS_KM).to_degrees();
+        }
         "device" => tx.device = Some(device(value)?),
         "class" => tx.client.class = Some(AddressClass::parse(value).ok_or("no such class of address")?),
         "claims" => tx.client.claimed_ip = Some(parse(value, "address")?),
         "via" => tx.flow.src = SocketAddr::new(parse(value, "address")?, 50_000),
+        "took" => tx.time = tx.end.before(duration(value)?),
+        "ttfb" => tx.ttfb_us = u64::try_from(duration(value)?.as_micros()).ok(),
+        "in" => {
+            let credential = tx.credentials.last_mut().ok_or("in= wants a credential first")?;
+            credential.location = Location::parse(value).ok_or("no such place of a credential")?;
+        }
+        "clock" => set_clock(tx, value)?,
         "proof" => tx.proof.level = ProofLevel::parse(value).ok_or("no such proof level")?,
         "mfa" => {
             tx.proof.level = ProofLevel::Mfa;
@@ -277,7 +306,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "exposed" => tx.exposed.push(exposure(value)?),
         "items" => tx.response.as_mut().ok_or("items want an answer")?.items = Some(parse(value, "items")?),
         "factor" | "code" | "outcome" | "ticket" | "left" => return set_step(tx, name, value),
-        "limit" | "host" | "route" | "agent" | "says" | "mark" | "auth_operations" => {
+        "limit" | "host" | "route" | "agent" | "says" | "mark" | "labels" | "auth_operations" => {
             return set_request(tx, name, value);
         }
         _ => return Err(format!("`{name}` is no word")),
@@ -291,13 +320,9 @@ fn set_flag(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "client_secret" => {
             present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, "secret");
         }
-        "unsigned" => tx.jwt.as_mut().ok_or("unsigned wants a jwt first")?.signature = Signature::Missing,
-        "known_secret" => {
-            let jwt = tx.jwt.as_mut().ok_or("known_secret wants a jwt first")?;
-            jwt.known_secret = Some(KnownSecret { builtin: true, line: 7, digest: [0x2b, 0xb8, 0x0d, 0x53] });
-        }
         "by_status" => tx.mfa.as_mut().ok_or("by_status wants a factor step")?.by_status_only = true,
         "has_mfa" => tx.proof.account_has_mfa = true,
+        "issued" => tx.session = Some(issued(tx)?),
         "plain" => {
             tx.flow.tls = false;
             tx.flow.dst.set_port(80);
@@ -306,7 +331,7 @@ fn set_flag(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "gap" => tx.completeness = Completeness::Gap,
         "truncated" => tx.completeness = Completeness::Truncated,
         "repeat" => tx.repeat_of = Some(TransactionId(0)),
-        _ => return Err(format!("`{word}` is no word")),
+        _ => return token::set_flag(tx, word).unwrap_or_else(|| Err(format!("`{word}` is no word"))),
     }
     Ok(())
 }
@@ -322,15 +347,6 @@ fn set_principal(tx: &mut Transaction, kind: PrincipalKind, id: &str) {
 fn set_jwt(tx: &mut Transaction, alg: &str) {
     present(tx, CredentialKind::BearerJwt, "jwt", Location::Header, alg);
     tx.jwt = Some(Jwt::of_alg(alg));
-}
-
-fn set_token(tx: &mut Transaction, name: &str, value: &str) -> Result<(), String> {
-    let jwt = tx.jwt.as_mut().ok_or_else(|| format!("{name} wants a jwt first"))?;
-    match name {
-        "iss" => jwt.iss = Some(value.into()),
-        _ => jwt.confusion = Some(Confusion::parse(value).ok_or("no such confusion")?),
-    }
-    Ok(())
 }
 
 /// `refresh_token:5m` was used first five minutes ago by the same client; `refresh_token:5m:other` by another.
@@ -375,6 +391,11 @@ fn set_request(tx: &mut Transaction, name: &str, value: &str) -> Result<(), Stri
                 Some(Graphql { kind, operation: None, fields: vec!["login".into()], auth_operations });
         }
         "agent" => request.agent_kind = AgentKind::parse(value).ok_or("no such kind of program")?,
+        "labels" => {
+            for label in value.split(',') {
+                request.labels.insert(Label::parse(label).ok_or("no such label")?);
+            }
+        }
         "says" => {
             let (header, claim) = value.split_once(':').ok_or("says is header:claim")?;
             let claim = HeaderClaim::parse(claim).ok_or("no such claim")?;
@@ -385,18 +406,49 @@ fn set_request(tx: &mut Transaction, name: &str, value: &str) -> Result<(), Stri
     Ok(())
 }
 
+/// The server's clock when it answered: so far ahead of the answer's last byte, or behind it.
+fn set_clock(tx: &mut Transaction, value: &str) -> Result<(), String> {
+    let reading = match value.strip_prefix('-') {
+        Some(behind) => tx.end.before(duration(behind)?),
+        None => tx.end.after(duration(value)?),
+    };
+    let date_s = i64::try_from(reading.as_secs()).map_err(|_| "no such time")?;
+    tx.response.as_mut().ok_or("a clock wants an answer")?.date_s = Some(date_s);
+    Ok(())
+}
+
 fn present(tx: &mut Transaction, kind: CredentialKind, class: &'static str, location: Location, value: &str) {
     let fingerprint = fingerprint(class, value);
     let name = if location == Location::Cookie { "session" } else { "authorization" };
     tx.credentials.push(Credential { kind, class, location, name: name.into(), fingerprint });
 }
 
-fn fingerprint(class: &str, value: &str) -> Fingerprint {
+pub(super) fn fingerprint(class: &str, value: &str) -> Fingerprint {
     Fingerprint(StableHasher::of_parts(&[class.as_bytes(), value.as_bytes()]).to_be_bytes())
+}
+
+/// The session or token presented, handed out in sight just before.
+fn issued(tx: &Transaction) -> Result<Session, String> {
+    let credential = tx.credentials.first().ok_or("issued wants a credential first")?;
+    Ok(Session {
+        id: credential.fingerprint,
+        since: tx.time,
+        issued_in_sight: true,
+        mfa_since: None,
+        renewals: 0,
+        ended: None,
+        rotated: None,
+    })
 }
 
 /// What follows from everything that was said.
 fn settle(tx: &mut Transaction) {
+    if tx.principal.kind == PrincipalKind::Anonymous
+        && let Some(key) = tx.credentials.iter().find(|credential| credential.kind == CredentialKind::ApiKey)
+    {
+        let id = key.fingerprint.to_string().get(..8).unwrap_or_default().into();
+        tx.principal = Principal { kind: PrincipalKind::Key, id, source: PrincipalSource::Credential };
+    }
     if let Some(mfa) = tx.mfa {
         match mfa.outcome {
             MfaOutcome::Success => tx.proof.mfa_at = Some(tx.end),
@@ -418,6 +470,8 @@ fn settle(tx: &mut Transaction) {
             Some(CredentialKind::Session | CredentialKind::BearerOpaque | CredentialKind::BearerJwt) => {
                 ProofLevel::Password
             }
+            Some(CredentialKind::Basic) => ProofLevel::Password,
+            Some(CredentialKind::ClientSecret) => ProofLevel::ServiceToken,
             Some(_) => ProofLevel::Unknown,
             None => ProofLevel::None,
         };
@@ -427,13 +481,6 @@ fn settle(tx: &mut Transaction) {
     {
         request.scheme = "http";
     }
-}
-
-/// Two letters, or the number of a code: `1` is AB.
-fn country(value: &str) -> Result<Country, String> {
-    let numbered = value.parse::<u8>().map(|n| [b'A' + n / 26 % 26, b'A' + n % 26].map(char::from));
-    let code = numbered.map_or_else(|_| value.to_owned(), String::from_iter);
-    Country::parse(&code).ok_or_else(|| "a country is two letters".into())
 }
 
 fn device(letters: &str) -> Result<Device, String> {
@@ -470,7 +517,7 @@ fn time_of_day(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(whole).saturating_add(decimal(seconds, 1_000_000_000)?))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let nanos = match unit {
@@ -499,6 +546,6 @@ fn decimal(text: &str, unit_nanos: u64) -> Result<Duration, String> {
     Ok(Duration::from_nanos(nanos))
 }
 
-fn parse<T: FromStr>(text: &str, what: &str) -> Result<T, String> {
+pub(super) fn parse<T: FromStr>(text: &str, what: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("`{text}` is no {what}"))
 }

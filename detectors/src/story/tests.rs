@@ -16,6 +16,13 @@ fn numbers_and_repetitions_are_counted_through() {
 }
 
 #[test]
+fn a_list_is_gone_through_as_long_as_there_are_transactions() {
+    let told = transactions("10:00:00 10.0.0.9 -> use GET /{a,b} 200 user=u{1..3}").unwrap();
+    let paths: Vec<&str> = told.iter().map(|tx| &*tx.request.as_ref().unwrap().path).collect();
+    assert_eq!(paths, ["/a", "/b", "/a"]);
+}
+
+#[test]
 fn outcomes_follow_the_status_unless_said_otherwise() {
     let outcome = |words: &str| transactions(words).unwrap().remove(0).login.unwrap().outcome;
     assert_eq!(outcome("10:00:00 10.0.0.9 -> login POST /login 429 user=a"), LoginOutcome::Throttled);

@@ -55,6 +55,10 @@ impl Extractor {
             dpop_key_fits: proved.dpop.as_deref().zip(proved.jwt.as_deref()).and_then(|(p, t)| p.proves(t)),
             ..Clues::default()
         };
+        clues.on_behalf = clues.client_id.is_some() && handles::exchanges_token(asked);
+        if clues.on_behalf && !handles::any_in_header(proved) {
+            clues.presented_subject = None;
+        }
         handles::set_named_apart(&mut clues, asked, route, proved);
         let Some(answer) = answer else { return clues };
         clues.published = answer.document.clone().and_then(|d| d.at(asked.path, asked.query));

@@ -169,6 +169,9 @@ impl Lineage {
 
 /// Whether an OAuth client calls in its own name: not with what somebody gave it.
 pub(super) fn acts_for_itself(clues: &Clues) -> bool {
+    if clues.on_behalf {
+        return true;
+    }
     let by_grant = |handle: &Handle| matches!(handle.kind, HandleKind::Refresh | HandleKind::Code);
     let for_person = clues.issued_subject.as_ref().is_some_and(|subject| !subject.service);
     !for_person && !clues.presented.iter().any(by_grant)

@@ -59,12 +59,27 @@ impl Lineage {
 
     /// Whose the handed-out tokens and sessions are; `None` where that is not clear.
     fn owner(&self, tx: &Transaction, clues: &Clues, caller: &Caller) -> Option<AccountId> {
-        let account = caller.account.filter(|_| !caller.is_stranger)?;
+        let account = if clues.on_behalf {
+            self.spoken_for(clues)?
+        } else {
+            caller.account.filter(|_| !caller.is_stranger)?
+        };
         // Who makes an account for another may be handed the session of that other.
         let for_another = tx.activity == Activity::SignUp && !typed_decides(tx, caller);
         let of_another =
             clues.issued_subject.as_ref().is_some_and(|subject| self.speaks_of_another(tx, subject, account));
         (!for_another && !of_another).then_some(account)
+    }
+
+    /// The account whose token a program exchanges. Where a second token says who acts, it is not clear which is whose.
+    fn spoken_for(&self, clues: &Clues) -> Option<AccountId> {
+        let owner = |handle: &Handle| {
+            let held = self.handles.get(handle.fingerprint).filter(|held| !held.shared)?;
+            self.handles.line(held.line)?.account
+        };
+        let mut owners = clues.named.iter().map(owner);
+        let first = owners.next()??;
+        owners.all(|other| self.accounts.are_same(other, Some(first))).then_some(first)
     }
 
     /// The line that what is handed out joins, held once.

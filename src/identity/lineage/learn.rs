@@ -151,7 +151,7 @@ impl Lineage {
     /// Nothing but the credential's own word says who it is; the server took it.
     fn learn_claim(&mut self, tx: &Transaction, clues: &Clues, realm: &Arc<str>, caller: &mut Caller) {
         let now = tx.end;
-        let issued = clues.issued_subject.as_ref();
+        let issued = clues.issued_subject.as_ref().filter(|_| !clues.on_behalf);
         if let Some(subject) = clues.presented_subject.as_ref().or(issued) {
             let kind = if subject.service { PrincipalKind::Service } else { PrincipalKind::User };
             let shown = subject.name.as_ref().unwrap_or(&subject.subject);
@@ -183,6 +183,7 @@ impl Lineage {
             matches!(with.handle.kind, HandleKind::Refresh | HandleKind::Code | HandleKind::Challenge)
         });
         let about_caller = match tx.activity {
+            _ if clues.on_behalf => false,
             Activity::Login | Activity::Mfa => true,
             Activity::SignUp => !caller.is_stranger && typed_decides(tx, caller),
             Activity::TokenIssue => by_grant || !caller.with.is_some_and(|with| with.speaks),

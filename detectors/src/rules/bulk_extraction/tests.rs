@@ -35,6 +35,7 @@ fn small_pages_at_a_persons_pace_and_single_rows() {
         "10:00:00 203.0.113.7 -> use GET /customers 200 user=ann session=s limit=20 items=20 x25 every 2s
          11:00:00 203.0.113.7 -> use GET /customers/{1..600} 200 user=ann session=s items=1 route=/customers/{id} every 220ms",
         expect![[r#"
+            11:00:06.380 TIM-01 odd_timing low user:ann: ann: 30 requests, one every 0.2 s, varying by 0.0 % (a machine's vary by less than 5 %)
             11:00:11.000 EXF-03 object_enumeration high user:ann: 51 objects asked for in 11 s by ann on GET /customers/{id}, ids 1 to 51: 100 % given, 0 % refused, 98 % in order (limit 50 in 300 s)
             11:01:51.980 EXF-03 object_enumeration high (update) user:ann: 510 objects asked for in 111 s by ann on GET /customers/{id}, ids 1 to 510: 100 % given, 0 % refused, 99 % in order (limit 50 in 300 s)
         "#]],

@@ -84,7 +84,9 @@ fn the_usual_objects_of_a_back_office() {
         "09:00:00 203.0.113.7 -> use GET /tickets/{101..140} 200 user=ann session=s1 route=/tickets/{id} every 1s
          09:10:00 203.0.113.7 -> use GET /tickets/{121..160} 200 user=ann session=s1 route=/tickets/{id} every 1s
          09:20:00 203.0.113.7 -> use GET /tickets/{101..170} 200 user=ann session=s1 route=/tickets/{id} every 1s",
-        expect![[""]],
+        expect![[r#"
+            09:00:29.000 TIM-01 odd_timing low user:ann: ann: 30 requests, one every 1.0 s, varying by 0.0 % (a machine's vary by less than 5 %)
+        "#]],
     );
 }
 
@@ -96,7 +98,9 @@ fn much_reading_in_no_order_or_of_few_objects() {
          12:00:00 203.0.113.7 -> use GET /customers/{101..190} 503 user=ann session=s1 route=/customers/{id} every 1s
          13:00:00 203.0.113.7 -> use GET /customers/{101..190} - user=ann session=s1 route=/customers/{id} every 1s
          14:00:00 203.0.113.7 -> use GET /customers 200 user=ann session=s1 every 1s x90",
-        expect![[""]],
+        expect![[r#"
+            10:00:29.000 TIM-01 odd_timing low user:ann: ann: 30 requests, one every 1.0 s, varying by 0.0 % (a machine's vary by less than 5 %)
+        "#]],
     );
 }
 

@@ -78,7 +78,9 @@ fn the_servers_clock_is_told_where_the_server_answered() {
     assert_eq!(seen("Retry-After: 17", "429"), (Some(1_794_211_200), Some(17)));
     assert_eq!(seen("Age: 0", "200").0, Some(1_794_211_200));
     assert_eq!(seen("X-Cache: MISS", "200").0, Some(1_794_211_200));
-    for stored in ["Age: 12", "X-Cache: HIT", "CF-Cache-Status: HIT"] {
+    for stored in
+        ["Age: 12", "X-Cache: HIT", "CF-Cache-Status: HIT", "X-Cache-Status: HIT", "Cache-Status: Edge; hit"]
+    {
         assert_eq!(seen(stored, "200").0, None, "{stored}");
     }
     assert_eq!(seen("", "304").0, None);

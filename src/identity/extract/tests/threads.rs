@@ -156,6 +156,18 @@ fn a_token_sent_in_to_be_looked_into_is_not_its_senders() {
             POST /auth/logout: with "Session+Refresh", names ""
         "#]],
     );
+    // What a program exchanges is somebody's (RFC 8693), what a public client exchanges its own.
+    let exchange = |proof: &str| {
+        let form = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange\
+                    &subject_token=4oyyilulumoxrzekx0l93qzduf8zu9yi";
+        let request =
+            format!("POST /token HTTP/1.1\n{proof}Content-Type: application/x-www-form-urlencoded\n\n{form}");
+        let seen = see(&request, "200\n\n");
+        format!("{}, on behalf {}", handles(&seen), seen.clues.on_behalf)
+    };
+    expect![[r#"with "", names "Access", on behalf true"#]]
+        .assert_eq(&exchange("Authorization: Basic Z2F0ZXdheTpiN1ZxLTkyeEs=\n"));
+    expect![[r#"with "Access", names "", on behalf false"#]].assert_eq(&exchange(""));
     // A public client has nothing but the token.
     let alone = see(
         &format!(

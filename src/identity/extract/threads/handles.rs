@@ -66,10 +66,21 @@ pub(super) fn spends(asked: &Asking<'_>, step: &Step<'_>, route: &Route, proved:
     None
 }
 
-/// Sets apart what a request to revoke or to look into something names, unless it has nothing else to say who it is.
+/// Whether a token is exchanged for another one (RFC 8693 2.1).
+pub(super) fn exchanges_token(asked: &Asking<'_>) -> bool {
+    asked.fields.get(Field::GrantType) == Some(b"urn:ietf:params:oauth:grant-type:token-exchange")
+}
+
+/// Whether the request came with a token or session in a header, which speaks for whoever sends it.
+pub(super) fn any_in_header(proved: &Proved) -> bool {
+    proved.handles.iter().any(|&(place, _)| place == IN_HEADER)
+}
+
+/// Sets apart what a request to revoke, look into or exchange something names, unless it has nothing else to say who
+/// it is.
 pub(super) fn set_named_apart(clues: &mut Clues, asked: &Asking<'_>, route: &Route, proved: &Proved) {
     let looks_into = route.labels.any(Labels::OAUTH_CLIENT) && asked.fields.has(Field::Token);
-    if !looks_into && !matches!(clues.ends, Some((Ends::Named, _))) {
+    if !looks_into && !clues.on_behalf && !matches!(clues.ends, Some((Ends::Named, _))) {
         return;
     }
     let is_own = |place: u8| matches!(place, IN_HEADER | IN_COOKIE);

@@ -99,8 +99,10 @@ fn restore_accounts(accounts: &mut Accounts, input: &mut Reader<'_>) -> Restored
         let slot = if input.flag()? {
             restore_account(input, &mut realms)?
         } else {
-            merged.push((serial, input.u64()?));
-            Slot::MergedInto(AccountId::of_nobody(serial))
+            // The account it became may have been forgotten since.
+            let into = input.u64()?;
+            merged.push((serial, into));
+            Slot::MergedInto(AccountId::of_nobody(into))
         };
         serials.insert(serial, accounts.put_back(serial, slot, tenure));
     }

@@ -345,3 +345,42 @@ fn a_sign_up_under_a_name_that_is_taken_hands_the_stranger_nothing() {
         "#]],
     );
 }
+
+#[test]
+fn a_token_exchanged_on_behalf_of_somebody_is_theirs_and_the_exchange_is_the_programs() {
+    let exchange = |token: &str, issued: &str| {
+        step(API, Activity::TokenIssue)
+            .edit(|_, clues| {
+                clues.client_id = Some(text("gateway"));
+                clues.named = vec![handle(HandleKind::Access, token)];
+                clues.on_behalf = true;
+            })
+            .issues(HandleKind::Access, issued)
+    };
+    let with = |token: &str| step(API, Activity::Use).presents(HandleKind::Access, token);
+    check(
+        vec![
+            login(API, "alice", LoginOutcome::Success).issues(HandleKind::Access, "hers"),
+            exchange("hers", "for-her"),
+            with("for-her"),
+            with("hers"),
+            exchange("of-somebody", "for-somebody"),
+            with("for-somebody"),
+            // The same program in its own name.
+            step(API, Activity::TokenIssue)
+                .edit(|_, clues| clues.client_id = Some(text("gateway")))
+                .issues(HandleKind::Access, "its-own"),
+            with("its-own"),
+        ],
+        &expect![[r#"
+            user:alice by login, proof unknown
+            service:gateway by credential, proof unknown
+            user:alice by lineage, proof unknown
+            user:alice by lineage, proof password
+            service:gateway by credential, proof unknown
+            anonymous:203.0.113.7 by address, proof unknown
+            service:gateway by credential, proof unknown
+            service:gateway by lineage, proof unknown
+        "#]],
+    );
+}

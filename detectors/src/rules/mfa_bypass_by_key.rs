@@ -1,0 +1,441 @@
+//! # API key bypasses MFA
+//!
+//! ## What it sees
+//!
+//! A static key, or a password sent with every request (Basic, Digest), that succeeds where people show a second factor,
+//! or that manages users, roles, keys, second factors or exports.
+//!
+//! ## Why it matters
+//!
+//! A static key is a user name and password in disguise: it does not expire, and nobody asks its bearer for a second
+//! factor. Whoever finds one in a repository or a log walks past the factor that the account's owner trusts in.
+//!
+//! ## How it decides
+//!
+//! A route asks people for a second factor when at least 90 % of its latest sessions (20 to 64 within 7 days) carry one.
+//! A success by key there is medium, and high when the key has been known for 7 days and never did it before. A success on
+//! a privileged route is high, whatever people show there. Both are critical when the key's owner has a second factor
+//! enrolled. A key is told once in 7 days for each class of routes: a privileged label, or `asks_mfa`. Of many keys on one
+//! class of a host, ten of each severity are told one by one and the rest in one alert about the host; a key that does
+//! what it never did, or one whose owner has a second factor on a privileged route, is always told by itself.
+//!
+//! A key beside somebody's session or token only names the program and does not count; neither do the short-lived tokens
+//! of OAuth clients and client certificates, which are what a key should be replaced by.
+//!
+//! ## Benign look-alikes
+//!
+//! Programs on routes of their own, where no session is seen (never told, unless privileged), health probes (likewise),
+//! deployments without a second factor. A service key that is meant to do this: acknowledge it, see below.
+//!
+//! ## Tuning
+//!
+//! Acknowledge a key for what it may do by the alert's subject: `[[suppress]]` with `rule = "mfa_bypass_by_key"`,
+//! `subject = "<fingerprint> (export)"`, or `"<fingerprint>*"` for all it does, with a reason and an end (`until`).
+//! What is privileged is a matter of route labels. `basic_auth_in_use` tells the standing weakness of Basic by host; this
+//! rule tells who got past a second factor with it, and where.
+//! Facts: `class` (the label, or `asks_mfa`), `mfa_pct`, `sessions`, `account_has_mfa`, `new_for_key`, `key_seen_since`;
+//! of many keys `class`, `mfa_pct`, `sessions`.
+//!
+//! ## References
+//!
+//! MITRE ATT&CK T1078.004, T1550.001, T1556.006; OWASP API2:2023, API5:2023.
+
+use super::{keys, presence};
+use crate::alert::{Fact, Scope, Severity};
+use crate::detector::{
+    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Several, tables,
+};
+use crate::hash::StableHasher;
+use crate::identity::{Credential, Fingerprint, ProofLevel};
+use crate::keyed::Keyed;
+use crate::label::{Label, Labels};
+use crate::runtime::Limits;
+use crate::saved::saved;
+use crate::time::EventTime;
+use crate::transaction::{Request, Transaction};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Sessions by which a route is judged, unless more are asked for; of more, those longest unused go.
+const SESSIONS_KEPT: usize = 64;
+/// Routes remembered of one key; a key with more has no habits to speak of.
+const ROUTES_MAX: usize = 64;
+/// How long a key is remembered without use.
+const KEY_KEPT: Duration = Duration::from_hours(90 * 24);
+/// The class of routes that are not privileged but ask people for a second factor.
+const ASKS_MFA: &str = "asks_mfa";
+const DAY: Duration = Duration::from_hours(24);
+
+/// When it fires.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Sessions of a route that must be seen first (20: fewer say little about what the route asks for).
+    pub sessions: u32,
+    /// The share of them with a second factor from which on the route is known to ask for one (90 %: most people's).
+    pub asks_pct: u8,
+    /// How long a session speaks for its route (7 d: a working week with its weekend).
+    pub window_days: u32,
+    /// The age from which on what a key does is known (7 d: a weekly job has run).
+    pub known_days: u32,
+    /// How soon a key is told again for the same (7 d: a standing weakness is a weekly matter).
+    pub again_after_days: u32,
+    /// Keys told one by one for the same (10: more are how the product is made, and one alert says so).
+    pub keys: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { sessions: 20, asks_pct: 90, window_days: 7, known_days: 7, again_after_days: 7, keys: 10 }
+    }
+}
+
+/// KEY-01.
+pub static RULE: Rule = Rule {
+    id: "KEY-01",
+    name: "mfa_bypass_by_key",
+    title: "API key bypasses MFA",
+    severity: Severity::High,
+    scope: Scope::Credential,
+    maturity: Maturity::Preview,
+    grouping: Grouping::Span,
+    sees_repeats: false,
+    mitre: &["T1078.004", "T1550.001", "T1556.006"],
+    owasp: &["API2:2023", "API5:2023"],
+    response: "take the right away from the key; give programs short-lived tokens or client certificates, and pin their addresses",
+};
+
+/// What routes ask people for, and what keys do.
+#[derive(Debug)]
+pub struct State {
+    thresholds: Thresholds,
+    window: Duration,
+    known: Duration,
+    again_after: Duration,
+    /// By method, host and route.
+    routes: Keyed<u64, Route>,
+    keys: Keyed<Fingerprint, Key>,
+    /// By host, class and severity.
+    crowds: Keyed<u64, Crowd>,
+}
+
+/// The latest sessions on one route, the latest last.
+#[derive(Debug, Default)]
+struct Route(VecDeque<Session>);
+
+saved!(Route { 0 });
+
+/// One session on one route: when it was last seen there, and whether it carried a second factor then.
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    id: u64,
+    last: EventTime,
+    has_mfa: bool,
+}
+
+saved!(Session { id, last, has_mfa });
+
+/// How many of a route's sessions carry a second factor.
+#[derive(Clone, Copy, Debug, Default)]
+struct Share {
+    sessions: u64,
+    with_mfa: u64,
+}
+
+/// What a key did so far.
+#[derive(Debug, Default)]
+struct Key {
+    first: Option<EventTime>,
+    /// Privileged labels and other routes where it succeeded, by hash.
+    done: Vec<u32>,
+    /// The classes it was told for, and when.
+    told: Vec<(&'static str, EventTime)>,
+}
+
+saved!(Key { first, done, told });
+
+/// Keys told for the same since a moment.
+#[derive(Debug, Default)]
+struct Crowd {
+    since: EventTime,
+    keys: u32,
+}
+
+saved!(Crowd { since, keys });
+
+/// How alerts are told: by key, for all keys at once, or not at all.
+enum Telling {
+    Key,
+    Crowd,
+    Nothing,
+}
+
+/// A success by key that a person would have needed a second factor for.
+#[derive(Clone, Copy, Debug)]
+struct Bypass<'a> {
+    key: &'a Credential,
+    class: &'static str,
+    /// `None` where only the route's sessions say that it asks for a second factor.
+    label: Option<Label>,
+    share: Share,
+    owner_has_mfa: bool,
+    /// A known key that never did this.
+    is_new: bool,
+    key_first: EventTime,
+}
+
+impl State {
+    pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
+        let days = |days: u32| DAY.saturating_mul(days);
+        let (window, known, again_after) =
+            (days(thresholds.window_days), days(thresholds.known_days), days(thresholds.again_after_days));
+        let keys = limits.keys_per_table_max;
+        Self {
+            window,
+            known,
+            again_after,
+            routes: Keyed::new(keys, window),
+            keys: Keyed::new(keys, KEY_KEPT.max(known).max(again_after)),
+            crowds: Keyed::new(keys, again_after),
+            thresholds: thresholds.clone(),
+        }
+    }
+
+    /// A person's session says what the route asks for; one of unknown history says nothing.
+    fn observe_session(&mut self, tx: &Transaction, request: &Request) {
+        let has_mfa = match tx.proof.level {
+            ProofLevel::Mfa => true,
+            ProofLevel::Password => false,
+            _ => return,
+        };
+        if !presence::shows_person(tx) {
+            return;
+        }
+        let Some(Fingerprint([a, b, c, d, e, f, g, h, ..])) = presence::session_of(tx) else { return };
+        let session = Session { id: u64::from_be_bytes([a, b, c, d, e, f, g, h]), last: tx.end, has_mfa };
+        let kept = (self.thresholds.sessions as usize).max(SESSIONS_KEPT);
+        self.routes.entry(&route_of(request), tx.end).note(session, kept);
+    }
+
+    fn observe_key(
+        &mut self,
+        tx: &Transaction,
+        request: &Request,
+        credential: &Credential,
+        findings: &mut Findings<'_>,
+    ) {
+        let now = tx.end;
+        let (route, label) = (route_of(request), privilege(request.labels));
+        let class = label.map_or(ASKS_MFA, Label::name);
+        let place = label.map_or(route, |_| hash(&[class]));
+        let key = self.keys.entry(&credential.fingerprint, now);
+        let is_new = key.does(place as u32, now, self.known);
+        let share = self.routes.get(&route, now).map_or_else(Share::default, |r| r.share(now, self.window));
+        if label.is_none() && !share.asks(&self.thresholds) {
+            return;
+        }
+        if !key.is_news(class, now, self.again_after) && !is_new {
+            return;
+        }
+        let owner_has_mfa = tx.proof.account_has_mfa && tx.principal.is_user();
+        let key_first = key.first.unwrap_or(now);
+        let bypass = Bypass { key: credential, class, label, share, owner_has_mfa, is_new, key_first };
+        let telling = if is_new || owner_has_mfa && label.is_some() {
+            Telling::Key
+        } else {
+            let crowd = self.crowds.entry(&hash(&[&request.host, class, bypass.severity().name()]), now);
+            crowd.joins(now, self.again_after, self.thresholds.keys)
+        };
+        let about = match telling {
+            Telling::Key => About::Credential { fingerprint: credential.fingerprint, part: class },
+            Telling::Crowd => About::Service(&request.host),
+            Telling::Nothing => return,
+        };
+        let crossing = Crossing { about, severity: bypass.severity(), first: now, fresh: 1, window: None };
+        findings.raise(&crossing, || match telling {
+            Telling::Crowd => of_many(tx, request, bypass, self.thresholds.keys),
+            _ => of_one(tx, request, bypass),
+        });
+    }
+}
+
+impl Detector for State {
+    fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
+        if !keys::is_call(tx) || !keys::is_accepted(tx) {
+            return;
+        }
+        let Some(request) = &tx.request else { return };
+        match keys::or_password_of(tx) {
+            None => self.observe_session(tx, request),
+            Some(key) if tx.proof.level != ProofLevel::Mfa => self.observe_key(tx, request, key, findings),
+            Some(_) => {}
+        }
+    }
+
+    tables!(routes, keys, crowds);
+}
+
+impl Route {
+    fn note(&mut self, session: Session, kept: usize) {
+        let sessions = &mut self.0;
+        // The session just seen is the one most often seen again.
+        if let Some(place) = sessions.iter().rposition(|known| known.id == session.id) {
+            sessions.remove(place);
+        } else if sessions.len() >= kept {
+            sessions.pop_front();
+        }
+        sessions.push_back(session);
+    }
+
+    fn share(&self, now: EventTime, window: Duration) -> Share {
+        let mut share = Share::default();
+        for session in self.0.iter().filter(|session| now.since(session.last) <= window) {
+            share.sessions += 1;
+            share.with_mfa += u64::from(session.has_mfa);
+        }
+        share
+    }
+}
+
+impl Share {
+    fn asks(self, limits: &Thresholds) -> bool {
+        self.sessions >= u64::from(limits.sessions.max(1))
+            && self.with_mfa * 100 >= self.sessions * u64::from(limits.asks_pct)
+    }
+
+    fn pct(self) -> u64 {
+        self.with_mfa * 100 / self.sessions.max(1)
+    }
+}
+
+impl Key {
+    /// Notes what it does now; whether it is known for so long and never did it.
+    fn does(&mut self, place: u32, now: EventTime, known: Duration) -> bool {
+        let first = *self.first.get_or_insert(now);
+        if self.done.contains(&place) || self.done.len() >= ROUTES_MAX {
+            return false;
+        }
+        self.done.push(place);
+        now.since(first) >= known
+    }
+
+    /// Whether it was not told for this class of late, and notes that it is now.
+    fn is_news(&mut self, class: &'static str, now: EventTime, again_after: Duration) -> bool {
+        self.told.retain(|(_, told)| now.since(*told) < again_after);
+        let is_news = !self.told.iter().any(|(told, _)| *told == class);
+        if is_news {
+            self.told.push((class, now));
+        }
+        is_news
+    }
+}
+
+impl Crowd {
+    fn joins(&mut self, now: EventTime, again_after: Duration, one_by_one: u32) -> Telling {
+        if now.since(self.since) >= again_after {
+            *self = Self { since: now, keys: 0 };
+        }
+        self.keys = self.keys.saturating_add(1);
+        match self.keys.checked_sub(one_by_one) {
+            None | Some(0) => Telling::Key,
+            Some(1) => Telling::Crowd,
+            Some(_) => Telling::Nothing,
+        }
+    }
+}
+
+impl Bypass<'_> {
+    fn severity(&self) -> Severity {
+        if self.owner_has_mfa {
+            Severity::Critical
+        } else if self.label.is_some() || self.is_new {
+            Severity::High
+        } else {
+            Severity::Medium
+        }
+    }
+
+    /// What people show there, as far as it was seen.
+    fn people(&self) -> Option<String> {
+        let Share { sessions, .. } = self.share;
+        (sessions > 0)
+            .then(|| format!("{} % of {} carry one", self.share.pct(), Several(sessions, "session")))
+    }
+
+    fn share_facts(&self) -> Vec<(&'static str, Fact)> {
+        vec![
+            ("class", Fact::Text(self.class.into())),
+            ("mfa_pct", Fact::Count(self.share.pct())),
+            ("sessions", Fact::Count(self.share.sessions)),
+        ]
+    }
+}
+
+/// The label that makes a route privileged, the most telling first.
+fn privilege(labels: Labels) -> Option<Label> {
+    if !labels.any(Labels::PRIVILEGED) {
+        return None;
+    }
+    let order = [Label::Key, Label::Factor, Label::Role, Label::Users, Label::Export];
+    Some(order.into_iter().find(|&label| labels.has(label)).unwrap_or(Label::Admin))
+}
+
+fn route_of(request: &Request) -> u64 {
+    hash(&[&request.method, &request.host, &request.route])
+}
+
+fn hash<const N: usize>(parts: &[&str; N]) -> u64 {
+    StableHasher::of_parts(&parts.map(str::as_bytes)) as u64
+}
+
+fn of_one(tx: &Transaction, request: &Request, bypass: Bypass<'_>) -> Finding {
+    let mut message = format!("{} did {} {}", keys::Named(bypass.key, tx), request.method, request.route);
+    if let Some(label) = bypass.label {
+        message += &format!(" ({label})");
+    }
+    message += if bypass.is_new {
+        " for the first time, without a second factor"
+    } else {
+        " without a second factor"
+    };
+    let enrolled = bypass.owner_has_mfa.then(|| "its owner has one".to_string());
+    let because: Vec<String> = enrolled.into_iter().chain(bypass.people()).collect();
+    if !because.is_empty() {
+        message += &format!(" ({})", because.join("; "));
+    }
+    let mut facts = bypass.share_facts();
+    facts.extend([
+        ("account_has_mfa", Fact::Flag(bypass.owner_has_mfa)),
+        ("new_for_key", Fact::Flag(bypass.is_new)),
+        ("key_seen_since", Fact::Text(bypass.key_first.to_string().into())),
+    ]);
+    let found = Finding::of(tx, message, "accepted by key alone");
+    Finding { credential: Some(bypass.key.clone()), facts, ..found }
+}
+
+fn of_many(tx: &Transaction, request: &Request, bypass: Bypass<'_>, keys: u32) -> Finding {
+    let people = bypass.people().map(|people| format!(" ({people})")).unwrap_or_default();
+    let host = &request.host;
+    let what = match bypass.label {
+        Some(label) => format!("privileged routes of {host} ({label}) without a second factor"),
+        None => format!("routes of {host} that ask people for a second factor"),
+    };
+    let message = format!(
+        "more than {} call {what}, the latest {} {}{people}",
+        Several(u64::from(keys), "key"),
+        request.method,
+        request.route
+    );
+    Finding {
+        count: u64::from(keys) + 1,
+        threshold: u64::from(keys) + 1,
+        principal: None,
+        client: None,
+        facts: bypass.share_facts(),
+        ..Finding::of(tx, message, "accepted by key alone")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! Stories of a sensor that sees less than it should, second by second.
+
+use crate::alert::{Alert, Confidence, Status};
+use crate::health::Health;
+use crate::rules;
+use crate::runtime::{Limits, Runtime, RuntimeConfig};
+use crate::story;
+use crate::time::EventTime;
+use std::time::Duration;
+
+/// The beginning of every story: 10:00 on the day of stories.
+const START: u64 = 1_795_255_200;
+
+struct Sensor {
+    config: RuntimeConfig,
+    runtime: Runtime,
+}
+
+fn sensor(section: &str, limits: Limits) -> Sensor {
+    let rules: rules::Config = toml::from_str(&format!("[sensor_self_check]\n{section}")).unwrap();
+    let config = RuntimeConfig { rules, limits, ..RuntimeConfig::default() };
+    Sensor { runtime: Runtime::new(config.clone()).unwrap(), config }
+}
+
+/// Tells so many seconds of this traffic, from `from` seconds after the start; a restart in the middle changes nothing.
+fn watch(sensor: &mut Sensor, from: u64, seconds: u64, delivered: u64, missing: u64) -> Vec<Alert> {
+    let mut alerts = Vec::new();
+    for second in from..from + seconds {
+        let end = EventTime::from_secs(START + second + 1);
+        sensor.runtime.health(&Health { delivered, missing, evicted: Vec::new() }, end, &mut alerts);
+        if second == from + seconds / 2 {
+            let saved = sensor.runtime.save();
+            sensor.runtime = Runtime::new(sensor.config.clone()).unwrap();
+            sensor.runtime.load(&saved).unwrap();
+            assert!(sensor.runtime.save() == saved, "what was loaded is not what was saved");
+        }
+    }
+    alerts
+}
+
+fn about(alerts: &[Alert], part: &str) -> Vec<String> {
+    let told = alerts.iter().filter(|alert| alert.status != Status::Closed);
+    told.filter(|alert| alert.subject.value.ends_with(part)).map(story::line_of).collect()
+}
+
+#[test]
+fn two_per_cent_lost_are_told_once_and_a_tenth_is_worse() {
+    let mut sensor = sensor("", Limits::default());
+    let alerts = watch(&mut sensor, 0, 290, 98_000, 2_000);
+    assert_eq!(
+        about(&alerts, "(loss)"),
+        [
+            "10:00:40.000 POS-06 sensor_self_check medium sensor (loss): 2 % of 4000000 bytes were lost in 300 s: what \
+          happened in them is in no count (limit 1 %)\n"
+        ]
+    );
+    let worse = about(&watch(&mut sensor, 290, 200, 50_000, 50_000), "(loss)");
+    assert!(worse.iter().any(|line| line.contains("sensor_self_check high (update)")), "{worse:?}");
+}
+
+#[test]
+fn one_per_cent_is_not_more_than_one_per_cent() {
+    let limits = Limits::default();
+    assert!(about(&watch(&mut sensor("", limits), 0, 300, 990_000, 10_000), "(loss)").is_empty());
+    assert!(!about(&watch(&mut sensor("", limits), 0, 300, 989_999, 10_001), "(loss)").is_empty());
+    let two = "lost_pct = 2";
+    assert!(about(&watch(&mut sensor(two, limits), 0, 300, 980_000, 20_000), "(loss)").is_empty());
+}
+
+#[test]
+fn a_burst_on_a_quiet_line_is_no_loss() {
+    let burst = |missing| {
+        let mut sensor = sensor("", Limits::default());
+        let mut alerts = watch(&mut sensor, 0, 1, 1_000, missing);
+        alerts.extend(watch(&mut sensor, 1, 60, 1_000, 0));
+        about(&alerts, "(loss)").len()
+    };
+    assert_eq!((burst(65_535), burst(65_536)), (0, 1));
+}
+
+#[test]
+fn what_was_lost_leaves_the_window_with_its_second() {
+    let later = |seconds| {
+        let mut sensor = sensor("lost_window_s = 120", Limits::default());
+        watch(&mut sensor, 0, 1, 0, 0);
+        watch(&mut sensor, 8, 1, 0, 70_000);
+        about(&watch(&mut sensor, seconds, 1, 1_000, 0), "(loss)").len()
+    };
+    // The second that ended 9 s after the start is in the window of 120 s until 128 s.
+    assert_eq!((later(119), later(129)), (1, 0));
+}
+
+#[test]
+fn an_alert_says_what_was_lost_while_it_formed_and_is_less_sure() {
+    let told = |missing| {
+        let mut sensor = sensor("", Limits::default());
+        watch(&mut sensor, 0, 60, 100_000 - missing, missing);
+        let mut alerts = Vec::new();
+        let burst = "10:01:00 203.0.113.7 -> mfa POST /mfa 401 user=ann x3 every 1s";
+        for tx in story::transactions(burst).unwrap() {
+            sensor.runtime.observe(&tx, &mut alerts);
+        }
+        (alerts[0].visibility.loss_pct, alerts[0].confidence)
+    };
+    assert_eq!(told(0), (0.0, Confidence::High));
+    assert_eq!(told(1_000), (1.0, Confidence::High));
+    assert_eq!(told(1_010), (1.01, Confidence::Medium));
+}
+
+#[test]
+fn second_factors_that_fall_silent() {
+    let section = "silence_days = 0\nsilence_steps = 5\nsilence_min_s = 60";
+    let quiet = |steps: u64, seconds| {
+        let mut sensor = sensor(section, Limits::default());
+        let mut alerts = Vec::new();
+        for step in 0..steps {
+            alerts.extend(watch(&mut sensor, step * 100, 100, 1_000, 0));
+            let end = EventTime::from_secs(START + (step + 1) * 100);
+            let mut tx =
+                story::transactions("10:00:00 203.0.113.7 -> mfa POST /mfa 200 user=ann").unwrap().remove(0);
+            tx.end = end;
+            sensor.runtime.observe(&tx, &mut alerts);
+        }
+        // A night in which nobody watched is no silence.
+        alerts.extend(watch(&mut sensor, steps * 100 + 40_000, seconds, 1_000, 0));
+        about(&alerts, "(second factors)")
+    };
+    let told = quiet(5, 400);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("no second-factor step for 210 s of traffic; the longest silence"), "{told:?}");
+    assert!(quiet(5, 200).is_empty());
+    assert!(quiet(4, 400).is_empty(), "too few steps to be missed");
+}
+
+#[test]
+fn a_flood_of_identities_is_one_alert_that_names_the_table_and_its_limit() {
+    let flood = |per_second: u64| {
+        let limits = Limits { keys_per_table_max: 1_000, ..Limits::default() };
+        let mut sensor = sensor("", limits);
+        let mut alerts = Vec::new();
+        let one = story::transactions("10:00:00 203.0.113.7 -> mfa POST /mfa 401 user=x").unwrap().remove(0);
+        for n in 0..120 * per_second {
+            let mut tx = one.clone();
+            tx.end = EventTime::from_secs(START).after(Duration::from_micros(n * 1_000_000 / per_second));
+            tx.id.0 = u128::from(n);
+            tx.principal.id = format!("flood-{n}").into();
+            if n % per_second == 0 {
+                sensor.runtime.health(&Health { delivered: 1, ..Health::default() }, tx.end, &mut alerts);
+            }
+            sensor.runtime.observe(&tx, &mut alerts);
+        }
+        about(&alerts, "(identity flood)")
+    };
+    let told = flood(100);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("pushed out of the full table backup_code_use.accounts: who is in it is forgotten (room by limits.keys_per_table_max;"),
+        "{told:?}"
+    );
+    assert!(flood(10).is_empty(), "600 a minute are under the limit");
+}
