@@ -25,7 +25,16 @@ const DETECTORS: &[(&str, &[&str])] = &[
     ("cleartext_credentials", &["credential_exposure"]),
     ("basic_auth", &["basic_auth_in_use"]),
     ("credential_stuffing", &["credential_stuffing"]),
-    ("weak_jwt", &["unsigned_jwt", "guessable_jwt_secret"]),
+    (
+        "weak_jwt",
+        &[
+            "unsigned_jwt",
+            "guessable_jwt_secret",
+            "jwt_algorithm_confusion",
+            "jwt_header_injection",
+            "jwt_claim_tampering",
+        ],
+    ),
     ("otp_replay", &["one_time_code_replay"]),
     ("method_switching", &["factor_switching"]),
     ("password_bruteforce", &["password_brute_force"]),
@@ -36,14 +45,24 @@ const DETECTORS: &[(&str, &[&str])] = &[
     ("simultaneous_logins", &["concurrent_locations"]),
     ("id_enumeration", &["object_enumeration"]),
     ("missing_auth", &["mixed_authentication"]),
+    ("expired_jwt", &["expired_jwt_accepted"]),
     ("api_key_privileged_2fa", &["mfa_bypass_by_key"]),
     ("mfa_bypass", &["mfa_bypass_by_key"]),
+    ("privileged_without_mfa", &["sensitive_action_without_fresh_mfa", "mfa_bypass_by_key"]),
     ("shared_api_key", &["shared_key"]),
+    ("api_key_guessing", &["key_guessing"]),
+    ("client_secret_guessing", &["key_guessing"]),
 ];
 
-/// Variants of `weak_jwt` that other detectors answer to.
-const OTHER_JWT_VARIANTS: &[&str] =
-    &["tampered_payload", "kid_injection", "jku_injection", "hs256_confusion"];
+/// What each variant of `weak_jwt` must be told by, whatever else is told of the same token.
+const WEAK_JWT: &[(&str, &str)] = &[
+    ("alg_none", "unsigned_jwt"),
+    ("hs256_known_secret", "guessable_jwt_secret"),
+    ("hs256_confusion", "jwt_algorithm_confusion"),
+    ("kid_injection", "jwt_header_injection"),
+    ("jku_injection", "jwt_header_injection"),
+    ("tampered_payload", "jwt_claim_tampering"),
+];
 
 #[test]
 fn labelled_events_fire_and_the_innocent_do_not() {
@@ -54,7 +73,7 @@ fn labelled_events_fire_and_the_innocent_do_not() {
         let alerts = replay(&[&capture], &[]).alerts;
         let name = labels["name"].as_str().unwrap_or_default();
         for expected in list(&labels, "expected").filter(|e| judged(e)) {
-            if alerts.iter().any(|alert| answers(alert, expected, &labels)) {
+            if alerts.iter().any(|alert| answers(alert, expected, &labels) && is_meant(alert, expected)) {
                 met += 1;
             } else {
                 let _ = writeln!(wrong, "{name}: missed {expected}");
@@ -96,15 +115,28 @@ fn output_is_the_same_bytes_for_every_number_of_shards() {
     }
 }
 
-/// Whether a rule that exists answers for this label.
+/// Whether a rule that exists answers for this label. A token out of its time that was refused is nobody's fault.
 fn judged(label: &Value) -> bool {
-    let variant = label["variant"].as_str().unwrap_or_default();
-    detectors(label).is_some() && !OTHER_JWT_VARIANTS.contains(&variant)
+    let refused = label["detector"] == "expired_jwt" && !is_served(label);
+    detectors(label).is_some() && !refused
+}
+
+fn is_served(label: &Value) -> bool {
+    let refused_by_rpc = label["note"].as_str().is_some_and(|note| note.contains("grpc-status 16"));
+    label["status"].as_u64().is_some_and(|status| (200..300).contains(&status)) && !refused_by_rpc
 }
 
 fn detectors(label: &Value) -> Option<&'static [&'static str]> {
     let word = label["detector"].as_str()?;
     DETECTORS.iter().find(|(kind, _)| *kind == word).map(|(_, detectors)| *detectors)
+}
+
+/// Whether this detector must tell the label's variant, where it has one.
+fn is_meant(alert: &Value, label: &Value) -> bool {
+    let Some(variant) = label["variant"].as_str().filter(|_| label["detector"] == "weak_jwt") else {
+        return true;
+    };
+    WEAK_JWT.iter().any(|(name, detector)| *name == variant && alert["detector"] == *detector)
 }
 
 /// Whether an alert is about the labelled event: kind, then principal, client or credential, then time.
@@ -150,6 +182,13 @@ fn false_alarm(alert: &Value, labels: &Value) -> Option<String> {
     }
     if let Some(label) = list(labels, "must_not").find(|label| answers(alert, label, labels)) {
         return Some(format!("must not, because {}", label["why"]));
+    }
+    // A stolen key goes on: its first bypass is labelled, what it does next is told by class of routes.
+    let of_that_kind = |label: &&Value| detectors(label).is_some_and(|d| d.contains(&"mfa_bypass_by_key"));
+    if alert["detector"] == "mfa_bypass_by_key"
+        && list(labels, "expected").filter(of_that_kind).any(|label| about(alert, label, labels))
+    {
+        return None;
     }
     let attacker = list(labels, "attacker_ips").any(|ip| *ip == alert["client"]["ip"]);
     let secondary = ["new_country", "impossible_travel", "new_device", "concurrent_locations"]

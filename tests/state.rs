@@ -120,6 +120,53 @@ fn damaged_state_is_set_aside_and_the_run_goes_on() {
     assert!(!leaked, "a secret is in the state");
 }
 
+#[test]
+fn state_of_a_newer_version_is_set_aside_and_not_guessed_at() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let capture = home.path().join("capture.pcap");
+    std::fs::write(&capture, pcap(LOGIN)).expect("written");
+    let state = home.path().join("state");
+    run(home.path(), &capture, Some(&state));
+    let checkpoint = state.join("checkpoint");
+    let mut bytes = std::fs::read(&checkpoint).expect("a checkpoint was written");
+    bytes.truncate(bytes.len() - 32);
+    bytes[8] += 1;
+    let sum = blake3::hash(&bytes);
+    bytes.extend(sum.as_bytes());
+    std::fs::write(&checkpoint, &bytes).expect("written");
+    let (output, _) = run(home.path(), &capture, Some(&state));
+    assert!(text(&output).contains("was written by a newer version; set aside as"), "{}", text(&output));
+    assert_eq!(std::fs::read(state.join("checkpoint.aside-1")).expect("set aside"), bytes);
+}
+
+/// What there is does not depend on where a run was cut, nor on whether every run was asked for it.
+#[test]
+fn the_inventory_goes_on_after_a_restart() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let before = [LOGIN, &wrong_code("1", 51001, "10:01:00")].concat();
+    let after = [wrong_code("2", 51002, "10:02:00"), wrong_code("3", 51003, "10:03:00")].concat();
+    let inventory = |content: &str, state: bool, wanted: bool| {
+        let capture = home.path().join("capture.pcap");
+        std::fs::write(&capture, pcap(content)).expect("written");
+        let mut command = heelguard(home.path());
+        command.args(["replay", "--shards", "1", "--alerts", "/dev/null"]).arg(&capture);
+        if state {
+            command.arg("--set").arg(format!("state.dir={}", home.path().join("state").display()));
+        }
+        let path = home.path().join("inventory.jsonl");
+        if wanted {
+            command.arg("--inventory").arg(&path);
+        }
+        let output = command.output().expect("the program starts");
+        assert!(output.status.success(), "{}", text(&output));
+        if wanted { std::fs::read_to_string(&path).expect("it was written") } else { String::new() }
+    };
+    let expected = inventory(&[before.as_str(), &after].concat(), false, true);
+    inventory(&before, true, false);
+    assert_eq!(inventory(&after, true, true), expected);
+    assert_ne!(inventory(&after, false, true), expected, "the innocent twin knows the second half alone");
+}
+
 /// Kill in the middle, start again over the same capture: every alert is told, under the id it would have had.
 #[test]
 fn a_killed_run_goes_on_where_its_checkpoint_was() {

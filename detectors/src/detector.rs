@@ -15,13 +15,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::episode::Findings;
+pub use crate::facts::Facts;
 
 /// Evidence an alert carries at most.
 pub const EVIDENCE_MAX: usize = 5;
 
 /// One detector: state that is fed and speaks up.
 pub trait Detector: Send {
-    /// Sees the next transaction, in order of `end`, then `id`.
+    /// What a transaction must show for this detector to be asked about it.
+    fn needs(&self) -> Facts {
+        Facts::NONE
+    }
+
+    /// Sees the next transaction that has what it needs, in order of `end`, then `id`.
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>);
 
     /// Looks at the sensor itself; for the rules about what it may have missed.
@@ -54,7 +60,7 @@ pub trait Detector: Send {
 const LOST_BP_MAX: u32 = 100;
 
 /// Keys of each table that one call of `advance` may forget.
-pub(crate) const EXPIRED_AT_ONCE: usize = 64;
+pub(crate) const EXPIRED_AT_ONCE: usize = 16;
 
 /// The part of `Detector` that only hands on to the tables a detector's state lives in.
 macro_rules! tables {
@@ -415,6 +421,8 @@ impl Samples {
         if self.0.len() >= EVIDENCE_MAX {
             self.0.remove(1);
         }
+        // Most subjects never have a second one.
+        self.0.reserve_exact(1);
         self.0.push((Sample::of(tx), note));
     }
 

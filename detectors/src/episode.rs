@@ -4,6 +4,7 @@
 
 use crate::alert::{Alert, AlertId, Severity, Status, Subject};
 use crate::detector::{About, Crossing, Doubts, Finding, Grouping, Rule};
+use crate::facts::Facts;
 use crate::hash::StableHasher;
 use crate::health::Losses;
 use crate::rules::sensor_self_check::RULE as SENSOR;
@@ -49,6 +50,8 @@ pub(crate) struct Desk {
     /// The operator's own severity for everything this rule says.
     pub(crate) severity: Option<Severity>,
     pub(crate) silences: Vec<Silence>,
+    /// What a transaction must show for the rule to be asked.
+    pub(crate) needs: Facts,
 }
 
 /// Where a detector puts what it finds while it looks at one transaction.

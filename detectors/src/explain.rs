@@ -3,7 +3,7 @@
 //! test of an `Option` a transaction.
 //! It promises no secret (what is `fresh` in a state is never shown), bounded memory, and the same lines for the same input.
 
-use crate::detector::Detector;
+use crate::detector::{Detector, Facts};
 use crate::episode::{Desk, Heard, Outcome};
 use crate::rules;
 use crate::runtime::ConfigError;
@@ -70,13 +70,14 @@ impl Watch {
     /// Notes what a transaction did that the rules have just seen, and what was found about the subject.
     pub(crate) fn note(&mut self, tx: &Transaction, rules: &Rules, heard: &[Heard]) {
         let is_its_own = names(tx).contains(&self.subject);
+        let facts = Facts::of(tx);
         let before = self.lines.len();
         for (place, (desk, detector)) in rules.iter().enumerate() {
             if self.rule.is_some_and(|wanted| wanted != desk.rule.name) {
                 continue;
             }
-            let passed_over = tx.repeat_of.is_some() && !desk.rule.sees_repeats;
-            let touched = if is_its_own && !passed_over { detector.touched(tx.end) } else { Vec::new() };
+            let was_asked = facts.has(desk.needs);
+            let touched = if is_its_own && was_asked { detector.touched(tx.end) } else { Vec::new() };
             let mut news: Vec<String> =
                 touched.into_iter().flat_map(|entry| self.news(place, entry)).collect();
             let about = |heard: &&Heard| {

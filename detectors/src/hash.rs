@@ -34,13 +34,21 @@ impl StableHasher {
 
     /// Feeds bytes.
     pub fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.tail |= u64::from(byte) << (8 * (self.length % 8));
-            self.length = self.length.wrapping_add(1);
-            if self.length.is_multiple_of(8) {
-                self.absorb(self.tail);
-                self.tail = 0;
-            }
+        let held = 8 * (self.length % 8) as u32;
+        self.length = self.length.wrapping_add(bytes.len() as u64);
+        let (words, rest) = bytes.as_chunks();
+        for word in words {
+            let word = u64::from_le_bytes(*word);
+            self.absorb(self.tail | word << held);
+            self.tail = word.checked_shr(64 - held).unwrap_or(0);
+        }
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        let word = u64::from_le_bytes(last);
+        self.tail |= word << held;
+        if held / 8 + rest.len() as u32 >= 8 {
+            self.absorb(self.tail);
+            self.tail = word.checked_shr(64 - held).unwrap_or(0);
         }
     }
 

@@ -7,8 +7,8 @@ use crate::time::EventTime;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The grid that health is told on.
-pub const GRID: Duration = Duration::from_secs(1);
+/// Health is told by the second.
+const SECOND: Duration = Duration::from_secs(1);
 /// How far back a share can reach.
 const KEPT: Duration = Duration::from_hours(1);
 /// The share of a shorter span says little: one lost segment is much of one second.
@@ -81,7 +81,7 @@ impl Losses {
     pub fn begun_after(&self, first: EventTime) -> EventTime {
         let seconds = self.seconds.iter().rev().map(|(second, ..)| *second);
         let second = seconds.take_while(|second| *second > first).last().unwrap_or(self.until);
-        second.before(GRID)
+        second.before(SECOND)
     }
 
     /// What was delivered and lost in the seconds that end after `first`, up to `last`.

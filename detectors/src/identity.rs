@@ -219,6 +219,31 @@ named! {
     }
 }
 
+named! {
+    /// Why a key is known to others.
+    Notoriety {
+        /// The operator lists it as compromised.
+        Reported => "reported",
+        /// Documentation prints it, or a product ships with it; no server should take it.
+        Example => "example",
+        /// A vendor publishes it for tests, and takes it from everybody.
+        Test => "test",
+    }
+}
+
+/// A key that others know, by its place in a list: never by its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownKey {
+    /// Why it is known.
+    pub why: Notoriety,
+    /// Line of the list, from 1.
+    pub line: u32,
+    /// Whose documentation or list it stands in: `aws_documentation`, `compromised_keys`.
+    pub source: &'static str,
+}
+
+saved!(KnownKey { why, line, source });
+
 /// One credential that was presented, without its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
@@ -232,9 +257,11 @@ pub struct Credential {
     pub name: Arc<str>,
     /// Keyed hash of class and value.
     pub fingerprint: Fingerprint,
+    /// Set where others are known to have it, too.
+    pub known: Option<KnownKey>,
 }
 
-saved!(Credential { kind, class, location, name, fingerprint });
+saved!(Credential { kind, class, location, name, fingerprint, known });
 
 named! {
     /// How much was proved about the actor, by what the server accepted.

@@ -3,6 +3,7 @@
 //! It promises a closed list: a label is a class, not a free text.
 
 use crate::identity::{Fingerprint, named};
+use crate::saved::saved;
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,6 +48,8 @@ named! {
 /// The labels of one route.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Labels(u32);
+
+saved!(Labels { 0 });
 
 impl Labels {
     /// No label: an ordinary API call.

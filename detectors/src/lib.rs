@@ -14,6 +14,8 @@ pub mod distinct;
 mod edges;
 mod episode;
 pub mod explain;
+pub mod facts;
+pub mod few;
 pub mod hash;
 pub mod health;
 pub mod identity;

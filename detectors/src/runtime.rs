@@ -3,7 +3,7 @@
 //! It promises the same alerts for the same transactions, however often `advance` is called in between.
 
 use crate::alert::Alert;
-use crate::detector::{Detector, Findings};
+use crate::detector::{Detector, Facts, Findings, Several};
 use crate::episode::{Desk, Episodes};
 use crate::explain::{Watch, Watched};
 use crate::health::{Checkup, Health};
@@ -80,6 +80,8 @@ impl std::error::Error for ConfigError {}
 /// All enabled detectors with their episodes.
 pub struct Runtime {
     detectors: Vec<(Desk, Box<dyn Detector>)>,
+    /// The detector that is told the time next.
+    next: usize,
     episodes: Episodes,
     watch: Option<Box<Watch>>,
     suppress: Vec<Suppression>,
@@ -109,22 +111,24 @@ impl Runtime {
         for rules::Instance { rule, severity, detector } in rules::instances(&rules, &limits) {
             let named = silences.iter().zip(&suppress).filter(|(_, entry)| entry.names(rule));
             let silences = named.map(|(silence, _)| silence.clone()).collect();
-            detectors.push((Desk { rule, severity, silences }, detector));
+            let sights = if rule.sees_repeats { Facts::NONE } else { Facts::FIRST_SIGHT };
+            let needs = detector.needs().and(sights);
+            detectors.push((Desk { rule, severity, silences, needs }, detector));
         }
         let mut episodes = Episodes::new(tenant, sensor, limits.alerts_per_minute_max);
         let watch = watch.map(|watched| Watch::new(&watched, &rules).map(Box::new)).transpose()?;
         if watch.is_some() {
             episodes.listen();
         }
-        Ok(Self { detectors, episodes, watch, suppress })
+        Ok(Self { detectors, next: 0, episodes, watch, suppress })
     }
 
-    /// Shows the next transaction to every detector; alerts are appended.
+    /// Shows the next transaction to every detector that it says something to; alerts are appended.
     pub fn observe(&mut self, tx: &Transaction, alerts: &mut Vec<Alert>) {
         self.episodes.expire(tx.end, alerts);
-        let is_repeat = tx.repeat_of.is_some();
+        let facts = Facts::of(tx);
         for (desk, detector) in &mut self.detectors {
-            if is_repeat && !desk.rule.sees_repeats {
+            if !facts.has(desk.needs) {
                 continue;
             }
             let mut findings = Findings { desk, episodes: &mut self.episodes, now: tx.end, alerts };
@@ -171,10 +175,13 @@ impl Runtime {
         }
     }
 
-    /// Tells the detectors that `now` has come: quiet episodes close, old state goes.
+    /// Tells that `now` has come: quiet episodes close, and the detectors, one a call, let old state go.
     pub fn advance(&mut self, now: EventTime, alerts: &mut Vec<Alert>) {
         self.episodes.expire(now, alerts);
-        self.detectors.iter_mut().for_each(|(_, detector)| detector.advance(now));
+        if let Some((_, detector)) = self.detectors.get_mut(self.next) {
+            detector.advance(now);
+        }
+        self.next = (self.next + 1) % self.detectors.len().max(1);
     }
 
     /// Ends the timeline: what is due closes in its time, the rest at `now`, in the order of opening.
@@ -223,7 +230,8 @@ impl Runtime {
             let silenced = self.episodes.silenced_by(place);
             match &entry.until {
                 Some(until) if entry.has_ended(now) => {
-                    Some(format!("{entry} ended at {until}; it silenced {silenced} findings before"))
+                    let findings = Several(silenced, "finding");
+                    Some(format!("{entry} ended at {until}; it silenced {findings} before"))
                 }
                 _ if silenced == 0 => Some(format!("{entry} silenced nothing")),
                 _ => None,

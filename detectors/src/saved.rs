@@ -40,9 +40,10 @@ pub trait Saved: Sized {
 ///
 /// What is under a key of one process (marks of one-time codes) must be `fresh`: it means nothing to the next, and is
 /// never shown. The kept fields are shown by their names, unless `as` says how.
+#[macro_export]
 macro_rules! saved {
     ($type:ty { $($field:tt),* $(,)? } $(fresh { $($fresh:ident),* $(,)? })?) => {
-        $crate::saved::saved!($type { $($field),* } $(fresh { $($fresh),* })? as |this: &Self| {
+        $crate::saved!($type { $($field),* } $(fresh { $($fresh),* })? as |this: &Self| {
             $crate::shown::Shown::parts([
                 $((stringify!($field), $crate::saved::Saved::shown(&this.$field)),)*
             ])
@@ -68,7 +69,7 @@ macro_rules! saved {
         }
     };
 }
-pub(crate) use saved;
+pub use saved;
 
 /// Takes `N` bytes from the front.
 fn take<'a>(from: &mut &'a [u8], bytes: usize) -> Result<&'a [u8], Damaged> {

@@ -21,7 +21,7 @@
 //! | `every 2s` | the distance of a line's transactions (`ns`, `us`, `ms`, `s`, `m`, `h`, `d`; default 1 s) |
 //! | `user=` `service=` | the principal; `login` carries `user` as the name typed |
 //! | `session=` `bearer=` `key=` `basic` `client_secret` | a credential; `key=` is the principal where no other is named |
-//! | `secret=` | a client secret, where there are several |
+//! | `secret=` `known=example` | a client secret, where there are several; why others know the credential before it |
 //! | `issued` | the credential named before was seen being handed out |
 //! | `jwt=RS256` `unsigned` | a bearer token that is a JWT, perhaps without a signature; `jwt=` has no `alg` |
 //! | `token=t1` `in=form` | another token than that of the same `jwt=`; where the last credential was |
@@ -48,7 +48,9 @@
 //! | `exposed=query:api_key:token` | a secret out of place: where, class, name |
 //! | `gap` `truncated` `repeat` | bytes missing, cut short, the second sight of an exchange |
 
+mod braces;
 mod line;
+mod time;
 mod token;
 
 use crate::alert::{Alert, Status};

@@ -14,7 +14,7 @@ pub struct Suppression {
     /// The rule, by id or name; every rule when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// The subject's value as alerts show it; a `*` at the end stands for any rest. Every subject when left out.
+    /// The subject's value as alerts show it; a `*` stands for anything, nothing included. Every subject when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// The moment it ends, RFC 3339 in UTC (`2026-12-31T00:00:00Z`); never when left out.
@@ -72,12 +72,23 @@ impl fmt::Display for Suppression {
 impl Silence {
     /// Whether a finding about this subject is silenced now.
     pub(crate) fn covers(&self, about: &About<'_>, now: EventTime) -> bool {
-        now < self.until
-            && self.subject.as_deref().is_none_or(|wanted| match wanted.strip_suffix('*') {
-                Some(start) => about.to_string().starts_with(start),
-                None => about.to_string() == wanted,
-            })
+        now < self.until && self.subject.as_deref().is_none_or(|wanted| fits(wanted, &about.to_string()))
     }
+}
+
+/// Whether a text is of this pattern. What stands between two `*` is looked for from the left, once: no pattern makes
+/// it try again.
+fn fits(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(start) else { return false };
+    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+    for part in middle.split('*') {
+        match text.split_once(part) {
+            Some((_, after)) => text = after,
+            None => return false,
+        }
+    }
+    text.ends_with(end)
 }
 
 fn parse_time(text: &str) -> Option<EventTime> {
@@ -99,6 +110,30 @@ mod tests {
             reason: "load test".into(),
         };
         entry.understand(0).unwrap()
+    }
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        for (pattern, text) in [
+            ("*", ""),
+            ("user:*", "user:ann"),
+            ("*@load.example", "user:ann@load.example"),
+            ("user:*@load.example", "user:@load.example"),
+            ("POST * /login", "POST api.example.com /login"),
+            ("a*b*c", "abbc"),
+            ("a*b*b", "abb"),
+        ] {
+            assert!(fits(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [
+            ("user:*", "key:ann"),
+            ("user:*@load.example", "user:ann@example"),
+            ("ab*ba", "aba"),
+            ("a*b*b", "ab"),
+            ("POST * /login", "POST api.example.com /login (cleartext)"),
+        ] {
+            assert!(!fits(pattern, text), "{pattern} {text}");
+        }
     }
 
     #[test]

@@ -65,6 +65,8 @@ named! {
         Zip => "zip",
         /// `cty` says that the content is a token again.
         Nested => "nested",
+        /// `jku` or `x5u` names a host that is not of the issuer's domain.
+        Elsewhere => "elsewhere",
     }
 }
 

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// Events a window remembers at least; a window asked for more keeps what its limit needs.
 const KEPT_MIN: usize = 256;
+/// Events up to which a window has no more room than it needs.
+const GROWN_ONE_BY_ONE: usize = 4;
 
 /// "N in W".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +85,10 @@ impl<T> Window<T> {
     /// Adds an event and drops none; for windows whose leaving events are counted elsewhere.
     pub fn insert(&mut self, at: EventTime, event: T) {
         self.fresh = self.fresh.saturating_add(1);
+        // Most windows stay short: room is made one by one before it is made in doubles.
+        if self.events.len() < GROWN_ONE_BY_ONE {
+            self.events.reserve_exact(1);
+        }
         if self.events.back().is_none_or(|(last, _)| *last <= at) {
             self.events.push_back((at, event));
         } else {
@@ -163,16 +169,35 @@ impl<T> Window<T> {
     }
 }
 
+/// Different things up to which a tally is a list.
+const LISTED_MAX: usize = 16;
+
 /// How often each thing occurs in a window; things are given by a 64-bit hash.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    counts: HashMap<u64, u32, RandomState>,
+    counts: Counts,
     total: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Counts {
+    /// Few enough to be searched one by one.
+    Listed(Vec<(u64, u32)>),
+    Mapped(Box<HashMap<u64, u32, RandomState>>),
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self::Listed(Vec::new())
+    }
 }
 
 impl Saved for Tally {
     fn save(&self, out: &mut Vec<u8>) {
-        let mut counts: Vec<(u64, u32)> = self.counts.iter().map(|(&thing, &count)| (thing, count)).collect();
+        let mut counts: Vec<(u64, u32)> = match &self.counts {
+            Counts::Listed(list) => list.clone(),
+            Counts::Mapped(map) => map.iter().map(|(&thing, &count)| (thing, count)).collect(),
+        };
         counts.sort_unstable();
         counts.save(out);
     }
@@ -180,7 +205,12 @@ impl Saved for Tally {
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
         let counts: Vec<(u64, u32)> = Saved::load(from)?;
         let total = counts.iter().map(|&(_, count)| u64::from(count)).sum();
-        Ok(Self { counts: counts.into_iter().collect(), total })
+        let counts = if counts.len() > LISTED_MAX {
+            Counts::Mapped(Box::new(counts.into_iter().collect()))
+        } else {
+            Counts::Listed(counts)
+        };
+        Ok(Self { counts, total })
     }
 
     fn shown(&self) -> Shown {
@@ -194,18 +224,18 @@ impl Saved for Tally {
 impl Tally {
     /// Counts one more.
     pub fn add(&mut self, thing: u64) {
-        let count = self.counts.entry(thing).or_default();
+        let count = self.counts.entry(thing);
         *count = count.saturating_add(1);
         self.total += 1;
     }
 
     /// Counts one less.
     pub fn remove(&mut self, thing: u64) {
-        if let Some(count) = self.counts.get_mut(&thing) {
+        if let Some(count) = self.counts.get_mut(thing) {
             *count -= 1;
             self.total -= 1;
             if *count == 0 {
-                self.counts.remove(&thing);
+                self.counts.remove(thing);
             }
         }
     }
@@ -222,7 +252,61 @@ impl Tally {
 
     /// How often this one.
     pub fn of(&self, thing: u64) -> u32 {
-        self.counts.get(&thing).copied().unwrap_or(0)
+        match &self.counts {
+            Counts::Listed(list) => {
+                list.iter().find(|(known, _)| *known == thing).map_or(0, |(_, count)| *count)
+            }
+            Counts::Mapped(map) => map.get(&thing).copied().unwrap_or(0),
+        }
+    }
+}
+
+impl Counts {
+    fn len(&self) -> usize {
+        match self {
+            Self::Listed(list) => list.len(),
+            Self::Mapped(map) => map.len(),
+        }
+    }
+
+    fn get_mut(&mut self, thing: u64) -> Option<&mut u32> {
+        match self {
+            Self::Listed(list) => list.iter_mut().find(|(known, _)| *known == thing).map(|(_, count)| count),
+            Self::Mapped(map) => map.get_mut(&thing),
+        }
+    }
+
+    /// The count of a thing, nothing at first.
+    fn entry(&mut self, thing: u64) -> &mut u32 {
+        if let Self::Listed(list) = self
+            && list.len() == LISTED_MAX
+            && !list.iter().any(|(known, _)| *known == thing)
+        {
+            *self = Self::Mapped(Box::new(std::mem::take(list).into_iter().collect()));
+        }
+        match self {
+            Self::Mapped(map) => map.entry(thing).or_default(),
+            Self::Listed(list) => {
+                let place = list.iter().position(|(known, _)| *known == thing).unwrap_or_else(|| {
+                    list.reserve_exact(1);
+                    list.push((thing, 0));
+                    list.len() - 1
+                });
+                &mut list[place].1
+            }
+        }
+    }
+
+    fn remove(&mut self, thing: u64) {
+        match self {
+            Self::Listed(list) => list.retain(|(known, _)| *known != thing),
+            Self::Mapped(map) => {
+                map.remove(&thing);
+                if map.is_empty() {
+                    *self = Self::default();
+                }
+            }
+        }
     }
 }
 

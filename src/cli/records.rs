@@ -14,6 +14,7 @@ use crate::sinks::readable::{self, Colours};
 use crate::sinks::record::{AlertRecord, Labels, ServiceRow, StatsRecord, TransactionRecord};
 use clap::{Args, ValueEnum};
 use heelguard_detectors::alert::{Alert, Severity, Status};
+use heelguard_detectors::saved::Damaged;
 use heelguard_detectors::transaction::Transaction;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
@@ -114,7 +115,9 @@ impl Plan {
             form: self.form,
             alerts: add(&self.alerts)?,
             transactions: self.transactions.as_ref().map(add).transpose()?,
-            inventory: open(&self.inventory)?.map(|sink| (Inventory::default(), sink)),
+            // State that is kept knows what there is, whether or not this run is asked for it.
+            inventory: (goes_on || self.inventory.is_some()).then(Inventory::default),
+            inventory_sink: open(&self.inventory)?,
             stats: open(&self.stats)?,
             tally: Tally::default(),
             kept: None,
@@ -139,7 +142,8 @@ pub(super) struct Records {
     form: Form,
     alerts: Jsonl,
     transactions: Option<Jsonl>,
-    inventory: Option<(Inventory, Jsonl)>,
+    inventory: Option<Inventory>,
+    inventory_sink: Option<Jsonl>,
     stats: Option<Jsonl>,
     tally: Tally,
     /// Alerts for whoever asked to keep them.
@@ -177,7 +181,7 @@ impl pipeline::Outputs for Records {
     }
 
     fn transaction(&mut self, transaction: &Transaction) -> anyhow::Result<()> {
-        if let Some((inventory, _)) = &mut self.inventory {
+        if let Some(inventory) = &mut self.inventory {
             inventory.observe(transaction);
         }
         if let Some(explainer) = &mut self.explainer {
@@ -202,6 +206,17 @@ impl pipeline::Outputs for Records {
         })
     }
 
+    fn memory(&self) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.inventory.as_ref()?.save(&mut bytes);
+        Some(bytes)
+    }
+
+    fn remember(&mut self, bytes: &[u8]) -> Result<(), Damaged> {
+        self.inventory = Some(Inventory::load(bytes)?);
+        Ok(())
+    }
+
     fn progress(&mut self, progress: &pipeline::Progress) {
         self.alerts.flush();
         self.progress.show(progress);
@@ -212,7 +227,7 @@ impl Records {
     /// Stops the run when its only reader has gone.
     fn go_on(&self) -> anyhow::Result<()> {
         let gone = |sink: &Option<Jsonl>| sink.as_ref().is_none_or(Jsonl::reader_gone);
-        let nothing_else = gone(&self.transactions) && self.inventory.is_none() && self.stats.is_none();
+        let nothing_else = gone(&self.transactions) && self.inventory_sink.is_none() && self.stats.is_none();
         if self.alerts.reader_gone() && nothing_else { Err(ReaderGone.into()) } else { Ok(()) }
     }
 
@@ -236,7 +251,7 @@ impl Records {
         if let Some(sink) = self.transactions {
             close(sink, &mut jsonl);
         }
-        if let Some((inventory, mut sink)) = self.inventory {
+        if let (Some(inventory), Some(mut sink)) = (self.inventory, self.inventory_sink) {
             inventory.write(&mut sink);
             close(sink, &mut jsonl);
             if inventory.left_out() > 0 {

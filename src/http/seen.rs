@@ -2,9 +2,11 @@
 //! It is given what `flow` gives each handler, and is drained by the shard.
 //! It promises one row a second, whatever the order in which flows speak of it.
 
-use heelguard_detectors::health::GRID;
 use heelguard_detectors::time::EventTime;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Bytes of one second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub struct Seen {
 impl Seen {
     /// Counts bytes.
     pub(super) fn count(&mut self, at: EventTime, bytes: Bytes) {
-        let end = EventTime::from_secs(at.as_secs()).after(GRID);
+        let end = EventTime::from_secs(at.as_secs()).after(SECOND);
         if self.present.0 != end {
             self.put_by();
             self.present.0 = end;

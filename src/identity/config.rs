@@ -82,6 +82,8 @@ pub struct Identity {
     pub ignored_cookies: Vec<String>,
     /// Parameters and fields that carry a static key.
     pub key_fields: Vec<String>,
+    /// A file of fingerprints of keys that are known to be in the wrong hands, one a line; empty: none.
+    pub compromised_keys: PathBuf,
     /// What routes are for, where their path does not say it.
     pub routes: Vec<RouteLabel>,
     /// What is known of tokens beforehand.
@@ -103,6 +105,7 @@ impl Default for Identity {
             session_cookies: Vec::new(),
             ignored_cookies: Vec::new(),
             key_fields: Vec::new(),
+            compromised_keys: PathBuf::new(),
             routes: Vec::new(),
             jwt: jwt::Config::default(),
         }

@@ -267,6 +267,7 @@ impl Extractor {
                     location: found.location,
                     name: self.recorded_name(found.name, presented),
                     fingerprint: known.fingerprint,
+                    known: known.listed,
                 });
             }
         }
@@ -278,10 +279,15 @@ impl Extractor {
         let settings = &self.settings;
         match found.named {
             Some(class) => {
-                let fingerprint = settings.keyring.hash(class, found.secret.bytes());
-                Known { class, fingerprint, claims: None, beyond_limit: false }
+                let value = found.secret.bytes();
+                let fingerprint = settings.keyring.hash(class, value);
+                let listed = settings.listed.find_name(value, fingerprint, &settings.keyring);
+                Known { class, fingerprint, listed, claims: None, beyond_limit: false }
             }
-            None => self.memory.know(&found.secret, &settings.keyring, settings.principal_claim.as_deref()),
+            None => {
+                let claim = settings.principal_claim.as_deref();
+                self.memory.know(&found.secret, &settings.keyring, &settings.listed, claim)
+            }
         }
     }
 }

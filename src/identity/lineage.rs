@@ -23,6 +23,7 @@ use accounts::Accounts;
 pub(super) use caller::is_program;
 use handles::Handles;
 use heelguard_detectors::identity::{Principal, PrincipalKind, PrincipalSource};
+use heelguard_detectors::saved::Damaged;
 use heelguard_detectors::transaction::{LoginOutcome, MfaOutcome, Outcome, Transaction};
 pub use save::RestoreError;
 use serde::Deserialize;
@@ -81,6 +82,18 @@ impl Lineage {
             proofs: self.proofs.evicted,
             ..EvictionCounters::default()
         }
+    }
+
+    /// What was learned of tokens and their keys, as bytes; beside the memory, which has a form of its own.
+    pub fn save_tokens(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.tokens.save(&mut out);
+        out
+    }
+
+    /// Takes back what was learned of tokens. After an error this memory is of no use.
+    pub fn load_tokens(&mut self, from: &[u8]) -> Result<(), Damaged> {
+        self.tokens.load(from)
     }
 
     /// What was done to find out about tokens.

@@ -3,13 +3,15 @@
 //! It promises that a `Secret` cannot be printed, copied or written, and wipes the memory it owns.
 
 mod keyring;
+mod listed;
 
 pub use keyring::Keyring;
+pub(crate) use listed::ListedKeys;
 
 use super::jwt::{self, Claims};
 use super::shape;
 use ahash::RandomState;
-use heelguard_detectors::identity::Fingerprint;
+use heelguard_detectors::identity::{Fingerprint, KnownKey};
 use std::borrow::Cow;
 use std::sync::Arc;
 use zeroize::Zeroize;
@@ -96,6 +98,8 @@ pub(crate) fn wipe(value: &mut Cow<'_, [u8]>) {
 pub(crate) struct Known {
     pub(crate) class: &'static str,
     pub(crate) fingerprint: Fingerprint,
+    /// Where it is listed as known to others.
+    pub(crate) listed: Option<KnownKey>,
     /// The claims, when it is a readable JWT.
     pub(crate) claims: Option<Arc<Claims>>,
     /// Whether it is a JWT beyond the decode limits.
@@ -118,7 +122,13 @@ impl Memory {
     }
 
     /// Class, fingerprint and claims of a value.
-    pub(crate) fn know(&mut self, secret: &Secret<'_>, keyring: &Keyring, claim: Option<&[u8]>) -> Known {
+    pub(crate) fn know(
+        &mut self,
+        secret: &Secret<'_>,
+        keyring: &Keyring,
+        lists: &ListedKeys,
+        claim: Option<&[u8]>,
+    ) -> Known {
         let value = secret.bytes();
         let [high, low] = self.hashers.each_ref().map(|h| h.hash_one(value));
         let key = u128::from(high) << 64 | u128::from(low);
@@ -133,7 +143,8 @@ impl Memory {
             shape::JWT | shape::JWE => jwt::read(value, claim, keyring),
             _ => (None, false),
         };
-        let known = Known { class, fingerprint, claims: claims.map(Arc::new), beyond_limit };
+        let listed = lists.find(value, fingerprint, keyring);
+        let known = Known { class, fingerprint, listed, claims: claims.map(Arc::new), beyond_limit };
         if let Some(slot) = self.slots.get_mut(slot) {
             *slot = Some((key, known.clone()));
         }
@@ -151,7 +162,7 @@ mod tests {
         let mut memory = Memory::new();
         for n in 0..20_000u32 {
             let value = format!("value-{}", n % 10_000);
-            let known = memory.know(&Secret::new(value.as_bytes()), &keys, None);
+            let known = memory.know(&Secret::new(value.as_bytes()), &keys, &ListedKeys::default(), None);
             assert_eq!(known.fingerprint, keys.fingerprint(value.as_bytes()).0);
         }
     }

@@ -11,7 +11,7 @@ use super::markers::MarkerTable;
 use super::names::Names;
 use super::prefixes::Prefixes;
 use super::presets::{self, Routes, Rule};
-use super::secret::Keyring;
+use super::secret::{Keyring, ListedKeys};
 use super::tables::{self, Answered, Cookie, Field, RequestHeader, ResponseHeader};
 use heelguard_detectors::identity::Factor;
 use heelguard_detectors::transaction::HeaderClaim;
@@ -20,6 +20,7 @@ use std::sync::Arc;
 /// What the extractor works with.
 pub struct Settings {
     pub(super) keyring: Keyring,
+    pub(super) listed: ListedKeys,
     pub(super) geo: Geo,
     pub(super) trusted: Prefixes,
     pub(super) internal: Prefixes,
@@ -73,8 +74,14 @@ impl Settings {
         let mut routes = vec![Routes::new(identity.routes.iter().map(|route| ("", route)))?];
         routes.extend(known.routes);
         routes.retain(|layer| !layer.is_empty());
+        let listed = match identity.compromised_keys.as_os_str().is_empty() {
+            true => ListedKeys::default(),
+            false => ListedKeys::read(&identity.compromised_keys)
+                .map_err(|why| format!("identity.compromised_keys: {why}"))?,
+        };
         Ok(Self {
             keyring,
+            listed,
             geo,
             trusted: Prefixes::parse(&network.trusted_proxies)
                 .map_err(|e| format!("network.trusted_proxies: {e}"))?,

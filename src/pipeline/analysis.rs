@@ -29,7 +29,7 @@ pub(super) struct Analysis {
 }
 
 impl Analysis {
-    pub(super) fn new(options: &Options) -> anyhow::Result<Self> {
+    pub(super) fn new(options: &Options, outputs: &mut dyn Outputs) -> anyhow::Result<Self> {
         let Options { lineage, routes, .. } = options;
         let detectors =
             || Runtime::new(options.detection.clone()).map_err(|message| anyhow::anyhow!("{message}"));
@@ -43,7 +43,7 @@ impl Analysis {
             None
         } else {
             let parts = (lineage, routes);
-            Some(Keeper::open(&options.state, &mut memory, parts, detectors()?, &mut warnings)?)
+            Some(Keeper::open(&options.state, &mut memory, parts, detectors()?, outputs, &mut warnings)?)
         };
         Ok(Self {
             memory,
@@ -86,7 +86,7 @@ impl Analysis {
             if let Some(keeper) = self.keeper.as_mut().filter(|keeper| keeper.is_due())
                 && outputs.settle()
             {
-                keeper.keep(&self.memory, &mut self.warnings);
+                keeper.keep(&self.memory, outputs, &mut self.warnings);
             }
         }
         for (second, bytes) in seconds {
@@ -122,7 +122,7 @@ impl Analysis {
                 self.warnings.push(format!("{what} everything up to {known}; they were passed over"));
             }
             if outputs.settle() {
-                keeper.keep(&self.memory, &mut self.warnings);
+                keeper.keep(&self.memory, outputs, &mut self.warnings);
             }
             return Ok(());
         }

@@ -1,12 +1,14 @@
-//! The memory of the ordered half between two runs: lineage, learned routes, detectors.
-//! It is given the state folder at the start, and the three of them now and then.
+//! The memory of the ordered half between two runs: lineage, tokens, learned routes, detectors, the outputs' inventory.
+//! It is given the state folder at the start, and all of them now and then.
 //! It promises that a later run goes on behind the last transaction of the checkpoint: what is in it is not seen twice.
 
+use super::Outputs;
 use super::checkpoint::{Checkpoint, Config, Store};
 use crate::identity::{Lineage, LineageConfig, Routes, RoutesConfig};
 use heelguard_detectors::runtime::Runtime;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::Transaction;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,14 +20,17 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    fn sections(&self) -> std::io::Result<Vec<(Arc<str>, Vec<u8>)>> {
+    fn sections(&self, outputs: &dyn Outputs) -> std::io::Result<Vec<(Arc<str>, Vec<u8>)>> {
         let mut lineage = Vec::new();
         self.lineage.save(&mut lineage)?;
-        Ok(vec![
+        let mut sections: Vec<(Arc<str>, Vec<u8>)> = vec![
             ("lineage".into(), lineage),
+            ("tokens".into(), self.lineage.save_tokens()),
             ("routes".into(), self.routes.save()),
             ("detectors".into(), self.detectors.save()),
-        ])
+        ];
+        sections.extend(outputs.memory().map(|inventory| ("inventory".into(), inventory)));
+        Ok(sections)
     }
 
     /// Takes over what a checkpoint holds; the error says which part cannot be read. Then nothing was taken.
@@ -35,16 +40,21 @@ impl Memory {
         lineage: &LineageConfig,
         routes: &RoutesConfig,
         detectors: Runtime,
+        outputs: &mut dyn Outputs,
     ) -> Result<(), String> {
+        fn unreadable<T, E: Display>(name: &str, read: Result<T, E>) -> Result<T, String> {
+            read.map_err(|error| format!("has a part `{name}` that cannot be read ({error})"))
+        }
         let section = |name: &str| kept.section(name).ok_or_else(|| format!("has no part `{name}`"));
-        let lineage = Lineage::restore(lineage, &mut section("lineage")?)
-            .map_err(|error| format!("has a part `lineage` that cannot be read ({error})"))?;
-        let routes = Routes::restore(section("routes")?, routes.clone())
-            .map_err(|error| format!("has a part `routes` that cannot be read ({error})"))?;
+        let mut lineage = unreadable("lineage", Lineage::restore(lineage, &mut section("lineage")?))?;
+        unreadable("tokens", lineage.load_tokens(section("tokens")?))?;
+        let routes = unreadable("routes", Routes::restore(section("routes")?, routes.clone()))?;
         let mut detectors = detectors;
-        detectors
-            .load(section("detectors")?)
-            .map_err(|error| format!("has a part `detectors` that cannot be read ({error})"))?;
+        unreadable("detectors", detectors.load(section("detectors")?))?;
+        // Last: it is not ours to take back.
+        if let Some(inventory) = kept.section("inventory") {
+            unreadable("inventory", outputs.remember(inventory))?;
+        }
         *self = Self { lineage, routes, detectors };
         Ok(())
     }
@@ -70,13 +80,14 @@ impl Keeper {
         memory: &mut Memory,
         (lineage, routes): (&LineageConfig, &RoutesConfig),
         empty: Runtime,
+        outputs: &mut dyn Outputs,
         told: &mut Vec<String>,
     ) -> anyhow::Result<Self> {
         let store = Store::open(&config.dir).map_err(|message| anyhow::anyhow!("{message}"))?;
         let failed = |error| anyhow::anyhow!("cannot read state folder {}: {error}", config.dir.display());
         let mut last = (EventTime::ZERO, 0);
         if let Some(kept) = store.read(lineage.key, told).map_err(failed)? {
-            match memory.load(&kept, lineage, routes, empty) {
+            match memory.load(&kept, lineage, routes, empty, outputs) {
                 Ok(()) => last = kept.last,
                 Err(why) => told.push(store.refuse("checkpoint", &why).map_err(failed)?),
             }
@@ -111,10 +122,10 @@ impl Keeper {
     }
 
     /// Writes a checkpoint. A folder that cannot be written to is told once; the run goes on.
-    pub(super) fn keep(&mut self, memory: &Memory, told: &mut Vec<String>) {
+    pub(super) fn keep(&mut self, memory: &Memory, outputs: &dyn Outputs, told: &mut Vec<String>) {
         self.written_at = self.last.0;
         let written = memory
-            .sections()
+            .sections(outputs)
             .and_then(|sections| self.store.write(&Checkpoint { last: self.last, key: self.key, sections }));
         match written {
             Ok(()) => self.failed = false,

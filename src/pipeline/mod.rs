@@ -26,6 +26,7 @@ use crate::metrics::Counters;
 use analysis::Analysis;
 use heelguard_detectors::alert::Alert;
 use heelguard_detectors::runtime::RuntimeConfig;
+use heelguard_detectors::saved::Damaged;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::Transaction;
 use merge::Merge;
@@ -114,6 +115,14 @@ pub trait Outputs {
     fn settle(&mut self) -> bool {
         true
     }
+    /// What the outputs have gathered over all transactions, to be kept with the state; nothing by default.
+    fn memory(&self) -> Option<Vec<u8>> {
+        None
+    }
+    /// Takes back what was kept. After an error nothing of it is believed.
+    fn remember(&mut self, _: &[u8]) -> Result<(), Damaged> {
+        Ok(())
+    }
 }
 
 /// What a run leaves behind.
@@ -133,7 +142,7 @@ pub struct Summary {
 
 /// Runs the source to its end.
 pub fn run(source: &mut dyn Source, options: &Options, outputs: &mut dyn Outputs) -> anyhow::Result<Summary> {
-    let analysis = Analysis::new(options)?;
+    let analysis = Analysis::new(options, outputs)?;
     let mut summary = if options.shards <= 1 {
         run_inline(source, options, analysis, outputs)?
     } else {

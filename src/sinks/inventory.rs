@@ -15,6 +15,7 @@ use super::record::LabelNames;
 use evidence::Evidence;
 use heelguard_detectors::identity::{Credential, Fingerprint, Principal, PrincipalKind, ProofLevel};
 use heelguard_detectors::label::Labels;
+use heelguard_detectors::saved::{Damaged, Saved, saved};
 use heelguard_detectors::transaction::{Endpoint, Transaction};
 use proposal::Proposal;
 use records::{
@@ -37,6 +38,8 @@ struct Shown {
     /// Successes by what was proved, in the order of the list.
     proofs: [u64; ProofLevel::ALL.len()],
 }
+
+saved!(Shown { labels, with_credential, without_credential, proofs });
 
 /// The fold.
 pub struct Inventory {
@@ -106,6 +109,28 @@ impl Inventory {
         {
             *count += 1;
         }
+    }
+
+    /// Appends all that was seen, for a run that goes on from here.
+    pub fn save(&self, out: &mut Vec<u8>) {
+        self.endpoints.save(out);
+        self.credentials.save(out);
+        self.principals.save(out);
+        self.services.save(out);
+        self.evidence.save(out);
+    }
+
+    /// An inventory that goes on from what was saved, and from nothing else: bytes that are left are damage.
+    pub fn load(mut from: &[u8]) -> Result<Self, Damaged> {
+        let from = &mut from;
+        let inventory = Self {
+            endpoints: Saved::load(from)?,
+            credentials: Saved::load(from)?,
+            principals: Saved::load(from)?,
+            services: Saved::load(from)?,
+            evidence: Saved::load(from)?,
+        };
+        if from.is_empty() { Ok(inventory) } else { Err(Damaged) }
     }
 
     /// Observations of things beyond the limit.

@@ -189,10 +189,38 @@ fn files_that_a_run_would_refuse_are_refused_and_no_key_is_made() {
         ("privacy.key_file=\"bad.key\"", "64 hex digits"),
         ("privacy.previous_key_file=\"missing.key\"", "missing.key"),
         ("identity.jwt.secrets_file=\"missing.txt\"", "missing.txt"),
+        ("identity.compromised_keys=\"missing.list\"", "missing.list"),
+        ("identity.compromised_keys=\"bad.key\"", "bad.key:1: no fingerprint of 32 hex digits"),
         ("geoip.databases=[\"missing.mmdb\"]", "missing.mmdb"),
     ] {
         bench.run(&["check", "--set", set]).fails_with(2, &[word]);
     }
     assert_eq!(bench.run(&["check", "--set", "privacy.key_file=\"fresh.key\""]).code, Some(0));
     assert!(!bench.path("fresh.key").exists());
+}
+
+/// Every threshold of every rule can be tried for one run, and a slip is told by its key.
+#[test]
+fn every_threshold_can_be_set_and_a_wrong_one_is_named() {
+    use heelguard_detectors::rules::catalogue;
+    let bench = Bench::new();
+    let keys: Vec<(String, String)> = catalogue()
+        .iter()
+        .flat_map(|entry| entry.thresholds().into_iter().map(|threshold| (entry.rule.name, threshold)))
+        .map(|(rule, threshold)| (format!("detectors.{rule}.{}", threshold.name), threshold.default))
+        .collect();
+    let all: Vec<String> =
+        keys.iter().flat_map(|(key, default)| ["--set".into(), format!("{key}={default}")]).collect();
+    let run = bench.run(&[&["check".to_owned(), "--effective".to_owned()][..], &all].concat());
+    assert_eq!(run.succeeds().out, bench.run(&["check", "--effective"]).out, "defaults set are defaults");
+    for entry in catalogue() {
+        let rule = entry.rule.name;
+        bench
+            .run(&["check", "--set", &format!("detectors.{rule}.colour=1")])
+            .fails_with(2, &[&format!("detectors.{rule}.colour"), "allowed: "]);
+        if let Some(threshold) = entry.thresholds().first() {
+            let key = format!("detectors.{rule}.{}", threshold.name);
+            bench.run(&["check", "--set", &format!("{key}=\"x\"")]).fails_with(2, &[&key, "invalid type"]);
+        }
+    }
 }

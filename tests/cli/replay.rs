@@ -251,3 +251,28 @@ fn who_was_never_seen_is_said_to_be_that_and_a_rule_that_is_none_is_refused() {
     assert_eq!(run.code, Some(2));
     assert!(run.err.contains("did you mean `mfa_failure_burst`?"), "{}", run.err);
 }
+
+#[test]
+fn acknowledgements_that_have_ended_or_do_nothing_are_told() {
+    let bench = Bench::new();
+    bench.capture("a.pcap");
+    let entry = |subject: &str, until: &str| {
+        format!("[[suppress]]\nsubject = \"{subject}\"\n{until}\nreason = \"known\"\n")
+    };
+    bench.write(
+        "c.toml",
+        [entry("*", ""), entry("user:nobody*", ""), entry("*", "until = 2001-01-01T00:00:00Z")].concat(),
+    );
+    let run = bench.run(&["replay", "--config", "c.toml", "a.pcap"]);
+    assert_eq!(run.code, Some(2), "a time is written in quotes: {}", run.err);
+    let until = "until = \"2001-01-01T00:00:00Z\"";
+    bench.write("c.toml", [entry("*", ""), entry("user:nobody*", ""), entry("*", until)].concat());
+    let run = bench.run(&["replay", "--config", "c.toml", "a.pcap"]);
+    assert_eq!(run.succeeds().out, "", "everything is acknowledged");
+    assert_eq!(
+        run.err,
+        "heelguard: warning: [[suppress]] of every rule for user:nobody* silenced nothing\n\
+         heelguard: warning: [[suppress]] of every rule for * ended at 2001-01-01T00:00:00Z; it silenced 0 findings \
+         before\n"
+    );
+}

@@ -302,6 +302,7 @@ impl Traffic {
             location,
             name: name.clone(),
             fingerprint,
+            known: None,
         };
         let is_jwt = who % 3 == 0;
         tx.credentials.push(match (is_program, is_jwt) {

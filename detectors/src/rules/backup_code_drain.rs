@@ -33,8 +33,8 @@
 use super::actor::Actor;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span, client_of,
-    tables,
+    Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span,
+    client_of, tables,
 };
 use crate::identity::Factor;
 use crate::keyed::Keyed;
@@ -164,6 +164,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::MFA
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(mfa) = tx.mfa else { return };
         let is_new_set = mfa.event == MfaEvent::Regeneration && mfa.outcome == MfaOutcome::Success;
@@ -313,9 +317,12 @@ mod tests {
             check_rule(&RULE, &line, expected);
         };
         used("left=6", expect![""]);
-        used("left=5", expect![[r#"
+        used(
+            "left=5",
+            expect![[r#"
             12:00:00.000 MFA-09 backup_code_drain high user:bob: 5 of 10 backup codes used up for bob (limit 50 %)
-        "#]]);
+        "#]],
+        );
         // A set of eight that was seen being made, and one of sixteen that was not.
         let made = "10:00:00 203.0.113.7 -> regeneration POST /mfa/codes 200 user=bob factor=backup left=8\n";
         for (left, told) in [(5, 0), (4, 1)] {

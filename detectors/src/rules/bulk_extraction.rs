@@ -39,7 +39,9 @@ mod habit;
 mod reader;
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Span, tables};
+use crate::detector::{
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Span, tables,
+};
 use crate::identity::{Principal, PrincipalKind};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -121,12 +123,13 @@ pub struct State {
 /// A client; its reads are counted as one reader's once several principals stand behind it.
 #[derive(Debug, Default)]
 struct Shared {
-    reader: Reader,
     first: Option<Principal>,
     has_several: bool,
+    /// Most clients have one principal behind them, which is counted by itself.
+    reader: Option<Box<Reader>>,
 }
 
-saved!(Shared { reader, first, has_several });
+saved!(Shared { first, has_several, reader });
 
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
@@ -152,6 +155,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::SUCCESS
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(request) = read_request(tx) else { return };
         let read = Read {
@@ -174,8 +181,9 @@ impl Detector for State {
         if is_named && !shared.has_several {
             return;
         }
-        if let Some(form) = shared.reader.note(read, tx, &self.thresholds) {
-            raise(tx, About::Client(network), &mut shared.reader, form, &self.thresholds, findings);
+        let reader = shared.reader.get_or_insert_default();
+        if let Some(form) = reader.note(read, tx, &self.thresholds) {
+            raise(tx, About::Client(network), reader, form, &self.thresholds, findings);
         }
     }
 

@@ -37,9 +37,10 @@ use super::egress::{self, Regulars};
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Doubts, EVIDENCE_MAX, Finding, Findings, Grouping, Maturity, Rule, Sample,
-    Several, Span, tables,
+    About, Crossing, Detector, Doubts, EVIDENCE_MAX, Facts, Finding, Findings, Grouping, Maturity, Rule,
+    Sample, Several, Span, tables,
 };
+use crate::few::Few;
 use crate::identity::{AddressClass, Country, Fingerprint, Principal};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -108,11 +109,11 @@ pub struct State {
 #[derive(Debug, Default)]
 struct Account {
     /// The uses that go on, the latest last.
-    stays: Vec<Stay>,
+    stays: Few<Stay>,
     /// Countries told at once with others, and when.
-    told: Vec<(Country, EventTime)>,
+    told: Few<(Country, EventTime)>,
     /// Countries of use from addresses of its own, the latest last.
-    homes: Vec<Home>,
+    homes: Few<Home>,
 }
 
 saved!(Account { stays, told, homes });
@@ -160,10 +161,14 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::PERSON
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(country) = tx.client.country else { return };
         let is_hidden = tx.client.class.is_some_and(AddressClass::hides_place);
-        if is_hidden || !presence::shows_person(tx) {
+        if is_hidden {
             return;
         }
         let now = tx.end;
@@ -291,9 +296,10 @@ impl Account {
             return false;
         }
         self.told.retain(|(told, _)| !countries.contains(told));
-        self.told.extend(countries.iter().map(|&country| (country, now)));
-        let surplus = self.told.len().saturating_sub(TOLD_MAX);
-        self.told.drain(..surplus);
+        countries.iter().for_each(|&country| self.told.push((country, now)));
+        while self.told.len() > TOLD_MAX {
+            self.told.remove(0);
+        }
         true
     }
 }

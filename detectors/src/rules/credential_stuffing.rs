@@ -37,7 +37,8 @@ mod outbreak;
 use super::crowd::Crowd;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Several, Span, client_of, tables,
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, Span, client_of,
+    tables,
 };
 use crate::hash::StableHasher;
 use crate::keyed::Keyed;
@@ -166,6 +167,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::LOGIN
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(login) = &tx.login else { return };
         let failed = match login.outcome {

@@ -29,7 +29,9 @@
 //! MITRE ATT&CK T1606, T1552.001, T1190; OWASP API2:2023; RFC 8725 section 3.5.
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, tables};
+use crate::detector::{
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, tables,
+};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::saved::saved;
@@ -94,6 +96,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::JWT
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(jwt) = &tx.jwt else { return };
         let Some(secret) = jwt.known_secret else { return };

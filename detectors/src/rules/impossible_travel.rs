@@ -35,8 +35,10 @@ use super::egress::{self, Regulars};
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables,
+    About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span,
+    tables,
 };
+use crate::few::Few;
 use crate::identity::{AddressClass, Country, Fingerprint, Place, Principal};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -106,8 +108,8 @@ struct Account {
     /// The last place that was no shared address.
     own: Option<Degree>,
     /// The devices it is used on, the latest last.
-    devices: Vec<Device>,
-    told: Vec<(Pair, EventTime)>,
+    devices: Few<Device>,
+    told: Few<(Pair, EventTime)>,
 }
 
 saved!(Account { last, own, devices, told });
@@ -156,11 +158,15 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::PERSON
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(place) = tx.client.place else { return };
         // A tunnel's end is no place: nobody is there, and nobody leaves from there.
         let is_hidden = tx.client.class.is_some_and(AddressClass::hides_place);
-        if is_hidden || !presence::shows_person(tx) {
+        if is_hidden {
             return;
         }
         let account = self.accounts.entry(&tx.principal, tx.end);
@@ -379,7 +385,8 @@ mod tests {
     }
 
     /// Five colleagues at home behind the address where the company's VPN leaves.
-    const OFFICE: &str = "08:00:00 198.51.100.9 -> use GET /me 200 user=c{1..5} session=c{1..5} place=51,10 device=abcd";
+    const OFFICE: &str =
+        "08:00:00 198.51.100.9 -> use GET /me 200 user=c{1..5} session=c{1..5} place=51,10 device=abcd";
 
     #[test]
     fn the_companys_vpn() {
@@ -393,10 +400,13 @@ mod tests {
         };
         check(&toggled("abcd", "s1"), expect![[r#""#]]);
         check(&toggled("abcd", "s2"), expect![[r#""#]]);
-        check(&toggled("wxyz", "s2"), expect![[r#"
+        check(
+            &toggled("wxyz", "s2"),
+            expect![[r#"
             09:01:00.000 GEO-02 impossible_travel low user:ann: ann moved 5960 km in 60 s (357624 km/h) from (45.0, -75.0) to (51.0, 10.0), on another device
             09:01:00.000 DEV-01 new_device info user:ann: ann on the new device d:515d0b1f from 198.51.100.9 (other tls, agent, header_order, platform); 1 device known
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

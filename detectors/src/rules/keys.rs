@@ -3,8 +3,11 @@
 //! It promises that a key beside somebody's session or token is no key here: it only names the program.
 
 use crate::identity::{Credential, CredentialKind, Location, PrincipalKind, ProofLevel};
+use crate::saved::saved;
+use crate::time::EventTime;
 use crate::transaction::{Activity, Outcome, Transaction};
 use std::fmt;
+use std::time::Duration;
 
 /// The static key or secret that a program called with.
 ///
@@ -30,9 +33,10 @@ pub(super) fn is_accepted(tx: &Transaction) -> bool {
     tx.succeeded() && (tx.status().is_none() || matches!(tx.status(), Some(200..=299)))
 }
 
-/// Whether the server turned the caller away.
+/// Whether the server turned the key away. Locks and limits say nothing about it, nor does a bad request: RFC 6749
+/// section 5.2 wants 401 where a client's secret is wrong, and 400 where the grant beside it is.
 pub(super) fn is_refused(tx: &Transaction) -> bool {
-    tx.outcome == Outcome::Denied
+    tx.outcome == Outcome::Denied && !matches!(tx.status(), Some(400 | 423 | 429))
 }
 
 /// A call to the API itself, not a step of getting in.
@@ -40,17 +44,65 @@ pub(super) fn is_call(tx: &Transaction) -> bool {
     matches!(tx.activity, Activity::Use | Activity::Sensitive | Activity::KeyIssue)
 }
 
-fn find(tx: &Transaction, is_key: impl Fn(&Credential) -> bool) -> Option<&Credential> {
-    let key = tx.credentials.iter().find(|credential| is_key(credential))?;
-    let somebodys = |credential: &Credential| {
+/// Whether the transaction carries somebody's session or token.
+pub(super) fn carries_somebodys(tx: &Transaction) -> bool {
+    tx.credentials.iter().any(|credential| {
         matches!(
             credential.kind,
             CredentialKind::Session | CredentialKind::BearerJwt | CredentialKind::BearerOpaque
         )
-    };
+    })
+}
+
+fn find(tx: &Transaction, is_key: impl Fn(&Credential) -> bool) -> Option<&Credential> {
+    let key = tx.credentials.iter().find(|credential| is_key(credential))?;
     // Rubbish beside the key must not hide it: where the key itself stands for a person, it is what was believed.
     let is_believed = tx.proof.level == ProofLevel::ApiKey && tx.principal.is_user();
-    (is_believed || !tx.credentials.iter().any(somebodys)).then_some(key)
+    (is_believed || !carries_somebodys(tx)).then_some(key)
+}
+
+/// Keys told for the same since a moment: many that do the same are told one by one, then together, then no more.
+#[derive(Debug, Default)]
+pub(super) struct Crowd {
+    since: EventTime,
+    keys: u32,
+}
+
+saved!(Crowd { since, keys });
+
+/// How the next key of a crowd is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// By itself.
+    Key,
+    /// As one of many, in an alert about all of them.
+    Crowd,
+    /// Not at all: the alert about all of them was told.
+    Nothing,
+}
+
+impl Crowd {
+    /// One key more; the count begins anew after a time.
+    pub(super) fn joins(&mut self, now: EventTime, again_after: Duration, one_by_one: u32) -> Telling {
+        if now.since(self.since) >= again_after {
+            *self = Self { since: now, keys: 0 };
+        }
+        self.keys = self.keys.saturating_add(1);
+        match self.keys.checked_sub(one_by_one) {
+            None | Some(0) => Telling::Key,
+            Some(1) => Telling::Crowd,
+            Some(_) => Telling::Nothing,
+        }
+    }
+}
+
+/// Whether an acceptance was this credential's doing: a key beside a session or token only names the program.
+pub(super) fn is_believed(tx: &Transaction, credential: &Credential) -> bool {
+    let is_key = matches!(
+        credential.kind,
+        CredentialKind::ApiKey | CredentialKind::Hawk | CredentialKind::Signature | CredentialKind::Basic
+    );
+    !is_key || or_password_of(tx).is_some()
 }
 
 /// `api_key 5b0e4f7a of ann@example.com`; without the owner where none is known.
@@ -62,7 +114,9 @@ impl fmt::Display for Named<'_> {
         let hex = key.fingerprint.to_string();
         write!(f, "{} {}", key.class, hex.get(..8).unwrap_or(&hex))?;
         match tx.principal.kind {
-            PrincipalKind::User | PrincipalKind::Service => write!(f, " of {}", tx.principal.id),
+            PrincipalKind::User | PrincipalKind::Service if is_believed(tx, key) => {
+                write!(f, " of {}", tx.principal.id)
+            }
             _ => Ok(()),
         }
     }

@@ -41,8 +41,8 @@ use super::actor::Actor;
 use super::verdict::{self, Before, Verdict};
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span,
-    tables,
+    About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several,
+    Span, tables,
 };
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -224,6 +224,10 @@ struct Gap {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::MFA
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(verdict) = Verdict::of(tx) else { return };
         let Some(key) = verdict::account(tx) else { return };

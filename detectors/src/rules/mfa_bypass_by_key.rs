@@ -40,7 +40,8 @@
 //!
 //! MITRE ATT&CK T1078.004, T1550.001, T1556.006; OWASP API2:2023, API5:2023.
 
-use super::{keys, presence};
+use super::keys::{self, Crowd, Telling};
+use super::presence;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
     About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Several, tables,
@@ -154,22 +155,6 @@ struct Key {
 }
 
 saved!(Key { first, done, told });
-
-/// Keys told for the same since a moment.
-#[derive(Debug, Default)]
-struct Crowd {
-    since: EventTime,
-    keys: u32,
-}
-
-saved!(Crowd { since, keys });
-
-/// How alerts are told: by key, for all keys at once, or not at all.
-enum Telling {
-    Key,
-    Crowd,
-    Nothing,
-}
 
 /// A success by key that a person would have needed a second factor for.
 #[derive(Clone, Copy, Debug)]
@@ -328,20 +313,6 @@ impl Key {
             self.told.push((class, now));
         }
         is_news
-    }
-}
-
-impl Crowd {
-    fn joins(&mut self, now: EventTime, again_after: Duration, one_by_one: u32) -> Telling {
-        if now.since(self.since) >= again_after {
-            *self = Self { since: now, keys: 0 };
-        }
-        self.keys = self.keys.saturating_add(1);
-        match self.keys.checked_sub(one_by_one) {
-            None | Some(0) => Telling::Key,
-            Some(1) => Telling::Crowd,
-            Some(_) => Telling::Nothing,
-        }
     }
 }
 

@@ -35,8 +35,8 @@ use super::actor::Actor;
 use super::verdict::guess_odds_pct;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    Crossing, Detector, Doubts, EVIDENCE_MAX, Finding, Findings, Grouping, Maturity, Rule, Sample, Several,
-    Span, client_of, tables,
+    Crossing, Detector, Doubts, EVIDENCE_MAX, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample,
+    Several, Span, client_of, tables,
 };
 use crate::identity::Factor;
 use crate::keyed::Keyed;
@@ -120,6 +120,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::MFA
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(mfa) = tx.mfa else { return };
         let proves = (mfa.event, mfa.outcome) == (MfaEvent::Attempt, MfaOutcome::Success);

@@ -35,7 +35,7 @@ use super::actor::Actor;
 use super::crowd::Crowd;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span,
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span,
     client_of, tables,
 };
 use crate::identity::{Country, Principal, PrincipalKind};
@@ -207,6 +207,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::MFA
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(mfa) = tx.mfa else { return };
         let failed = mfa.is_wrong_guess();

@@ -44,8 +44,8 @@ use super::actor::Actor;
 use super::verdict::{self, Before, Verdict};
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Doubts, EVIDENCE_MAX, Finding, Findings, Grouping, Maturity, Rule, Samples,
-    Several, tables,
+    About, Crossing, Detector, Doubts, EVIDENCE_MAX, Facts, Finding, Findings, Grouping, Maturity, Rule,
+    Samples, Several, tables,
 };
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -194,6 +194,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::MFA
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(verdict) = Verdict::of(tx) else { return };
         let Some(key) = verdict::account(tx) else { return };

@@ -8,8 +8,9 @@ mod catalogue;
 mod clock;
 mod crowd;
 mod egress;
+mod forgery;
 mod keys;
-mod presence;
+pub(crate) mod presence;
 mod prompts;
 mod section;
 mod verdict;
@@ -100,11 +101,20 @@ registry! {
     new_device,
     odd_timing,
     mfa_bypass_by_key,
+    key_from_new_network,
+    stale_key,
     shared_key,
     credential_exposure,
+    key_guessing,
+    compromised_key_use,
     unsigned_jwt,
     guessable_jwt_secret,
+    jwt_algorithm_confusion,
+    jwt_header_injection,
     expired_jwt_accepted,
+    jwt_bomb,
+    bad_jwt_signature_accepted,
+    jwt_claim_tampering,
     token_replay,
     session_hijack,
     bulk_extraction,

@@ -38,8 +38,9 @@ use super::egress::{self, Regulars};
 use super::presence::{self, Acquaintance};
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, tables,
+    About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, tables,
 };
+use crate::few::Few;
 use crate::identity::{Country, Fingerprint, Principal};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -109,9 +110,9 @@ pub struct State {
 
 #[derive(Debug, Default)]
 struct Account {
-    visits: Vec<Visit>,
+    visits: Few<Visit>,
     /// Countries of tunnels, and when they were told.
-    tunnels: Vec<(Country, EventTime)>,
+    tunnels: Few<(Country, EventTime)>,
     acquaintance: Acquaintance,
     /// Where it was last.
     network: Option<IpAddr>,
@@ -186,11 +187,12 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::PERSON
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(country) = tx.client.country else { return };
-        if !presence::shows_person(tx) {
-            return;
-        }
         let (now, again_after, fresh_mfa) = (tx.end, self.again_after, self.fresh_mfa);
         let account = self.accounts.entry(&tx.principal, now);
         account.acquaintance.note(tx);
@@ -226,11 +228,9 @@ impl Detector for State {
 }
 
 impl Account {
-    /// Forgets countries not used for `known`. The common account has one, just used.
+    /// Forgets countries not used for `known`.
     fn forget(&mut self, now: EventTime, known: Duration) {
-        if self.visits.iter().any(|visit| now.since(visit.last) > known) {
-            self.visits.retain(|visit| now.since(visit.last) <= known);
-        }
+        self.visits.retain(|visit| now.since(visit.last) <= known);
     }
 
     /// The last use from another country.

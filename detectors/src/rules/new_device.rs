@@ -35,8 +35,10 @@
 use super::presence::{self, Acquaintance};
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Several, Span, tables,
+    About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, Span,
+    tables,
 };
+use crate::few::Few;
 use crate::identity::Principal;
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -99,7 +101,7 @@ pub struct State {
 
 #[derive(Debug, Default)]
 struct Account {
-    devices: Vec<Known>,
+    devices: Few<Known>,
     acquaintance: Acquaintance,
 }
 
@@ -130,11 +132,12 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::PERSON
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(device) = tx.device.filter(tells_devices_apart) else { return };
-        if !presence::shows_person(tx) {
-            return;
-        }
         let now = tx.end;
         let account = self.accounts.entry(&tx.principal, now);
         account.acquaintance.note(tx);
@@ -204,7 +207,7 @@ fn renewed(before: Device, now: Device) -> Device {
 }
 
 fn finding(tx: &Transaction, account: &Account, place: usize, is_sensitive: bool, learning: bool) -> Finding {
-    let mut others = account.devices.clone();
+    let mut others = account.devices.to_vec();
     let new = others.remove(place);
     let changes = others.iter().map(|known| known.device.changed(&new.device).collect::<Vec<_>>());
     let parts: Vec<Arc<str>> = changes

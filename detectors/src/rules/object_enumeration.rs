@@ -102,12 +102,12 @@ type Route = (Arc<str>, Arc<str>);
 /// A client; its requests are counted as one caller's once several principals stand behind it.
 #[derive(Debug, Default)]
 struct Shared {
-    reader: Reader,
     first: Option<Principal>,
-    has_several: bool,
+    /// From the second principal on; it begins with what the first one asked for.
+    reader: Option<Box<Reader>>,
 }
 
-saved!(Shared { reader, first, has_several });
+saved!(Shared { first, reader });
 
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
@@ -142,23 +142,25 @@ impl Detector for State {
             return;
         }
         let network = tx.client.network();
-        let shared = self.clients.entry(&(network, key.1), tx.end);
-        shared.meet(&tx.principal);
-        shared.reader.note(object, tx, self.within);
-        if shared.has_several && shared.reader.enumerates(&self.thresholds) {
+        let route = key.1;
+        let shared = self.clients.entry(&(network, route.clone()), tx.end);
+        let first = shared.first.get_or_insert_with(|| tx.principal.clone());
+        let reader = match &mut shared.reader {
+            Some(reader) => reader,
+            None if *first == tx.principal => return,
+            none => {
+                let before = self.actors.get(&(Actor::Principal(first.clone()), route), tx.end);
+                none.insert(Box::new(before.cloned().unwrap_or_default()))
+            }
+        };
+        reader.note(object, tx, self.within);
+        if reader.enumerates(&self.thresholds) {
             let about = About::Client(network);
-            raise(tx, request, about, &mut shared.reader, &self.thresholds, self.within, findings);
+            raise(tx, request, about, reader, &self.thresholds, self.within, findings);
         }
     }
 
     tables!(actors, clients);
-}
-
-impl Shared {
-    fn meet(&mut self, principal: &Principal) {
-        let first = self.first.get_or_insert_with(|| principal.clone());
-        self.has_several |= first != principal;
-    }
 }
 
 /// Whether the object was given, or refused for what it is; nothing where the answer says neither.

@@ -32,7 +32,8 @@
 use super::actor::Actor;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, client_of, tables,
+    Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, client_of,
+    tables,
 };
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -126,6 +127,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::MFA
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(mfa) = tx.mfa.filter(|mfa| mfa.event == MfaEvent::Attempt) else { return };
         let Some(code) = mfa.code else { return };

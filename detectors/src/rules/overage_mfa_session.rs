@@ -32,7 +32,9 @@
 
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, tables};
+use crate::detector::{
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, tables,
+};
 use crate::identity::Fingerprint;
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -130,11 +132,12 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::PROVED.and(Facts::PERSON)
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(proved) = tx.proof.mfa_at else { return };
-        if !presence::shows_person(tx) {
-            return;
-        }
         let Some(session) = presence::session_of(tx) else { return };
         let age = tx.end.since(proved);
         let level = u8::from(age >= self.info) + u8::from(age >= self.medium);

@@ -33,8 +33,8 @@
 use super::actor::Actor;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    Crossing, Detector, Doubts, EVIDENCE_MAX, Finding, Findings, Grouping, Maturity, Rule, Sample, Several,
-    Span, client_of, tables,
+    Crossing, Detector, Doubts, EVIDENCE_MAX, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample,
+    Several, Span, client_of, tables,
 };
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -102,6 +102,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::LOGIN
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(login) = &tx.login else { return };
         let throttled = match login.outcome {

@@ -34,7 +34,7 @@ impl Acquaintance {
 }
 
 /// Whether this transaction shows its principal, a person, at the client's place.
-pub(super) fn shows_person(tx: &Transaction) -> bool {
+pub(crate) fn shows_person(tx: &Transaction) -> bool {
     tx.principal.is_user() && tx.succeeded() && !is_by_program(tx) && (is_entry(tx) || is_use(tx))
 }
 
@@ -50,7 +50,7 @@ pub(super) fn session_of(tx: &Transaction) -> Option<Fingerprint> {
 }
 
 /// Whether something was done that a thief would do and an owner does rarely.
-pub(super) fn is_sensitive(tx: &Transaction) -> bool {
+pub(crate) fn is_sensitive(tx: &Transaction) -> bool {
     matches!(tx.activity, Activity::Sensitive | Activity::KeyIssue)
 }
 

@@ -35,7 +35,7 @@
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Several, tables,
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, tables,
 };
 use crate::identity::Fingerprint;
 use crate::keyed::Keyed;
@@ -127,9 +127,13 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::SENSITIVE.and(Facts::PERSON)
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let could_prove = tx.proof.mfa_at.is_some() || tx.proof.account_has_mfa;
-        if !presence::is_sensitive(tx) || !could_prove || !presence::shows_person(tx) {
+        if !could_prove {
             return;
         }
         let Some((endpoint, session)) = tx.endpoint().zip(presence::session_of(tx)) else { return };

@@ -36,10 +36,12 @@
 //!
 //! ## References
 //!
-//! Zeek `capture-loss`; MITRE ATT&CK T1562 (Impair Defenses).
+//! Zeek `capture-loss`; MITRE ATT&CK T1562 (Impair Defenses); OWASP API8:2023.
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Span};
+use crate::detector::{
+    About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Span,
+};
 use crate::health::Checkup;
 use crate::runtime::Limits;
 use crate::saved::{Damaged, Saved};
@@ -105,7 +107,7 @@ pub static RULE: Rule = Rule {
     grouping: Grouping::Span,
     sees_repeats: true,
     mitre: &["T1562"],
-    owasp: &[],
+    owasp: &["API8:2023"],
     response: "find out what the sensor misses: mirror port, capture loss, limits; look at the busiest detector first",
 };
 
@@ -221,6 +223,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::MFA
+    }
+
     fn observe(&mut self, tx: &Transaction, _: &mut Findings<'_>) {
         if tx.mfa.is_some() {
             self.silence.end(tx.end);

@@ -28,7 +28,7 @@
 //! MITRE ATT&CK T1528, T1550.001; OWASP API2:2023; RFC 9700 section 4.14; RFC 6749 section 4.1.2; RFC 9449 section 11.1.
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Span};
+use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Span};
 use crate::runtime::Limits;
 use crate::saved::Damaged;
 use crate::session::{OneTime, Reuse};
@@ -73,6 +73,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::REUSE
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(reuse) = tx.reuse else { return };
         let ago = tx.end.since(reuse.first);

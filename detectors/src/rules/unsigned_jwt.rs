@@ -28,18 +28,15 @@
 //!
 //! MITRE ATT&CK T1606, T1550.001; OWASP API2:2023; RFC 8725 section 3.1; RFC 7519 section 6.
 
+use super::forgery::{self, Sources};
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Span, tables,
-};
+use crate::detector::{Detector, Facts, Findings, Grouping, Maturity, Rule, Span, tables};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
-use crate::saved::saved;
 use crate::token::{Jwt, Signature};
-use crate::transaction::{Outcome, Transaction};
-use crate::window::{Limit, Window};
+use crate::transaction::Transaction;
+use crate::window::Limit;
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// When it fires.
@@ -77,22 +74,8 @@ pub static RULE: Rule = Rule {
 #[derive(Debug)]
 pub struct State {
     probe: Limit,
-    sources: Keyed<(Arc<str>, IpAddr), Source>,
+    sources: Sources,
 }
-
-#[derive(Debug, Default)]
-struct Source {
-    tokens: Window<Variant>,
-    samples: Samples,
-}
-
-saved!(Source { tokens, samples });
-
-/// What a token looks like: its `alg` as sent, and whether anything is signed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Variant(Arc<str>, Signature);
-
-saved!(Variant { 0, 1 });
 
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
@@ -102,44 +85,40 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::JWT
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(jwt) = &tx.jwt else { return };
         let Some(fault) = fault(jwt) else { return };
-        let host = tx.request.as_ref().map_or_else(|| "".into(), |request| request.host.clone());
-        let network = tx.client.network();
-        let source = self.sources.entry(&(host, network), tx.end);
-        if source.tokens.is_empty() {
-            source.samples.clear();
-        }
-        let accepted = tx.outcome == Outcome::Success;
-        source.samples.push(tx, if accepted { "accepted without a signature" } else { "unsigned token" });
-        source.tokens.push(tx.end, Variant(jwt.alg.clone(), jwt.signature), self.probe);
-        let variants = source.variants();
+        let accepted = tx.succeeded();
+        let note = if accepted { "accepted without a signature" } else { "unsigned token" };
+        // A spelling of `alg`, and whether anything is signed, are what tools vary.
+        let variant: Arc<str> = format!("{} {}", jwt.alg, jwt.signature).into();
+        let attempts = forgery::note(&mut self.sources, tx, forgery::host(tx), variant, note, self.probe);
+        let is_probe = attempts.variants() >= self.probe.count;
         let severity = match accepted {
             true => Severity::Critical,
-            false if variants >= self.probe.count => Severity::Medium,
+            false if is_probe => Severity::Medium,
             false => Severity::Low,
         };
-        let crossing = Crossing {
-            about: About::Client(network),
-            severity,
-            first: source.tokens.first().unwrap_or(tx.end),
-            fresh: source.tokens.take_fresh(),
-            window: Some(self.probe.within),
-        };
-        findings.raise(&crossing, || finding(tx, jwt, fault, source, self.probe));
+        attempts.raise(tx, severity, self.probe, findings, |attempts| {
+            let (ip, answer) = (tx.client.ip, forgery::answer(tx));
+            let message = if is_probe {
+                let (variants, span) = (attempts.variants(), Span(attempts.tokens.span()));
+                format!(
+                    "JWT tampering probe from {ip}: {variants} variants in {span}, the last {fault}, {answer}"
+                )
+            } else {
+                format!("JWT {fault} from {ip}, {answer}")
+            };
+            let alg: Arc<str> = if jwt.alg.is_empty() { "missing".into() } else { jwt.alg.clone() };
+            (message, vec![("alg", Fact::Text(alg)), ("signature", Fact::Text(jwt.signature.name().into()))])
+        });
     }
 
     tables!(sources);
-}
-
-impl Source {
-    fn variants(&self) -> u64 {
-        let mut variants: Vec<&Variant> = self.tokens.iter().collect();
-        variants.sort_unstable();
-        variants.dedup();
-        variants.len() as u64
-    }
 }
 
 /// What is wrong with it, in words; `None` for a token that is signed.
@@ -152,38 +131,6 @@ fn fault(jwt: &Jwt) -> Option<&'static str> {
         Some("with its signature stripped")
     } else {
         None
-    }
-}
-
-fn finding(tx: &Transaction, jwt: &Jwt, fault: &str, source: &Source, probe: Limit) -> Finding {
-    let answer = match (tx.outcome, tx.status()) {
-        (Outcome::Success, _) => "accepted".into(),
-        (_, Some(status)) => format!("refused with {status}"),
-        (_, None) => "no answer seen".into(),
-    };
-    let place = tx.endpoint().map(|endpoint| format!(" on {endpoint}")).unwrap_or_default();
-    let variants = source.variants();
-    let message = if variants >= probe.count {
-        let span = Span(source.tokens.span());
-        format!(
-            "JWT tampering probe from {}: {variants} variants in {span}, the last {fault}, {answer}{place}",
-            tx.client.ip
-        )
-    } else {
-        format!("JWT {fault} from {}, {answer}{place}", tx.client.ip)
-    };
-    let alg: Arc<str> = if jwt.alg.is_empty() { "missing".into() } else { jwt.alg.clone() };
-    Finding {
-        count: source.tokens.count(),
-        evidence: source.samples.evidence(),
-        doubts: source.samples.doubts(),
-        facts: vec![
-            ("alg", Fact::Text(alg)),
-            ("signature", Fact::Text(jwt.signature.name().into())),
-            ("accepted", Fact::Flag(tx.succeeded())),
-            ("variants", Fact::Count(variants)),
-        ],
-        ..Finding::of(tx, message, "")
     }
 }
 

@@ -118,6 +118,55 @@ fn a_suppressed_finding_is_counted_and_not_told() {
 }
 
 #[test]
+fn an_acknowledgement_that_does_nothing_any_more_is_told() {
+    let entry = |subject: &str, until: Option<&str>| Suppression {
+        rule: Some("MFA-01".into()),
+        subject: Some(subject.into()),
+        until: until.map(Into::into),
+        reason: "load test".into(),
+    };
+    let suppress = vec![
+        entry("user:ann", Some("2026-11-21T11:00:00Z")),
+        entry("user:bob", None),
+        entry("user:ann", None),
+        entry("user:z*", Some("2026-11-21T10:00:00Z")),
+    ];
+    let (alerts, runtime) = run(BURST, RuntimeConfig { suppress, ..RuntimeConfig::default() });
+    assert!(alerts.is_empty());
+    let at = |clock| EventTime::from_nanos(humantime_nanos(clock));
+    let told = runtime.idle_suppressions(at("2026-11-21T10:00:02Z"));
+    assert_eq!(
+        told,
+        [
+            "[[suppress]] of MFA-01 for user:bob silenced nothing",
+            // The first entry that fits is the one that counts.
+            "[[suppress]] of MFA-01 for user:ann silenced nothing",
+            "[[suppress]] of MFA-01 for user:z* ended at 2026-11-21T10:00:00Z; it silenced 0 findings before",
+        ]
+    );
+    let told = runtime.idle_suppressions(at("2026-11-21T11:00:00Z"));
+    assert_eq!(
+        told[0],
+        "[[suppress]] of MFA-01 for user:ann ended at 2026-11-21T11:00:00Z; it silenced 1 finding before"
+    );
+}
+
+fn humantime_nanos(clock: &str) -> u64 {
+    let since = humantime::parse_rfc3339(clock).unwrap().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(since.unwrap().as_nanos()).unwrap()
+}
+
+#[test]
+fn a_suppression_without_a_reason_is_refused() {
+    let entry = Suppression { rule: None, subject: Some("user:ann".into()), until: None, reason: " ".into() };
+    let config = RuntimeConfig { suppress: vec![entry], ..RuntimeConfig::default() };
+    assert_eq!(
+        Runtime::new(config).unwrap_err().0,
+        "suppress.reason: [[suppress]] of every rule for user:ann has none; say why, for whoever reads it next year"
+    );
+}
+
+#[test]
 fn a_suppression_of_no_rule_is_refused() {
     let entry = Suppression { rule: Some("MFA-99".into()), subject: None, until: None, reason: "?".into() };
     let config = RuntimeConfig { suppress: vec![entry], ..RuntimeConfig::default() };

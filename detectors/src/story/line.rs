@@ -2,12 +2,14 @@
 //! It is given the line's text and adds what it stands for to a list.
 //! It promises to refuse every word it does not know.
 
+use super::braces::{expand, numbers};
+use super::time::{duration, moment, parse};
 use super::token;
 use crate::anomaly::AnomalySet;
 use crate::hash::StableHasher;
 use crate::identity::{
-    AddressClass, Country, Credential, CredentialKind, Factor, Fingerprint, Location, Place, Principal,
-    PrincipalKind, PrincipalSource, Proof, ProofLevel,
+    AddressClass, Country, Credential, CredentialKind, Factor, Fingerprint, KnownKey, Location, Notoriety,
+    Place, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
 use crate::label::{Label, Labels};
 use crate::session::{OneTime, Reuse, Session};
@@ -19,11 +21,7 @@ use crate::transaction::{
     Response, Transaction, TransactionId,
 };
 use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
 use std::time::Duration;
-
-/// 2026-11-21T00:00:00Z.
-const DAY_ONE: EventTime = EventTime::from_secs(1_795_219_200);
 
 const EARTH_RADIUS_KM: f64 = 6371.0;
 
@@ -53,50 +51,6 @@ pub(super) fn read(text: &str, transactions: &mut Vec<Transaction>) -> Result<()
         transactions.push(transaction(&words, after, id)?);
     }
     Ok(())
-}
-
-/// What braces hold, to be gone through.
-enum Braces<'a> {
-    Range(usize, usize),
-    List(&'a str),
-}
-
-/// `u{1..40}` in its parts: what stands before, what is gone through, what follows.
-fn braces(word: &str) -> Option<(&str, Braces<'_>, &str)> {
-    let (before, rest) = word.split_once('{')?;
-    let (inside, after) = rest.split_once('}')?;
-    if inside.contains(',') {
-        return Some((before, Braces::List(inside), after));
-    }
-    let (low, high) = inside.split_once("..")?;
-    let (low, high) = (low.parse().ok()?, high.parse().ok()?);
-    (low <= high).then_some((before, Braces::Range(low, high), after))
-}
-
-/// How many numbers the longest range of a word has.
-fn numbers(word: &str) -> Result<usize, String> {
-    match braces(word) {
-        Some((_, Braces::Range(low, high), after)) => Ok((high - low).saturating_add(1).max(numbers(after)?)),
-        Some((_, Braces::List(_), after)) => numbers(after),
-        None if word.contains('{') && word.contains("..") => {
-            Err(format!("`{word}` has no range such as {{1..3}}"))
-        }
-        None => Ok(1),
-    }
-}
-
-fn expand(word: &str, copy: usize) -> String {
-    let Some((before, inside, after)) = braces(word) else { return word.to_owned() };
-    let rest = expand(after, copy);
-    match inside {
-        Braces::Range(low, high) => {
-            format!("{before}{}{rest}", low + copy % (high - low).saturating_add(1))
-        }
-        Braces::List(list) => {
-            let item = list.split(',').nth(copy % list.split(',').count()).unwrap_or_default();
-            format!("{before}{item}{rest}")
-        }
-    }
 }
 
 fn transaction(words: &[&str], after: Duration, id: TransactionId) -> Result<Transaction, String> {
@@ -269,6 +223,11 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "session" => present(tx, CredentialKind::Session, "session_cookie", Location::Cookie, value),
         "bearer" => present(tx, CredentialKind::BearerOpaque, "opaque", Location::Header, value),
         "key" => present(tx, CredentialKind::ApiKey, "api_key", Location::Header, value),
+        "known" => {
+            let key = tx.credentials.last_mut().ok_or("known wants a credential first")?;
+            let why = Notoriety::parse(value).ok_or("no such reason to be known")?;
+            key.known = Some(KnownKey { why, line: 7, source: "somewhere" });
+        }
         "secret" => present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, value),
         "jwt" => set_jwt(tx, value),
         _ if token::WORDS.contains(&name) => return token::set(tx, name, value),
@@ -420,7 +379,7 @@ fn set_clock(tx: &mut Transaction, value: &str) -> Result<(), String> {
 fn present(tx: &mut Transaction, kind: CredentialKind, class: &'static str, location: Location, value: &str) {
     let fingerprint = fingerprint(class, value);
     let name = if location == Location::Cookie { "session" } else { "authorization" };
-    tx.credentials.push(Credential { kind, class, location, name: name.into(), fingerprint });
+    tx.credentials.push(Credential { kind, class, location, name: name.into(), fingerprint, known: None });
 }
 
 pub(super) fn fingerprint(class: &str, value: &str) -> Fingerprint {
@@ -499,53 +458,4 @@ fn exposure(value: &str) -> Result<Exposure, String> {
         class: class.ok_or("no such class")?,
         name: name.into(),
     })
-}
-
-/// A time of day and durations, in any order: `2d+09:00:00`, `10:00:00+300s+1ns`.
-fn moment(text: &str) -> Result<EventTime, String> {
-    text.split('+').try_fold(DAY_ONE, |time, part| {
-        Ok(time.after(if part.contains(':') { time_of_day(part)? } else { duration(part)? }))
-    })
-}
-
-fn time_of_day(text: &str) -> Result<Duration, String> {
-    let [hours, minutes, seconds] = text.split(':').collect::<Vec<_>>()[..] else {
-        return Err(format!("`{text}` is no time of day"));
-    };
-    let whole = parse::<u64>(hours, "hours")?.saturating_mul(3600);
-    let whole = whole.saturating_add(parse::<u64>(minutes, "minutes")?.saturating_mul(60));
-    Ok(Duration::from_secs(whole).saturating_add(decimal(seconds, 1_000_000_000)?))
-}
-
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let nanos = match unit {
-        "ns" => 1,
-        "us" => 1_000,
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "m" => 60_000_000_000,
-        "h" => 3_600_000_000_000,
-        "d" => 86_400_000_000_000,
-        _ => return Err(format!("`{text}` is no duration")),
-    };
-    decimal(number, nanos)
-}
-
-/// `1.5` of a unit, exact to the nanosecond.
-fn decimal(text: &str, unit_nanos: u64) -> Result<Duration, String> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let mut nanos = parse::<u64>(whole, "number")?.saturating_mul(unit_nanos);
-    let mut share = unit_nanos;
-    for digit in fraction.chars() {
-        share /= 10;
-        let digit = digit.to_digit(10).ok_or_else(|| format!("`{text}` is no number"))?;
-        nanos = nanos.saturating_add(u64::from(digit) * share);
-    }
-    Ok(Duration::from_nanos(nanos))
-}
-
-pub(super) fn parse<T: FromStr>(text: &str, what: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("`{text}` is no {what}"))
 }

@@ -2,7 +2,8 @@
 //! It is given a transaction with a JWT, and one word.
 //! It promises to refuse what it does not know, as every word of a story does.
 
-use super::line::{duration, fingerprint, parse};
+use super::line::fingerprint;
+use super::time::{duration, parse};
 use crate::identity::CredentialKind;
 use crate::token::{Confusion, HeaderTrait, Jwt, KnownSecret, Signature, SignatureCheck};
 use crate::transaction::Transaction;

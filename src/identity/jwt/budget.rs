@@ -2,6 +2,7 @@
 //! It is given costs and times; what is left over is kept for one second.
 //! It promises that a whole bucket pays for any one thing, and that first things may take next second's share.
 
+use heelguard_detectors::saved::{Damaged, Saved};
 use heelguard_detectors::time::EventTime;
 
 /// A bucket that fills with time.
@@ -30,6 +31,18 @@ impl Budget {
         }
         self.level = self.level.saturating_sub(cost);
         true
+    }
+
+    /// Appends what is left, and since when.
+    pub(super) fn save(&self, out: &mut Vec<u8>) {
+        (self.level, self.filled_at).save(out);
+    }
+
+    /// Goes on with what was left; never with more than a second's share.
+    pub(super) fn load(&mut self, from: &mut &[u8]) -> Result<(), Damaged> {
+        let (level, filled_at): (i64, _) = Saved::load(from)?;
+        (self.level, self.filled_at) = (level.min(self.per_second), filled_at);
+        Ok(())
     }
 
     fn fill(&mut self, now: EventTime) {

@@ -62,7 +62,7 @@ pub(crate) struct Claims {
     pub(crate) marks: Marks,
 }
 
-/// Keyed marks, for comparing tokens with each other; never written anywhere.
+/// Marks under the deployment's key, for comparing tokens with each other; written nowhere but into the state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Marks {
     /// The signature's bytes, when there are enough of them.
@@ -238,10 +238,12 @@ pub(crate) fn read(token: &[u8], claim: Option<&[u8]>, keyring: &Keyring) -> (Op
         return (Some(claims), beyond);
     }
     if payload_text.len() / 4 * 3 > PAYLOAD_BYTES_MAX {
+        claims.header.compare_hosts(None);
         return (Some(claims), true);
     }
     let Some(payload) = base64_any(payload_text) else { return (None, beyond) };
     beyond |= claims.read_payload(&payload, claim, keyring);
+    claims.header.compare_hosts(claims.iss.as_deref());
     let input = token.get(..header_text.len() + 1 + payload_text.len()).unwrap_or(token);
     claims.marks.input = mark(keyring, "jwt input", &[input]);
     claims.marks.signature = base64_any(signature_text)

@@ -17,6 +17,7 @@ use super::twins::Twins;
 use crate::identity::clues::Clues;
 use crate::metrics::TokenCounters;
 use heelguard_detectors::identity::Fingerprint;
+use heelguard_detectors::saved::{Damaged, saved};
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::token::{Confusion, KnownSecret, SignatureCheck};
 use heelguard_detectors::transaction::{Outcome, Transaction};
@@ -55,6 +56,8 @@ struct Seen {
     counted: bool,
 }
 
+saved!(Seen { counted } fresh { verdict });
+
 /// A signed token under examination.
 struct Case<'a> {
     signer: &'a Signer,
@@ -92,6 +95,29 @@ impl TokenDesk {
             trials: Budget::new(SECRETS_PER_SECOND),
             counters: TokenCounters::default(),
         }
+    }
+
+    /// Appends what was learned of keys, signers and tokens. Verdicts are not kept: keys and lists of secrets may be
+    /// others when it is loaded, so what was found out is found out again.
+    pub(crate) fn save(&self, out: &mut Vec<u8>) {
+        self.keys.save(out);
+        self.tokens.save(out);
+        self.signers.save(out);
+        self.twins.save(out);
+        self.checks.save(out);
+        self.trials.save(out);
+    }
+
+    /// Goes on from what was saved, and from nothing else: bytes that are left are damage.
+    pub(crate) fn load(&mut self, mut from: &[u8]) -> Result<(), Damaged> {
+        let from = &mut from;
+        self.keys.load(from)?;
+        self.tokens = Shelf::load(TOKENS_MAX, from)?;
+        self.signers = Shelf::load(SIGNERS_MAX, from)?;
+        self.twins.load(from)?;
+        self.checks.load(from)?;
+        self.trials.load(from)?;
+        if from.is_empty() { Ok(()) } else { Err(Damaged) }
     }
 
     pub(crate) fn counters(&self) -> TokenCounters {

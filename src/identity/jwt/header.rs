@@ -3,6 +3,7 @@
 //! It promises never to resolve what the header points to, and to keep of an embedded key its thumbprint's mark alone.
 
 use super::claims::{kept, mark};
+use super::{domain, keysets};
 use crate::identity::json::{self, Member, Value};
 use crate::identity::names::Names;
 use crate::identity::secret::Keyring;
@@ -11,6 +12,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64_URL;
 use heelguard_detectors::token::{HeaderTrait, HeaderTraits};
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
+
+/// Hosts that are kept of one header: one for `jku` and one for `x5u`.
+const KEY_HOSTS_MAX: usize = 2;
 
 /// What a header says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -23,6 +27,8 @@ pub(crate) struct Header {
     pub(crate) p2c: Option<u64>,
     /// The mark of the embedded key's thumbprint (RFC 7638).
     pub(crate) key: Option<u64>,
+    /// The hosts that `jku` and `x5u` name; empty for what is no address.
+    key_hosts: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,6 +93,18 @@ impl Header {
         (read, summary.beyond_limit)
     }
 
+    /// Compares where the keys are said to lie with the issuer, once that is known.
+    pub(super) fn compare_hosts(&mut self, issuer: Option<&str>) {
+        // Issuers are written as a URL or as a bare host.
+        let issuer = issuer.map(|issuer| {
+            keysets::parse(issuer).map_or_else(|| issuer.to_ascii_lowercase(), |(host, _)| host)
+        });
+        let issuer = issuer.unwrap_or_default();
+        if self.key_hosts.iter().any(|host| !domain::is_same(host, &issuer)) {
+            self.traits.insert(HeaderTrait::Elsewhere);
+        }
+    }
+
     fn take(&mut self, key: Parameter, member: &Member<'_, Parameter>) {
         let value = match member.value {
             Value::Text(text) => text.decoded(),
@@ -111,8 +129,13 @@ impl Header {
             }
             Parameter::Zip => has(HeaderTrait::Zip),
             Parameter::Crit => has(HeaderTrait::Crit),
-            Parameter::Jku => has(HeaderTrait::Jku),
-            Parameter::X5u => has(HeaderTrait::X5u),
+            Parameter::Jku | Parameter::X5u => {
+                has(if key == Parameter::Jku { HeaderTrait::Jku } else { HeaderTrait::X5u });
+                let host = std::str::from_utf8(&value).ok().and_then(keysets::parse).map(|(host, _)| host);
+                // Whoever repeats a member may mean any of them; two are enough to disagree.
+                self.key_hosts.truncate(KEY_HOSTS_MAX - 1);
+                self.key_hosts.push(host.unwrap_or_default());
+            }
             Parameter::X5c => has(HeaderTrait::X5c),
             Parameter::Jwk => has(HeaderTrait::Jwk),
             Parameter::Kty | Parameter::Crv | Parameter::X | Parameter::Y | Parameter::N | Parameter::E => {}
@@ -202,6 +225,25 @@ mod tests {
         assert_eq!(traits(header), "jku x5u jwk x5c crit zip nested");
         assert_eq!(traits(r#"{"alg":"RS256","typ":"at+jwt","kid":"k1","cty":"json"}"#), "");
         assert_eq!(traits(r#"{"alg":"RS256","jku":null,"x":{"jku":"u"}}"#), "", "no value, and no parameter");
+    }
+
+    #[test]
+    fn keys_in_the_issuers_domain_and_elsewhere() {
+        let keyring = Keyring::from_bytes(&[7; 32]).unwrap();
+        let is_elsewhere = |header: &str, issuer| {
+            let (mut header, _) = Header::read(header.as_bytes(), &keyring);
+            header.compare_hosts(issuer);
+            header.traits.has(HeaderTrait::Elsewhere)
+        };
+        let own = r#"{"jku":"https://Keys.example.com/jwks"}"#;
+        assert!(!is_elsewhere(own, Some("https://idp.example.com/realm")));
+        assert!(!is_elsewhere(own, Some("idp.example.com")), "an issuer need not be a URL");
+        assert!(is_elsewhere(own, Some("https://idp.example.org")));
+        assert!(is_elsewhere(own, None), "nobody's domain");
+        assert!(is_elsewhere(r#"{"jku":"file:///k"}"#, Some("https://idp.example.com")));
+        assert!(is_elsewhere(r#"{"x5u":"https://x.example","jku":"https://a.com"}"#, Some("https://a.com")));
+        assert!(is_elsewhere(r#"{"jku":"https://a.com@x.example/"}"#, Some("https://a.com")), "user info");
+        assert!(!is_elsewhere(r#"{"alg":"RS256","x5c":["MII"]}"#, None));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use super::alg::Alg;
 use super::claims::Claims;
+use heelguard_detectors::saved::saved;
 use std::sync::Arc;
 
 /// Asymmetric tokens after which a shared secret is a surprise (20: no trial run, and no coincidence).
@@ -16,6 +17,8 @@ pub(super) struct Signer {
     pub(super) host: Arc<str>,
     kid: Option<Arc<str>>,
 }
+
+saved!(Signer { issuer, host, kid });
 
 impl Signer {
     pub(super) fn of(claims: &Claims, host: &Arc<str>) -> Self {
@@ -34,6 +37,8 @@ pub(super) struct History {
     /// Algorithms that were presented, one bit each.
     presented: u16,
 }
+
+saved!(History { asymmetric, mixed, presented });
 
 impl History {
     /// Whether this algorithm is presented for the first time.

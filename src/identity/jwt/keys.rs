@@ -4,6 +4,7 @@
 
 use super::alg::Alg;
 use super::claims::{base64_any, kept};
+use heelguard_detectors::saved::{Damaged, Saved, saved};
 use heelguard_detectors::token::SignatureCheck;
 use ring::signature::{
     self, EcdsaVerificationAlgorithm, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey,
@@ -32,6 +33,35 @@ pub(super) enum Material {
     Ed25519(Box<[u8]>),
     /// A public key of another kind: the modulus, point or name it is told apart by.
     Other(Box<[u8]>),
+}
+
+saved!(PublicKey { kid, material });
+
+impl Saved for Material {
+    fn save(&self, out: &mut Vec<u8>) {
+        let (tag, parts): (u8, [&[u8]; 2]) = match self {
+            Self::Rsa { n, e } => (0, [n, e]),
+            Self::P256(point) => (1, [point, &[]]),
+            Self::P384(point) => (2, [point, &[]]),
+            Self::Ed25519(point) => (3, [point, &[]]),
+            Self::Other(start) => (4, [start, &[]]),
+        };
+        tag.save(out);
+        parts.iter().for_each(|part| part.to_vec().save(out));
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        let (tag, first, second): (u8, Vec<u8>, Vec<u8>) = Saved::load(from)?;
+        let first = first.into_boxed_slice();
+        Ok(match tag {
+            0 => Self::Rsa { n: first, e: second.into() },
+            1 => Self::P256(first),
+            2 => Self::P384(first),
+            3 => Self::Ed25519(first),
+            4 => Self::Other(first),
+            _ => return Err(Damaged),
+        })
+    }
 }
 
 /// Bits of RSA keys that can be checked: all that is in use, and no more than is quick.

@@ -12,6 +12,7 @@ use super::document::{Document, Published};
 use super::keys::PublicKey;
 use super::reference::TokenReference;
 use super::shelf::Shelf;
+use heelguard_detectors::saved::{Damaged, Saved, saved};
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::Transaction;
 use std::net::IpAddr;
@@ -57,6 +58,11 @@ struct Configuration {
     keys: Place,
 }
 
+saved!(Place { host, path });
+saved!(KeySet { server, published, keys });
+saved!(Held { key, retired });
+saved!(Configuration { server, keys });
+
 /// All that is known.
 pub(super) struct KeySets {
     reference: Arc<TokenReference>,
@@ -93,6 +99,22 @@ impl KeySets {
 
     pub(super) fn evicted(&self) -> u64 {
         self.documents.evicted + self.configurations.evicted + self.places.evicted
+    }
+
+    /// Appends what was learned from the wire; what is configured is not kept.
+    pub(super) fn save(&self, out: &mut Vec<u8>) {
+        self.documents.save(out);
+        self.configurations.save(out);
+        self.places.save(out);
+        self.epoch.save(out);
+    }
+
+    pub(super) fn load(&mut self, from: &mut &[u8]) -> Result<(), Damaged> {
+        self.documents = Shelf::load(DOCUMENTS_MAX, from)?;
+        self.configurations = Shelf::load(DOCUMENTS_MAX, from)?;
+        self.places = Shelf::load(DOCUMENTS_MAX, from)?;
+        self.epoch = Saved::load(from)?;
+        Ok(())
     }
 
     /// The keys of an issuer; of a token without one, those published by the host it was sent to.
@@ -217,7 +239,7 @@ fn is_configuration_of(issuer: &str, host: &str, place: &str) -> bool {
 }
 
 /// Host and path of a URL, the host as `plain_host` gives it; no fragment.
-fn parse(url: &str) -> Option<(String, &str)> {
+pub(super) fn parse(url: &str) -> Option<(String, &str)> {
     let (scheme, rest) = url.split_once("://")?;
     if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
         return None;

@@ -10,6 +10,7 @@ mod claims;
 mod config;
 mod desk;
 mod document;
+mod domain;
 mod facts;
 mod header;
 mod history;

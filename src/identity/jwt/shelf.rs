@@ -3,6 +3,7 @@
 //! It promises never to hold more than its limit, and to count what left.
 
 use ahash::RandomState;
+use heelguard_detectors::saved::{Damaged, Saved};
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
@@ -60,6 +61,36 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
     }
 }
 
+impl<K: Clone + Eq + Hash + Saved, V: Saved> Shelf<K, V> {
+    /// Appends every value with its key, from next to leave to last.
+    pub(super) fn save(&self, out: &mut Vec<u8>) {
+        self.clock.len().save(out);
+        for key in &self.clock {
+            key.save(out);
+            let entry = self.table.get(key);
+            entry.map(|entry| entry.used).save(out);
+            if let Some(entry) = entry {
+                entry.value.save(out);
+            }
+        }
+    }
+
+    /// A shelf with what was saved; of more than there is room for now, what would leave first is left out.
+    pub(super) fn load(max: usize, from: &mut &[u8]) -> Result<Self, Damaged> {
+        let mut shelf = Self::new(max);
+        for _ in 0..usize::load(from)? {
+            let key = K::load(from)?;
+            let Some(used) = Option::<bool>::load(from)? else { continue };
+            let value = V::load(from)?;
+            shelf.entry(&key, || value);
+            if let Some(entry) = shelf.table.get_mut(&key) {
+                entry.used = used;
+            }
+        }
+        Ok(shelf)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +110,22 @@ mod tests {
             shelf.entry(&key, || key);
         }
         assert_eq!((shelf.table.len(), shelf.clock.len(), shelf.evicted), (3, 3, 991));
+    }
+
+    #[test]
+    fn a_loaded_shelf_goes_on_as_the_saved_one_would() {
+        let mut shelf = Shelf::new(4);
+        (0..4u32).for_each(|key| *shelf.entry(&key, || 0u32) += key);
+        shelf.get(&0);
+        let mut bytes = Vec::new();
+        shelf.save(&mut bytes);
+        let mut loaded: Shelf<u32, u32> = Shelf::load(4, &mut bytes.as_slice()).unwrap();
+        for shelf in [&mut shelf, &mut loaded] {
+            shelf.entry(&9, || 9);
+            assert_eq!((shelf.get(&0).copied(), shelf.get(&1).copied()), (Some(0), None));
+        }
+        for end in 0..bytes.len() {
+            assert!(Shelf::<u32, u32>::load(4, &mut &bytes[..end]).is_err(), "{end}");
+        }
     }
 }

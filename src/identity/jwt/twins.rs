@@ -5,6 +5,7 @@
 use super::claims::Claims;
 use super::history::Signer;
 use super::shelf::Shelf;
+use heelguard_detectors::saved::{Damaged, saved};
 use std::sync::Arc;
 
 /// Signatures, and `jti`, that are compared.
@@ -28,6 +29,9 @@ struct Holder {
     shared: bool,
 }
 
+saved!(Ticket { jti, host, refreshes });
+saved!(Holder { subject, scope, accepted, shared });
+
 /// What was seen of signatures and tickets.
 pub(super) struct Twins {
     /// What each signature covers.
@@ -42,6 +46,17 @@ impl Twins {
 
     pub(super) fn evicted(&self) -> u64 {
         self.signatures.evicted + self.tickets.evicted
+    }
+
+    pub(super) fn save(&self, out: &mut Vec<u8>) {
+        self.signatures.save(out);
+        self.tickets.save(out);
+    }
+
+    pub(super) fn load(&mut self, from: &mut &[u8]) -> Result<(), Damaged> {
+        self.signatures = Shelf::load(TWINS_MAX, from)?;
+        self.tickets = Shelf::load(TWINS_MAX, from)?;
+        Ok(())
     }
 
     /// Takes a token that the server made: it is genuine, whatever it looks like.

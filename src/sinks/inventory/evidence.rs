@@ -6,6 +6,7 @@ use super::proposal::{Proposal, Step};
 use super::recent::Recent;
 use heelguard_detectors::identity::{CredentialKind, Fingerprint};
 use heelguard_detectors::label::{Clue, Hints};
+use heelguard_detectors::saved::{Damaged, Saved, saved};
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{Activity, Endpoint, LoginOutcome, Transaction};
 use std::collections::BTreeMap;
@@ -44,6 +45,41 @@ pub(super) struct Case {
     against: u64,
     /// Names of the telling field, with how often each was met.
     names: BTreeMap<Arc<str>, u64>,
+}
+
+saved!(Case { sightings, against, names });
+
+impl Saved for Evidence {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.routes.len().save(out);
+        for (endpoint, cases) in &self.routes {
+            endpoint.save(out);
+            cases.iter().for_each(|case| case.save(out));
+        }
+        self.logins.save(out);
+        self.handed_out.save(out);
+        self.last_calls.save(out);
+        self.left_out.save(out);
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        let mut routes = BTreeMap::new();
+        for _ in 0..usize::load(from)? {
+            let endpoint = Endpoint::load(from)?;
+            let mut cases = <[Case; Step::ALL.len()]>::default();
+            for case in &mut cases {
+                *case = Case::load(from)?;
+            }
+            routes.insert(endpoint, cases);
+        }
+        Ok(Self {
+            routes,
+            logins: Saved::load(from)?,
+            handed_out: Saved::load(from)?,
+            last_calls: Saved::load(from)?,
+            left_out: Saved::load(from)?,
+        })
+    }
 }
 
 impl Case {

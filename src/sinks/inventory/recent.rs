@@ -3,6 +3,7 @@
 //! It promises that only look-ups depend on the hash, never an order.
 
 use ahash::RandomState;
+use heelguard_detectors::saved::{Damaged, Saved};
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
@@ -41,6 +42,32 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
     /// Takes a thing out.
     pub(super) fn take(&mut self, key: K) -> Option<V> {
         self.things.remove(&key)
+    }
+}
+
+impl<K: Copy + Eq + Hash + Saved, V: Saved> Saved for Recent<K, V> {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.order.len().save(out);
+        for key in &self.order {
+            key.save(out);
+            let value = self.things.get(key);
+            value.is_some().save(out);
+            if let Some(value) = value {
+                value.save(out);
+            }
+        }
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        let mut recent = Self::default();
+        for _ in 0..usize::load(from)? {
+            let key = K::load(from)?;
+            recent.order.push_back(key);
+            if let Some(value) = Saved::load(from)? {
+                recent.things.insert(key, value);
+            }
+        }
+        if recent.order.len() > RECENT_MAX { Err(Damaged) } else { Ok(recent) }
     }
 }
 

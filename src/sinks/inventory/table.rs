@@ -2,6 +2,7 @@
 //! It is given observations and keeps the first `ENTRIES_MAX` things.
 //! It promises to count what it leaves out, and to go on counting what it knows.
 
+use heelguard_detectors::saved::{Damaged, Saved, saved};
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{Outcome, Transaction};
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ pub(super) struct Seen {
     pub(super) first: EventTime,
     pub(super) last: EventTime,
 }
+
+saved!(Seen { transactions, success, denied, first, last });
 
 impl Seen {
     fn first_at(time: EventTime) -> Self {
@@ -61,6 +64,17 @@ impl<K: Ord, V> Table<K, V> {
     /// All entries, in the order of their names.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &(Seen, V))> {
         self.entries.iter()
+    }
+}
+
+impl<K: Ord + Saved, V: Saved> Saved for Table<K, V> {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.entries.save(out);
+        self.left_out.save(out);
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        Ok(Self { entries: Saved::load(from)?, left_out: Saved::load(from)? })
     }
 }
 

@@ -74,6 +74,7 @@ pub(crate) fn alert() -> Alert {
             location: Location::Cookie,
             name: "sid".into(),
             fingerprint: fingerprint([0x5b, 0x0e]),
+            known: None,
         }),
         endpoint: Some(Endpoint {
             method: "POST".into(),
@@ -189,6 +190,7 @@ pub(crate) fn transaction() -> Transaction {
             location: Location::Header,
             name: "authorization".into(),
             fingerprint: fingerprint([0xa1, 0xb2]),
+            known: None,
         }],
         jwt: Some(Jwt {
             kid: Some("k1".into()),

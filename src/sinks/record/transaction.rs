@@ -160,6 +160,16 @@ struct CredentialPart<'a> {
     location: &'static str,
     name: &'a str,
     fingerprint: Hex,
+    /// Only where others have it, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known: Option<KnownPart>,
+}
+
+#[derive(Serialize)]
+struct KnownPart {
+    why: &'static str,
+    source: &'static str,
+    line: u32,
 }
 
 impl<'a> From<&'a Credential> for CredentialPart<'a> {
@@ -170,6 +180,11 @@ impl<'a> From<&'a Credential> for CredentialPart<'a> {
             location: credential.location.name(),
             name: &credential.name,
             fingerprint: Hex::of(credential.fingerprint),
+            known: credential.known.map(|known| KnownPart {
+                why: known.why.name(),
+                source: known.source,
+                line: known.line,
+            }),
         }
     }
 }

@@ -146,6 +146,8 @@ fn several_accounts_behind_one_client_are_read_as_one() {
 fn refused_reads_give_nothing_away() {
     check(
         "10:00:00 203.0.113.7 -> use GET /customers 403 user=root key=k1 limit=100 x1000 every 5ms",
-        expect![""],
+        expect![[r#"
+            10:00:00.500 KEY-07 key_guessing info 4fe70c2b12730bbd30c371687045227c (dead): api_key 4fe70c2b of root refused 101 times in 0.5 s, the latest from 203.0.113.7 (limit 100 in 3600 s)
+        "#]],
     );
 }

@@ -9,7 +9,6 @@ use crate::saved::saved;
 use crate::time::EventTime;
 use crate::transaction::Transaction;
 use crate::window::{Tally, Window};
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Requests of one caller that are remembered; of more, the oldest go first.
@@ -30,8 +29,6 @@ pub(super) struct Object {
     number: Option<u64>,
     given: bool,
 }
-
-saved!(Object { mark, number, given });
 
 impl Object {
     /// The object of this path by its route's template; nothing if no variable part can be told.
@@ -54,8 +51,8 @@ impl Object {
         (variable > 0).then(|| Self { mark: hasher.finish() as u64, number, given })
     }
 
-    fn follows(self, before: Self) -> bool {
-        let distance = self.number.zip(before.number).map(|(now, before)| now.abs_diff(before));
+    fn follows(self, before: Asked) -> bool {
+        let distance = self.number.zip(before.number()).map(|(now, before)| now.abs_diff(before));
         distance.is_some_and(|distance| (1..=NEIGHBOURS_WITHIN).contains(&distance))
     }
 }
@@ -68,44 +65,59 @@ fn number_of(part: &str) -> Option<u64> {
 }
 
 /// What one caller asked for.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Reader {
     asked: Window<Asked>,
     /// The objects in the window.
     objects: Tally,
-    given: u64,
-    in_order: u64,
-    /// Objects that were given before the window.
-    known: BTreeSet<u64>,
+    given: u32,
+    in_order: u32,
+    /// Objects that were given before the window, in order.
+    known: Vec<u64>,
     pub(super) samples: Samples,
 }
 
 saved!(Reader { asked, objects, given, in_order, known, samples });
 
+/// An object in the window; kept in few bytes, for most of what is remembered is this.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
-    object: Object,
+    mark: u64,
+    number: u64,
+    is_numbered: bool,
+    given: bool,
     in_order: bool,
 }
 
-saved!(Asked { object, in_order });
+saved!(Asked { mark, number, is_numbered, given, in_order });
+
+impl Asked {
+    fn of(object: Object, in_order: bool) -> Self {
+        let Object { mark, number, given } = object;
+        Self { mark, number: number.unwrap_or(0), is_numbered: number.is_some(), given, in_order }
+    }
+
+    fn number(self) -> Option<u64> {
+        self.is_numbered.then_some(self.number)
+    }
+}
 
 impl Reader {
     /// Notes one request, unless its object is known, and forgets those that left the window.
     pub(super) fn note(&mut self, object: Object, tx: &Transaction, within: Duration) {
         self.forget(tx.end, within);
-        if self.known.contains(&object.mark) {
+        if self.known.binary_search(&object.mark).is_ok() {
             return;
         }
         if self.asked.is_empty() {
             self.samples.clear();
         }
-        let before = self.asked.iter().next_back().map(|asked| asked.object);
+        let before = self.asked.iter().next_back().copied();
         let in_order = before.is_some_and(|before| object.follows(before));
-        self.asked.insert(tx.end, Asked { object, in_order });
+        self.asked.insert(tx.end, Asked::of(object, in_order));
         self.objects.add(object.mark);
-        self.given += u64::from(object.given);
-        self.in_order += u64::from(in_order);
+        self.given = self.given.saturating_add(u32::from(object.given));
+        self.in_order = self.in_order.saturating_add(u32::from(in_order));
         self.samples.push(tx, if object.given { "given" } else { "refused" });
         if let Some(gone) = self.asked.pop_beyond(ASKED_MAX) {
             self.drop(gone);
@@ -115,23 +127,27 @@ impl Reader {
     fn forget(&mut self, now: EventTime, within: Duration) {
         while let Some(gone) = self.asked.pop_outside(now, within) {
             self.drop(gone);
-            if gone.object.given && self.known.len() < KNOWN_MAX {
-                self.known.insert(gone.object.mark);
+            if gone.given
+                && self.known.len() < KNOWN_MAX
+                && let Err(place) = self.known.binary_search(&gone.mark)
+            {
+                self.known.insert(place, gone.mark);
             }
         }
     }
 
     fn drop(&mut self, gone: Asked) {
-        self.objects.remove(gone.object.mark);
-        self.given = self.given.saturating_sub(u64::from(gone.object.given));
-        self.in_order = self.in_order.saturating_sub(u64::from(gone.in_order));
+        self.objects.remove(gone.mark);
+        self.given = self.given.saturating_sub(u32::from(gone.given));
+        self.in_order = self.in_order.saturating_sub(u32::from(gone.in_order));
     }
 
     /// Whether this is how ids are counted through.
     pub(super) fn enumerates(&self, limits: &Thresholds) -> bool {
         let share = |part: u64, percent: u8| part * 100 > self.asked.count() * u64::from(percent);
         self.objects.distinct() > u64::from(limits.objects)
-            && (share(self.refused(), limits.refused_pct) || share(self.in_order, limits.sequential_pct))
+            && (share(self.refused(), limits.refused_pct)
+                || share(u64::from(self.in_order), limits.sequential_pct))
     }
 
     /// Different objects in the window.
@@ -141,7 +157,7 @@ impl Reader {
 
     /// The share of requests that were given their object, in whole per cent.
     pub(super) fn given_pct(&self) -> u64 {
-        self.percent(self.given)
+        self.percent(u64::from(self.given))
     }
 
     /// The share that was refused or found nothing, in whole per cent.
@@ -151,11 +167,11 @@ impl Reader {
 
     /// The share whose number is next to the one before, in whole per cent.
     pub(super) fn sequential_pct(&self) -> u64 {
-        self.percent(self.in_order)
+        self.percent(u64::from(self.in_order))
     }
 
     fn refused(&self) -> u64 {
-        self.asked.count().saturating_sub(self.given)
+        self.asked.count().saturating_sub(u64::from(self.given))
     }
 
     fn percent(&self, part: u64) -> u64 {
@@ -164,7 +180,7 @@ impl Reader {
 
     /// The lowest and the highest number in the window.
     pub(super) fn numbers(&self) -> Option<(u64, u64)> {
-        let numbers = || self.asked.iter().filter_map(|asked| asked.object.number);
+        let numbers = || self.asked.iter().filter_map(|asked| asked.number());
         numbers().min().zip(numbers().max())
     }
 

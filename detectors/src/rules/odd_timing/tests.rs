@@ -27,12 +27,18 @@ fn a_login_at_night_after_a_week_of_mornings() {
 #[test]
 fn three_hours_early_is_no_news_and_four_are() {
     check(&format!("{A_WEEK}\n5d+06:00:00 198.51.100.4 -> mfa POST /mfa 200 user=ann"), expect![""]);
-    check(&format!("{A_WEEK}\n5d+05:59:59 198.51.100.4 -> mfa POST /mfa 200 user=ann"), expect![[r#"
+    check(
+        &format!("{A_WEEK}\n5d+05:59:59 198.51.100.4 -> mfa POST /mfa 200 user=ann"),
+        expect![[r#"
         05:59:59.000 TIM-01 odd_timing low user:ann: ann logged in at 05 h UTC, 4 h from the nearest of its hours (09, 11; limit 4 h)
-    "#]]);
-    check(&format!("{A_WEEK}\n5d+15:00:00 198.51.100.4 -> mfa POST /mfa 200 user=ann"), expect![[r#"
+    "#]],
+    );
+    check(
+        &format!("{A_WEEK}\n5d+15:00:00 198.51.100.4 -> mfa POST /mfa 200 user=ann"),
+        expect![[r#"
         15:00:00.000 TIM-01 odd_timing low user:ann: ann logged in at 15 h UTC, 4 h from the nearest of its hours (09, 11; limit 4 h)
-    "#]]);
+    "#]],
+    );
     check(&format!("{A_WEEK}\n5d+14:59:59 198.51.100.4 -> mfa POST /mfa 200 user=ann"), expect![""]);
     // Use of a session at night may be the phone alone, and is learned.
     check(
@@ -115,15 +121,21 @@ const A_MONTH: &str = "{0..28}d+09:10:00 198.51.100.4 -> login POST /login 200 u
 #[test]
 fn a_part_of_the_week_that_was_never_used() {
     // 174 hours so far: the month's shares cannot be told, the hours of the day can.
-    check(&format!("{A_MONTH}\n29d+18:00:00 198.51.100.4 -> login POST /login 200 user=ann"), expect![[r#"
+    check(
+        &format!("{A_MONTH}\n29d+18:00:00 198.51.100.4 -> login POST /login 200 user=ann"),
+        expect![[r#"
         18:00:00.000 TIM-01 odd_timing low user:ann: ann logged in at 18 h UTC, 4 h from the nearest of its hours (09-14; limit 4 h)
-    "#]]);
+    "#]],
+    );
     let month = format!(
         "{A_MONTH}\n{{2..27}}d+15:10:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 every 1ns"
     );
-    check(&format!("{month}\n29d+21:00:00 198.51.100.4 -> login POST /login 200 user=ann"), expect![[r#"
+    check(
+        &format!("{month}\n29d+21:00:00 198.51.100.4 -> login POST /login 200 user=ann"),
+        expect![[r#"
         21:00:00.000 TIM-01 odd_timing low user:ann: ann logged in on a Sunday at 21 h UTC, where less than 5 in 1000 of its 200 hours are
-    "#]]);
+    "#]],
+    );
     check(&format!("{month}\n29d+20:59:59 198.51.100.4 -> login POST /login 200 user=ann"), expect![[""]]);
     check_confidence(
         &format!("{month}\n29d+21:00:00 198.51.100.4 -> login POST /login 200 user=ann"),
@@ -159,16 +171,22 @@ fn a_variation_of_five_per_cent_is_no_machines() {
          10:13:27.5 198.51.100.4 -> login POST /login 200 user=ann
          10:15:00 198.51.100.4 -> login POST /login 200 user=ann";
     check(exactly_five, expect![""]);
-    check(&exactly_five.replace("10:15:00 ", "10:15:00.000001 "), expect![[r#"
+    check(
+        &exactly_five.replace("10:15:00 ", "10:15:00.000001 "),
+        expect![[r#"
         10:15:00.000 TIM-01 odd_timing low user:ann: ann: 10 logins, one every 100.0 s, varying by 5.0 % (a machine's vary by less than 5 %)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn every_hour_is_a_pace_and_less_often_a_habit() {
-    check("00:00:00 198.51.100.4 -> login POST /login 200 user=ann x10 every 1h", expect![[r#"
+    check(
+        "00:00:00 198.51.100.4 -> login POST /login 200 user=ann x10 every 1h",
+        expect![[r#"
         09:00:00.000 TIM-01 odd_timing low user:ann: ann: 10 logins, one every 3600.0 s, varying by 0.0 % (a machine's vary by less than 5 %)
-    "#]]);
+    "#]],
+    );
     check("00:00:00 198.51.100.4 -> login POST /login 200 user=ann x20 every 3600.000000001s", expect![""]);
 }
 

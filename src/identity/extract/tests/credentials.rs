@@ -66,6 +66,56 @@ fn ntlm_names_its_user_and_a_handshake_names_nobody() {
 }
 
 #[test]
+fn keys_that_others_have_are_told_by_their_place_in_a_list() {
+    let why = |head: &str| {
+        let credentials = see(head, "401").transaction.credentials;
+        credentials.first().and_then(|credential| credential.known).map(|known| known.source)
+    };
+    // In two parts: whole, scanners would take them for a leak.
+    let (aws, stripe) =
+        (["AKIA", "IOSFODNN7EXAMPLE"].concat(), ["sk_test_", "4eC39HqLyjWDarjtT1zdp7dc"].concat());
+    let signed = format!(
+        "GET / HTTP/1.1\nAuthorization: AWS4-HMAC-SHA256 Credential={aws}/20261121/us-east-1/s3/aws4_request, \
+         SignedHeaders=host, Signature=fe5f80f77d5fa3beca038a248ff027d0445342fe2855ddc963176630326f1024"
+    );
+    assert_eq!(why(&signed), Some("aws_documentation"));
+    assert_eq!(why(&format!("GET / HTTP/1.1\nAuthorization: Bearer {stripe}")), Some("stripe_documentation"));
+    // Stripe takes its keys as the user of Basic.
+    let basic = |user: &str| {
+        format!("GET / HTTP/1.1\nAuthorization: Basic {}", BASE64_STANDARD.encode(format!("{user}:")))
+    };
+    assert_eq!(why(&basic(&stripe)), Some("stripe_documentation"));
+    assert_eq!(why("GET / HTTP/1.1\nX-API-Key: changeme"), Some("placeholder"));
+
+    assert_eq!(why(&signed.replace("EXAMPLE", "EXAMPLF")), None);
+    assert_eq!(why(&basic("changeme")), None);
+    assert_eq!(why("GET / HTTP/1.1\nX-API-Key: 5357442683a5ad1695b3b8a7aa0a6e69"), None);
+}
+
+#[test]
+fn keys_on_the_operators_list_are_found_by_fingerprint() {
+    let key = "5357442683a5ad1695b3b8a7aa0a6e69";
+    let keyring = || Keyring::from_bytes(&[7; 32]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("list");
+    std::fs::write(&path, format!("# found on a laptop\n{}\thex\n", keyring().fingerprint(key.as_bytes()).0))
+        .unwrap();
+    let identity = Identity { compromised_keys: path, ..Identity::default() };
+    let (network, privacy) = (Network::default(), Privacy::default());
+    let settings = Settings::build(&network, &identity, &privacy, keyring(), Geo::builtin()).unwrap();
+    let mut extractor = Extractor::new(Arc::new(settings));
+    let mut line = |head: &str| {
+        let credentials = extractor.extract(exchange(head, "200")).transaction.credentials;
+        credentials.first().and_then(|credential| credential.known).map(|known| known.line)
+    };
+    for _ in 0..2 {
+        assert_eq!(line(&format!("GET / HTTP/1.1\nX-API-Key: {key}")), Some(2));
+        assert_eq!(line(&format!("GET /?api_key={key} HTTP/1.1")), Some(2));
+        assert_eq!(line(&format!("GET / HTTP/1.1\nX-API-Key: {key}0")), None);
+    }
+}
+
+#[test]
 fn a_secret_in_a_certificates_subject_is_no_name() {
     let key = "5357442683a5ad1695b3b8a7aa0a6e69";
     let from_proxy = |subject: &str| {

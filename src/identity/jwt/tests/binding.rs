@@ -212,3 +212,29 @@ fn documents_that_are_none() {
     assert_eq!(Document::read(late.as_bytes(), false), None, "nobody writes the keys so late");
     assert!(Document::read(format!("{}1", "[".repeat(50_000)).as_bytes(), true).is_none());
 }
+
+#[test]
+fn what_was_learned_of_keys_and_tokens_outlives_the_process() {
+    let (key, other) = (Signing::new(), Signing::new());
+    let mut stage = Stage::new();
+    published(&mut stage, "/jwks.json", &[key.jwk("k1")]);
+    for n in 0..20 {
+        assert_eq!(
+            stage.verdict(&key.sign("k1", &claims("u1", &format!("ticket-number-{n}"))), 200),
+            "valid"
+        );
+    }
+    stage.restart();
+    assert_eq!(stage.verdict(&key.sign("k1", &claims("u1", "one-ticket-more")), 200), "valid");
+    assert_eq!(stage.verdict(&other.sign("k1", &claims("admin", "ticket-by-a-forger")), 401), "invalid");
+    // Twenty tokens of a private key: a shared secret is a surprise. A `jti` that is somebody's already is forged.
+    let confused = hs256("k1", &claims("admin", "a-ticket-of-its-own"), b"nobody-knows-this-one");
+    assert_eq!(stage.verdict(&confused, 401), "not_checked, confusion suspected");
+    assert_eq!(
+        stage.verdict(&other.sign("k1", &claims("admin", "ticket-number-7")), 401),
+        "invalid, tampered"
+    );
+    // The innocent twin: whoever remembers nothing has nothing to say.
+    let mut fresh = Stage::new();
+    assert_eq!(fresh.verdict(&other.sign("k1", &claims("admin", "ticket-number-7")), 401), "not_checked");
+}

@@ -18,6 +18,7 @@ fn me() -> Sighting {
             location,
             name: text("sid"),
             fingerprint,
+            known: None,
         });
     })
 }

@@ -1,0 +1,80 @@
+//! A capture that lost packets: what is told of it, and by whom.
+//! The same packets are missing for every number of parser threads, and the same is told.
+
+#![allow(clippy::expect_used, reason = "a test stops where it fails")]
+
+mod support;
+
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::path::Path;
+use support::conversation::pcap;
+use support::replay::replay;
+
+/// Wrong codes and long lists, one connection a second.
+fn traffic() -> Vec<u8> {
+    let list = format!("[{}]", vec!["{\"name\":\"somebody with a name of some length\"}"; 100].join(","));
+    let mut text = String::new();
+    for n in 0..240 {
+        let (minute, second) = (n / 60, n % 60);
+        let (port, code) = (20_000 + n, n * 37);
+        writeln!(
+            text,
+            "@open c{n} 84.128.212.178:{port} -> 10.0.0.5:80 at 2026-11-21T10:{minute:02}:{second:02}Z\n\
+             @c{n}> +1ms\nPOST /mfa/verify HTTP/1.1\nHost: api.example.com\nContent-Type: application/json\n\n\
+             {{\"username\":\"alice\",\"code\":\"{code:06}\"}}\n\
+             @c{n}< +5ms\nHTTP/1.1 401 Unauthorized\nContent-Type: application/json\n\n\
+             {{\"error\":\"invalid_code\"}}\n\
+             @c{n}> +5ms\nGET /people HTTP/1.1\nHost: api.example.com\n\n\
+             @c{n}< +5ms\nHTTP/1.1 200 OK\nContent-Type: application/json\n\n{list}\n@close c{n} +5ms"
+        )
+        .expect("written");
+    }
+    pcap(&text)
+}
+
+/// The capture without every `nth` of its larger packets.
+fn thinned(capture: &[u8], nth: usize) -> Vec<u8> {
+    let (head, mut rest) = capture.split_at(24);
+    let mut kept = head.to_vec();
+    let mut large = 0;
+    while rest.len() > 16 {
+        let size: [u8; 4] = rest[8..12].try_into().expect("four bytes");
+        let (packet, after) = rest.split_at(16 + u32::from_le_bytes(size) as usize);
+        large += usize::from(packet.len() > 1_000);
+        if packet.len() <= 1_000 || !large.is_multiple_of(nth) {
+            kept.extend(packet);
+        }
+        rest = after;
+    }
+    kept
+}
+
+fn told(home: &Path, capture: &[u8], shards: &str) -> Vec<Value> {
+    let path = home.join("capture.pcap");
+    std::fs::write(&path, capture).expect("written");
+    replay(&[&path], &["--shards", shards]).alerts
+}
+
+#[test]
+fn what_was_lost_is_told_the_same_way_by_every_number_of_shards() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let whole = traffic();
+    let thin = thinned(&whole, 7);
+    assert!(thin.len() < whole.len());
+    let one = told(home.path(), &thin, "1");
+    for shards in ["2", "5"] {
+        assert_eq!(one, told(home.path(), &thin, shards), "{shards} shards");
+    }
+    let own: Vec<&Value> = one.iter().filter(|alert| alert["rule"] == "POS-06").collect();
+    assert!(!own.is_empty() && own[0]["severity"] == "high", "{own:?}");
+    assert_eq!(own[0]["subject"]["value"], "sensor-1 (loss)", "{own:?}");
+    let bursts = one.iter().filter(|alert| alert["detector"] == "mfa_failure_burst" && alert["rev"] != 1);
+    let lost: Vec<f64> = bursts.filter_map(|alert| alert["visibility"]["loss_pct"].as_f64()).collect();
+    assert!(!lost.is_empty() && lost.iter().all(|percent| (5.0..20.0).contains(percent)), "{lost:?}");
+
+    // The innocent twin: nothing lost, nothing to tell.
+    let alerts = told(home.path(), &whole, "2");
+    assert!(alerts.iter().all(|alert| alert["rule"] != "POS-06"), "{alerts:?}");
+    assert!(alerts.iter().all(|alert| alert["visibility"]["loss_pct"] == 0.0));
+}
