@@ -52,6 +52,9 @@ const DETECTORS: &[(&str, &[&str])] = &[
     ("shared_api_key", &["shared_key"]),
     ("api_key_guessing", &["key_guessing"]),
     ("client_secret_guessing", &["key_guessing"]),
+    ("session_hijack", &["session_hijack"]),
+    ("odd_timing", &["odd_timing"]),
+    ("xff_spoofing", &["forged_identity_header"]),
 ];
 
 /// What each variant of `weak_jwt` must be told by, whatever else is told of the same token.

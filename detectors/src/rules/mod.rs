@@ -10,6 +10,7 @@ mod crowd;
 mod egress;
 mod forgery;
 mod keys;
+mod network;
 pub(crate) mod presence;
 mod prompts;
 mod section;
@@ -94,6 +95,7 @@ registry! {
     factor_switching,
     sensitive_action_without_fresh_mfa,
     overage_mfa_session,
+    mfa_service_degradation,
     server_clock_drift,
     new_country,
     impossible_travel,
@@ -122,8 +124,10 @@ registry! {
     credential_stuffing,
     password_brute_force,
     auth_batching,
+    retry_storm,
     basic_auth_in_use,
     mixed_authentication,
+    forged_identity_header,
     sensor_self_check,
 }
 
