@@ -13,7 +13,7 @@
 //! |---|---|
 //! | TIME | the answer's end on 21 November 2026, UTC; `2d+10:00:00` is two days later, `10:00:00+300s` five minutes |
 //! | CLIENT | the address; external unless it is private |
-//! | KIND | `use`, `login`, `mfa` (an attempt), `challenge`, `enrolment`, `confirmation`, `removal` (of a factor), `regeneration` (of backup codes), `token`, `signup`, `sensitive`, `logout` |
+//! | KIND | `use`, `login`, `mfa` (an attempt), `challenge`, `enrolment`, `confirmation`, `removal`, `reset` (of a factor), `regeneration` (of backup codes), `token`, `signup`, `sensitive`, `logout` |
 //! | STATUS | the answer's status; `-` when none was seen |
 //! | `{1..40}` | anywhere: one transaction for each number; shorter ranges begin again |
 //! | `{totp,sms}` | anywhere: one after the other, and again; makes no transactions of its own |
@@ -33,7 +33,6 @@
 //! | `reuse=refresh_token:5m` | a thing for one use, used first that long ago; `:other` by another client |
 //! | `factor=` `code=` `outcome=` `by_status` | of a second-factor step; `outcome=` is that of a login, too |
 //! | `ticket=` `left=` | what ties challenge and attempt; backup codes that are left, as the answer says |
-//! | `took=200ms` | from the request's first byte to the answer's end (default: none) |
 //! | `mark=` | a number that is equal for a request that is repeated word for word |
 //! | `mfa=5m` `proof=` `has_mfa` | a second factor proved that long ago, the proof level, a factor is enrolled |
 //! | `country=` `asn=` `place=lat,lon` `radius=` `north=` | where the client is; km to the north of the place |

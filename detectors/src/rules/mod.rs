@@ -9,6 +9,7 @@ mod clock;
 mod crowd;
 mod egress;
 mod forgery;
+mod habits;
 mod keys;
 mod network;
 pub(crate) mod presence;
@@ -95,6 +96,8 @@ registry! {
     factor_switching,
     sensitive_action_without_fresh_mfa,
     overage_mfa_session,
+    risky_factor_change,
+    late_code_acceptance,
     mfa_service_degradation,
     server_clock_drift,
     new_country,

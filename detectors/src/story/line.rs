@@ -171,6 +171,8 @@ fn set_kind(tx: &mut Transaction, kind: &str) -> Result<(), String> {
         }
         "mfa" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Attempt)),
         "challenge" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Challenge)),
+        "confirmation" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Confirmation)),
+        "reset" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Reset)),
         "removal" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Removal)),
         "regeneration" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Regeneration)),
         "enrolment" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Enrolment)),
