@@ -8,14 +8,15 @@ mod listen;
 
 use heelguard::demo::{Happening, Week, WeekOptions};
 use heelguard_detectors::alert::Severity;
+use heelguard_detectors::time::EventTime;
 
-/// Some forty people, from Thursday to the month's last day.
+/// Some forty people from Wednesday to Friday; the first day is for learning.
 const SMALL: WeekOptions = WeekOptions {
     seed: 1,
     users: 40,
-    days: 12,
-    start: heelguard_detectors::time::EventTime::from_secs(1_795_046_400),
-    learning_days: 4,
+    days: 3,
+    start: EventTime::from_secs(1_795_564_800),
+    learning_days: 1,
 };
 
 #[test]

@@ -60,6 +60,7 @@ pub(crate) fn week(options: WeekOptions) -> Result<(Heard, Week), String> {
 }
 
 /// The sensor on a capture, all of it as if it were learned.
+#[allow(dead_code, reason = "the small week has no captures")]
 pub(crate) fn capture(path: PathBuf) -> Result<Heard, String> {
     let mut timeline = Timeline::open(&[path]).map_err(|error| error.to_string())?;
     run(&mut timeline, EventTime::ZERO, Vec::new())
