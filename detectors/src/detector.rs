@@ -3,6 +3,7 @@
 //! It promises that a finding costs nothing but a look-up while its episode has nothing new to say.
 
 use crate::alert::{AlertClient, Confidence, Evidence, Fact, Scope, Severity, Subject, Visibility};
+use crate::few::Few;
 use crate::health::Checkup;
 use crate::identity::{Credential, Fingerprint, Principal, named};
 use crate::saved::{Damaged, Saved, saved};
@@ -399,7 +400,7 @@ impl Sample {
 
 /// The first sample and the latest four: how it began and where it stands.
 #[derive(Clone, Debug, Default)]
-pub struct Samples(Vec<(Sample, &'static str)>);
+pub struct Samples(Few<(Sample, &'static str)>);
 
 impl Saved for Samples {
     fn save(&self, out: &mut Vec<u8>) {
@@ -421,14 +422,12 @@ impl Samples {
         if self.0.len() >= EVIDENCE_MAX {
             self.0.remove(1);
         }
-        // Most subjects never have a second one.
-        self.0.reserve_exact(1);
         self.0.push((Sample::of(tx), note));
     }
 
     /// Forgets every sample.
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.0 = Few::default();
     }
 
     /// The samples as evidence.

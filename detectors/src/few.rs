@@ -50,6 +50,14 @@ impl<'a, T> IntoIterator for &'a Few<T> {
     }
 }
 
+impl<T> FromIterator<T> for Few<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(things: I) -> Self {
+        let mut few = Self::Many(things.into_iter().collect());
+        few.settle();
+        few
+    }
+}
+
 impl<T> Few<T> {
     /// Adds a thing at the end.
     pub fn push(&mut self, thing: T) {
@@ -150,8 +158,7 @@ mod tests {
     #[test]
     fn it_is_saved_as_a_list_is() {
         for things in [vec![], vec![7_u32], vec![7, 8, 9]] {
-            let mut few = Few::default();
-            things.iter().for_each(|&thing| few.push(thing));
+            let few: Few<u32> = things.iter().copied().collect();
             let (mut bytes, mut expected) = (Vec::new(), Vec::new());
             few.save(&mut bytes);
             things.save(&mut expected);

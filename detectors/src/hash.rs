@@ -26,7 +26,7 @@ impl StableHasher {
     pub fn of_parts(parts: &[&[u8]]) -> u128 {
         let mut hasher = Self::default();
         for part in parts {
-            hasher.write(&(part.len() as u64).to_le_bytes());
+            hasher.write_word(part.len() as u64);
             hasher.write(part);
         }
         hasher.finish()
@@ -34,22 +34,27 @@ impl StableHasher {
 
     /// Feeds bytes.
     pub fn write(&mut self, bytes: &[u8]) {
-        let held = 8 * (self.length % 8) as u32;
-        self.length = self.length.wrapping_add(bytes.len() as u64);
         let (words, rest) = bytes.as_chunks();
         for word in words {
-            let word = u64::from_le_bytes(*word);
-            self.absorb(self.tail | word << held);
-            self.tail = word.checked_shr(64 - held).unwrap_or(0);
+            self.write_word(u64::from_le_bytes(*word));
         }
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        let word = u64::from_le_bytes(last);
-        self.tail |= word << held;
-        if held / 8 + rest.len() as u32 >= 8 {
+        let held = self.length % 8;
+        let word = rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+        self.length = self.length.wrapping_add(rest.len() as u64);
+        self.tail |= word << (8 * held);
+        if held + rest.len() as u64 >= 8 {
             self.absorb(self.tail);
-            self.tail = word.checked_shr(64 - held).unwrap_or(0);
+            // Something was held, so this is less than the whole word.
+            self.tail = word >> (64 - 8 * held);
         }
+    }
+
+    /// Feeds eight bytes, the first one lowest.
+    fn write_word(&mut self, word: u64) {
+        let held = 8 * (self.length % 8);
+        self.length = self.length.wrapping_add(8);
+        self.absorb(self.tail | word << held);
+        self.tail = word.checked_shr(64 - held as u32).unwrap_or(0);
     }
 
     /// The hash of everything fed.
@@ -123,6 +128,14 @@ mod tests {
         let mut whole = StableHasher::default();
         whole.write(b"credential stuffing");
         assert_eq!(pieces.finish(), whole.finish());
+        let text: Vec<u8> = (0..64).collect();
+        for (first, second) in (0..64).flat_map(|end| (0..=end).map(move |middle| (middle, end))) {
+            let (mut once, mut twice) = (StableHasher::default(), StableHasher::default());
+            once.write(&text[..second]);
+            twice.write(&text[..first]);
+            twice.write(&text[first..second]);
+            assert_eq!(once.finish(), twice.finish(), "{first} of {second}");
+        }
         assert_ne!(StableHasher::of_parts(&[b"ab", b"c"]), StableHasher::of_parts(&[b"a", b"bc"]));
     }
 }

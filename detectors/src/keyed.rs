@@ -205,8 +205,8 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
     }
 
     fn remember(&mut self, place: u32) {
-        self.recent.rotate_right(1);
-        self.recent[0] = place;
+        let [a, b, c, _] = self.recent;
+        self.recent = [place, a, b, c];
     }
 
     fn remove(&mut self, place: u32) {

@@ -2,17 +2,19 @@
 //! A rule pushes events as they come and asks for the count; events a little out of order find their place.
 //! It promises an edge to the nanosecond: N events count as "N in W" when the last minus the first is at most W.
 
+mod events;
+
+use crate::few::Few;
 use crate::saved::{Damaged, Saved};
 use crate::shown::Shown;
 use crate::time::EventTime;
 use ahash::RandomState;
-use std::collections::{HashMap, VecDeque};
+use events::Events;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// Events a window remembers at least; a window asked for more keeps what its limit needs.
 const KEPT_MIN: usize = 256;
-/// Events up to which a window has no more room than it needs.
-const GROWN_ONE_BY_ONE: usize = 4;
 
 /// "N in W".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,14 +40,14 @@ impl Limit {
 /// Events of one key in the order of their times, oldest first.
 #[derive(Clone, Debug)]
 pub struct Window<T> {
-    events: VecDeque<(EventTime, T)>,
+    events: Events<T>,
     /// Events pushed since the last `take_fresh`: what an episode has not counted yet.
     fresh: u64,
 }
 
 impl<T> Default for Window<T> {
     fn default() -> Self {
-        Self { events: VecDeque::new(), fresh: 0 }
+        Self { events: Events::default(), fresh: 0 }
     }
 }
 
@@ -56,11 +58,7 @@ impl<T: Saved> Saved for Window<T> {
     }
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
-        let events: VecDeque<(EventTime, T)> = Saved::load(from)?;
-        if !events.iter().map(|(time, _)| time).is_sorted() {
-            return Err(Damaged);
-        }
-        Ok(Self { events, fresh: Saved::load(from)? })
+        Ok(Self { events: Saved::load(from)?, fresh: Saved::load(from)? })
     }
 
     fn shown(&self) -> Shown {
@@ -68,7 +66,7 @@ impl<T: Saved> Saved for Window<T> {
             return Shown::Nothing;
         }
         let count = Shown::word(&format_args!("{} in {}", self.count(), crate::detector::Span(self.span())));
-        Shown::parts([("", count), ("events", self.events.shown())])
+        Shown::parts([("", count), ("events", Shown::list(self.events.iter().map(Saved::shown)))])
     }
 }
 
@@ -76,8 +74,10 @@ impl<T> Window<T> {
     /// Adds an event, drops what lies outside `limit`, and says whether the limit is reached.
     /// Beyond the events a window keeps, the oldest go first and the count is a lower bound.
     pub fn push(&mut self, at: EventTime, event: T, limit: Limit) -> bool {
+        // What is outside goes first, so that an event that comes alone stays alone.
+        let now = self.last().map_or(at, |last| last.max(at));
+        while self.pop_outside(now, limit.within).is_some() {}
         self.insert(at, event);
-        let now = self.last().unwrap_or(at);
         while self.pop_outside(now, limit.within).is_some() || self.pop_beyond(limit.kept()).is_some() {}
         self.count() >= limit.count
     }
@@ -85,16 +85,7 @@ impl<T> Window<T> {
     /// Adds an event and drops none; for windows whose leaving events are counted elsewhere.
     pub fn insert(&mut self, at: EventTime, event: T) {
         self.fresh = self.fresh.saturating_add(1);
-        // Most windows stay short: room is made one by one before it is made in doubles.
-        if self.events.len() < GROWN_ONE_BY_ONE {
-            self.events.reserve_exact(1);
-        }
-        if self.events.back().is_none_or(|(last, _)| *last <= at) {
-            self.events.push_back((at, event));
-        } else {
-            let place = self.events.partition_point(|(time, _)| *time <= at);
-            self.events.insert(place, (at, event));
-        }
+        self.events.insert(at, event);
     }
 
     /// Takes the oldest event if it lies more than `within` before `now`.
@@ -103,7 +94,7 @@ impl<T> Window<T> {
         if now.since(*oldest) <= within {
             return None;
         }
-        self.events.pop_front().map(|(_, event)| event)
+        self.events.pop_front()
     }
 
     /// Takes the oldest event if there are more than `kept`.
@@ -111,13 +102,12 @@ impl<T> Window<T> {
         if self.events.len() <= kept {
             return None;
         }
-        self.events.pop_front().map(|(_, event)| event)
+        self.events.pop_front()
     }
 
     /// Forgets every event.
     pub fn clear(&mut self) {
-        self.events.clear();
-        self.fresh = 0;
+        *self = Self::default();
     }
 
     /// Events in the window.
@@ -127,7 +117,7 @@ impl<T> Window<T> {
 
     /// Whether the window holds no event.
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty()
+        self.events.len() == 0
     }
 
     /// The oldest event's time.
@@ -182,20 +172,20 @@ pub struct Tally {
 #[derive(Clone, Debug)]
 enum Counts {
     /// Few enough to be searched one by one.
-    Listed(Vec<(u64, u32)>),
+    Listed(Few<(u64, u32)>),
     Mapped(Box<HashMap<u64, u32, RandomState>>),
 }
 
 impl Default for Counts {
     fn default() -> Self {
-        Self::Listed(Vec::new())
+        Self::Listed(Few::default())
     }
 }
 
 impl Saved for Tally {
     fn save(&self, out: &mut Vec<u8>) {
         let mut counts: Vec<(u64, u32)> = match &self.counts {
-            Counts::Listed(list) => list.clone(),
+            Counts::Listed(list) => list.to_vec(),
             Counts::Mapped(map) => map.iter().map(|(&thing, &count)| (thing, count)).collect(),
         };
         counts.sort_unstable();
@@ -208,7 +198,7 @@ impl Saved for Tally {
         let counts = if counts.len() > LISTED_MAX {
             Counts::Mapped(Box::new(counts.into_iter().collect()))
         } else {
-            Counts::Listed(counts)
+            Counts::Listed(counts.into_iter().collect())
         };
         Ok(Self { counts, total })
     }
@@ -282,13 +272,12 @@ impl Counts {
             && list.len() == LISTED_MAX
             && !list.iter().any(|(known, _)| *known == thing)
         {
-            *self = Self::Mapped(Box::new(std::mem::take(list).into_iter().collect()));
+            *self = Self::Mapped(Box::new(list.iter().copied().collect()));
         }
         match self {
             Self::Mapped(map) => map.entry(thing).or_default(),
             Self::Listed(list) => {
                 let place = list.iter().position(|(known, _)| *known == thing).unwrap_or_else(|| {
-                    list.reserve_exact(1);
                     list.push((thing, 0));
                     list.len() - 1
                 });

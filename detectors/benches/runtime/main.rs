@@ -3,7 +3,7 @@
 //! rule alone, and prints nanoseconds a transaction, bytes an identity, bytes with every table full, the longest call.
 //! It promises sums that are of this machine, at this hour, and bytes that are the same everywhere.
 //!
-//! Options behind `--`: `--quick`, `--rounds N` (transactions an identity after the first, 4),
+//! Options behind `--`: `--quick`, `--identities N`, `--rounds N` (transactions an identity after the first, 4),
 //! `--profile` (only the loop over all rules, for a profiler).
 
 #![allow(clippy::disallowed_methods, reason = "a bench has a clock")]
@@ -45,11 +45,9 @@ fn main() {
             "--bench" => {} // cargo says so
             "--quick" => asked.identities = 100_000,
             "--profile" => asked.profile = true,
-            "--rounds" => {
-                let rounds = arguments.next().and_then(|number| number.parse().ok());
-                asked.rounds = rounds.expect("--rounds needs a number");
-            }
-            other => panic!("no option {other}: --quick, --rounds N, --profile"),
+            "--rounds" => asked.rounds = number(arguments.next()),
+            "--identities" => asked.identities = number(arguments.next()),
+            other => panic!("no option {other}: --quick, --identities N, --rounds N, --profile"),
         }
     }
     let mut out = String::new();
@@ -61,6 +59,10 @@ fn main() {
         full(&mut out);
     }
     std::io::stdout().write_all(out.as_bytes()).expect("standard output is open");
+}
+
+fn number(written: Option<String>) -> usize {
+    written.and_then(|number| number.parse().ok()).expect("the option needs a number")
 }
 
 /// Rules at work, what they cost and what they hold.
@@ -197,24 +199,24 @@ fn longest_calls(asked: Asked, out: &mut String) {
     );
 }
 
-/// Everything that the tables may hold by default, when somebody fills them all.
+/// Everything that the tables may hold by default, when somebody fills them all; of all rules and of each alone.
 fn full(out: &mut String) {
     let keys = Limits::default().keys_per_table_max;
-    let mut bench = Bench::all(keys);
+    let mut benches = vec![Bench::all(keys)];
+    benches.extend(catalogue().iter().map(|row| Bench::new(row.rule.name, only(row.rule.name), keys)));
     let mut traffic = Traffic::new(keys * 2);
     traffic.turn_hostile();
     for _ in 0..keys * 24 / AT_ONCE {
         let transactions = traffic.next(AT_ONCE, Order::Uniform);
-        bench.observe(&transactions);
+        benches.iter_mut().for_each(|bench| bench.observe(&transactions));
     }
-    let evicted: u64 = bench.runtime.evictions().map(|(_, evicted)| evicted).sum();
-    let _ = writeln!(
-        out,
-        "every table full ({keys} keys): {:.0} MiB, {} B for each key of the limit; {evicted} evicted, {:.0} ns a transaction",
-        bench.held as f64 / f64::from(1 << 20),
-        bench.held / keys as isize,
-        bench.take_ns(),
-    );
+    let _ = writeln!(out, "\n{:<36} {:>8} {:>8} {:>10}", "every table full", "MiB", "ns", "evicted");
+    benches.sort_by_key(|bench| -bench.held);
+    for bench in &mut benches {
+        let evicted: u64 = bench.runtime.evictions().map(|(_, evicted)| evicted).sum();
+        let (held, ns) = (bench.held as f64 / f64::from(1 << 20), bench.take_ns());
+        let _ = writeln!(out, "{:<36} {held:>8.1} {ns:>8.0} {evicted:>10}", bench.name);
+    }
 }
 
 /// Nothing but the loop over all rules, on identities that come at random.

@@ -236,6 +236,12 @@ impl Account {
     /// Notes where the account is used now, and forgets what no longer goes on; whether that is somewhere else.
     fn arrive(&mut self, stay: Stay, within: Duration) -> bool {
         let now = stay.last;
+        if let [only] = &mut *self.stays
+            && only.is_same(&stay)
+        {
+            *only = stay;
+            return false;
+        }
         self.stays.retain(|other| now.since(other.last) <= within);
         if let Some(place) = self.stays.iter().position(|other| other.is_same(&stay)) {
             self.stays.remove(place);

@@ -37,8 +37,7 @@ use super::acceptance::{Guarded, accepted_token, is_guarded, note_refusal};
 use super::clock::Skew;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span,
-    tables,
+    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span, tables,
 };
 use crate::identity::{Fingerprint, named};
 use crate::keyed::Keyed;

@@ -102,9 +102,11 @@ struct Route {
     answers: Answers,
     told_at: Option<EventTime>,
     samples: Samples,
+    /// The key of its neighbourhood, once it was worked out.
+    neighbourhood: Option<u128>,
 }
 
-saved!(Route { answers, told_at, samples });
+saved!(Route { answers, told_at, samples } fresh { neighbourhood });
 
 /// The routes that begin alike: what they answered, and the latest of them that refused an anonymous call.
 #[derive(Debug, Default)]
@@ -155,15 +157,16 @@ impl Detector for State {
         if !is_refused && !is_answered {
             return;
         }
-        let neighbours = self.neighbourhoods.entry(&neighbourhood(request), tx.end);
         if is_refused {
-            neighbours.refused = Some(request.route.clone());
+            self.neighbourhoods.entry(&neighbourhood(request), tx.end).refused = Some(request.route.clone());
             return;
         }
-        neighbours.answers.note(is_anonymous);
         let Some(endpoint) = tx.endpoint() else { return };
         let route = self.routes.entry(&endpoint, tx.end);
         route.answers.note(is_anonymous);
+        let place = *route.neighbourhood.get_or_insert_with(|| neighbourhood(request));
+        let neighbours = self.neighbourhoods.entry(&place, tx.end);
+        neighbours.answers.note(is_anonymous);
         if !is_anonymous {
             return;
         }

@@ -142,14 +142,14 @@ impl Detector for State {
             return;
         }
         let network = tx.client.network();
-        let route = key.1;
-        let shared = self.clients.entry(&(network, route.clone()), tx.end);
+        let place = (network, key.1);
+        let shared = self.clients.entry(&place, tx.end);
         let first = shared.first.get_or_insert_with(|| tx.principal.clone());
         let reader = match &mut shared.reader {
             Some(reader) => reader,
             None if *first == tx.principal => return,
             none => {
-                let before = self.actors.get(&(Actor::Principal(first.clone()), route), tx.end);
+                let before = self.actors.get(&(Actor::Principal(first.clone()), place.1), tx.end);
                 none.insert(Box::new(before.cloned().unwrap_or_default()))
             }
         };

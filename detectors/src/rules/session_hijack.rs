@@ -46,6 +46,7 @@ use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
     About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables,
 };
+use crate::few::Few;
 use crate::identity::{Credential, CredentialKind, Fingerprint, PrincipalKind, ProofLevel};
 use crate::keyed::Keyed;
 use crate::label::Labels;
@@ -107,7 +108,7 @@ saved!(Handle { login, is_token });
 
 /// The devices that use a session, and from where.
 #[derive(Debug, Default)]
-struct Holders(Vec<Holder>);
+struct Holders(Few<Holder>);
 
 saved!(Holders { 0 });
 
@@ -216,8 +217,6 @@ impl Holders {
             let oldest = oldest.map_or(0, |(place, _)| place);
             self.0.remove(oldest);
         }
-        // Nearly every session has one holder: no room for more before they come.
-        self.0.reserve_exact(1);
         self.0.push(Holder { device, network, is_script: is_script(tx), last: now, sample: Sample::of(tx) });
     }
 }

@@ -5,12 +5,12 @@
 use super::Thresholds;
 use super::habit::Habit;
 use crate::detector::Sample;
+use crate::few::Few;
 use crate::saved::{Damaged, Saved, saved};
 use crate::shown::Shown;
 use crate::time::EventTime;
 use crate::transaction::Transaction;
 use crate::window::{Limit, Window};
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -152,7 +152,7 @@ impl Reader {
     pub(super) fn first(&self, form: Form) -> Option<EventTime> {
         match form {
             Form::Requests => self.requests.first(),
-            Form::Records => self.records.seconds.front().map(|(first, _)| *first),
+            Form::Records => self.records.seconds.first().map(|(first, _)| *first),
             Form::Pages => self.pages.first(),
             Form::LargestPages => self.largest.first(),
         }
@@ -210,7 +210,7 @@ impl Reader {
 #[derive(Debug, Default)]
 struct PerMinute {
     /// The first read of each second, and the second's records.
-    seconds: VecDeque<(EventTime, u64)>,
+    seconds: Few<(EventTime, u64)>,
     sum: u64,
 }
 
@@ -218,17 +218,17 @@ saved!(PerMinute { seconds, sum });
 
 impl PerMinute {
     fn add(&mut self, at: EventTime, records: u64) {
-        match self.seconds.back_mut() {
-            Some((first, sum)) if first.as_secs() >= at.as_secs() => *sum = sum.saturating_add(records),
-            _ => self.seconds.push_back((at, records)),
-        }
-        self.sum = self.sum.saturating_add(records);
-        while let Some(&(first, records)) = self.seconds.front()
+        while let Some(&(first, records)) = self.seconds.first()
             && first.as_secs().saturating_add(MINUTE.as_secs()) <= at.as_secs()
         {
             self.sum = self.sum.saturating_sub(records);
-            self.seconds.pop_front();
+            self.seconds.remove(0);
         }
+        match self.seconds.last_mut() {
+            Some((first, sum)) if first.as_secs() >= at.as_secs() => *sum = sum.saturating_add(records),
+            _ => self.seconds.push((at, records)),
+        }
+        self.sum = self.sum.saturating_add(records);
     }
 }
 

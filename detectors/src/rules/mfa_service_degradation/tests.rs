@@ -57,10 +57,7 @@ fn late_answers() {
             10:30:00.000 MFA-15 mfa_service_degradation low POST api.example.com /mfa (totp latency): 18 of 218 totp attempts were answered late at api.example.com: 8.3 %, surely above 5.3 % (limit 5.0 %)
         "#]],
     );
-    check(
-        &format!("{}\n{LATER}", story.replace("..18}", "..17}")),
-        expect![[""]],
-    );
+    check(&format!("{}\n{LATER}", story.replace("..18}", "..17}")), expect![[""]]);
 }
 
 #[test]

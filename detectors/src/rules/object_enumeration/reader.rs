@@ -34,14 +34,14 @@ impl Object {
     /// The object of this path by its route's template; nothing if no variable part can be told.
     pub(super) fn of(path: &str, route: &str, given: bool) -> Option<Self> {
         let (mut hasher, mut number, mut variable) = (StableHasher::default(), None, 0_u32);
-        let mut parts = path.split('/');
-        for template in route.split('/') {
+        let mut parts = segments(path);
+        for template in segments(route) {
             let part = parts.next()?;
-            if !template.starts_with('{') || part.starts_with('{') {
+            if !template.starts_with(b"{") || part.starts_with(b"{") {
                 continue;
             }
             variable = variable.saturating_add(1);
-            hasher.write(part.as_bytes());
+            hasher.write(part);
             hasher.write(b"/");
             number = match (number, number_of(part)) {
                 (Some(sum), Some(more)) => Some(u64::wrapping_add(sum, more)),
@@ -57,11 +57,16 @@ impl Object {
     }
 }
 
+fn segments(path: &str) -> impl Iterator<Item = &[u8]> {
+    path.as_bytes().split(|byte| *byte == b'/')
+}
+
 /// The number a part ends with: of `42`, `INV-0042` and `cust_42`.
-fn number_of(part: &str) -> Option<u64> {
-    let digits = part.bytes().rev().take_while(u8::is_ascii_digit).count();
-    let at = part.len().checked_sub(digits)?;
-    part.get(at..).filter(|_| digits <= DIGITS_MAX)?.parse().ok()
+fn number_of(part: &[u8]) -> Option<u64> {
+    let digits = part.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = part.get(part.len().checked_sub(digits)?..)?;
+    let number = |digits: &[u8]| digits.iter().fold(0, |sum, byte| sum * 10 + u64::from(byte - b'0'));
+    (1..=DIGITS_MAX).contains(&digits.len()).then(|| number(digits))
 }
 
 /// What one caller asked for.
