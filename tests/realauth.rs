@@ -52,6 +52,9 @@ const DETECTORS: &[(&str, &[&str])] = &[
     ("shared_api_key", &["shared_key"]),
     ("api_key_guessing", &["key_guessing"]),
     ("client_secret_guessing", &["key_guessing"]),
+    ("session_hijack", &["session_hijack"]),
+    ("odd_timing", &["odd_timing"]),
+    ("xff_spoofing", &["forged_identity_header"]),
 ];
 
 /// What each variant of `weak_jwt` must be told by, whatever else is told of the same token.
@@ -173,11 +176,20 @@ fn touches(alert: &Value, label: &Value) -> bool {
     seconds(&alert["first_seen"]) <= to + 60.0 && seconds(&alert["last_seen"]) >= from - 60.0
 }
 
+/// Three backup codes used within a day are labelled as three uses, and are a drain as well.
+fn is_drain_of_labelled_uses(alert: &Value, labels: &Value) -> bool {
+    let is_use = |label: &&Value| label["detector"] == "backup_code_use" && about(alert, label, labels);
+    alert["detector"] == "backup_code_drain" && list(labels, "expected").filter(is_use).count() >= 3
+}
+
 /// Why an alert is a false alarm, if it is one: a `must_not`, or about somebody in no list.
 fn false_alarm(alert: &Value, labels: &Value) -> Option<String> {
     let named = |key: &str| list(labels, key).any(|label| answers(alert, label, labels));
     let expected = list(labels, "expected").any(|label| answers(alert, label, labels));
     if expected || named("either_way") {
+        return None;
+    }
+    if is_drain_of_labelled_uses(alert, labels) {
         return None;
     }
     if let Some(label) = list(labels, "must_not").find(|label| answers(alert, label, labels)) {

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | TIME | the answer's end on 21 November 2026, UTC; `2d+10:00:00` is two days later, `10:00:00+300s` five minutes |
 //! | CLIENT | the address; external unless it is private |
-//! | KIND | `use`, `login`, `mfa` (an attempt), `challenge`, `enrolment`, `removal` (of a factor), `regeneration` (of backup codes), `token`, `signup`, `sensitive`, `logout` |
+//! | KIND | `use`, `login`, `mfa` (an attempt), `challenge`, `enrolment`, `confirmation`, `removal`, `reset` (of a factor), `regeneration` (of backup codes), `token`, `signup`, `sensitive`, `logout` |
 //! | STATUS | the answer's status; `-` when none was seen |
 //! | `{1..40}` | anywhere: one transaction for each number; shorter ranges begin again |
 //! | `{totp,sms}` | anywhere: one after the other, and again; makes no transactions of its own |
@@ -29,10 +29,10 @@
 //! | `exp=-90s` `nbf=5m` `iat=-1h` | of a JWT: when it ends, begins and was issued, from now |
 //! | `check=invalid` `header=jku,kid_path` | of a JWT: what checking its signature told, what is odd in its header |
 //! | `known_secret` `tampered` `confusion=proved` | of a JWT: a published secret signed it, its text was changed, algorithm confusion |
+//! | `lifetime=24h` | of a JWT: from `iat` to `exp`, in seconds rounded up |
 //! | `reuse=refresh_token:5m` | a thing for one use, used first that long ago; `:other` by another client |
 //! | `factor=` `code=` `outcome=` `by_status` | of a second-factor step; `outcome=` is that of a login, too |
 //! | `ticket=` `left=` | what ties challenge and attempt; backup codes that are left, as the answer says |
-//! | `took=200ms` | from the request's first byte to the answer's end (default: none) |
 //! | `mark=` | a number that is equal for a request that is repeated word for word |
 //! | `mfa=5m` `proof=` `has_mfa` | a second factor proved that long ago, the proof level, a factor is enrolled |
 //! | `country=` `asn=` `place=lat,lon` `radius=` `north=` | where the client is; km to the north of the place |
@@ -43,6 +43,7 @@
 //! | `ttfb=30ms` | from the request's last byte to the answer's first |
 //! | `clock=-40s` `took=2s` | how far the server's `Date` is ahead or behind; from the request's first byte to the end |
 //! | `labels=admin,export` | what the route is for |
+//! | `retry_after=30` | seconds to wait, as the answer says |
 //! | `plain` `via=10.0.0.2` `grpc` | without TLS, through a proxy, a gRPC call |
 //! | `auth_operations=3` | a GraphQL request with so many logins, codes and tokens in it |
 //! | `exposed=query:api_key:token` | a secret out of place: where, class, name |

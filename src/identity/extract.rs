@@ -78,8 +78,8 @@ impl Extractor {
         let route = Route { hides_names: settings.hides_names(), ..Route::default() };
         let seeds = [0u8, 1, 2, 3].map(|n| settings.keyring.code_mark(&[n], EventTime::ZERO));
         Self {
+            memory: Memory::new(settings.listed.clone()),
             settings,
-            memory: Memory::new(),
             texts: Texts::new(),
             locator: Locator::new(),
             route,
@@ -286,7 +286,7 @@ impl Extractor {
             }
             None => {
                 let claim = settings.principal_claim.as_deref();
-                self.memory.know(&found.secret, &settings.keyring, &settings.listed, claim)
+                self.memory.know(&found.secret, &settings.keyring, claim)
             }
         }
     }

@@ -112,23 +112,18 @@ const MEMORY_SLOTS: usize = 8192;
 /// A worker's memory of values: a repeated token costs a fast hash instead of BLAKE3 and JSON.
 /// It holds no value, only a 128-bit hash under two random keys of its own.
 pub(crate) struct Memory {
+    lists: Arc<ListedKeys>,
     hashers: [RandomState; 2],
     slots: Vec<Option<(u128, Known)>>,
 }
 
 impl Memory {
-    pub(crate) fn new() -> Self {
-        Self { hashers: [RandomState::new(), RandomState::new()], slots: vec![None; MEMORY_SLOTS] }
+    pub(crate) fn new(lists: Arc<ListedKeys>) -> Self {
+        Self { lists, hashers: [RandomState::new(), RandomState::new()], slots: vec![None; MEMORY_SLOTS] }
     }
 
     /// Class, fingerprint and claims of a value.
-    pub(crate) fn know(
-        &mut self,
-        secret: &Secret<'_>,
-        keyring: &Keyring,
-        lists: &ListedKeys,
-        claim: Option<&[u8]>,
-    ) -> Known {
+    pub(crate) fn know(&mut self, secret: &Secret<'_>, keyring: &Keyring, claim: Option<&[u8]>) -> Known {
         let value = secret.bytes();
         let [high, low] = self.hashers.each_ref().map(|h| h.hash_one(value));
         let key = u128::from(high) << 64 | u128::from(low);
@@ -143,7 +138,7 @@ impl Memory {
             shape::JWT | shape::JWE => jwt::read(value, claim, keyring),
             _ => (None, false),
         };
-        let listed = lists.find(value, fingerprint, keyring);
+        let listed = self.lists.find(value, fingerprint, keyring);
         let known = Known { class, fingerprint, listed, claims: claims.map(Arc::new), beyond_limit };
         if let Some(slot) = self.slots.get_mut(slot) {
             *slot = Some((key, known.clone()));
@@ -159,10 +154,10 @@ mod tests {
     #[test]
     fn memory_tells_the_same_as_the_keyring() {
         let keys = Keyring::ephemeral().unwrap();
-        let mut memory = Memory::new();
+        let mut memory = Memory::new(Arc::default());
         for n in 0..20_000u32 {
             let value = format!("value-{}", n % 10_000);
-            let known = memory.know(&Secret::new(value.as_bytes()), &keys, &ListedKeys::default(), None);
+            let known = memory.know(&Secret::new(value.as_bytes()), &keys, None);
             assert_eq!(known.fingerprint, keys.fingerprint(value.as_bytes()).0);
         }
     }

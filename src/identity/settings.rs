@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// What the extractor works with.
 pub struct Settings {
     pub(super) keyring: Keyring,
-    pub(super) listed: ListedKeys,
+    pub(super) listed: Arc<ListedKeys>,
     pub(super) geo: Geo,
     pub(super) trusted: Prefixes,
     pub(super) internal: Prefixes,
@@ -81,7 +81,7 @@ impl Settings {
         };
         Ok(Self {
             keyring,
-            listed,
+            listed: Arc::new(listed),
             geo,
             trusted: Prefixes::parse(&network.trusted_proxies)
                 .map_err(|e| format!("network.trusted_proxies: {e}"))?,

@@ -141,17 +141,18 @@ impl State {
     /// Notes a code that was judged; says what is wrong by now, if anything is.
     fn note(&mut self, tx: &Transaction, mfa: Mfa, actor: &Actor) -> Option<Cause> {
         let (uses, failures) = (self.uses, self.failures);
-        let codes = match mfa.outcome {
-            MfaOutcome::Success => self.actors.entry(actor, tx.end),
-            _ if mfa.is_wrong_guess() => self.actors.entry(actor, tx.end),
-            _ => return None,
-        };
+        let accepted = mfa.outcome == MfaOutcome::Success;
+        if !accepted && !mfa.is_wrong_guess() {
+            return None;
+        }
+        let codes = self.actors.entry(actor, tx.end);
         if codes.made_at.is_some_and(|made| tx.end.since(made) <= self.tryout) {
             return None;
         }
-        if mfa.outcome != MfaOutcome::Success {
+        if !accepted {
             return codes.refuse(tx, failures).then_some(Cause::Guessed(failures));
         }
+        while codes.wrong.pop_outside(tx.end, failures.within).is_some() {}
         let many = codes.accept(tx, mfa, uses, self.set_size);
         let size = codes.size(self.set_size);
         let drained = codes.used.saturating_mul(100) >= size.saturating_mul(self.used_share_pct);

@@ -29,22 +29,21 @@
 //! MITRE ATT&CK T1078, T1556.006; OWASP API2:2023.
 
 use super::actor::Actor;
+use super::habits::Habits;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, tables};
-use crate::identity::{Country, Factor};
+use crate::identity::Factor;
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
-use crate::transaction::{Device, LoginOutcome, MfaEvent, MfaOutcome, Transaction};
+use crate::transaction::{LoginOutcome, MfaEvent, MfaOutcome, Transaction};
 use crate::window::{Limit, Window};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How long an account's habits are remembered without a login.
 const HABIT_KEPT: Duration = Duration::from_hours(30 * 24);
-/// Devices and countries remembered of one account; of more, the oldest go.
-const HABITS_MAX: usize = 16;
 
 /// When it fires.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -89,14 +88,13 @@ pub struct State {
 
 #[derive(Debug, Default)]
 struct Account {
-    devices: Vec<Device>,
-    countries: Vec<Country>,
+    habits: Habits,
     failures: Window<()>,
     burst_at: Option<EventTime>,
     uses: u64,
 }
 
-saved!(Account { devices, countries, failures, burst_at, uses });
+saved!(Account { habits, failures, burst_at, uses });
 
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
@@ -139,7 +137,7 @@ impl Detector for State {
             }
             _ => {}
         }
-        account.learn(tx);
+        account.habits.learn(tx);
     }
 
     tables!(accounts);
@@ -164,36 +162,13 @@ impl Circumstances {
 }
 
 impl Account {
-    /// New is what differs from everything known; with nothing known, nothing is new.
     fn circumstances(&self, tx: &Transaction, after_burst: Duration) -> Circumstances {
-        let strange_device = |device: Device| self.devices.iter().all(|known| known.differs_from(&device));
         Circumstances {
-            new_device: !self.devices.is_empty() && tx.device.is_some_and(strange_device),
-            new_country: !self.countries.is_empty()
-                && tx.client.country.is_some_and(|country| !self.countries.contains(&country)),
+            new_device: self.habits.is_new_device(tx),
+            new_country: self.habits.is_new_country(tx),
             after_failures: self.burst_at.is_some_and(|burst| tx.end.since(burst) <= after_burst),
         }
     }
-
-    fn learn(&mut self, tx: &Transaction) {
-        if let Some(country) = tx.client.country
-            && !self.countries.contains(&country)
-        {
-            remember(&mut self.countries, country);
-        }
-        if let Some(device) = tx.device
-            && !self.devices.iter().any(|known| known.same_as(&device))
-        {
-            remember(&mut self.devices, device);
-        }
-    }
-}
-
-fn remember<T>(known: &mut Vec<T>, new: T) {
-    if known.len() >= HABITS_MAX {
-        known.remove(0);
-    }
-    known.push(new);
 }
 
 fn finding(tx: &Transaction, actor: &Actor, uses: u64, circumstances: Circumstances) -> Finding {

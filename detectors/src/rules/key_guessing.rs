@@ -15,8 +15,9 @@
 //!
 //! A refusal is a denial with any status but 400, 423 and 429: those speak of the request, or of the pace. Keys that were
 //! ever accepted are no guesses, so a customer's missing rights do not count. Guessing is high and about the client (IPv6
-//! by /64). A dead key is info and about the key. Revival is high: refusals that lie 24 hours or more apart, with no
-//! acceptance between them, then an acceptance of a key that had been accepted before and was not handed out anew.
+//! by /64). A dead key is info and about the key: that many refusals, and no acceptance between them. Revival is high:
+//! refusals that lie 24 hours or more apart, with no acceptance between them, then an acceptance of a key that had been
+//! accepted before and was not handed out anew. A 403 does not count there: it speaks of rights as often as of the key.
 //!
 //! ## Benign look-alikes
 //!
@@ -50,6 +51,8 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// The status that speaks of a caller's rights, as often as of its key.
+const FORBIDDEN: u16 = 403;
 /// How long a key is remembered without use.
 const KEY_KEPT: Duration = Duration::from_hours(90 * 24);
 
@@ -102,9 +105,9 @@ pub struct State {
 #[derive(Debug, Default)]
 struct Key {
     was_accepted: bool,
-    /// The first and the latest refusal since it was last accepted.
+    /// The first and the latest refusal since it was last accepted, those for want of rights left out.
     refused: Option<(EventTime, EventTime)>,
-    /// The refusals of the last hour.
+    /// The refusals of the last hour, since it was last accepted.
     refusals: Window<()>,
 }
 
@@ -128,7 +131,9 @@ impl State {
     fn observe_refusal(&mut self, tx: &Transaction, credential: &Credential, findings: &mut Findings<'_>) {
         let now = tx.end;
         let key = self.keys.entry(&credential.fingerprint, now);
-        key.refused = Some((key.refused.map_or(now, |(first, _)| first), now));
+        if tx.status() != Some(FORBIDDEN) {
+            key.refused = Some((key.refused.map_or(now, |(first, _)| first), now));
+        }
         if key.refusals.push(now, (), self.dead) {
             let crossing = Crossing {
                 about: About::Credential { fingerprint: credential.fingerprint, part: "dead" },
@@ -166,6 +171,7 @@ impl State {
     fn observe_acceptance(&mut self, tx: &Transaction, credential: &Credential, findings: &mut Findings<'_>) {
         let key = self.keys.entry(&credential.fingerprint, tx.end);
         let was_accepted = std::mem::replace(&mut key.was_accepted, true);
+        key.refusals.clear();
         let Some((first, last)) = key.refused.take() else { return };
         let is_anew = tx.session.is_some_and(|session| session.issued_in_sight && session.since >= first);
         if !was_accepted || is_anew || last.since(first) < self.revived_after {
@@ -314,7 +320,12 @@ mod tests {
             "10:00:00 203.0.113.7 -> use GET /v1/me 401 user=ann key=k1 x101 every 36.000000001s",
             expect![[""]],
         );
-        check("10:00:00 203.0.113.7 -> use GET /v1/me 401 user=ann key=k1 x100", expect![[""]]);
+        check(
+            "10:00:00 203.0.113.7 -> use GET /v1/me 401 user=ann key=k1 x100
+             10:10:00 203.0.113.7 -> use GET /v1/me 200 user=ann key=k1
+             10:20:00 203.0.113.7 -> use GET /v1/me 401 user=ann key=k1 x100",
+            expect![[""]],
+        );
     }
 
     #[test]
@@ -345,6 +356,9 @@ mod tests {
              10:00:00 203.0.113.7 -> use GET /v1/me 401 user=bob key=k2
              5d+10:00:00 203.0.113.7 -> use GET /v1/me 401 user=bob key=k2
              5d+11:00:00 203.0.113.7 -> use GET /v1/me 200 user=bob key=k2
+             09:00:00 203.0.113.7 -> use GET /v1/me 200 user=joe key=k4
+             {1..6}d+10:00:00 203.0.113.7 -> use GET /v1/admin 403 user=joe key=k4 every 0s
+             7d+10:00:00 203.0.113.7 -> use GET /v1/me 200 user=joe key=k4
              09:00:00 203.0.113.7 -> use GET /v1/me 200 user=eve key=k3
              10:00:00 203.0.113.7 -> use GET /v1/me 401 user=eve key=k3
              5d+10:00:00 203.0.113.7 -> use GET /v1/me 401 user=eve key=k3

@@ -171,6 +171,10 @@ impl State {
         let Some(series) = self.series.get(&(actor.clone(), endpoint.clone()), tx.end) else { return };
         let route = self.routes.entry(endpoint, tx.end);
         let many = route.note(tx, actor, extra, series, self.extra);
+        // One more wrong code adds nothing to what was told today; under fire this is the common case.
+        if route.is_told(tx.end) && !extra.accepted && !extra.past_address_lock {
+            return;
+        }
         let accounts = route.accounts();
         if !many && accounts < self.accounts {
             return;
@@ -286,9 +290,11 @@ impl Route {
         self.fastest = self.fastest.max(series.rate(tx.end));
         let note = if extra.accepted { "right code accepted: no lock" } else { "wrong code judged: no lock" };
         self.samples.push(tx, note);
-        let name: Arc<str> = actor.to_string().into();
-        if self.examples.len() < EVIDENCE_MAX && !self.examples.contains(&name) {
-            self.examples.push(name);
+        if self.examples.len() < EVIDENCE_MAX {
+            let name: Arc<str> = actor.to_string().into();
+            if !self.examples.contains(&name) {
+                self.examples.push(name);
+            }
         }
         many
     }
@@ -321,9 +327,13 @@ impl Route {
         }
     }
 
+    fn is_told(&self, now: EventTime) -> bool {
+        self.told.is_some_and(|(at, _)| now.since(at) <= DAY)
+    }
+
     /// Whether this was not told in the last day, or is worse now.
     fn is_news(&mut self, now: EventTime, severity: Severity) -> bool {
-        let known = self.told.is_some_and(|(at, told)| now.since(at) <= DAY && severity <= told);
+        let known = self.is_told(now) && self.told.is_some_and(|(_, told)| severity <= told);
         if !known {
             self.told = Some((now, severity));
         }

@@ -8,7 +8,9 @@ mod catalogue;
 mod clock;
 mod crowd;
 mod forgery;
+mod habits;
 mod keys;
+mod network;
 pub(crate) mod presence;
 mod prompts;
 mod section;
@@ -93,6 +95,9 @@ registry! {
     factor_switching,
     sensitive_action_without_fresh_mfa,
     overage_mfa_session,
+    risky_factor_change,
+    late_code_acceptance,
+    mfa_service_degradation,
     server_clock_drift,
     new_country,
     impossible_travel,
@@ -121,8 +126,10 @@ registry! {
     credential_stuffing,
     password_brute_force,
     auth_batching,
+    retry_storm,
     basic_auth_in_use,
     mixed_authentication,
+    forged_identity_header,
     sensor_self_check,
 }
 

@@ -40,21 +40,21 @@
 //!
 //! MITRE ATT&CK T1539, T1550.004, T1557; OWASP API2:2023.
 
+use super::network::{Apart, Network};
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables,
+    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables,
 };
 use crate::few::Few;
-use crate::identity::{Country, Credential, CredentialKind, Fingerprint, PrincipalKind, ProofLevel, named};
+use crate::identity::{Credential, CredentialKind, Fingerprint, PrincipalKind, ProofLevel};
 use crate::keyed::Keyed;
 use crate::label::Labels;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
-use crate::transaction::{Client, Device, Transaction};
+use crate::transaction::{Device, Transaction};
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,28 +123,6 @@ struct Holder {
 }
 
 saved!(Holder { device, network, is_script, last, sample });
-
-/// Where a client is, as far as networks tell.
-#[derive(Clone, Copy, Debug)]
-struct Network {
-    ip: IpAddr,
-    country: Option<Country>,
-    asn: Option<u32>,
-}
-
-saved!(Network { ip, country, asn });
-
-named! {
-    /// How two networks are known to be two, the surest first.
-    Apart {
-        /// By their autonomous systems.
-        System => "system",
-        /// By their countries.
-        Country => "country",
-        /// By the first half of their addresses' network part.
-        Prefix => "prefix",
-    }
-}
 
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
@@ -243,28 +221,6 @@ impl Holders {
     }
 }
 
-impl Network {
-    fn of(client: &Client) -> Self {
-        Self { ip: client.ip, country: client.country, asn: client.asn }
-    }
-
-    /// How the two are known to be two networks, if they are.
-    fn apart_from(&self, other: &Self) -> Option<Apart> {
-        if let Some((a, b)) = self.asn.zip(other.asn) {
-            return (a != b).then_some(Apart::System);
-        }
-        if let Some((a, b)) = self.country.zip(other.country) {
-            return (a != b).then_some(Apart::Country);
-        }
-        let differs = match (self.ip, other.ip) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => a.to_bits() >> 16 != b.to_bits() >> 16,
-            (IpAddr::V6(a), IpAddr::V6(b)) => a.to_bits() >> 96 != b.to_bits() >> 96,
-            _ => false,
-        };
-        differs.then_some(Apart::Prefix)
-    }
-}
-
 /// A use by somebody who is not the holder.
 struct Theft<'a> {
     handle: Handle,
@@ -313,15 +269,11 @@ fn finding(tx: &Transaction, theft: &Theft<'_>) -> Finding {
     let answer = if tx.succeeded() { "accepted" } else { "not accepted" };
     let message = format!(
         "{what} of {whose} used on {device} from {}, {} after {} on {}, {answer} (other {}, {})",
-        place(tx.client.ip, tx.client.country),
+        Network::of(&tx.client),
         Span(unused),
-        place(holder.network.ip, holder.network.country),
+        holder.network,
         holder.device,
-        match apart {
-            Apart::System => "autonomous system",
-            Apart::Country => "country",
-            Apart::Prefix => "address range",
-        },
+        apart.words(),
         changed.join(", "),
     );
     let found = Finding::of(tx, message, "used by another client");
@@ -344,20 +296,8 @@ fn finding(tx: &Transaction, theft: &Theft<'_>) -> Finding {
         credential: Some((*credential).clone()),
         evidence: std::iter::once(before).chain(found.evidence).collect(),
         facts,
-        doubts: Doubts {
-            inferred: found.doubts.inferred || *apart == Apart::Country,
-            learning: *apart == Apart::Prefix,
-            ..found.doubts
-        },
+        doubts: apart.doubts(found.doubts),
         ..found
-    }
-}
-
-/// `203.0.113.7 (DE)`.
-fn place(ip: IpAddr, country: Option<Country>) -> String {
-    match country {
-        Some(country) => format!("{ip} ({country})"),
-        None => ip.to_string(),
     }
 }
 

@@ -171,9 +171,12 @@ fn set_kind(tx: &mut Transaction, kind: &str) -> Result<(), String> {
         }
         "mfa" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Attempt)),
         "challenge" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Challenge)),
+        "confirmation" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Confirmation)),
+        "reset" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Reset)),
         "removal" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Removal)),
         "regeneration" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Regeneration)),
         "enrolment" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Enrolment)),
+        "confirmation" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Confirmation)),
         "token" => tx.activity = Activity::TokenIssue,
         "signup" => tx.activity = Activity::SignUp,
         "sensitive" => tx.activity = Activity::Sensitive,
@@ -247,6 +250,10 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
             place.lat += (parse::<f64>(value, "km")? / EARTH_RADIUS_KM).to_degrees();
         }
         "device" => tx.device = Some(device(value)?),
+        "retry_after" => {
+            let response = tx.response.as_mut().ok_or("retry_after wants an answer")?;
+            response.retry_after_s = Some(parse(value, "number of seconds")?);
+        }
         "class" => tx.client.class = Some(AddressClass::parse(value).ok_or("no such class of address")?),
         "claims" => tx.client.claimed_ip = Some(parse(value, "address")?),
         "via" => tx.flow.src = SocketAddr::new(parse(value, "address")?, 50_000),

@@ -18,6 +18,7 @@ pub(super) const WORDS: &[&str] = &[
     "exp",
     "nbf",
     "iat",
+    "lifetime",
     "check",
     "header",
     "token_bytes",
@@ -41,6 +42,8 @@ pub(super) fn set(tx: &mut Transaction, name: &str, value: &str) -> Result<(), S
         "exp" => jwt.expires_in_s = Some(seconds(value)?),
         "nbf" => jwt.valid_in_s = Some(seconds(value)?),
         "iat" => jwt.issued_ago_s = Some(seconds(value)?.saturating_neg()),
+        // Tokens count in seconds; what is begun counts whole.
+        "lifetime" => jwt.lifetime_s = i64::try_from(duration(value)?.as_nanos().div_ceil(1_000_000_000)).ok(),
         "check" => jwt.check = SignatureCheck::parse(value).ok_or("no such check of a signature")?,
         "header" => {
             for word in value.split(',') {

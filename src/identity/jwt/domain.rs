@@ -40,12 +40,17 @@ pub(super) fn is_same(one: &str, other: &str) -> bool {
             && !MANY_OWNERS.iter().any(|shared| domain == *shared)
 }
 
-/// The last two labels; three where the last two look like a country's own suffix (`co.uk`, `com.au`).
+/// What countries call the kinds of names under their own.
+const KINDS: &[&str] =
+    &["ac", "co", "com", "edu", "go", "gob", "gov", "gv", "ltd", "mil", "ne", "net", "or", "org", "plc"];
+
+/// The last two labels; three where the last two are a country's own suffix (`co.uk`, `com.au`).
 fn registered(host: &str) -> &str {
     let mut dots = host.rmatch_indices('.').map(|(place, _)| place);
     let last = dots.next();
     let (Some(last), Some(second)) = (last, dots.next()) else { return host };
-    let is_suffix = host.len() - last - 1 == 2 && last - second - 1 <= 3;
+    let kind = host.get(second + 1..last).unwrap_or_default();
+    let is_suffix = host.len() - last == ".uk".len() && KINDS.contains(&kind);
     let cut = if is_suffix { dots.next() } else { Some(second) };
     cut.and_then(|cut| host.get(cut + 1..)).unwrap_or(host)
 }
@@ -68,6 +73,7 @@ mod tests {
             ("idp.example.com", "keys.example.com"),
             ("example.com", "keys.eu.example.com:8443"),
             ("idp.acme.co.uk", "keys.acme.co.uk"),
+            ("idp.ibm.de", "keys.ibm.de"),
             ("localhost:8080", "localhost"),
             ("10.0.0.5:8080", "10.0.0.5"),
             ("acme.eu.auth0.com", "acme.eu.auth0.com"),

@@ -26,7 +26,7 @@ const VALUE_BYTES_MAX: usize = 128;
 const NAME_BYTES_MIN: usize = 16;
 
 /// The operator's list.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct ListedKeys(HashMap<Fingerprint, u32, RandomState>);
 
 impl ListedKeys {
