@@ -37,7 +37,8 @@
 use super::actor::Actor;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables,
+    About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span,
+    tables,
 };
 use crate::identity::{Factor, Fingerprint};
 use crate::keyed::Keyed;
@@ -150,6 +151,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::MFA
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(step) = tx.mfa.and_then(|mfa| Step::of(mfa)) else { return };
         let Some(actor) = Actor::known(tx) else { return };

@@ -47,7 +47,7 @@
 use super::actor::Actor;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Sample, tables,
+    About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample, tables,
 };
 use crate::identity::Factor;
 use crate::keyed::Keyed;
@@ -303,6 +303,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::MFA
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(mfa) = tx.mfa else { return };
         let Some(request) = tx.request.as_ref().filter(|_| mfa.outcome != MfaOutcome::Unknown) else {
