@@ -8,11 +8,13 @@ CARGO ?= cargo
 DEMO_ARGS ?=
 # Further options of the measurement: BENCH_ARGS=--quick uses captures a tenth as large.
 BENCH_ARGS ?=
+# Further options of the calibration: CALIBRATION_ARGS=--write renews the tables of detectors/README.md.
+CALIBRATION_ARGS ?=
 # Newer compilers know more lints than this source was checked against: LINT_ARGS= only shows them.
 LINT_ARGS ?= -D warnings
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt bench build setup clean
+.PHONY: help demo test lint fmt bench calibration build setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +27,9 @@ test: setup lint ## lints, then every test: the whole gate
 
 bench: setup ## what a replay costs beside libpcap alone (BENCH_ARGS="--quick --runs 3"); needs gcc, libpcap-dev, 2 GB of disk
 	$(CARGO) bench --locked --bench replay -- $(BENCH_ARGS)
+
+calibration: setup ## alerts per million transactions of a benign week (CALIBRATION_ARGS="--list medium"); fails when noisy
+	$(CARGO) bench --locked --bench calibration -- $(CALIBRATION_ARGS)
 
 lint: setup ## clippy; formatting and layers are checked by the tests
 	$(CARGO) clippy --workspace --all-targets --locked -- $(LINT_ARGS)

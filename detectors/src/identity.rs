@@ -228,6 +228,8 @@ named! {
         Example => "example",
         /// A vendor publishes it for tests, and takes it from everybody.
         Test => "test",
+        /// It stands in for a key in examples; whoever tries it made a slip, or guesses.
+        Placeholder => "placeholder",
     }
 }
 

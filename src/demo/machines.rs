@@ -1,5 +1,5 @@
 //! Programs that call the API all day: a partner's price feed, shipping, the warehouse, probes.
-//! It is given the day and lets each program act at its own pace.
+//! It is given a span of time and lets each program act at its own pace.
 //! It promises proofs as programs have them: static keys, service tokens, encrypted tokens, or none.
 
 use super::message::{Answer, Content, Form};
@@ -58,8 +58,8 @@ pub(super) fn warehouse_address() -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(10, 30, 0, 9))
 }
 
-/// All programs, each with the moment it starts.
-pub(super) fn all(day: EventTime, random: &mut Random) -> Vec<(Machine, EventTime)> {
+/// All programs, each with the moment it starts; they stop shortly before `end`.
+pub(super) fn all(day: EventTime, end: EventTime, random: &mut Random) -> Vec<(Machine, EventTime)> {
     let partner = places::of("US").v4(random);
     let agent =
         |name: &str| format!("User-Agent: {name}\r\nAccept: application/json\r\nAccept-Encoding: gzip\r\n");
@@ -88,7 +88,7 @@ pub(super) fn all(day: EventTime, random: &mut Random) -> Vec<(Machine, EventTim
             (290, 310),
         ),
     ];
-    let until = day.after(Duration::from_mins(24 * 60 - 5));
+    let until = end.before(Duration::from_mins(5));
     jobs.into_iter()
         .map(|(job, visitor, every_s)| {
             let at = day.after(Duration::from_millis(random.range(1_000, 60_000)));
@@ -143,6 +143,7 @@ fn service_token(script: &mut Script<'_>, secret: &str) -> String {
         scope: "orders:read orders:write",
         amr: &[],
         issued_at: script.now,
+        auth_time: script.now,
         lifetime_s: TOKEN_LIFETIME_S,
     };
     let token = tokens::jwt(&claims, script.random);

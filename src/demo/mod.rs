@@ -19,12 +19,14 @@ mod site;
 mod stories;
 mod timeline;
 mod tokens;
+mod week;
 mod work;
 
 pub use labels::Label;
 pub use load::Load;
 pub use score::{Score, Verdict, report, score};
 pub use timeline::Totals;
+pub use week::{Happening, Week, WeekOptions};
 
 use crate::capture::{LinkType, Packet};
 use heelguard_detectors::time::EventTime;
@@ -69,7 +71,7 @@ impl Day {
         let mut random = Random::new(seed);
         let mut timeline = Timeline::new(random.fork());
         let mut stage = stories::tell(start, random.fork());
-        for (machine, at) in machines::all(start, &mut random) {
+        for (machine, at) in machines::all(start, start.after(Duration::from_hours(24)), &mut random) {
             timeline.enter(Box::new(machine), at);
         }
         let office = office(users, start, &mut random, &mut stage);

@@ -28,6 +28,8 @@ pub(super) struct Person {
     pub app: App,
     /// Whether a second factor is enrolled.
     pub mfa: bool,
+    /// What the server offers as second factors, a JSON list.
+    pub factors: &'static str,
     pub place: &'static Place,
     pub visitor: Visitor,
 }
@@ -54,6 +56,7 @@ impl Person {
             password: random.token(14),
             app,
             mfa,
+            factors: r#"["totp","backup_code"]"#,
             place,
             visitor: Visitor::proxied(place.address(random), &device),
         }

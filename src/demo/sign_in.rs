@@ -17,12 +17,14 @@ pub(super) struct Pass {
     pub lines: String,
     refresh: Option<String>,
     second_factor: bool,
+    /// When its owner proved who they are; a refreshed token is as old as the first one.
+    pub since: EventTime,
     pub expires_at: EventTime,
 }
 
 /// A password was right, and a second factor is asked for.
 #[derive(Clone, Debug)]
-pub(super) struct Ticket(String);
+pub(super) struct Ticket(pub String);
 
 /// What the password led to.
 pub(super) enum Step {
@@ -71,22 +73,22 @@ pub(super) fn password(script: &mut Script<'_>, person: &Person, right: bool) ->
         return Step::Refused;
     }
     if !person.mfa {
-        let (pass, answer) = grant(script, person, false);
+        let (pass, answer) = grant(script, person, false, script.now);
         script.call(request, slow(answer));
         return Step::In(pass);
     }
     let ticket = script.random.token(40);
+    let factors = person.factors;
     let challenge = match person.app {
         App::Web => json(
             200,
             format!(
-                r#"{{"status":"mfa_required","mfa_required":true,"mfa_token":"{ticket}","factors":["totp","backup_code"]}}"#
+                r#"{{"status":"mfa_required","mfa_required":true,"mfa_token":"{ticket}","factors":{factors}}}"#
             ),
         ),
-        App::Mobile | App::Desktop => json(
-            401,
-            format!(r#"{{"error":"mfa_required","mfa_token":"{ticket}","factors":["totp","backup_code"]}}"#),
-        ),
+        App::Mobile | App::Desktop => {
+            json(401, format!(r#"{{"error":"mfa_required","mfa_token":"{ticket}","factors":{factors}}}"#))
+        }
     };
     script.call(request, slow(challenge));
     Step::SecondFactor(Ticket(ticket))
@@ -132,7 +134,7 @@ fn second_factor(
     let request = post(API, "/mfa/verify", proof, Content::Json(body));
     match verdict {
         Verdict::Right => {
-            let (pass, answer) = grant(script, person, true);
+            let (pass, answer) = grant(script, person, true, script.now);
             script.call(request, answer);
             Some(pass)
         }
@@ -153,7 +155,7 @@ fn second_factor(
 pub(super) fn refresh(script: &mut Script<'_>, person: &Person, pass: &Pass) -> Option<Pass> {
     let old = pass.refresh.as_ref()?;
     let body = format!(r#"{{"grant_type":"refresh_token","refresh_token":"{old}","client_id":"acme-go"}}"#);
-    let (pass, answer) = grant(script, person, pass.second_factor);
+    let (pass, answer) = grant(script, person, pass.second_factor, pass.since);
     script.call(post(API, "/oauth/token", "", Content::Json(body)), answer);
     Some(pass)
 }
@@ -164,7 +166,12 @@ pub(super) fn sign_out(script: &mut Script<'_>, pass: &Pass) {
 }
 
 /// What the server hands out to this front end, and how the client shows it from then on.
-fn grant(script: &mut Script<'_>, person: &Person, second_factor: bool) -> (Pass, Answer) {
+pub(super) fn grant(
+    script: &mut Script<'_>,
+    person: &Person,
+    second_factor: bool,
+    since: EventTime,
+) -> (Pass, Answer) {
     let user = format!(r#"{{"id":"{}","email":"{}"}}"#, person.id, person.email);
     let until = |lifetime_s| script.now.after(Duration::from_secs(lifetime_s));
     match person.app {
@@ -174,14 +181,14 @@ fn grant(script: &mut Script<'_>, person: &Person, second_factor: bool) -> (Pass
             let lines = format!("Set-Cookie: session={session}; Path=/; HttpOnly; Secure; SameSite=Lax\r\n");
             let answer = Answer { lines, ..json(200, format!(r#"{{"status":"ok","user":{user}}}"#)) };
             let lines = format!("Cookie: {LOOK}; session={session}\r\n");
-            (Pass { lines, refresh: None, second_factor, expires_at }, answer)
+            (Pass { lines, refresh: None, second_factor, since, expires_at }, answer)
         }
         App::Desktop => {
             let expires_at = until(SESSION_LIFETIME_S);
             let session = script.random.hex(40);
             let answer = json(200, format!(r#"{{"user":{user},"session_token":"{session}"}}"#));
             let lines = format!("X-Session-Token: {session}\r\n");
-            (Pass { lines, refresh: None, second_factor, expires_at }, answer)
+            (Pass { lines, refresh: None, second_factor, since, expires_at }, answer)
         }
         App::Mobile => {
             let expires_at = until(TOKEN_LIFETIME_S);
@@ -192,6 +199,7 @@ fn grant(script: &mut Script<'_>, person: &Person, second_factor: bool) -> (Pass
                 scope: "openid profile orders:read orders:write",
                 amr: if second_factor { &["pwd", "otp", "mfa"] } else { &["pwd"] },
                 issued_at: script.now,
+                auth_time: since,
                 lifetime_s: TOKEN_LIFETIME_S,
             };
             let access = tokens::jwt(&claims, script.random);
@@ -203,7 +211,7 @@ fn grant(script: &mut Script<'_>, person: &Person, second_factor: bool) -> (Pass
                 ),
             );
             let lines = format!("Authorization: Bearer {access}\r\n");
-            (Pass { lines, refresh: Some(refresh), second_factor, expires_at }, answer)
+            (Pass { lines, refresh: Some(refresh), second_factor, since, expires_at }, answer)
         }
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Claims<'a> {
     /// Methods of authentication (RFC 8176).
     pub amr: &'a [&'a str],
     pub issued_at: EventTime,
+    /// When the person proved who they are.
+    pub auth_time: EventTime,
     pub lifetime_s: u64,
 }
 
@@ -45,7 +47,8 @@ pub(super) fn jwe(random: &mut Random) -> String {
 }
 
 fn signed_part(header: &str, claims: &Claims<'_>, random: &mut Random) -> String {
-    let Claims { subject, email, client_id, scope, amr, issued_at, lifetime_s } = claims;
+    let Claims { subject, email, client_id, scope, amr, issued_at, auth_time, lifetime_s } = claims;
+    let proved = auth_time.as_secs();
     let issued = issued_at.as_secs();
     let expires = issued + lifetime_s;
     let jti = random.uuid();
@@ -55,7 +58,7 @@ fn signed_part(header: &str, claims: &Claims<'_>, random: &mut Random) -> String
     );
     if !email.is_empty() {
         let amr = amr.iter().map(|method| format!("\"{method}\"")).collect::<Vec<_>>().join(",");
-        let _ = write!(text, r#","email":"{email}","amr":[{amr}],"auth_time":{issued}"#);
+        let _ = write!(text, r#","email":"{email}","amr":[{amr}],"auth_time":{proved}"#);
     }
     if !client_id.is_empty() {
         let _ = write!(text, r#","client_id":"{client_id}""#);

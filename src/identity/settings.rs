@@ -74,10 +74,11 @@ impl Settings {
         let mut routes = vec![Routes::new(identity.routes.iter().map(|route| ("", route)))?];
         routes.extend(known.routes);
         routes.retain(|layer| !layer.is_empty());
-        let listed = match identity.compromised_keys.as_os_str().is_empty() {
-            true => ListedKeys::default(),
-            false => ListedKeys::read(&identity.compromised_keys)
-                .map_err(|why| format!("identity.compromised_keys: {why}"))?,
+        let list = &identity.compromised_keys;
+        let listed = if list.as_os_str().is_empty() {
+            ListedKeys::default()
+        } else {
+            ListedKeys::read(list).map_err(|why| format!("identity.compromised_keys: {why}"))?
         };
         Ok(Self {
             keyring,

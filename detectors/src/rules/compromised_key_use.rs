@@ -15,7 +15,8 @@
 //! The operator's list (`identity.compromised_keys`) holds fingerprints under the deployment's key, as `heelguard
 //! fingerprint` prints them; the built-in list holds digests of documented examples, defaults and placeholders. Any use
 //! is told: critical when it was accepted, low when it was refused or no answer was seen. A vendor's published test key is
-//! low when accepted and info otherwise: there it works by design. A key beside somebody's session or token was not what
+//! low when accepted and info otherwise: there it works by design. A placeholder that did not work (`changeme`) is a slip
+//! or a guess, and not told. A key beside somebody's session or token was not what
 //! the server believed, and counts as not accepted. A key is told once in 24 hours, and again at once when it is worse.
 //!
 //! ## Benign look-alikes
@@ -26,7 +27,7 @@
 //! ## Tuning
 //!
 //! Keep `identity.compromised_keys` up to date from secret scanning: `heelguard fingerprint < keys.txt`.
-//! Facts: `why` (`reported`, `example`, `test`), `source`, `line` of the list, `accepted`.
+//! Facts: `why` (`reported`, `example`, `test`, `placeholder`), `source`, `line` of the list, `accepted`.
 //!
 //! ## References
 //!
@@ -97,7 +98,7 @@ impl Detector for State {
         for credential in &tx.credentials {
             let Some(known) = credential.known else { continue };
             let is_accepted = keys::is_accepted(tx) && keys::is_believed(tx, credential);
-            let severity = severity(known.why, is_accepted);
+            let Some(severity) = severity(known.why, is_accepted) else { continue };
             let told = self.keys.entry(&credential.fingerprint, tx.end);
             if !told.is_news(tx.end, severity, self.again_after) {
                 continue;
@@ -121,11 +122,13 @@ impl Told {
     }
 }
 
-fn severity(why: Notoriety, is_accepted: bool) -> Severity {
+/// `None` for a placeholder that did not work: somebody's slip, or a guess.
+fn severity(why: Notoriety, is_accepted: bool) -> Option<Severity> {
     match (why, is_accepted) {
-        (Notoriety::Reported | Notoriety::Example, true) => RULE.severity,
-        (Notoriety::Reported | Notoriety::Example, false) | (Notoriety::Test, true) => Severity::Low,
-        (Notoriety::Test, false) => Severity::Info,
+        (Notoriety::Reported | Notoriety::Example | Notoriety::Placeholder, true) => Some(RULE.severity),
+        (Notoriety::Reported | Notoriety::Example, false) | (Notoriety::Test, true) => Some(Severity::Low),
+        (Notoriety::Test, false) => Some(Severity::Info),
+        (Notoriety::Placeholder, false) => None,
     }
 }
 
@@ -136,6 +139,7 @@ fn finding(tx: &Transaction, credential: &Credential, known: KnownKey, is_accept
         Notoriety::Reported => format!("listed as compromised (line {line})"),
         Notoriety::Example => format!("an example that everybody can read ({source})"),
         Notoriety::Test => format!("a published test key ({source})"),
+        Notoriety::Placeholder => "a placeholder of examples".to_string(),
     };
     let message = format!("{} {verb} from {}: {what}", keys::Named(credential, tx), tx.client.ip);
     Finding {
@@ -179,6 +183,8 @@ mod tests {
              10:00:01 203.0.113.7 -> use GET /me 403 key=test known=test
              10:00:02 203.0.113.7 -> use GET /me 200 key=test known=test
              10:00:03 203.0.113.7 -> use GET /me - key=other known=example
+             10:00:03 203.0.113.7 -> use GET /me 401 key=changeme known=placeholder
+             10:00:03 203.0.113.7 -> use GET /me 200 key=changeme known=placeholder
              10:00:04 203.0.113.7 -> token POST /token 200 service=robot secret=s1 known=reported
              10:00:05 203.0.113.7 -> use GET /me 200 user=ann session=s1 known=reported",
             expect![[r#"
@@ -186,6 +192,7 @@ mod tests {
                 10:00:01.000 KEY-08 compromised_key_use info 4a8fa83b9535f97b4bf553a0c0fd20dc: api_key 4a8fa83b tried from 203.0.113.7: a published test key (somewhere)
                 10:00:02.000 KEY-08 compromised_key_use low 4a8fa83b9535f97b4bf553a0c0fd20dc: api_key 4a8fa83b accepted from 203.0.113.7: a published test key (somewhere)
                 10:00:03.000 KEY-08 compromised_key_use low 557363b9c4a81d3e0aa8afe21236fdce: api_key 557363b9 tried from 203.0.113.7: an example that everybody can read (somewhere)
+                10:00:03.000 KEY-08 compromised_key_use critical 4758aee139cedad0fa5012b97ff3141a: api_key 4758aee1 accepted from 203.0.113.7: a placeholder of examples
                 10:00:04.000 KEY-08 compromised_key_use critical 2b818967e2e654b0bc6923b75bfde00d: client_secret 2b818967 of robot accepted from 203.0.113.7: listed as compromised (line 7)
                 10:00:05.000 KEY-08 compromised_key_use critical 5a8a20dffa5a79e669ad22be83bbd9bf: session_cookie 5a8a20df of ann accepted from 203.0.113.7: listed as compromised (line 7)
             "#]],

@@ -14,7 +14,9 @@
 //! It looks at requests that succeeded by a person's own login, session or token, and keeps for five minutes from where
 //! and on what the account was used last. Two countries fire; so do three autonomous systems whose three devices are
 //! known to differ. Networks that hide the place (VPN, relay, hosting, Tor, satellite) do not count, nor does one
-//! device that takes one session along from one address to another. Severity is medium; an account is told once in
+//! device that takes one session along from one address to another. An address where five accounts were at home within
+//! a week is an office or the company's VPN; it is passed over while the account is also in use from a country of its
+//! own (used there on two days from elsewhere), for then it is the VPN. Severity is medium; an account is told once in
 //! twelve hours, and again sooner only by countries that were not told.
 //!
 //! ## Benign look-alikes
@@ -31,6 +33,7 @@
 //!
 //! MITRE ATT&CK T1550.004, T1078; OWASP API2:2023.
 
+use super::egress::{self, Regulars};
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
@@ -53,6 +56,9 @@ use std::time::Duration;
 const STAYS_MAX: usize = 16;
 /// Countries remembered as told of one account; of more, the first told goes.
 const TOLD_MAX: usize = 16;
+/// Countries remembered as an account's own; of more, the one longest unused goes.
+const HOMES_MAX: usize = 4;
+const DAY_S: u64 = 86_400;
 
 /// When it fires.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -96,6 +102,8 @@ pub struct State {
     within: Duration,
     again_after: Duration,
     accounts: Keyed<Principal, Account>,
+    /// Who is at home at which address.
+    networks: Keyed<IpAddr, Regulars>,
 }
 
 #[derive(Debug, Default)]
@@ -104,9 +112,23 @@ struct Account {
     stays: Few<Stay>,
     /// Countries told at once with others, and when.
     told: Few<(Country, EventTime)>,
+    /// Countries of use from addresses of its own, the latest last.
+    homes: Few<Home>,
 }
 
-saved!(Account { stays, told });
+saved!(Account { stays, told, homes });
+
+/// A country of an account.
+#[derive(Clone, Copy, Debug)]
+struct Home {
+    country: Country,
+    /// The last day of use, since 1970.
+    day: u64,
+    /// Whether it was used on another day before.
+    is_settled: bool,
+}
+
+saved!(Home { country, day, is_settled });
 
 /// An account in use at one address.
 #[derive(Clone, Debug)]
@@ -117,10 +139,12 @@ struct Stay {
     device: Option<Device>,
     session: Option<Fingerprint>,
     last: EventTime,
+    /// Whether many are at home at the address.
+    is_shared: bool,
     sample: Sample,
 }
 
-saved!(Stay { network, country, asn, device, session, last, sample });
+saved!(Stay { network, country, asn, device, session, last, is_shared, sample });
 
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
@@ -129,7 +153,8 @@ impl State {
         Self {
             within,
             again_after,
-            accounts: Keyed::new(limits.keys_per_table_max, within.max(again_after)),
+            accounts: Keyed::new(limits.keys_per_table_max, egress::KEPT.max(within).max(again_after)),
+            networks: Keyed::new(limits.keys_per_table_max, egress::KEPT),
             thresholds: thresholds.clone(),
         }
     }
@@ -148,7 +173,19 @@ impl Detector for State {
         }
         let now = tx.end;
         let account = self.accounts.entry(&tx.principal, now);
-        if !account.arrive(Stay::of(tx, country), self.within) {
+        let mut stay = Stay::of(tx, country);
+        stay.is_shared = match account.stays.iter().find(|other| other.is_same(&stay)) {
+            Some(known) => known.is_shared,
+            None => {
+                let regulars = self.networks.entry(&stay.network, now);
+                if account.homes.is_empty() || account.is_own(country) {
+                    regulars.meet(&tx.principal);
+                }
+                regulars.are_many()
+            }
+        };
+        account.settle(&stay);
+        if !account.arrive(stay, self.within) {
             return;
         }
         let countries = account.countries();
@@ -167,7 +204,7 @@ impl Detector for State {
         findings.raise(&crossing, || finding(tx, account, &countries, &self.thresholds));
     }
 
-    tables!(accounts);
+    tables!(accounts, networks);
 }
 
 impl Stay {
@@ -179,8 +216,13 @@ impl Stay {
             device: tx.device,
             session: presence::session_of(tx),
             last: tx.end,
+            is_shared: false,
             sample: Sample::of(tx),
         }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.network == other.network && self.session == other.session
     }
 
     /// Whether one device took its session along: then the other place was left.
@@ -194,15 +236,14 @@ impl Account {
     /// Notes where the account is used now, and forgets what no longer goes on; whether that is somewhere else.
     fn arrive(&mut self, stay: Stay, within: Duration) -> bool {
         let now = stay.last;
-        let same = |other: &Stay| other.network == stay.network && other.session == stay.session;
         if let [only] = &mut *self.stays
-            && same(only)
+            && only.is_same(&stay)
         {
             *only = stay;
             return false;
         }
         self.stays.retain(|other| now.since(other.last) <= within);
-        if let Some(place) = self.stays.iter().position(same) {
+        if let Some(place) = self.stays.iter().position(|other| other.is_same(&stay)) {
             self.stays.remove(place);
         } else {
             self.stays.retain(|other| !other.moved_to(&stay));
@@ -214,11 +255,32 @@ impl Account {
         self.stays.len() > 1
     }
 
+    /// Where the account is in use; beside a country of its own, the country of a VPN is none.
     fn countries(&self) -> Vec<Country> {
-        let mut countries: Vec<Country> = self.stays.iter().map(|stay| stay.country).collect();
+        let is_at_home = self.stays.iter().any(|stay| !stay.is_shared && self.is_own(stay.country));
+        let counts = |stay: &&Stay| !(stay.is_shared && is_at_home);
+        let mut countries: Vec<Country> = self.stays.iter().filter(counts).map(|stay| stay.country).collect();
         countries.sort_unstable();
         countries.dedup();
         countries
+    }
+
+    fn is_own(&self, country: Country) -> bool {
+        self.homes.iter().any(|home| home.country == country && home.is_settled)
+    }
+
+    /// Learns the countries of addresses that are not shared.
+    fn settle(&mut self, stay: &Stay) {
+        let day = stay.last.as_secs() / DAY_S;
+        let known = self.homes.iter().position(|home| home.country == stay.country);
+        if stay.is_shared || known.is_some_and(|place| self.homes[place].day == day) {
+            return;
+        }
+        let before = known.map(|place| self.homes.remove(place));
+        if self.homes.len() >= HOMES_MAX {
+            self.homes.remove(0);
+        }
+        self.homes.push(Home { country: stay.country, day, is_settled: before.is_some() });
     }
 
     /// Autonomous systems in use, each by a device that differs from those counted before.
@@ -309,6 +371,28 @@ mod tests {
     #[track_caller]
     fn check_at_home(story: &str, expected: expect_test::Expect) {
         check(&format!("{AT_HOME}\n{story}"), expected);
+    }
+
+    #[test]
+    fn a_phone_at_home_and_a_laptop_on_the_companys_vpn() {
+        let day = "-> use GET /me 200 user=ann session=p1 country=CA device=abcd";
+        let office = "10:00:00 198.51.100.9 -> use GET /me 200 user=c{1..5} session=c{1..5} country=DE";
+        check(
+            &format!(
+                "09:00:00 203.0.113.7 {day}
+                 {office}
+                 1d+09:00:00 203.0.113.7 {day}
+                 1d+09:01:00 198.51.100.9 -> use GET /me 200 user=ann session=l1 country=DE device=abxy
+                 1d+10:00:00 198.51.100.9 -> use GET /me 200 user=c1 session=c1 country=DE device=abcd
+                 1d+10:01:00 203.0.113.9 -> use GET /me 200 user=c1 session=x1 country=BR device=abcd"
+            ),
+            expect![[r#"
+                09:01:00.000 GEO-01 new_country info user:ann: ann active in DE from 198.51.100.9 (shared), without a second factor there; seen before in CA
+                09:01:00.000 DEV-01 new_device info user:ann: ann on the new device d:ea05633d from 198.51.100.9 (other header_order, platform); 1 device known
+                10:01:00.000 GEO-01 new_country medium user:c1: c1 active in BR from 203.0.113.9, without a second factor there; seen before in DE
+                10:01:00.000 GEO-03 concurrent_locations medium user:c1: c1 in use from BR and DE at once (2 sessions, 1 device within 60 s)
+            "#]],
+        );
     }
 
     #[test]

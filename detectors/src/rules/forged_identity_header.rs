@@ -324,9 +324,12 @@ mod tests {
 
     #[test]
     fn a_second_sight_tells_what_the_first_did_not() {
-        check("10:00:00 203.0.113.1 -> use GET /me 200 says=x-forwarded-user:user repeat", expect![[r#"
+        check(
+            "10:00:00 203.0.113.1 -> use GET /me 200 says=x-forwarded-user:user repeat",
+            expect![[r#"
             10:00:00.000 POS-04 forged_identity_header high 203.0.113.1: 203.0.113.1, which is no trusted proxy, sent x-forwarded-user to api.example.com without any credential, accepted
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

@@ -13,10 +13,14 @@
 //! Between successive requests that succeeded by a person's own login, session or token, from different addresses, it
 //! takes the great-circle distance less both places' radii. At least 500 km and more than 900 km/h fire: faster than
 //! an airliner. Severity is high, critical when the device differs as well. A pair of places is told once in 12 hours.
+//! An address where five accounts were at home within a week is an office or the company's VPN: whoever leaps to it on
+//! a device known of the account has entered the VPN and stays where they were, and whoever leaps from it to the place
+//! they had before has left it. On a device not known the leap into it is low; so is a leap from it to a new place on
+//! the same device in the same session, as when a VPN is left for the first time.
 //!
 //! ## Benign look-alikes
 //!
-//! VPN exits, relays, hosting, Tor and satellite networks (passed over where known as such); one device on IPv4 and IPv6 whose addresses are
+//! The company's VPN (known by the accounts that are at home there), VPN exits, relays, hosting, Tor and satellite networks (passed over where known as such); one device on IPv4 and IPv6 whose addresses are
 //! placed differently (the same device within 5 s is ignored); coarse GeoIP (the radius is taken off the distance).
 //!
 //! ## Tuning
@@ -27,13 +31,15 @@
 //!
 //! MITRE ATT&CK T1078.004, T1550.001; OWASP API2:2023.
 
+use super::egress::{self, Regulars};
+use super::presence;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
     About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span,
     tables,
 };
 use crate::few::Few;
-use crate::identity::{AddressClass, Country, Place, Principal};
+use crate::identity::{AddressClass, Country, Fingerprint, Place, Principal};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::saved::saved;
@@ -47,6 +53,8 @@ use std::time::Duration;
 const PLACE_KEPT: Duration = Duration::from_hours(24);
 /// One device at two addresses within this time is a device with two stacks.
 const DUAL_STACK: Duration = Duration::from_secs(5);
+/// Devices remembered of one account; of more, the one longest unused goes.
+const DEVICES_MAX: usize = 4;
 /// Pairs of places remembered of one account; of more, the oldest go.
 const PAIRS_MAX: usize = 16;
 const EARTH_RADIUS_KM: f64 = 6371.0;
@@ -90,15 +98,21 @@ pub struct State {
     thresholds: Thresholds,
     again_after: Duration,
     accounts: Keyed<Principal, Account>,
+    /// Who is at home at which address.
+    networks: Keyed<IpAddr, Regulars>,
 }
 
 #[derive(Debug, Default)]
 struct Account {
     last: Option<Stay>,
+    /// The last place that was no shared address.
+    own: Option<Degree>,
+    /// The devices it is used on, the latest last.
+    devices: Few<Device>,
     told: Few<(Pair, EventTime)>,
 }
 
-saved!(Account { last, told });
+saved!(Account { last, own, devices, told });
 
 /// An account at a place.
 #[derive(Clone, Debug)]
@@ -108,13 +122,18 @@ struct Stay {
     place: Place,
     country: Option<Country>,
     device: Option<Device>,
+    session: Option<Fingerprint>,
+    /// Whether many are at home at the address.
+    is_shared: bool,
     sample: Sample,
 }
 
-saved!(Stay { at, ip, place, country, device, sample });
+saved!(Stay { at, ip, place, country, device, session, is_shared, sample });
 
-/// Two places to the degree, in order.
-type Pair = [(i16, i16); 2];
+/// A place to the degree.
+type Degree = (i16, i16);
+/// Two places, in order.
+type Pair = [Degree; 2];
 
 /// A way from one stay to the next that is too far for its time.
 #[derive(Clone, Debug)]
@@ -123,13 +142,15 @@ struct Leap {
     km: f64,
     time: Duration,
     same_device: Option<bool>,
+    same_session: bool,
 }
 
 impl State {
     pub(super) fn new(thresholds: &Thresholds, limits: &Limits) -> Self {
         let again_after = Duration::from_secs(u64::from(thresholds.again_after_h) * 3600);
         Self {
-            accounts: Keyed::new(limits.keys_per_table_max, PLACE_KEPT.max(again_after)),
+            accounts: Keyed::new(limits.keys_per_table_max, egress::KEPT.max(again_after)),
+            networks: Keyed::new(limits.keys_per_table_max, egress::KEPT),
             again_after,
             thresholds: thresholds.clone(),
         }
@@ -155,20 +176,42 @@ impl Detector for State {
             last.at = tx.end;
             return;
         }
+        let regulars = self.networks.entry(&tx.client.network(), tx.end);
+        let is_shared = regulars.are_many();
         let stay = Stay {
             at: tx.end,
             ip: tx.client.ip,
             place,
             country: tx.client.country,
             device: tx.device,
+            session: presence::session_of(tx),
+            is_shared,
             sample: Sample::of(tx),
         };
-        let Some(from) = account.last.replace(stay) else { return };
-        let Some(leap) = leap(from, tx, place, &self.thresholds) else { return };
-        if !account.is_news(pair(leap.from.place, place), tx.end, self.again_after) {
+        let leap = account.last.as_ref().and_then(|from| leap(from, &stay, &self.thresholds));
+        let Some(leap) = leap else {
+            regulars.meet(&tx.principal);
+            account.arrive(stay);
+            return;
+        };
+        let is_other_device = leap.same_device == Some(false);
+        let is_known_device = !is_other_device || tx.device.is_some_and(|device| account.knows(device));
+        // Into the company's VPN: the place is the one from before.
+        if is_shared && is_known_device {
             return;
         }
-        let severity = if leap.same_device == Some(false) { Severity::Critical } else { RULE.severity };
+        let is_back = leap.from.is_shared && account.own == Some(degree(place));
+        let left_vpn = leap.from.is_shared && leap.same_session && !is_other_device;
+        let severity = match is_other_device {
+            _ if is_shared || left_vpn => Severity::Low,
+            true => Severity::Critical,
+            false => RULE.severity,
+        };
+        account.arrive(stay);
+        let is_news = account.is_news(pair(leap.from.place, place), tx.end, self.again_after);
+        if !is_news || is_back && is_known_device {
+            return;
+        }
         let crossing = Crossing {
             about: About::Principal(&tx.principal),
             severity,
@@ -179,10 +222,28 @@ impl Detector for State {
         findings.raise(&crossing, || finding(tx, place, &leap));
     }
 
-    tables!(accounts);
+    tables!(accounts, networks);
 }
 
 impl Account {
+    fn arrive(&mut self, stay: Stay) {
+        if !stay.is_shared {
+            self.own = Some(degree(stay.place));
+        }
+        if let Some(device) = stay.device {
+            self.devices.retain(|known| !known.same_as(&device));
+            if self.devices.len() >= DEVICES_MAX {
+                self.devices.remove(0);
+            }
+            self.devices.push(device);
+        }
+        self.last = Some(stay);
+    }
+
+    fn knows(&self, device: Device) -> bool {
+        self.devices.iter().any(|known| known.same_as(&device))
+    }
+
     fn is_news(&mut self, pair: Pair, now: EventTime, again_after: Duration) -> bool {
         self.told.retain(|(_, told)| now.since(*told) < again_after);
         if self.told.iter().any(|(known, _)| *known == pair) {
@@ -196,14 +257,14 @@ impl Account {
     }
 }
 
-fn leap(from: Stay, tx: &Transaction, to: Place, limits: &Thresholds) -> Option<Leap> {
-    let km = to_the_metre(distance_km(from.place, to) - from.place.radius_km - to.radius_km);
-    let time = tx.end.since(from.at);
+fn leap(from: &Stay, to: &Stay, limits: &Thresholds) -> Option<Leap> {
+    let km = to_the_metre(distance_km(from.place, to.place) - from.place.radius_km - to.place.radius_km);
+    let time = to.at.since(from.at);
     let too_fast = km >= limits.distance_km && km > limits.speed_kmh * time.as_secs_f64() / 3600.0;
     if !too_fast || time > PLACE_KEPT {
         return None;
     }
-    let same_device = match (from.device, tx.device) {
+    let same_device = match (from.device, to.device) {
         (Some(before), Some(now)) => match before.compare(&now) {
             Comparison::Same => Some(true),
             Comparison::Different => Some(false),
@@ -212,7 +273,8 @@ fn leap(from: Stay, tx: &Transaction, to: Place, limits: &Thresholds) -> Option<
         _ => None,
     };
     let dual_stack = same_device == Some(true) && time <= DUAL_STACK;
-    (!dual_stack).then_some(Leap { from, km, time, same_device })
+    let same_session = from.session.is_some() && from.session == to.session;
+    (!dual_stack).then(|| Leap { from: from.clone(), km, time, same_device, same_session })
 }
 
 /// The great-circle distance by the haversine formula.
@@ -228,8 +290,11 @@ fn to_the_metre(km: f64) -> f64 {
     (km * 1e3).round() / 1e3
 }
 
+fn degree(place: Place) -> Degree {
+    (place.lat.round() as i16, place.lon.round() as i16)
+}
+
 fn pair(from: Place, to: Place) -> Pair {
-    let degree = |place: Place| (place.lat.round() as i16, place.lon.round() as i16);
     let mut pair = [degree(from), degree(to)];
     pair.sort_unstable();
     pair
@@ -316,6 +381,61 @@ mod tests {
              10:10:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=35.68,139.69 class=relay
              10:20:00 198.51.100.5 -> use GET /me 200 user=ann session=s1 place=48.86,2.35",
             expect![""],
+        );
+    }
+
+    /// Five colleagues at home behind the address where the company's VPN leaves.
+    const OFFICE: &str =
+        "08:00:00 198.51.100.9 -> use GET /me 200 user=c{1..5} session=c{1..5} place=51,10 device=abcd";
+
+    #[test]
+    fn the_companys_vpn() {
+        let toggled = |device: &str, session: &str| {
+            format!(
+                "{OFFICE}
+                 09:00:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=45,-75 device=abcd
+                 09:01:00 198.51.100.9 -> use GET /me 200 user=ann session={session} place=51,10 device={device}
+                 09:09:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=45,-75 device=abcd"
+            )
+        };
+        check(&toggled("abcd", "s1"), expect![[r#""#]]);
+        check(&toggled("abcd", "s2"), expect![[r#""#]]);
+        check(
+            &toggled("wxyz", "s2"),
+            expect![[r#"
+            09:01:00.000 GEO-02 impossible_travel low user:ann: ann moved 5960 km in 60 s (357624 km/h) from (45.0, -75.0) to (51.0, 10.0), on another device
+            09:01:00.000 DEV-01 new_device info user:ann: ann on the new device d:515d0b1f from 198.51.100.9 (other tls, agent, header_order, platform); 1 device known
+        "#]],
+        );
+    }
+
+    #[test]
+    fn who_begins_in_the_vpn_leaves_it_once() {
+        check(
+            &format!(
+                "{OFFICE}
+                 09:00:00 198.51.100.9 -> use GET /me 200 user=ann session=s1 place=51,10 device=abcd
+                 09:01:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 place=45,-75 device=abcd
+                 1d+09:00:00 198.51.100.9 -> use GET /me 200 user=ann session=s2 place=51,10 device=abcd
+                 1d+09:01:00 203.0.113.7 -> use GET /me 200 user=ann session=s2 place=45,-75 device=abcd"
+            ),
+            expect![[r#"
+                09:01:00.000 GEO-02 impossible_travel low user:ann: ann moved 5960 km in 60 s (357624 km/h) from (51.0, 10.0) to (45.0, -75.0)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_stolen_session_of_a_colleague_in_the_office() {
+        check(
+            &format!(
+                "{OFFICE}
+                 09:00:00 203.0.113.7 -> use GET /me 200 user=c1 session=c1 place=-23,-46 device=wxyz"
+            ),
+            expect![[r#"
+                09:00:00.000 GEO-02 impossible_travel critical user:c1: c1 moved 9838 km in 3600 s (9838 km/h) from (51.0, 10.0) to (-23.0, -46.0), on another device
+                09:00:00.000 DEV-01 new_device info user:c1: c1 on the new device d:515d0b1f from 203.0.113.7 (other tls, agent, header_order, platform); 1 device known
+            "#]],
         );
     }
 

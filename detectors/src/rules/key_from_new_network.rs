@@ -165,11 +165,10 @@ impl Detector for State {
         let Some(key) = key else { return };
         let has_home = key.has_home(tx.end, self.learn, self.calls);
         let is_new = network.is_new_to(&key.networks);
-        let is_news = match is_accepted {
-            true => key.accept(network, tx.end),
-            false => is_new && has_home && key.refuse(network, tx.end, self.again_after),
-        };
-        if !is_new || !is_news || !has_home {
+        if is_accepted {
+            key.accept(network, tx.end);
+        }
+        if !is_new || !has_home || is_refused && !key.refuse(network, tx.end, self.again_after) {
             return;
         }
         let crossing = Crossing {
@@ -222,14 +221,13 @@ impl Key {
         is_learnt && self.networks.len() < NETWORKS_MAX
     }
 
-    /// Notes an accepted call; whether its network had a place to be noted.
-    fn accept(&mut self, network: Network, now: EventTime) -> bool {
+    /// Notes an accepted call.
+    fn accept(&mut self, network: Network, now: EventTime) {
         self.first.get_or_insert(now);
         self.calls = self.calls.saturating_add(1);
         if !self.networks.contains(&network) && self.networks.len() < NETWORKS_MAX {
             self.networks.push(network);
         }
-        true
     }
 
     /// Notes a refused call; whether its network was not told of late.

@@ -152,8 +152,7 @@ impl State {
     fn observe_guess(&mut self, tx: &Transaction, credential: &Credential, findings: &mut Findings<'_>) {
         let network = tx.client.network();
         let crowd = self.clients.entry(&network, tx.end);
-        let Fingerprint([a, b, c, d, e, f, g, h, ..]) = credential.fingerprint;
-        crowd.note(tx.end, u64::from_be_bytes([a, b, c, d, e, f, g, h]), true, self.window);
+        crowd.note(tx.end, keys::number(credential.fingerprint), true, self.window);
         crowd.samples.push(tx, "key refused");
         if crowd.failing_accounts() < u64::from(self.thresholds.keys) {
             return;

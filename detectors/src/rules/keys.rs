@@ -2,7 +2,7 @@
 //! Shared by the rules about API keys.
 //! It promises that a key beside somebody's session or token is no key here: it only names the program.
 
-use crate::identity::{Credential, CredentialKind, Location, PrincipalKind, ProofLevel};
+use crate::identity::{Credential, CredentialKind, Fingerprint, Location, PrincipalKind, ProofLevel};
 use crate::saved::saved;
 use crate::time::EventTime;
 use crate::transaction::{Activity, Outcome, Transaction};
@@ -26,6 +26,11 @@ pub(super) fn of(tx: &Transaction) -> Option<&Credential> {
 pub(super) fn or_password_of(tx: &Transaction) -> Option<&Credential> {
     let is_password = |c: &Credential| matches!(c.kind, CredentialKind::Basic | CredentialKind::Digest);
     of(tx).or_else(|| find(tx, is_password))
+}
+
+/// The same number for the same fingerprint: half of it, enough where nothing but a count hangs on it.
+pub(super) fn number(fingerprint: Fingerprint) -> u64 {
+    u64::from_be_bytes(fingerprint.0.first_chunk().copied().unwrap_or_default())
 }
 
 /// Whether the server did what was asked: a redirect says nothing about a key.

@@ -197,8 +197,8 @@ impl State {
         if !presence::shows_person(tx) {
             return;
         }
-        let Some(Fingerprint([a, b, c, d, e, f, g, h, ..])) = presence::session_of(tx) else { return };
-        let session = Session { id: u64::from_be_bytes([a, b, c, d, e, f, g, h]), last: tx.end, has_mfa };
+        let Some(session) = presence::session_of(tx) else { return };
+        let session = Session { id: keys::number(session), last: tx.end, has_mfa };
         let kept = (self.thresholds.sessions as usize).max(SESSIONS_KEPT);
         self.routes.entry(&route_of(request), tx.end).note(session, kept);
     }

@@ -17,7 +17,8 @@
 //!
 //! ## Benign look-alikes
 //!
-//! A person who types the right TOTP code at last: three or four wrong ones from the same device are low.
+//! A person who types the right code at last: three or four wrong ones, or text messages that were sent again because
+//! they came late, from the same device are low. A prompt that is merely approved never is.
 //!
 //! ## Tuning
 //!
@@ -50,7 +51,7 @@ pub struct Thresholds {
     pub failures: u32,
     /// How long before the acceptance they count (600 s: as long as a delivered code lives).
     pub window_s: u32,
-    /// Wrong TOTP codes from the same device up to which it is low (4: a clock that is off, and fat fingers).
+    /// Wrong or resent codes from the same device up to which it is low (4: a clock that is off, a late message).
     pub clumsy_failures: u32,
 }
 
@@ -139,8 +140,13 @@ impl<'a> Failures<'a> {
     }
 
     fn severity(&self, tx: &Transaction, clumsy: u64) -> Severity {
-        let typed = self.0.iter().all(|f| f.end == End::WrongCode && f.factor == Factor::Totp)
-            && tx.mfa.is_some_and(|mfa| mfa.factor == Factor::Totp);
+        let is_typed = |factor: Factor| {
+            matches!(factor, Factor::Totp | Factor::Hotp | Factor::Sms | Factor::Email | Factor::Voice)
+        };
+        let typed = tx.mfa.is_some_and(|mfa| {
+            let same = |f: &&Prompt| f.end != End::Denied && f.factor == mfa.factor;
+            is_typed(mfa.factor) && self.0.iter().all(same)
+        });
         if self.elsewhere(tx) {
             Severity::Critical
         } else if typed && self.count() <= clumsy && self.0.iter().all(|f| is_same_place(tx, f)) {
@@ -282,12 +288,26 @@ mod tests {
     }
 
     #[test]
+    fn text_messages_that_come_late() {
+        check(
+            "10:00:00 203.0.113.7 -> challenge POST /mfa/sms 200 user=ann factor=sms ticket=t1 device=abcd
+             10:01:00 203.0.113.7 -> challenge POST /mfa/sms 200 user=ann factor=sms ticket=t2 device=abcd
+             10:02:00 203.0.113.7 -> challenge POST /mfa/sms 200 user=ann factor=sms ticket=t3 device=abcd
+             10:02:20 203.0.113.7 -> mfa POST /mfa 401 user=ann factor=sms ticket=t3 device=abcd
+             10:02:40 203.0.113.7 -> mfa POST /mfa 200 user=ann factor=sms ticket=t3 device=abcd",
+            expect![[r#"
+                10:02:40.000 MFA-04 mfa_success_after_failures low user:ann: sms accepted for ann after 3 failed or unanswered attempts in 160 s (limit 3 in 600 s)
+            "#]],
+        );
+    }
+
+    #[test]
     fn the_window_closes_to_the_nanosecond() {
         check(
-            "10:00:00 203.0.113.7 -> mfa POST /mfa 401 user=edge factor=sms x3 every 200s
+            "10:00:00 203.0.113.7 -> mfa POST /mfa 401 user=edge factor=sms device=abcd x3 every 200s
              10:10:00 203.0.113.7 -> mfa POST /mfa 200 user=edge factor=sms",
             expect![[r#"
-                10:10:00.000 MFA-04 mfa_success_after_failures high user:edge: sms accepted for edge after 3 failed or unanswered attempts in 600 s (limit 3 in 600 s)
+                10:10:00.000 MFA-04 mfa_success_after_failures low user:edge: sms accepted for edge after 3 failed or unanswered attempts in 600 s (limit 3 in 600 s)
             "#]],
         );
         check(

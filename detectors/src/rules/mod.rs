@@ -7,6 +7,7 @@ mod actor;
 mod catalogue;
 mod clock;
 mod crowd;
+mod egress;
 mod forgery;
 mod habits;
 mod keys;

@@ -16,7 +16,9 @@
 //! again, at most once in 24 hours. Severity is medium, low when a second factor was proved there in the last ten
 //! minutes; a proof that was given out of sight counts if the account was used nowhere else since. Behind a VPN, relay,
 //! hosting network, Tor exit or satellite the country is the tunnel's and not the person's: it is info there, and makes
-//! no country known or first. Confidence is low until ten logins or 14 days of an account were seen.
+//! no country known or first. The same holds of an address where five accounts were at home within a week: an office or
+//! the company's VPN. Who leaves such an address for another country on the same device in the same session has left a
+//! VPN: that is low. Confidence is low until ten logins or 14 days of an account were seen.
 //!
 //! ## Benign look-alikes
 //!
@@ -32,25 +34,29 @@
 //!
 //! MITRE ATT&CK T1078.004; OWASP API2:2023.
 
+use super::egress::{self, Regulars};
 use super::presence::{self, Acquaintance};
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
     About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, tables,
 };
 use crate::few::Few;
-use crate::identity::{AddressClass, Country, Principal};
+use crate::identity::{Country, Fingerprint, Principal};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
 use crate::transaction::Transaction;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Countries remembered of one account; of more, the one longest unused goes.
 const COUNTRIES_MAX: usize = 32;
 /// Different days of use that make a country known.
 const DAYS_TO_KNOW: u8 = 3;
+/// What an address is called where many are at home.
+const SHARED: &str = "shared";
 const DAY: Duration = Duration::from_hours(24);
 
 /// When it fires.
@@ -98,6 +104,8 @@ pub struct State {
     again_after: Duration,
     fresh_mfa: Duration,
     accounts: Keyed<Principal, Account>,
+    /// Who is at home at which address.
+    networks: Keyed<IpAddr, Regulars>,
 }
 
 #[derive(Debug, Default)]
@@ -106,9 +114,13 @@ struct Account {
     /// Countries of tunnels, and when they were told.
     tunnels: Few<(Country, EventTime)>,
     acquaintance: Acquaintance,
+    /// Where it was last.
+    network: Option<IpAddr>,
+    /// The session it was last in at a shared address.
+    shared_session: Option<Fingerprint>,
 }
 
-saved!(Account { visits, tunnels, acquaintance });
+saved!(Account { visits, tunnels, acquaintance, network, shared_session });
 
 /// One account in one country.
 #[derive(Debug)]
@@ -131,6 +143,7 @@ impl State {
             again_after: Duration::from_secs(u64::from(thresholds.again_after_h) * 3600),
             fresh_mfa: Duration::from_secs(u64::from(thresholds.fresh_mfa_s)),
             accounts: Keyed::new(limits.keys_per_table_max, known),
+            networks: Keyed::new(limits.keys_per_table_max, egress::KEPT),
             thresholds: thresholds.clone(),
         }
     }
@@ -140,7 +153,7 @@ impl State {
         &mut self,
         tx: &Transaction,
         country: Country,
-        network: AddressClass,
+        network: &'static str,
         findings: &mut Findings<'_>,
     ) {
         let account = self.accounts.entry(&tx.principal, tx.end);
@@ -149,6 +162,27 @@ impl State {
         }
         let sight = Sight { country, network: Some(network), mfa_here: presence::proves_factor(tx) };
         raise(tx, Severity::Info, sight, account, &self.thresholds, findings);
+    }
+
+    /// Whether the account came to an address where many are at home, in a country that is not its own. An account
+    /// whose own country it is makes the address a shared one.
+    fn is_shared(&mut self, tx: &Transaction, country: Country) -> bool {
+        let network = tx.client.network();
+        let account = self.accounts.entry(&tx.principal, tx.end);
+        let is_own = account.visits.iter().any(|visit| visit.country == country && visit.is_known);
+        let is_first = account.visits.is_empty();
+        if account.network == Some(network) && is_own {
+            return false;
+        }
+        account.network = Some(network);
+        let regulars = self.networks.entry(&network, tx.end);
+        if is_own || is_first {
+            regulars.meet(&tx.principal);
+        }
+        if regulars.are_many() {
+            account.shared_session = presence::session_of(tx);
+        }
+        regulars.are_many() && !is_own && !is_first
     }
 }
 
@@ -164,9 +198,14 @@ impl Detector for State {
         account.acquaintance.note(tx);
         account.forget(now, self.known);
         if let Some(network) = tx.client.class.filter(|class| class.hides_place()) {
-            self.observe_tunnel(tx, country, network, findings);
+            self.observe_tunnel(tx, country, network.name(), findings);
             return;
         }
+        if self.is_shared(tx, country) {
+            self.observe_tunnel(tx, country, SHARED, findings);
+            return;
+        }
+        let account = self.accounts.entry(&tx.principal, now);
         let elsewhere = account.last_use_outside(country);
         let mfa_here = presence::proves_factor(tx)
             || tx.proof.mfa_at.is_some_and(|proved| {
@@ -179,12 +218,13 @@ impl Detector for State {
             return;
         }
         visit.told_at = Some(now);
-        let severity = if mfa_here { Severity::Low } else { RULE.severity };
+        let left_vpn = account.shared_session.is_some() && account.shared_session == presence::session_of(tx);
+        let severity = if mfa_here || left_vpn { Severity::Low } else { RULE.severity };
         let sight = Sight { country, network: None, mfa_here };
         raise(tx, severity, sight, account, &self.thresholds, findings);
     }
 
-    tables!(accounts);
+    tables!(accounts, networks);
 }
 
 impl Account {
@@ -245,7 +285,7 @@ impl Visit {
 struct Sight {
     country: Country,
     /// The network, where it hides the place.
-    network: Option<AddressClass>,
+    network: Option<&'static str>,
     mfa_here: bool,
 }
 
@@ -286,7 +326,7 @@ fn finding(tx: &Transaction, sight: Sight, account: &Account, learning: bool) ->
         ("known_countries", Fact::List(known.into_iter().map(Into::into).collect())),
         ("mfa_here", Fact::Flag(mfa_here)),
     ];
-    facts.extend(network.map(|network| ("network", Fact::Text(network.name().into()))));
+    facts.extend(network.map(|network| ("network", Fact::Text(network.into()))));
     Finding { facts, doubts: Doubts { learning, ..found.doubts }, ..found }
 }
 
@@ -304,6 +344,44 @@ mod tests {
              2d+09:59:59 203.0.113.7 -> use GET /me 200 user=ann session=s1 country=NG",
             expect![[r#"
                 10:00:00.000 GEO-01 new_country medium user:ann: ann active in NG from 203.0.113.7, without a second factor there; seen before in US
+            "#]],
+        );
+    }
+
+    /// Five colleagues at home behind the address where the company's VPN leaves.
+    const OFFICE: &str = "08:00:00 198.51.100.9 -> use GET /me 200 user=c{1..5} session=c{1..5} country=DE";
+
+    #[test]
+    fn the_companys_vpn() {
+        check(
+            &format!(
+                "{OFFICE}
+                 09:00:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 country=CA
+                 09:01:00 198.51.100.9 -> use GET /me 200 user=ann session=s1 country=DE
+                 09:05:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 country=CA
+                 10:00:00 198.51.100.9 -> use GET /me 200 user=bob session=s2 country=DE
+                 10:01:00 203.0.113.8 -> use GET /me 200 user=bob session=s2 country=CA
+                 11:00:00 203.0.113.9 -> use GET /me 200 user=c1 session=c9 country=BR"
+            ),
+            expect![[r#"
+                09:01:00.000 GEO-01 new_country info user:ann: ann active in DE from 198.51.100.9 (shared), without a second factor there; seen before in CA
+                09:01:00.000 GEO-03 concurrent_locations medium user:ann: ann in use from CA and DE at once (1 session, 0 devices within 60 s)
+                10:01:00.000 GEO-01 new_country low user:bob: bob active in CA from 203.0.113.8, without a second factor there; seen before in DE
+                10:01:00.000 GEO-03 concurrent_locations medium user:bob: bob in use from CA and DE at once (1 session, 0 devices within 60 s)
+                11:00:00.000 GEO-01 new_country medium user:c1: c1 active in BR from 203.0.113.9, without a second factor there; seen before in DE
+            "#]],
+        );
+    }
+
+    #[test]
+    fn four_are_no_office() {
+        check(
+            "08:00:00 198.51.100.9 -> use GET /me 200 user=c{1..4} session=c{1..4} country=DE
+             09:00:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 country=CA
+             09:01:00 198.51.100.9 -> use GET /me 200 user=ann session=s1 country=DE",
+            expect![[r#"
+                09:01:00.000 GEO-01 new_country medium user:ann: ann active in DE from 198.51.100.9, without a second factor there; seen before in CA
+                09:01:00.000 GEO-03 concurrent_locations medium user:ann: ann in use from CA and DE at once (1 session, 0 devices within 60 s)
             "#]],
         );
     }

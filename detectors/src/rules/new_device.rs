@@ -16,7 +16,7 @@
 //! three two, of two both. A device is new when it differs from every device known of the account; where too few traits
 //! are known it says nothing. The first device ever seen of an account is never new. Severity is info, and medium when
 //! the device does something sensitive (password, factor, payment, export, role, key) within ten minutes of its first
-//! use. A device is told once; confidence is low until ten logins or 14 days of an account were seen.
+//! use; low if a second factor was proved on the device before. A device is told once; confidence is low until ten logins or 14 days of an account were seen.
 //!
 //! ## Benign look-alikes
 //!
@@ -153,7 +153,11 @@ impl Detector for State {
         let learning = !account.acquaintance.is_trusted(now, trusted_logins, trusted_days);
         let crossing = Crossing {
             about: About::Principal(&tx.principal),
-            severity: if is_sensitive { Severity::Medium } else { RULE.severity },
+            severity: match is_sensitive {
+                true if tx.proof.mfa_at.is_some_and(|proved| proved >= first) => Severity::Low,
+                true => Severity::Medium,
+                false => RULE.severity,
+            },
             first,
             fresh: 1,
             window: None,
@@ -292,6 +296,23 @@ mod tests {
              11:00:40 203.0.113.7 -> use GET /me 200 service=robot bearer=t1 device=wxyz
              11:00:50 203.0.113.7 -> use GET /me 200 service=robot bearer=t1 device=abcd",
             expect![[""]],
+        );
+    }
+
+    #[test]
+    fn something_sensitive_after_a_second_factor_on_the_new_device() {
+        check(
+            "10:00:00 198.51.100.4 -> use GET /me 200 user=ann session=s1 device=abcd
+             11:00:00 203.0.113.7 -> mfa POST /mfa 200 user=ann session=s2 device=wxyz
+             11:05:00 203.0.113.7 -> sensitive POST /password 200 user=ann session=s2 device=wxyz mfa=5m
+             12:00:00 203.0.113.8 -> use GET /me 200 user=ann session=s3 device=efgh
+             12:05:00 203.0.113.8 -> sensitive POST /password 200 user=ann session=s3 device=efgh mfa=6m",
+            expect![[r#"
+                11:00:00.000 DEV-01 new_device info user:ann: ann on the new device d:515d0b1f from 203.0.113.7 (other tls, agent, header_order, platform); 1 device known
+                11:05:00.000 DEV-01 new_device low (update) user:ann: ann did something sensitive (POST /password) 300 s after the first use of the new device d:515d0b1f from 203.0.113.7; 1 device known; 2 in all since 2026-11-21T11:00:00Z
+                12:00:00.000 DEV-01 new_device info user:ann: ann on the new device d:7465a415 from 203.0.113.8 (other tls, agent, header_order, platform); 2 devices known
+                12:05:00.000 DEV-01 new_device medium (update) user:ann: ann did something sensitive (POST /password) 300 s after the first use of the new device d:7465a415 from 203.0.113.8; 2 devices known; 2 in all since 2026-11-21T12:00:00Z
+            "#]],
         );
     }
 

@@ -14,7 +14,8 @@
 //! For each request that succeeded in a person's session or token it takes the time since a second factor last
 //! succeeded for it, as seen on the wire or as the token itself says. From 12 hours on it is info, from 24 hours
 //! on medium; a fresh proof starts anew. Each step is told once a session. Where more than 5 % of a host's sessions
-//! with a second factor reach 12 hours, of at least 20, the host is told as well, once a week: then it is a setting.
+//! with a second factor reach 12 hours, of at least 20, the host is told instead, once a week: then it is a setting, and
+//! another word for every phone that stays signed in would say nothing new.
 //!
 //! ## Benign look-alikes
 //!
@@ -145,8 +146,12 @@ impl Detector for State {
             (standing.proved, standing.told) = (Some(proved), 0);
         }
         let news = standing.news(level > 0);
-        if level > standing.told {
-            standing.told = level;
+        let is_step = level > standing.told;
+        standing.told = standing.told.max(level);
+        let host = tx.request.as_ref().map(|request| &request.host).filter(|_| is_step || news.is_some());
+        let host = host.map(|name| (name, self.hosts.entry(name, tx.end)));
+        let is_setting = host.as_ref().is_some_and(|(_, host)| host.is_told(tx.end));
+        if is_step && !is_setting {
             let crossing = Crossing {
                 about: About::Principal(&tx.principal),
                 severity: if level > 1 { RULE.severity } else { Severity::Info },
@@ -158,16 +163,15 @@ impl Detector for State {
             findings.raise(&crossing, || finding(tx, age, limit));
         }
         if let Some(news) = news
-            && let Some(request) = &tx.request
+            && let Some((name, host)) = host
         {
-            let host = self.hosts.entry(&request.host, tx.end);
             host.note(news, tx.end);
             if host.is_over(&self.thresholds, tx.end) {
                 host.told_at = Some(tx.end);
-                let about = About::Service(&request.host);
+                let about = About::Service(name);
                 let crossing =
                     Crossing { about, severity: RULE.severity, first: tx.end, fresh: 1, window: None };
-                findings.raise(&crossing, || posture(tx, &request.host, host, &self.thresholds));
+                findings.raise(&crossing, || posture(tx, name, host, &self.thresholds));
             }
         }
     }
@@ -204,7 +208,12 @@ impl Host {
     fn is_over(&self, limits: &Thresholds, now: EventTime) -> bool {
         self.sessions >= u64::from(limits.host_sessions)
             && self.overage * 100 > self.sessions * u64::from(limits.host_pct)
-            && self.told_at.is_none_or(|told| now.since(told) >= WEEK)
+            && !self.is_told(now)
+    }
+
+    /// Whether it is known that long sessions are this host's setting.
+    fn is_told(&self, now: EventTime) -> bool {
+        self.told_at.is_some_and(|told| now.since(told) < WEEK)
     }
 }
 
@@ -303,12 +312,14 @@ mod tests {
             "10:00:00 203.0.113.7 -> use GET /me 200 user=u{1..19} session=s{1..19} mfa=1h
              10:01:00 203.0.113.7 -> use GET /me 200 user=old1 session=o1 mfa=12h
              10:02:00 203.0.113.7 -> use GET /me 200 user=old2 session=o2 mfa=12h
-             10:03:00 203.0.113.7 -> use GET /me 200 user=old3 session=o3 mfa=12h",
+             10:03:00 203.0.113.7 -> use GET /me 200 user=old3 session=o3 mfa=12h
+             10:04:00 203.0.113.7 -> use GET /me 200 user=old4 session=o4 mfa=24h
+             10:05:00 203.0.113.7 -> use GET /me 200 user=old5 session=o5 mfa=24h host=other.example.com",
             expect![[r#"
                 10:01:00.000 MFA-12 overage_mfa_session info user:old1: a session of old1 is accepted 12 h after its last second factor (limit 12 h)
                 10:02:00.000 MFA-12 overage_mfa_session info user:old2: a session of old2 is accepted 12 h after its last second factor (limit 12 h)
                 10:02:00.000 MFA-12 overage_mfa_session medium api.example.com: 2 of 21 sessions on api.example.com are accepted 12 h and more after their second factor (limit 5 %)
-                10:03:00.000 MFA-12 overage_mfa_session info user:old3: a session of old3 is accepted 12 h after its last second factor (limit 12 h)
+                10:05:00.000 MFA-12 overage_mfa_session medium user:old5: a session of old5 is accepted 24 h after its last second factor (limit 24 h)
             "#]],
         );
     }

@@ -1,6 +1,7 @@
 //! Prompts: second factors that the server pushes, texts or calls out to somebody, and how they were answered.
 //! Shared by the rules about fatigue.
-//! It promises that one prompt counts once: polls of it, retries of its request and double clicks add nothing.
+//! It promises that one prompt counts once: polls of it, retries of its request and double clicks add nothing, nor does
+//! the request for what a login's answer offered.
 
 use crate::detector::Sample;
 use crate::identity::{Credential, CredentialKind, Factor, Fingerprint};
@@ -70,11 +71,13 @@ pub(super) struct Prompt {
     pub(super) at: EventTime,
     ticket: Option<Fingerprint>,
     session: Option<Fingerprint>,
+    /// Whether a login's answer offered it: the prompt that is chosen next is the same one.
+    offered: bool,
     mark: u64,
 }
 
 saved!(Prompt {
-    sample, end, factor, network, asn, device, answered_from, at, ticket, session
+    sample, end, factor, network, asn, device, answered_from, at, ticket, session, offered
 } fresh { mark });
 
 impl Prompt {
@@ -90,6 +93,7 @@ impl Prompt {
             at: tx.end,
             ticket: tx.mfa.and_then(|mfa| mfa.ticket),
             session: session(tx),
+            offered: tx.login.is_some(),
             mark: mark(tx),
         }
     }
@@ -104,6 +108,20 @@ impl Prompt {
         let clicked = age < CLICK && self.session.is_some() && self.session == session(tx);
         let polled = polls && self.end == End::Open && !strange_ticket;
         same_ticket || retried || clicked || polled
+    }
+}
+
+impl Prompt {
+    /// Whether the login's offer is what is prompted for now; it is taken up once.
+    fn is_taken_up_by(&mut self, tx: &Transaction, limit: Limit) -> bool {
+        let is_offer = self.offered && tx.login.is_none() && self.end == End::Open;
+        let same_place = self.network == tx.client.network();
+        if !is_offer || !same_place || tx.end.since(self.at) > limit.within {
+            return false;
+        }
+        self.offered = false;
+        self.ticket = tx.mfa.and_then(|mfa| mfa.ticket).or(self.ticket);
+        true
     }
 }
 
@@ -148,6 +166,9 @@ pub(super) fn note(prompts: &mut Window<Prompt>, tx: &Transaction, step: Step, l
     let added = match step {
         Step::Prompt | Step::Poll => {
             let polls = step == Step::Poll;
+            if prompts.last_mut().is_some_and(|last| last.is_taken_up_by(tx, limit)) {
+                return false;
+            }
             let mut recent =
                 prompts.iter().rev().take_while(|prompt| tx.end.since(prompt.at) <= limit.within);
             if recent.any(|prompt| prompt.is_meant_by(tx, polls)) {

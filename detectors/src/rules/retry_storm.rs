@@ -274,9 +274,12 @@ mod tests {
              10:00:05.5 203.0.113.7 -> use GET /report 503 user=ann session=s1 mark=7
              10:00:13 203.0.113.7 -> use GET /report 503 user=ann session=s1 mark=7";
         check(polite, expect![[""]]);
-        check(&polite.replace("10:00:13 ", "10:00:12.999999999 "), expect![[r#"
+        check(
+            &polite.replace("10:00:13 ", "10:00:12.999999999 "),
+            expect![[r#"
             10:00:12.999 ABU-05 retry_storm info user:ann: 4 retries of GET /report by ann in 12.9 s, word for word; with doubling pauses they take 13 s at least
-        "#]]);
+        "#]],
+        );
         // Every minute is what doubling ends at.
         check(
             "10:00:00 203.0.113.7 -> use GET /report 503 user=ann session=s1 mark=7 x40 every 60s",
@@ -313,11 +316,17 @@ mod tests {
     fn two_minutes_of_patience() {
         let story = "10:00:00 203.0.113.7 -> use GET /report 503 user=ann session=s1 mark=7 x4 every 1s
              10:02:03 203.0.113.7 -> use GET /report 503 user=ann session=s1 mark=7 x5 every 1s";
-        check(story, expect![[r#"
+        check(
+            story,
+            expect![[r#"
             10:02:07.000 ABU-05 retry_storm info user:ann: 8 retries of GET /report by ann in 127 s, word for word; with doubling pauses they take 179 s at least
-        "#]]);
-        check(&story.replace("10:02:03", "10:02:03.000000001"), expect![[r#"
+        "#]],
+        );
+        check(
+            &story.replace("10:02:03", "10:02:03.000000001"),
+            expect![[r#"
             10:02:07.000 ABU-05 retry_storm info user:ann: 4 retries of GET /report by ann in 4 s, word for word; with doubling pauses they take 13 s at least
-        "#]]);
+        "#]],
+        );
     }
 }

@@ -247,9 +247,10 @@ fn finding(
     let asns = different(uses.iter().filter_map(|one| one.asn));
     let first = uses.iter().map(|one| one.last).min().unwrap_or(tx.end);
     let by_network = networks >= u64::from(limits.networks);
-    let (count, threshold, what) = match by_network {
-        true => (networks, limits.networks, Several(networks, "network")),
-        false => (devices, limits.devices, Several(devices, "device")),
+    let (count, threshold, what) = if by_network {
+        (networks, limits.networks, Several(networks, "network"))
+    } else {
+        (devices, limits.devices, Several(devices, "device"))
     };
     let asns: Vec<Arc<str>> = asns.iter().map(|asn| format!("AS{asn}").into()).collect();
     let countries: Vec<Arc<str>> = countries.iter().map(|country| country.as_str().into()).collect();

@@ -176,7 +176,6 @@ fn set_kind(tx: &mut Transaction, kind: &str) -> Result<(), String> {
         "removal" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Removal)),
         "regeneration" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Regeneration)),
         "enrolment" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Enrolment)),
-        "confirmation" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Confirmation)),
         "token" => tx.activity = Activity::TokenIssue,
         "signup" => tx.activity = Activity::SignUp,
         "sensitive" => tx.activity = Activity::Sensitive,

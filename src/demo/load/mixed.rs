@@ -34,13 +34,16 @@ impl User {
         let app = random.pick(&[Some(App::Web), Some(App::Web), Some(App::Mobile), Some(App::Desktop)]);
         let id = random.uuid();
         let email = format!("user{number}@example.com");
+        let amr: &[&str] = if random.chance(500) { &["pwd"] } else { &["pwd", "otp"] };
+        let issued_at = start.before(Duration::from_secs(random.below(3_000)));
         let claims = Claims {
             subject: &id,
             email: &email,
             client_id: "",
             scope: "openid profile orders:read orders:write tenant:read invoices:read",
-            amr: if random.chance(500) { &["pwd"] } else { &["pwd", "otp"] },
-            issued_at: start.before(Duration::from_secs(random.below(3_000))),
+            amr,
+            issued_at,
+            auth_time: issued_at,
             lifetime_s: 3_600,
         };
         let jwt = tokens::jwt(&claims, random);

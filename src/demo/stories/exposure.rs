@@ -179,6 +179,7 @@ fn unsigned(script: &mut Script<'_>, subject: &str) -> String {
         scope: "stock:read stock:write",
         amr: &[],
         issued_at: script.now,
+        auth_time: script.now,
         lifetime_s: 3_600,
     };
     format!("Authorization: Bearer {}\r\n", tokens::unsigned_jwt(&claims, script.random))

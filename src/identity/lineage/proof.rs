@@ -128,8 +128,10 @@ pub(super) fn proved_factor(tx: &Transaction) -> Option<Factor> {
     (proves && mfa.outcome == MfaOutcome::Success).then_some(mfa.factor)
 }
 
-/// When the presented token says that its bearer was last asked for proof (`auth_time`, OpenID Connect Core 2).
+/// When the presented token says that its bearer was last asked for proof (`auth_time`, OpenID Connect Core 2): whole
+/// seconds, and the same moment for every use of the token.
 fn claimed_at(tx: &Transaction) -> Option<EventTime> {
     let ago = tx.jwt.as_ref().filter(|_| tx.outcome != Outcome::Denied)?.auth_ago_s?;
-    Some(tx.time.before(Duration::from_secs(u64::try_from(ago).ok()?)))
+    let whole = EventTime::from_secs(tx.time.as_secs());
+    Some(whole.before(Duration::from_secs(u64::try_from(ago).ok()?)))
 }

@@ -34,9 +34,11 @@ pub(super) fn mfa_step<'r>(
         && asked.fields.has(Field::Assertion)
         && (is_mfa_route(labels) || labels.any(Labels::LOGIN.or(Labels::FACTORS)));
     let header = asked.presented.mfa_header;
-    let event = mfa_event(asked, answer, code.is_some() || assertion, mfa_grant)?;
+    let approval = asks_for_approval(asked, answer);
+    let event = mfa_event(asked, answer, code.is_some() || assertion || approval, mfa_grant)?;
     let presented = code.is_some()
         || assertion
+        || approval
         || header.is_some()
         || mfa_grant
         || event == MfaEvent::Attempt && labels.any(Labels::PUSH.or(Labels::ATTEMPT));
@@ -165,6 +167,26 @@ fn mfa_event(
     // A login that is also for codes is no challenge by itself: its answer tells.
     let is_login = password || labels.any(Labels::ATTEMPT) && labels.any(Labels::LOGIN);
     (starts && !is_login).then_some(MfaEvent::Challenge)
+}
+
+/// Whether this asks how somebody answered a prompt, and the answer tells: the prompt is named and nothing is typed in.
+/// Only where things are verified: a prompt that is sent is a success as well.
+fn asks_for_approval(asked: &Asked<'_, '_>, answer: Option<&Answer<'_>>) -> bool {
+    let is_push = |known: &Known<'_>| {
+        known.field == Field::Factor && factor(&known.value, asked.factors) == Some(Factor::Push)
+    };
+    let last = asked.template.rsplit('/').next().unwrap_or_default();
+    let verifies = last.starts_with("verif") && is_mfa_route(asked.labels) && writes(asked.method);
+    if !verifies || !asked.fields.has(Field::Ticket) || !asked.fields.known.iter().any(is_push) {
+        return false;
+    }
+    answer.is_some_and(|answer| {
+        let issues =
+            |ticket: bool| answer.issued.iter().any(|i| matches!(i.kind, HandleKind::Challenge) == ticket);
+        let has = |marker| answer.markers.has(marker);
+        let says = issues(false) || has(Marker::Pending) || has(Marker::Success) || answer.verdict.is_some();
+        has(Marker::Rejected) || answer.status < 400 && says && !issues(true)
+    })
 }
 
 /// What a request does to the factors themselves: adds, confirms, removes, replaces.

@@ -13,6 +13,26 @@ const MINUTES_MIN: u64 = 60;
 /// What the first value may be at most; below it the rule's own limit is higher anyway.
 const FIRST_MAX: u64 = 1_000;
 
+/// Times of the day that are remembered; of more, the one kept longest ago goes.
+const APPOINTMENTS_MAX: usize = 16;
+/// How long they are remembered: a job that runs on Sundays is met again on the next one.
+const APPOINTMENT_DAYS: u64 = 8;
+/// How far from the minute an appointment is kept.
+const LATE_MIN: u64 = 30;
+const DAY_MIN: u64 = 1_440;
+
+/// A time of the day at which the rule fired.
+#[derive(Clone, Copy, Debug)]
+struct Appointment {
+    /// The last day it was kept, since 1970.
+    day: u64,
+    minute_of_day: u64,
+    /// The most records in a minute.
+    peak: u64,
+}
+
+saved!(Appointment { day, minute_of_day, peak });
+
 /// One reader's minutes.
 #[derive(Debug)]
 pub(super) struct Habit {
@@ -24,13 +44,24 @@ pub(super) struct Habit {
     days: u32,
     counts: [u16; BUCKETS],
     busy: Option<u64>,
+    appointments: Vec<Appointment>,
 }
 
-saved!(Habit { minute, in_minute, fired, day, days, counts, busy });
+saved!(Habit { minute, in_minute, fired, day, days, counts, busy, appointments });
 
 impl Default for Habit {
     fn default() -> Self {
-        Self { minute: 0, in_minute: 0, fired: false, day: 0, days: 0, counts: [0; BUCKETS], busy: None }
+        let appointments = Vec::new();
+        Self {
+            minute: 0,
+            in_minute: 0,
+            fired: false,
+            day: 0,
+            days: 0,
+            counts: [0; BUCKETS],
+            busy: None,
+            appointments,
+        }
     }
 }
 
@@ -55,7 +86,36 @@ impl Habit {
         self.busy
     }
 
+    /// Whether about so many records in a minute were taken at this time of an earlier day.
+    pub(super) fn has_appointment(&self, at: EventTime, records: u64) -> bool {
+        let (minute, day) = (at.as_secs() / 60, at.as_secs() / 86_400);
+        self.appointments.iter().any(|known| {
+            known.day < day
+                && known.day + APPOINTMENT_DAYS >= day
+                && known.is_at(minute % DAY_MIN)
+                && records <= known.peak.saturating_mul(2)
+        })
+    }
+
+    /// Remembers a minute that fired: one entry for each time of a day.
+    fn appoint(&mut self) {
+        let (day, minute_of_day) = (self.minute / DAY_MIN, self.minute % DAY_MIN);
+        let same = |known: &Appointment| known.day == day && known.is_at(minute_of_day);
+        if let Some(known) = self.appointments.iter_mut().find(|known| same(known)) {
+            known.peak = known.peak.max(self.in_minute);
+            return;
+        }
+        self.appointments.retain(|known| known.day + APPOINTMENT_DAYS >= day);
+        if self.appointments.len() >= APPOINTMENTS_MAX {
+            self.appointments.remove(0);
+        }
+        self.appointments.push(Appointment { day, minute_of_day, peak: self.in_minute });
+    }
+
     fn end_minute(&mut self) {
+        if self.fired {
+            self.appoint();
+        }
         if self.in_minute > 0 && !self.fired {
             let count = &mut self.counts[bucket(self.in_minute)];
             *count = count.saturating_add(1);
@@ -88,6 +148,13 @@ impl Habit {
             }
         }
         None
+    }
+}
+
+impl Appointment {
+    fn is_at(&self, minute_of_day: u64) -> bool {
+        let apart = self.minute_of_day.abs_diff(minute_of_day);
+        apart.min(DAY_MIN - apart) <= LATE_MIN
     }
 }
 

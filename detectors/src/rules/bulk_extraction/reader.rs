@@ -176,6 +176,12 @@ impl Reader {
         self.habit.as_ref().and_then(|habit| habit.busy_minute())
     }
 
+    /// Whether this reader took as much at this time of an earlier day; rates of requests are nobody's habit.
+    pub(super) fn is_as_on_earlier_days(&self, form: Form, at: EventTime) -> bool {
+        matches!(form, Form::Records | Form::LargestPages)
+            && self.habit.as_ref().is_some_and(|habit| habit.has_appointment(at, self.records.sum))
+    }
+
     /// The read that began the present run.
     pub(super) fn opening(&self) -> Option<&Sample> {
         self.opening.as_ref()

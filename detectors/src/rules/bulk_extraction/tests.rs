@@ -8,8 +8,7 @@ fn pages_of_a_hundred_as_fast_as_they_come() {
     check(
         "10:00:00 203.0.113.7 -> use GET /customers 200 user=root key=k1 limit=100 items=100 x350 every 9.14ms",
         expect![[r#"
-            10:00:00.173 EXF-01 bulk_extraction high user:root: 20 pages of 100 in 0.1 s by root on GET /customers (limit 20 in 60 s at the largest size)
-            10:00:01.818 EXF-01 bulk_extraction high (update) user:root: 200 pages of 100 in 1.8 s by root on GET /customers (limit 20 in 60 s at the largest size)
+            10:00:00.447 EXF-01 bulk_extraction high user:root: 50 pages of 100 in 0.4 s by root on GET /customers (limit 50 in 60 s at the largest size)
         "#]],
     );
 }
@@ -55,19 +54,63 @@ fn a_thousand_requests_in_ten_seconds() {
 }
 
 #[test]
-fn twenty_of_the_largest_pages_in_a_minute() {
+fn fifty_of_the_largest_pages_in_a_minute() {
     check(
-        "10:00:00 203.0.113.7 -> use GET /customers 200 user=ann session=s limit=100 items=100 x20 every 3s",
+        "10:00:00 203.0.113.7 -> use GET /customers 200 user=ann session=s limit=100 items=100 x50 every 1.2s",
         expect![[r#"
-            10:00:57.000 EXF-01 bulk_extraction high user:ann: 20 pages of 100 in 57 s by ann on GET /customers (limit 20 in 60 s at the largest size)
+            10:00:58.800 EXF-01 bulk_extraction high user:ann: 50 pages of 100 in 58.8 s by ann on GET /customers (limit 50 in 60 s at the largest size)
         "#]],
     );
     check(
-        "10:00:00 203.0.113.7 -> use GET /customers 200 user=ann session=s limit=100 items=100 x20 every 3.2s
+        "10:00:00 203.0.113.7 -> use GET /customers 200 user=ann session=s limit=100 items=100 x50 every 1.3s
          10:10:00 203.0.113.8 -> use GET /customers 200 user=bob session=t limit=500 items=100
-         10:20:00 203.0.113.7 -> use GET /customers 200 user=ann session=s limit=100 items=100 x20 every 2s
+         10:20:00 203.0.113.7 -> use GET /customers 200 user=ann session=s limit=100 items=100 x50 every 1s
          10:30:00 203.0.113.7 -> use GET /orders 200 user=ann session=s limit=50 items=50 x25 every 2s",
         expect![""],
+    );
+}
+
+#[test]
+fn an_export_that_an_app_fetches_page_by_page() {
+    check(
+        "10:00:00 203.0.113.7 -> use GET /exports/1/records 200 user=ann session=s limit=200 items=200 x20 every 1.5s",
+        expect![""],
+    );
+}
+
+/// A copy of everything at the same hour each night is told as what it is once; a larger one, another hour and a rate
+/// of a hundred a second are told again.
+#[test]
+fn the_same_job_every_night() {
+    let night = |day: u32, at: &str, records: u32| {
+        format!("{day}d+{at} 10.0.0.21 -> use GET /stock 200 user=job key=k1 items={records} x120 every 500ms\n")
+    };
+    check(
+        &(night(0, "02:00:00", 500) + &night(1, "02:20:00", 500) + &night(2, "01:55:00", 900)),
+        expect![[r#"
+            02:00:10.000 EXF-01 bulk_extraction high user:job: 10500 records in 10 s by job on GET /stock (limit 10000 in 60 s)
+            02:20:10.000 EXF-01 bulk_extraction low user:job: 10500 records in 10 s by job on GET /stock (limit 10000 in 60 s)
+            01:55:05.500 EXF-01 bulk_extraction low user:job: 10800 records in 5.5 s by job on GET /stock (limit 10000 in 60 s)
+            01:55:59.500 EXF-01 bulk_extraction low (update) user:job: 108000 records in 59.5 s by job on GET /stock (limit 10000 in 60 s)
+        "#]],
+    );
+    check(&(night(0, "02:00:00", 500) + &night(1, "04:00:00", 500)), expect![[r#"
+        02:00:10.000 EXF-01 bulk_extraction high user:job: 10500 records in 10 s by job on GET /stock (limit 10000 in 60 s)
+        04:00:10.000 EXF-01 bulk_extraction high user:job: 10500 records in 10 s by job on GET /stock (limit 10000 in 60 s)
+    "#]]);
+    check(&(night(0, "02:00:00", 100) + &night(1, "02:00:00", 500)), expect![[r#"
+        02:00:50.000 EXF-01 bulk_extraction high user:job: 10100 records in 50 s by job on GET /stock (limit 10000 in 60 s)
+        02:00:10.000 EXF-01 bulk_extraction low user:job: 10500 records in 10 s by job on GET /stock (limit 10000 in 60 s)
+        02:00:24.000 EXF-01 bulk_extraction high (update) user:job: 24500 records in 24 s by job on GET /stock (limit 10000 in 60 s)
+    "#]]);
+    check(
+        "02:00:00 10.0.0.21 -> use GET /stock 200 user=job key=k1 items=500 x120 every 500ms
+         1d+02:00:00 10.0.0.21 -> use GET /stock 200 user=job key=k1 items=20 x1100 every 9ms",
+        expect![[r#"
+            02:00:10.000 EXF-01 bulk_extraction high user:job: 10500 records in 10 s by job on GET /stock (limit 10000 in 60 s)
+            02:00:00.891 EXF-01 bulk_extraction high user:job: 100 pages in 0.8 s by job on GET /stock (limit 100 in 1 s)
+            02:00:08.991 EXF-01 bulk_extraction high (update) user:job: 112 pages in 0.9 s by job on GET /stock (limit 100 in 1 s); 1000 in all since 2026-11-22T02:00:00Z
+        "#]],
     );
 }
 

@@ -85,7 +85,7 @@ fn keys_that_others_have_are_told_by_their_place_in_a_list() {
         format!("GET / HTTP/1.1\nAuthorization: Basic {}", BASE64_STANDARD.encode(format!("{user}:")))
     };
     assert_eq!(why(&basic(&stripe)), Some("stripe_documentation"));
-    assert_eq!(why("GET / HTTP/1.1\nX-API-Key: changeme"), Some("placeholder"));
+    assert_eq!(why("GET / HTTP/1.1\nX-API-Key: changeme"), Some("common_examples"));
 
     assert_eq!(why(&signed.replace("EXAMPLE", "EXAMPLF")), None);
     assert_eq!(why(&basic("changeme")), None);

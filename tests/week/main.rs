@@ -1,0 +1,52 @@
+//! A small benign week through the whole sensor: what `cargo bench --bench calibration` measures on a large one.
+//! It is the same generator with fewer people, and the same bar.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on stops")]
+
+#[path = "../bench/calibration/listen.rs"]
+mod listen;
+
+use heelguard::demo::{Happening, Week, WeekOptions};
+use heelguard_detectors::alert::Severity;
+use heelguard_detectors::time::EventTime;
+
+/// Some forty people from Wednesday to Friday; the first day is for learning.
+const SMALL: WeekOptions = WeekOptions {
+    seed: 1,
+    users: 40,
+    days: 3,
+    start: EventTime::from_secs(1_795_564_800),
+    learning_days: 1,
+};
+
+#[test]
+fn nothing_grave_is_said_of_an_ordinary_week() {
+    let (heard, week) = listen::week(SMALL).expect("the week runs to its end");
+    let told = |least| {
+        let lines = heard.grave(least).map(|episode| {
+            let alert = &episode.alert;
+            format!("{} {} {}: {}\n", alert.time, alert.detector, alert.severity, alert.message)
+        });
+        lines.collect::<String>()
+    };
+    assert_eq!(told(Severity::Medium), "", "in {} transactions", heard.transactions);
+    assert!(heard.slight() as u64 * 200 <= heard.learned, "{} {}", heard.learned, told(Severity::Info));
+    assert!(heard.transactions > 10_000, "{}", heard.transactions);
+    for what in [Happening::SignIn, Happening::AddressChange, Happening::FullSync, Happening::LoadTest] {
+        assert!(week.count(what) > 0, "{}", what.text());
+    }
+}
+
+#[test]
+fn the_same_seed_makes_the_same_week() {
+    let packets = |seed| {
+        let mut week = Week::new(WeekOptions { seed, users: 6, days: 2, ..SMALL });
+        let mut hash = std::hash::DefaultHasher::new();
+        while let Some(packet) = week.next_packet() {
+            std::hash::Hash::hash(&(packet.time.as_nanos(), packet.data), &mut hash);
+        }
+        (std::hash::Hasher::finish(&hash), week.totals().clone())
+    };
+    assert_eq!(packets(1), packets(1));
+    assert_ne!(packets(1).0, packets(2).0);
+}
