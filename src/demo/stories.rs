@@ -4,6 +4,7 @@
 
 mod exposure;
 mod second_factor;
+mod takeover;
 mod travel;
 mod volume;
 
@@ -33,6 +34,7 @@ pub(super) fn tell(day: EventTime, random: Random) -> Stage {
     travel::tell(&mut stage);
     volume::tell(&mut stage);
     exposure::tell(&mut stage);
+    takeover::tell(&mut stage);
     stage
 }
 

@@ -435,6 +435,7 @@ mod tests {
             expect![[r#"
                 09:00:00.000 GEO-02 impossible_travel critical user:c1: c1 moved 9838 km in 3600 s (9838 km/h) from (51.0, 10.0) to (-23.0, -46.0), on another device
                 09:00:00.000 DEV-01 new_device info user:c1: c1 on the new device d:515d0b1f from 203.0.113.7 (other tls, agent, header_order, platform); 1 device known
+                09:00:00.000 SES-01 session_hijack high user:c1: session of c1 used on d:515d0b1f from 203.0.113.7, 3600 s after 198.51.100.9 on d:8103e7a6, accepted (other address range, tls, agent, header_order, platform)
             "#]],
         );
     }

@@ -156,7 +156,7 @@ impl Detector for State {
     }
 
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
-        let Some(step) = tx.mfa.and_then(|mfa| Step::of(mfa)) else { return };
+        let Some(step) = tx.mfa.and_then(Step::of) else { return };
         let Some(actor) = Actor::known(tx) else { return };
         let account = match step {
             Step::Sent(_) => self.accounts.entry(&actor, tx.end),

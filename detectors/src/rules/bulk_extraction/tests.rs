@@ -83,7 +83,9 @@ fn an_export_that_an_app_fetches_page_by_page() {
 #[test]
 fn the_same_job_every_night() {
     let night = |day: u32, at: &str, records: u32| {
-        format!("{day}d+{at} 10.0.0.21 -> use GET /stock 200 user=job key=k1 items={records} x120 every 500ms\n")
+        format!(
+            "{day}d+{at} 10.0.0.21 -> use GET /stock 200 user=job key=k1 items={records} x120 every 500ms\n"
+        )
     };
     check(
         &(night(0, "02:00:00", 500) + &night(1, "02:20:00", 500) + &night(2, "01:55:00", 900)),
@@ -94,15 +96,21 @@ fn the_same_job_every_night() {
             01:55:59.500 EXF-01 bulk_extraction low (update) user:job: 108000 records in 59.5 s by job on GET /stock (limit 10000 in 60 s)
         "#]],
     );
-    check(&(night(0, "02:00:00", 500) + &night(1, "04:00:00", 500)), expect![[r#"
+    check(
+        &(night(0, "02:00:00", 500) + &night(1, "04:00:00", 500)),
+        expect![[r#"
         02:00:10.000 EXF-01 bulk_extraction high user:job: 10500 records in 10 s by job on GET /stock (limit 10000 in 60 s)
         04:00:10.000 EXF-01 bulk_extraction high user:job: 10500 records in 10 s by job on GET /stock (limit 10000 in 60 s)
-    "#]]);
-    check(&(night(0, "02:00:00", 100) + &night(1, "02:00:00", 500)), expect![[r#"
+    "#]],
+    );
+    check(
+        &(night(0, "02:00:00", 100) + &night(1, "02:00:00", 500)),
+        expect![[r#"
         02:00:50.000 EXF-01 bulk_extraction high user:job: 10100 records in 50 s by job on GET /stock (limit 10000 in 60 s)
         02:00:10.000 EXF-01 bulk_extraction low user:job: 10500 records in 10 s by job on GET /stock (limit 10000 in 60 s)
         02:00:24.000 EXF-01 bulk_extraction high (update) user:job: 24500 records in 24 s by job on GET /stock (limit 10000 in 60 s)
-    "#]]);
+    "#]],
+    );
     check(
         "02:00:00 10.0.0.21 -> use GET /stock 200 user=job key=k1 items=500 x120 every 500ms
          1d+02:00:00 10.0.0.21 -> use GET /stock 200 user=job key=k1 items=20 x1100 every 9ms",
