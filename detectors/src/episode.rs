@@ -207,7 +207,7 @@ impl Episodes {
             self.silenced[silence.entry] += 1;
             Outcome::Silenced(silence.entry)
         } else {
-            let has_room = self.has_room(now);
+            let has_room = self.has_room(crossing.severity, now);
             self.note(desk.rule, crossing, now, has_room, tell, alerts)
         };
         self.count(outcome);
@@ -337,11 +337,18 @@ impl Episodes {
         }
     }
 
-    fn has_room(&mut self, now: EventTime) -> bool {
+    /// Whether one more may be told. What is slight leaves half of the room, and what is medium a quarter, to what is
+    /// grave: a flood of small things hides nothing.
+    fn has_room(&mut self, severity: Severity, now: EventTime) -> bool {
         while self.told.front().is_some_and(|&told| now.since(told) > CAP_WITHIN) {
             self.told.pop_front();
         }
-        self.told.len() < self.per_minute_max
+        let kept_free = match severity {
+            Severity::Info | Severity::Low => self.per_minute_max / 2,
+            Severity::Medium => self.per_minute_max / 4,
+            Severity::High | Severity::Critical => 0,
+        };
+        self.told.len() < self.per_minute_max - kept_free
     }
 
     /// Says once an episode that the cap was reached, and by whom.

@@ -16,7 +16,8 @@
 //! server is taken; an answer without `Date` is judged by the capture's clock. The token must have spoken alone, in a
 //! header: with a cookie, key or certificate beside it nobody can tell what was accepted, and a token in a body is
 //! what the request is about. The route must have turned a caller away (401 or 403) in the 24 hours before. Three
-//! different tokens fire, once in 24 hours for each method, host and route.
+//! different tokens fire, once in 24 hours for each method, host and route. Severity is high, but low while none was
+//! more than 300 s out of its time: some libraries allow that much unless they are told otherwise.
 //!
 //! ## Benign look-alikes
 //!
@@ -59,13 +60,16 @@ pub struct Thresholds {
     /// The time they are counted in and a refusal is remembered for, and how soon a route is told again (24 h: once a
     /// working day).
     pub again_after_h: u32,
-    /// What a server may allow for clocks that differ (60 s: what libraries are set to).
+    /// What a server may allow for clocks that differ (60 s: what most libraries are set to).
     pub leeway_s: u32,
+    /// Up to this it is low: a leeway that somebody chose too wide, and no check that is missing (300 s: the widest
+    /// default there is).
+    pub lenient_s: u32,
 }
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { tokens: 3, again_after_h: 24, leeway_s: 60 }
+        Self { tokens: 3, again_after_h: 24, leeway_s: 60, lenient_s: 300 }
     }
 }
 
@@ -88,6 +92,7 @@ pub static RULE: Rule = Rule {
 #[derive(Debug)]
 pub struct State {
     leeway_s: i64,
+    lenient_s: i64,
     limit: Limit,
     guarded: Guarded,
     routes: Keyed<Endpoint, Route>,
@@ -96,7 +101,7 @@ pub struct State {
 #[derive(Debug, Default)]
 struct Route {
     tokens: Window<Overdue>,
-    told: Option<EventTime>,
+    told: Option<(EventTime, Severity)>,
     samples: Samples,
 }
 
@@ -129,6 +134,7 @@ impl State {
         let limit = Limit::new(thresholds.tokens, within_s);
         Self {
             leeway_s: i64::from(thresholds.leeway_s),
+            lenient_s: i64::from(thresholds.lenient_s),
             limit,
             guarded: Keyed::new(limits.keys_per_table_max, limit.within),
             routes: Keyed::new(limits.keys_per_table_max, limit.within),
@@ -150,11 +156,16 @@ impl Detector for State {
         if !route.note(tx, overdue, self.limit) {
             return;
         }
-        route.told = Some(tx.end);
+        let severity = if route.worst_s() > self.lenient_s { RULE.severity } else { Severity::Low };
+        let known = |&(at, told): &(EventTime, _)| tx.end.since(at) < self.limit.within && told >= severity;
+        if route.told.as_ref().is_some_and(known) {
+            return;
+        }
+        route.told = Some((tx.end, severity));
         let Endpoint { method, host, route: path, .. } = &endpoint;
         let crossing = Crossing {
             about: About::Endpoint { method, host, route: path, part: "" },
-            severity: RULE.severity,
+            severity,
             first: route.tokens.first().unwrap_or(tx.end),
             fresh: route.tokens.take_fresh(),
             window: Some(self.limit.within),
@@ -166,7 +177,7 @@ impl Detector for State {
 }
 
 impl Route {
-    /// Takes a token that was not seen here before, and says whether it is time to speak.
+    /// Takes a token that was not seen here before, and says whether there are enough to speak of.
     fn note(&mut self, tx: &Transaction, overdue: Overdue, limit: Limit) -> bool {
         if self.tokens.iter().any(|known| known.token == overdue.token) {
             return false;
@@ -178,8 +189,12 @@ impl Route {
                 Kind::Early => "accepted before its begin",
             },
         );
-        let enough = self.tokens.push(tx.end, overdue, limit);
-        enough && self.told.is_none_or(|told| tx.end.since(told) >= limit.within)
+        self.tokens.push(tx.end, overdue, limit)
+    }
+
+    /// How far the worst of them is out of its time.
+    fn worst_s(&self) -> i64 {
+        self.tokens.iter().map(|token| token.by_s).max().unwrap_or(0)
     }
 }
 
@@ -205,7 +220,6 @@ fn finding(tx: &Transaction, endpoint: &Endpoint, route: &Route, last: Overdue, 
         Kind::Expired => format!("the last one {beyond} after its end"),
         Kind::Early => format!("the last one {beyond} before its begin"),
     };
-    let worst = route.tokens.iter().map(|token| token.by_s).max().unwrap_or(0);
     Finding {
         count: route.tokens.count(),
         threshold: limit.count,
@@ -213,7 +227,7 @@ fn finding(tx: &Transaction, endpoint: &Endpoint, route: &Route, last: Overdue, 
         doubts: route.samples.doubts(),
         facts: vec![
             ("kind", Fact::Text(last.kind.name().into())),
-            ("overdue_s", Fact::Count(worst.unsigned_abs())),
+            ("overdue_s", Fact::Count(route.worst_s().unsigned_abs())),
             ("by_servers_clock", Fact::Flag(Skew::of(tx).is_some())),
         ],
         ..Finding::of(tx, format!("{tokens} out of their time accepted on {place} in {span}, {told}"), "")

@@ -15,8 +15,8 @@
 //! *Users and certificates* (`X-Forwarded-User`, `X-Remote-User`, `X-SSL-Client-*`, `X-Forwarded-Client-Cert` and their
 //! like, see `network.identity_headers`). One request from a peer that is no trusted proxy fires. Severity is high when
 //! it was accepted and carries no credential of its own: then the header may be all that opened the door. It is medium
-//! when it was refused without a credential, and low when the sender has a credential, for then the header may mean
-//! nothing. A client is told once in `again_after_h` at a host, and again sooner only by something graver. When more
+//! when it was refused without a credential, or accepted beside one of unknown standing, and low when the sender's
+//! credential is known, for then the header may mean nothing. A client is told once in `again_after_h` at a host, and again sooner only by something graver. When more
 //! than `habit_clients` clients send a header to one host it is that service's own habit, or an attack that is not hidden
 //! any more: the host is told once in `again_after_h` as low, and its clients no longer.
 //!
@@ -43,6 +43,7 @@ use crate::detector::{
     About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Several, Span, tables,
 };
 use crate::hash::StableHasher;
+use crate::identity::ProofLevel;
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::saved::saved;
@@ -154,9 +155,12 @@ impl State {
             }
             return;
         }
+        // What nobody is known to have been given proves as little as nothing, but may be a guest's.
+        let is_unproved = tx.proof.level == ProofLevel::Unknown;
         let severity = match (tx.succeeded(), tx.credentials.is_empty()) {
             (true, true) => RULE.severity,
             (false, true) => Severity::Medium,
+            (true, false) if is_unproved => Severity::Medium,
             (_, false) => Severity::Low,
         };
         let told = self.clients.entry(&(client, host.clone()), now);

@@ -49,13 +49,14 @@ pub(super) fn is_call(tx: &Transaction) -> bool {
     matches!(tx.activity, Activity::Use | Activity::Sensitive | Activity::KeyIssue)
 }
 
-/// Whether the transaction carries somebody's session or token.
+/// Whether the transaction carries somebody's session or token. A cookie counts if it was seen being handed out or
+/// is known to be somebody's: any other may have been put there to hide the key.
 pub(super) fn carries_somebodys(tx: &Transaction) -> bool {
-    tx.credentials.iter().any(|credential| {
-        matches!(
-            credential.kind,
-            CredentialKind::Session | CredentialKind::BearerJwt | CredentialKind::BearerOpaque
-        )
+    let cookies_count = tx.principal.is_user() || tx.session.is_some_and(|session| session.issued_in_sight);
+    tx.credentials.iter().any(|credential| match credential.kind {
+        CredentialKind::BearerJwt | CredentialKind::BearerOpaque => true,
+        CredentialKind::Session => cookies_count || credential.location != Location::Cookie,
+        _ => false,
     })
 }
 

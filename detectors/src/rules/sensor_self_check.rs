@@ -17,8 +17,8 @@
 //! Silence: no second-factor step of any kind for more than twice the longest silence of the last two weeks; only
 //! seconds in which traffic was seen count, and nothing is said in the first week or before a hundred steps.
 //! Identity flood: tables give up keys because they are full, 1,000 a minute or more; the alert names the fastest table
-//! and the setting that bounds it. Alert limit: more than `limits.alerts_per_minute_max` alerts a minute; the rest is
-//! counted and the loudest detectors and subjects are named. Each of the four is one alert about the sensor that stays
+//! and the setting that bounds it. Alert limit: more than `limits.alerts_per_minute_max` alerts a minute (half as many of low
+//! severity, three quarters of medium); the rest is counted and the loudest detectors and subjects are named. Each of the four is one alert about the sensor that stays
 //! open while it lasts.
 //!
 //! ## Benign look-alikes
