@@ -16,7 +16,7 @@
 //! known to differ. Networks that hide the place (VPN, relay, hosting, Tor, satellite) do not count, nor does one
 //! device that takes one session along from one address to another. An address where five accounts were at home within
 //! a week is an office or the company's VPN; it is passed over while the account is also in use from a country of its
-//! own (used there on two days from elsewhere), for then it is the VPN. Severity is medium; an account is told once in
+//! own (used there on two days from elsewhere), or on the same device: then it is the VPN. Severity is medium; an account is told once in
 //! twelve hours, and again sooner only by countries that were not told.
 //!
 //! ## Benign look-alikes
@@ -257,8 +257,12 @@ impl Account {
 
     /// Where the account is in use; beside a country of its own, the country of a VPN is none.
     fn countries(&self) -> Vec<Country> {
-        let is_at_home = self.stays.iter().any(|stay| !stay.is_shared && self.is_own(stay.country));
-        let counts = |stay: &&Stay| !(stay.is_shared && is_at_home);
+        let own = || self.stays.iter().filter(|stay| !stay.is_shared);
+        let is_at_home = own().any(|stay| self.is_own(stay.country));
+        let on_same_device = |stay: &Stay| {
+            own().any(|other| stay.device.zip(other.device).is_some_and(|(a, b)| a.same_as(&b)))
+        };
+        let counts = |stay: &&Stay| !(stay.is_shared && (is_at_home || on_same_device(stay)));
         let mut countries: Vec<Country> = self.stays.iter().filter(counts).map(|stay| stay.country).collect();
         countries.sort_unstable();
         countries.dedup();
@@ -384,13 +388,14 @@ mod tests {
                  1d+09:00:00 203.0.113.7 {day}
                  1d+09:01:00 198.51.100.9 -> use GET /me 200 user=ann session=l1 country=DE device=abxy
                  1d+10:00:00 198.51.100.9 -> use GET /me 200 user=c1 session=c1 country=DE device=abcd
-                 1d+10:01:00 203.0.113.9 -> use GET /me 200 user=c1 session=x1 country=BR device=abcd"
+                 1d+10:01:00 203.0.113.9 -> use GET /me 200 user=c1 session=x1 country=BR device=wxyz"
             ),
             expect![[r#"
                 09:01:00.000 GEO-01 new_country info user:ann: ann active in DE from 198.51.100.9 (shared), without a second factor there; seen before in CA
                 09:01:00.000 DEV-01 new_device info user:ann: ann on the new device d:ea05633d from 198.51.100.9 (other header_order, platform); 1 device known
                 10:01:00.000 GEO-01 new_country medium user:c1: c1 active in BR from 203.0.113.9, without a second factor there; seen before in DE
-                10:01:00.000 GEO-03 concurrent_locations medium user:c1: c1 in use from BR and DE at once (2 sessions, 1 device within 60 s)
+                10:01:00.000 GEO-03 concurrent_locations medium user:c1: c1 in use from BR and DE at once (2 sessions, 2 devices within 60 s)
+                10:01:00.000 DEV-01 new_device info user:c1: c1 on the new device d:515d0b1f from 203.0.113.9 (other tls, agent, header_order, platform); 1 device known
             "#]],
         );
     }
