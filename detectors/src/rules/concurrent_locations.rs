@@ -16,7 +16,7 @@
 //! known to differ. Networks that hide the place (VPN, relay, hosting, Tor, satellite) do not count, nor does one
 //! device that takes one session along from one address to another. An address where five accounts were at home within
 //! a week is an office or the company's VPN; it is passed over while the account is also in use from a country of its
-//! own (used there on two days from elsewhere), for then it is the VPN. Severity is medium; an account is told once in
+//! own (used there on two days from elsewhere), or on the same device: then it is the VPN. Severity is medium; an account is told once in
 //! twelve hours, and again sooner only by countries that were not told.
 //!
 //! ## Benign look-alikes
@@ -257,8 +257,12 @@ impl Account {
 
     /// Where the account is in use; beside a country of its own, the country of a VPN is none.
     fn countries(&self) -> Vec<Country> {
-        let is_at_home = self.stays.iter().any(|stay| !stay.is_shared && self.is_own(stay.country));
-        let counts = |stay: &&Stay| !(stay.is_shared && is_at_home);
+        let own = || self.stays.iter().filter(|stay| !stay.is_shared);
+        let is_at_home = own().any(|stay| self.is_own(stay.country));
+        let on_same_device = |stay: &Stay| {
+            own().any(|other| stay.device.zip(other.device).is_some_and(|(a, b)| a.same_as(&b)))
+        };
+        let counts = |stay: &&Stay| !(stay.is_shared && (is_at_home || on_same_device(stay)));
         let mut countries: Vec<Country> = self.stays.iter().filter(counts).map(|stay| stay.country).collect();
         countries.sort_unstable();
         countries.dedup();

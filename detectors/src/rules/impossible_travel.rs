@@ -16,7 +16,7 @@
 //! An address where five accounts were at home within a week is an office or the company's VPN: whoever leaps to it on
 //! a device known of the account has entered the VPN and stays where they were, and whoever leaps from it to the place
 //! they had before has left it. On a device not known the leap into it is low; so is a leap from it to a new place on
-//! the same device in the same session, as when a VPN is left for the first time.
+//! the same device, as when a VPN is left for the first time.
 //!
 //! ## Benign look-alikes
 //!
@@ -201,7 +201,8 @@ impl Detector for State {
             return;
         }
         let is_back = leap.from.is_shared && account.own == Some(degree(place));
-        let left_vpn = leap.from.is_shared && leap.same_session && !is_other_device;
+        let same = leap.same_session || leap.same_device == Some(true);
+        let left_vpn = leap.from.is_shared && same && !is_other_device;
         let severity = match is_other_device {
             _ if is_shared || left_vpn => Severity::Low,
             true => Severity::Critical,

@@ -15,7 +15,8 @@
 //! succeeded for it, as seen on the wire or as the token itself says. From 12 hours on it is info, from 24 hours
 //! on medium; a fresh proof starts anew. Each step is told once a session. Where more than 5 % of a host's sessions
 //! with a second factor reach 12 hours, of at least 20, the host is told instead, once a week: then it is a setting, and
-//! another word for every phone that stays signed in would say nothing new.
+//! another word for every phone that stays signed in would say nothing new. The host is told as medium first, and as
+//! low in the weeks after.
 //!
 //! ## Benign look-alikes
 //!
@@ -167,10 +168,10 @@ impl Detector for State {
         {
             host.note(news, tx.end);
             if host.is_over(&self.thresholds, tx.end) {
+                let severity = if host.told_at.is_some() { Severity::Low } else { RULE.severity };
                 host.told_at = Some(tx.end);
                 let about = About::Service(name);
-                let crossing =
-                    Crossing { about, severity: RULE.severity, first: tx.end, fresh: 1, window: None };
+                let crossing = Crossing { about, severity, first: tx.end, fresh: 1, window: None };
                 findings.raise(&crossing, || posture(tx, name, host, &self.thresholds));
             }
         }

@@ -105,6 +105,10 @@ pub(super) fn plan(
         if away && trip.and_then(|trip| trip.place(at)).is_none_or(|there| there.country != place.country) {
             continue;
         }
+        // The first morning of distant places lies before the start.
+        if at == calendar.start() {
+            continue;
+        }
         let via = if away && via != Via::Road { Via::Away } else { via };
         stays.push(Stay { at, via, tasks, place });
     }

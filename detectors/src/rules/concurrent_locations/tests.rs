@@ -1,4 +1,4 @@
-//! Accounts in two places at once, and the shared addresses, phones and tunnels that look like it.
+//! Stories of accounts in two places at once, and of phones, laptops and VPNs that only look like it.
 
 use crate::story::{check, check_confidence};
 use expect_test::expect;
@@ -24,13 +24,14 @@ fn a_phone_at_home_and_a_laptop_on_the_companys_vpn() {
              1d+09:00:00 203.0.113.7 {day}
              1d+09:01:00 198.51.100.9 -> use GET /me 200 user=ann session=l1 country=DE device=abxy
              1d+10:00:00 198.51.100.9 -> use GET /me 200 user=c1 session=c1 country=DE device=abcd
-             1d+10:01:00 203.0.113.9 -> use GET /me 200 user=c1 session=x1 country=BR device=abcd"
+             1d+10:01:00 203.0.113.9 -> use GET /me 200 user=c1 session=x1 country=BR device=wxyz"
         ),
         expect![[r#"
             09:01:00.000 GEO-01 new_country info user:ann: ann active in DE from 198.51.100.9 (shared), without a second factor there; seen before in CA
             09:01:00.000 DEV-01 new_device info user:ann: ann on the new device d:ea05633d from 198.51.100.9 (other header_order, platform); 1 device known
             10:01:00.000 GEO-01 new_country medium user:c1: c1 active in BR from 203.0.113.9, without a second factor there; seen before in DE
-            10:01:00.000 GEO-03 concurrent_locations medium user:c1: c1 in use from BR and DE at once (2 sessions, 1 device within 60 s)
+            10:01:00.000 GEO-03 concurrent_locations medium user:c1: c1 in use from BR and DE at once (2 sessions, 2 devices within 60 s)
+            10:01:00.000 DEV-01 new_device info user:c1: c1 on the new device d:515d0b1f from 203.0.113.9 (other tls, agent, header_order, platform); 1 device known
         "#]],
     );
 }
