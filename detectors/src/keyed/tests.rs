@@ -1,3 +1,5 @@
+//! The table's promises: who goes first, who stays, and that a loaded table goes on as the saved one would.
+
 use super::*;
 
 const IDLE: Duration = Duration::from_hours(1);
