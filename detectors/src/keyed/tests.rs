@@ -1,4 +1,4 @@
-//! The table's promises: who goes first, who stays, and that a loaded table goes on as the saved one would.
+//! Tables at their limit, under a flood, and after a restart.
 
 use super::*;
 

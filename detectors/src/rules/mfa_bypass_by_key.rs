@@ -13,7 +13,8 @@
 //! ## How it decides
 //!
 //! A route asks people for a second factor when at least 90 % of its latest sessions (20 to 64 within 7 days) carry one.
-//! A success by key there is medium, and high when the key has been known for 7 days and never did it before. A success on
+//! A success by key there is medium, low from the internal network or when the key was told for it before, and high when
+//! the key has been known for 7 days and never did it before. A success on
 //! a privileged route is high, whatever people show there. Both are critical when the key's owner has a second factor
 //! enrolled. A key is told once in 7 days for each class of routes: a privileged label, or `asks_mfa`. Of many keys on one
 //! class of a host, ten of each severity are told one by one and the rest in one alert about the host; a key that does
@@ -47,7 +48,7 @@ use crate::detector::{
     About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Several, tables,
 };
 use crate::hash::StableHasher;
-use crate::identity::{Credential, Fingerprint, ProofLevel};
+use crate::identity::{AddressClass, Credential, Fingerprint, ProofLevel};
 use crate::keyed::Keyed;
 use crate::label::{Label, Labels};
 use crate::runtime::Limits;
@@ -167,6 +168,9 @@ struct Bypass<'a> {
     owner_has_mfa: bool,
     /// A known key that never did this.
     is_new: bool,
+    /// Whether the key was told for the same in an earlier week: it still does what is known.
+    is_repeat: bool,
+    is_internal: bool,
     key_first: EventTime,
 }
 
@@ -222,12 +226,24 @@ impl State {
         if label.is_none() && !share.asks(&self.thresholds) {
             return;
         }
+        let is_repeat = key.was_told(class);
         if !key.is_news(class, now, self.again_after) && !is_new {
             return;
         }
+        let is_internal = tx.client.class == Some(AddressClass::Internal);
         let owner_has_mfa = tx.proof.account_has_mfa && tx.principal.is_user();
         let key_first = key.first.unwrap_or(now);
-        let bypass = Bypass { key: credential, class, label, share, owner_has_mfa, is_new, key_first };
+        let bypass = Bypass {
+            key: credential,
+            class,
+            label,
+            share,
+            owner_has_mfa,
+            is_new,
+            is_repeat,
+            is_internal,
+            key_first,
+        };
         let telling = if is_new || owner_has_mfa && label.is_some() {
             Telling::Key
         } else {
@@ -307,11 +323,15 @@ impl Key {
         now.since(first) >= known
     }
 
+    fn was_told(&self, class: &'static str) -> bool {
+        self.told.iter().any(|(told, _)| *told == class)
+    }
+
     /// Whether it was not told for this class of late, and notes that it is now.
     fn is_news(&mut self, class: &'static str, now: EventTime, again_after: Duration) -> bool {
-        self.told.retain(|(_, told)| now.since(*told) < again_after);
-        let is_news = !self.told.iter().any(|(told, _)| *told == class);
+        let is_news = !self.told.iter().any(|(told, at)| *told == class && now.since(*at) < again_after);
         if is_news {
+            self.told.retain(|(told, _)| *told != class);
             self.told.push((class, now));
         }
         is_news
@@ -324,6 +344,8 @@ impl Bypass<'_> {
             Severity::Critical
         } else if self.label.is_some() || self.is_new {
             Severity::High
+        } else if self.is_internal || self.is_repeat {
+            Severity::Low
         } else {
             Severity::Medium
         }

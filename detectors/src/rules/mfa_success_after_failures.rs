@@ -287,6 +287,27 @@ mod tests {
         );
     }
 
+    /// The login offers a prompt, the page asks for it by the login's ticket and polls it by its own: one prompt.
+    #[test]
+    fn a_prompt_that_is_offered_asked_for_and_polled_is_one() {
+        let missed = |minute: u32, ticket: &str| {
+            format!(
+                "10:0{minute}:01 203.0.113.7 -> challenge POST /mfa/push 200 user=ann factor=push ticket=login
+                 10:0{minute}:04 203.0.113.7 -> mfa POST /mfa/verify 202 user=ann factor=push ticket={ticket} x3 every 3s\n"
+            )
+        };
+        let offer = "10:00:00 203.0.113.7 -> offer POST /login 200 user=ann factor=push ticket=login\n";
+        let accepted = |minute: u32, ticket: &str| {
+            format!(
+                "10:0{minute}:20 203.0.113.7 -> mfa POST /mfa/verify 200 user=ann factor=push ticket={ticket}"
+            )
+        };
+        check(
+            &format!("{offer}{}{}{}{}", missed(0, "p1"), missed(1, "p2"), missed(2, "p3"), accepted(2, "p3")),
+            expect![[r#""#]],
+        );
+    }
+
     #[test]
     fn text_messages_that_come_late() {
         check(

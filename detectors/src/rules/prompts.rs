@@ -73,11 +73,15 @@ pub(super) struct Prompt {
     session: Option<Fingerprint>,
     /// Whether a login's answer offered it: the prompt that is chosen next is the same one.
     offered: bool,
+    /// Whether its start was seen, and not only its polls.
+    started: bool,
+    /// What its polls call it, where that is not what its start was called.
+    alias: Option<Fingerprint>,
     mark: u64,
 }
 
 saved!(Prompt {
-    sample, end, factor, network, asn, device, answered_from, at, ticket, session, offered
+    sample, end, factor, network, asn, device, answered_from, at, ticket, session, offered, started, alias
 } fresh { mark });
 
 impl Prompt {
@@ -94,6 +98,8 @@ impl Prompt {
             ticket: tx.mfa.and_then(|mfa| mfa.ticket),
             session: session(tx),
             offered: tx.login.is_some(),
+            started: Step::of(tx) == Some(Step::Prompt),
+            alias: None,
             mark: mark(tx),
         }
     }
@@ -102,7 +108,7 @@ impl Prompt {
     fn is_meant_by(&self, tx: &Transaction, polls: bool) -> bool {
         let ticket = tx.mfa.and_then(|mfa| mfa.ticket);
         let age = tx.end.since(self.at);
-        let same_ticket = ticket.is_some() && ticket == self.ticket;
+        let same_ticket = ticket.is_some() && (ticket == self.ticket || ticket == self.alias);
         let strange_ticket = ticket.is_some() && self.ticket.is_some() && !same_ticket;
         let retried = age <= RETRY && self.mark != 0 && self.mark == mark(tx);
         let clicked = age < CLICK && self.session.is_some() && self.session == session(tx);
@@ -112,6 +118,19 @@ impl Prompt {
 }
 
 impl Prompt {
+    /// Whether this is the first poll of the latest prompt, by a name of the prompt's own: its start was known by the
+    /// login's ticket, its polls by the prompt's.
+    fn is_first_polled_by(&mut self, tx: &Transaction, limit: Limit) -> bool {
+        let ticket = tx.mfa.and_then(|mfa| mfa.ticket);
+        let same_place = self.network == tx.client.network() && tx.end.since(self.at) <= limit.within;
+        let is_unnamed = self.alias.is_none() && ticket.is_some() && ticket != self.ticket;
+        if self.end != End::Open || !self.started || !same_place || !is_unnamed {
+            return false;
+        }
+        self.alias = ticket;
+        true
+    }
+
     /// Whether the login's offer is what is prompted for now; it is taken up once.
     fn is_taken_up_by(&mut self, tx: &Transaction, limit: Limit) -> bool {
         let is_offer = self.offered && tx.login.is_none() && self.end == End::Open;
@@ -166,7 +185,10 @@ pub(super) fn note(prompts: &mut Window<Prompt>, tx: &Transaction, step: Step, l
     let added = match step {
         Step::Prompt | Step::Poll => {
             let polls = step == Step::Poll;
-            if prompts.last_mut().is_some_and(|last| last.is_taken_up_by(tx, limit)) {
+            let last = prompts.last_mut();
+            if last.is_some_and(|last| {
+                last.is_taken_up_by(tx, limit) || polls && last.is_first_polled_by(tx, limit)
+            }) {
                 return false;
             }
             let mut recent =

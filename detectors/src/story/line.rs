@@ -169,6 +169,11 @@ fn set_kind(tx: &mut Transaction, kind: &str) -> Result<(), String> {
             tx.activity = Activity::Login;
             tx.login = Some(Login { name: None, outcome: LoginOutcome::Unknown });
         }
+        "offer" => {
+            tx.activity = Activity::Login;
+            tx.login = Some(Login { name: None, outcome: LoginOutcome::SecondFactor });
+            tx.mfa = step(MfaEvent::Challenge);
+        }
         "mfa" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Attempt)),
         "challenge" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Challenge)),
         "confirmation" => (tx.activity, tx.mfa) = (Activity::Mfa, step(MfaEvent::Confirmation)),
@@ -208,6 +213,7 @@ fn set_outcome(tx: &mut Transaction) {
     }
     if let Some(login) = &mut tx.login {
         login.outcome = match status {
+            _ if login.outcome == LoginOutcome::SecondFactor => LoginOutcome::SecondFactor,
             None => LoginOutcome::Unknown,
             Some(200..=399) => LoginOutcome::Success,
             Some(400 | 401 | 403) => LoginOutcome::Refused,

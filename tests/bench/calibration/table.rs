@@ -2,6 +2,7 @@
 //! It is given the episodes of a run and counts them by detector and severity.
 //! It promises rates per million transactions of the whole run, learning included.
 
+use crate::Captured;
 use crate::listen::{Episode, Heard};
 use heelguard::demo::{Happening, Week, WeekOptions};
 use heelguard_detectors::alert::Severity;
@@ -62,21 +63,23 @@ pub(crate) fn rates(heard: &Heard) -> String {
 }
 
 /// Captures of real products without attacks in them.
-pub(crate) fn of_captures(captures: &[(&str, Heard)]) -> String {
+pub(crate) fn of_captures(captures: &[Captured]) -> String {
     if captures.is_empty() {
         return String::new();
     }
     let mut text = String::from(
-        "| capture | transactions | info | low | medium and above |\n|---|---:|---:|---:|---:|\n",
+        "| capture | transactions | info | low | medium and above | named by its labels |\n|---|---:|---:|---:|---:|---|\n",
     );
-    for (name, heard) in captures {
-        let of = |severity| heard.episodes.values().filter(|e| e.alert.severity == severity).count();
+    for captured in captures {
+        let Captured { name, heard, expected } = captured;
+        let grave = [Severity::Medium, Severity::High, Severity::Critical];
         text += &format!(
-            "| {name} | {} | {} | {} | {} |\n",
+            "| {name} | {} | {} | {} | {} | `{}` |\n",
             thousands(heard.transactions),
-            of(Severity::Info),
-            of(Severity::Low),
-            heard.grave(Severity::Medium).count()
+            captured.unexpected(Severity::Info),
+            captured.unexpected(Severity::Low),
+            grave.map(|severity| captured.unexpected(severity)).iter().sum::<u64>(),
+            expected.join("`, `"),
         );
     }
     text

@@ -32,7 +32,7 @@ fn a_key_where_people_show_a_second_factor() {
         ),
         expect![[r#"
             10:00:00.000 KEY-01 mfa_bypass_by_key medium 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer without a second factor (100 % of 20 sessions carry one)
-            10:00:00.000 KEY-01 mfa_bypass_by_key medium 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer without a second factor (100 % of 20 sessions carry one)
+            10:00:00.000 KEY-01 mfa_bypass_by_key low 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer without a second factor (100 % of 20 sessions carry one)
         "#]],
     );
 }
