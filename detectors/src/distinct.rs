@@ -4,7 +4,6 @@
 
 use crate::saved::{Damaged, Saved};
 use crate::shown::Shown;
-use std::collections::BTreeSet;
 
 /// Things counted exactly.
 const EXACT_MAX: usize = 512;
@@ -15,15 +14,15 @@ const REGISTERS: usize = 1 << REGISTER_BITS;
 /// Counts different things; each is given as an evenly spread 64-bit hash.
 #[derive(Clone, Debug)]
 pub enum Distinct {
-    /// Few enough to be remembered.
-    Exact(BTreeSet<u64>),
+    /// Few enough to be remembered, in order.
+    Exact(Vec<u64>),
     /// The longest run of zeros seen by each register (Flajolet et al. 2007).
     Sketch(Box<[u8; REGISTERS]>),
 }
 
 impl Default for Distinct {
     fn default() -> Self {
-        Self::Exact(BTreeSet::new())
+        Self::Exact(Vec::new())
     }
 }
 
@@ -44,8 +43,12 @@ impl Saved for Distinct {
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
         match u8::load(from)? {
             0 => {
-                let seen: BTreeSet<u64> = Saved::load(from)?;
-                if seen.len() > EXACT_MAX { Err(Damaged) } else { Ok(Self::Exact(seen)) }
+                let seen: Vec<u64> = Saved::load(from)?;
+                if seen.len() > EXACT_MAX || !seen.is_sorted_by(|a, b| a < b) {
+                    Err(Damaged)
+                } else {
+                    Ok(Self::Exact(seen))
+                }
             }
             1 => {
                 let registers: Box<[u8; REGISTERS]> = Saved::load(from)?;
@@ -68,7 +71,9 @@ impl Distinct {
     pub fn insert(&mut self, hash: u64) {
         match self {
             Self::Exact(seen) => {
-                seen.insert(hash);
+                if let Err(place) = seen.binary_search(&hash) {
+                    seen.insert(place, hash);
+                }
                 if seen.len() > EXACT_MAX {
                     let mut registers = Box::new([0; REGISTERS]);
                     for &hash in seen.iter() {

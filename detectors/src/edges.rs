@@ -177,7 +177,9 @@ fn tell(story: &str, config: RuntimeConfig) -> Result<Vec<Alert>, String> {
     let mut alerts = Vec::new();
     for tx in story::transactions(story)? {
         // Each call reaches one rule.
-        rules::catalogue().iter().for_each(|_| runtime.advance(tx.end, &mut alerts));
+        for _ in rules::catalogue() {
+            runtime.advance(tx.end, &mut alerts);
+        }
         runtime.observe(&tx, &mut alerts);
     }
     alerts.retain(|alert| alert.status != Status::Closed);

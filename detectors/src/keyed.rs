@@ -89,15 +89,12 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
     /// The key's state, made on first sight.
     pub fn entry(&mut self, key: &K, now: EventTime) -> &mut S {
         let hash = self.hasher.hash_one(key);
-        let place = match self.find(hash, key) {
-            Some(place) => {
-                self.touch(place, now);
-                place
-            }
-            None => {
-                self.make_room(now);
-                self.add(hash, key.clone(), now)
-            }
+        let place = if let Some(place) = self.find(hash, key) {
+            self.touch(place, now);
+            place
+        } else {
+            self.make_room(now);
+            self.add(hash, key.clone(), now)
         };
         self.remember(place);
         &mut self.slots[place].state

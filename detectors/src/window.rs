@@ -173,6 +173,7 @@ pub struct Tally {
 enum Counts {
     /// Few enough to be searched one by one.
     Listed(Few<(u64, u32)>),
+    #[expect(clippy::box_collection, reason = "a list of one thing is half as large as a map")]
     Mapped(Box<HashMap<u64, u32, RandomState>>),
 }
 
@@ -344,6 +345,31 @@ mod tests {
         assert_eq!(crossed, 100_000 - 2);
         assert_eq!(window.count(), KEPT_MIN as u64);
         assert_eq!(window.take_fresh(), 100_000);
+    }
+
+    #[test]
+    fn a_tally_of_many_things_counts_as_one_of_few() {
+        let mut tally = Tally::default();
+        for things in [1_u64, 16, 17, 40] {
+            for thing in (0..things).chain(0..things / 2) {
+                tally.add(thing);
+            }
+            assert_eq!((tally.distinct(), tally.total()), (things, things + things / 2));
+            let of: Vec<u32> = (0..=things).map(|thing| tally.of(thing)).collect();
+            assert!(
+                (0..things).all(|thing| of[thing as usize] == 1 + u32::from(thing < things / 2)),
+                "{of:?}"
+            );
+            assert_eq!(of.last(), Some(&0));
+            let mut bytes = Vec::new();
+            tally.save(&mut bytes);
+            let loaded = Tally::load(&mut bytes.as_slice()).unwrap();
+            assert_eq!((loaded.distinct(), loaded.total()), (tally.distinct(), tally.total()));
+            for thing in (0..things).chain(0..things / 2) {
+                tally.remove(thing);
+            }
+            assert_eq!((tally.distinct(), tally.total(), tally.of(0)), (0, 0, 0));
+        }
     }
 
     #[test]

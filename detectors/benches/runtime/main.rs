@@ -141,7 +141,9 @@ fn costs(asked: Asked, out: &mut String) {
     for (order, count) in parts {
         for _ in 0..count / AT_ONCE {
             let transactions = traffic.next(AT_ONCE, order);
-            benches.iter_mut().for_each(|bench| bench.observe(&transactions));
+            for bench in &mut benches {
+                bench.observe(&transactions);
+            }
         }
         for (bench, times) in benches.iter_mut().zip(&mut times) {
             times.push(bench.take_ns());
@@ -213,7 +215,9 @@ fn full(out: &mut String) {
     traffic.turn_hostile();
     for _ in 0..keys * 24 / AT_ONCE {
         let transactions = traffic.next(AT_ONCE, Order::Uniform);
-        benches.iter_mut().for_each(|bench| bench.observe(&transactions));
+        for bench in &mut benches {
+            bench.observe(&transactions);
+        }
     }
     let _ = writeln!(out, "\n{:<36} {:>8} {:>8} {:>10}", "every table full", "MiB", "ns", "evicted");
     benches.sort_by_key(|bench| -bench.held);

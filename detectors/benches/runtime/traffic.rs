@@ -167,7 +167,7 @@ impl Traffic {
     fn transaction(&self, who: u64, kind: Kind, end: EventTime, random: u64) -> Transaction {
         let is_program = who % 10 == 9 && matches!(kind, Kind::List | Kind::Object | Kind::Write);
         let is_anonymous = matches!(kind, Kind::Refused | Kind::Public);
-        let has_factor = who % 2 == 0;
+        let has_factor = who.is_multiple_of(2);
         let mut tx =
             blank(TransactionId(u128::from(random) << 64 | u128::from(self.made)), end, address(who));
         let country = [*b"DE", *b"FR", *b"US", *b"NL"][(who % 4) as usize];
@@ -304,7 +304,7 @@ impl Traffic {
             fingerprint,
             known: None,
         };
-        let is_jwt = who % 3 == 0;
+        let is_jwt = who.is_multiple_of(3);
         tx.credentials.push(match (is_program, is_jwt) {
             (true, _) => credential(CredentialKind::ApiKey, "api_key", Location::Header, &words.header),
             (_, true) => credential(CredentialKind::BearerJwt, "jwt", Location::Header, &words.header),

@@ -149,12 +149,11 @@ mod tests {
             random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
             let key = (random >> 33) % 3_000;
             let hash = (key / 4 * 0x0001_0000_0003) ^ 0xFFFF_FFF0;
-            match map.remove(&key) {
-                Some(place) => index.remove(hash, place),
-                None => {
-                    map.insert(key, step);
-                    index.insert(hash, step);
-                }
+            if let Some(place) = map.remove(&key) {
+                index.remove(hash, place);
+            } else {
+                map.insert(key, step);
+                index.insert(hash, step);
             }
             assert_eq!(index.len(), map.len());
             let wanted = map.get(&key).copied();

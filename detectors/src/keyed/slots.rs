@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn a_slot_keeps_its_place() {
         let mut slots = Slots::default();
-        for number in 0..3 * PIECE as u32 + 1 {
+        for number in 0..=3 * PIECE as u32 {
             assert_eq!(slots.len(), number as usize);
             assert_eq!(slots.push(number), number);
         }

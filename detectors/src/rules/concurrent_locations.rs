@@ -306,7 +306,9 @@ impl Account {
             return false;
         }
         self.told.retain(|(told, _)| !countries.contains(told));
-        countries.iter().for_each(|&country| self.told.push((country, now)));
+        for &country in countries {
+            self.told.push((country, now));
+        }
         while self.told.len() > TOLD_MAX {
             self.told.remove(0);
         }

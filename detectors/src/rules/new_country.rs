@@ -41,7 +41,7 @@ use crate::detector::{
     About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, tables,
 };
 use crate::few::Few;
-use crate::identity::{Country, Fingerprint, Principal};
+use crate::identity::{AddressClass, Country, Fingerprint, Principal};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::saved::saved;
@@ -160,7 +160,7 @@ impl Detector for State {
         let account = self.accounts.entry(&tx.principal, now);
         account.acquaintance.note(tx);
         account.forget(now, self.known);
-        let hidden = tx.client.class.filter(|class| class.hides_place()).map(|class| class.name());
+        let hidden = tx.client.class.filter(|class| class.hides_place()).map(AddressClass::name);
         let shared = || account.is_guest(&mut self.networks, tx, country).then_some(SHARED);
         if let Some(network) = hidden.or_else(shared) {
             // Somebody at the end of a tunnel: worth a word, but no place of theirs.

@@ -154,7 +154,7 @@ mod tests {
         for step in 0..20_000_u64 {
             random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
             let draw = random >> 33;
-            if draw % 2 == 0 {
+            if draw.is_multiple_of(2) {
                 let at = EventTime::from_nanos(step + draw / 2 % 4);
                 events.insert(at, step);
                 list.insert(list.partition_point(|(time, _)| *time <= at), (at, step));
