@@ -476,7 +476,7 @@ fn cap_finding(per_minute_max: usize, capped: &Loudest) -> Finding {
     let loudest = capped.rule();
     Finding {
         message: format!(
-            "more than {per_minute_max} alerts in 60 s, further ones are only counted; most by {loudest}"
+            "alerts beyond the limit of {per_minute_max} in 60 s, slight ones beyond half of it, are only counted; most by {loudest}"
         ),
         count: 1,
         threshold: per_minute_max as u64,

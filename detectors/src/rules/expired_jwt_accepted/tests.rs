@@ -68,8 +68,8 @@ fn the_leeway_is_still_allowed() {
          10:02:00 203.0.113.9 -> use GET /bills 401
          10:03:00 203.0.113.1 -> use GET /bills 200 user=ann jwt=RS256 token=t{1..3} nbf=61s",
         expect![[r#"
-            10:01:02.000 JWT-05 expired_jwt_accepted high GET api.example.com /orders: 3 tokens out of their time accepted on GET /orders at api.example.com in 2 s, the last one 61 s after its end
-            10:03:02.000 JWT-05 expired_jwt_accepted high GET api.example.com /bills: 3 tokens out of their time accepted on GET /bills at api.example.com in 2 s, the last one 61 s before its begin
+            10:01:02.000 JWT-05 expired_jwt_accepted low GET api.example.com /orders: 3 tokens out of their time accepted on GET /orders at api.example.com in 2 s, the last one 61 s after its end
+            10:03:02.000 JWT-05 expired_jwt_accepted low GET api.example.com /bills: 3 tokens out of their time accepted on GET /bills at api.example.com in 2 s, the last one 61 s before its begin
         "#]],
     );
 }
@@ -87,7 +87,7 @@ fn the_servers_own_clock_decides() {
         "10:00:00 203.0.113.9 -> use GET /orders 401
          10:01:00 203.0.113.1 -> use GET /orders 200 user=ann jwt=RS256 token=t{1..3} exp=-181s clock=-2m",
         expect![[r#"
-            10:01:02.000 JWT-05 expired_jwt_accepted high GET api.example.com /orders: 3 tokens out of their time accepted on GET /orders at api.example.com in 2 s, the last one 61 s after its end
+            10:01:02.000 JWT-05 expired_jwt_accepted low GET api.example.com /orders: 3 tokens out of their time accepted on GET /orders at api.example.com in 2 s, the last one 61 s after its end
         "#]],
     );
 }
