@@ -26,7 +26,7 @@ pub use labels::Label;
 pub use load::Load;
 pub use score::{Score, Verdict, report, score};
 pub use timeline::Totals;
-pub use week::{Happening, Week, WeekOptions};
+pub use week::{Happening, Week, WeekOptions, phone_networks};
 
 use crate::capture::{LinkType, Packet};
 use heelguard_detectors::time::EventTime;

@@ -6,10 +6,12 @@
 #[path = "../bench/calibration/listen.rs"]
 mod listen;
 
-use heelguard::demo::{Happening, Week, WeekOptions};
+use heelguard::demo::{Happening, Week, WeekOptions, phone_networks};
+use heelguard::identity::geo::Geo;
 use heelguard_detectors::alert::Severity;
 use heelguard_detectors::time::EventTime;
 use listen::Episode;
+use std::net::Ipv4Addr;
 
 /// Some forty people from Wednesday to Friday; the first day is for learning.
 const SMALL: WeekOptions =
@@ -51,4 +53,16 @@ fn the_same_seed_makes_the_same_week() {
     };
     assert_eq!(packets(1), packets(1));
     assert_ne!(packets(1).0, packets(2).0);
+}
+
+#[test]
+fn phone_networks_lie_in_their_country() {
+    let geo = Geo::builtin();
+    for (country, [a, b]) in phone_networks() {
+        for c in 1..=254 {
+            let found = geo.lookup(Ipv4Addr::new(a, b, c, 200).into());
+            let found_country = found.country.map(|country| country.as_str().to_owned());
+            assert_eq!(found_country.as_deref(), Some(country), "{a}.{b}.{c}.200 {:?}", found.asn);
+        }
+    }
 }

@@ -9,6 +9,11 @@
 #![allow(clippy::disallowed_methods, reason = "a bench has a clock")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench that cannot go on says so and ends")]
 #![allow(missing_docs, reason = "a program")]
+#![allow(
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "no count here is near the end of its type"
+)]
 
 mod heap;
 mod traffic;

@@ -1,3 +1,5 @@
+//! Tables at their limit, under a flood, and after a restart.
+
 use super::*;
 
 const IDLE: Duration = Duration::from_hours(1);

@@ -34,7 +34,7 @@
 
 use super::forgery::{self, Sources, TOGETHER};
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{Detector, Findings, Grouping, Maturity, Rule, tables};
+use crate::detector::{Detector, Facts, Findings, Grouping, Maturity, Rule, tables};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::token::Confusion;
@@ -74,6 +74,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::JWT
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(jwt) = &tx.jwt else { return };
         let Some(confusion) = jwt.confusion else { return };

@@ -37,7 +37,7 @@
 
 use super::forgery::{self, Sources, TOGETHER};
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{Detector, Findings, Grouping, Maturity, Rule, tables};
+use crate::detector::{Detector, Facts, Findings, Grouping, Maturity, Rule, tables};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::saved::saved;
@@ -142,6 +142,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::JWT
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let (Some(jwt), Some(request)) = (&tx.jwt, &tx.request) else { return };
         let cost = Cost::of(jwt, &self.thresholds);

@@ -33,7 +33,7 @@
 
 use super::forgery::{self, Sources, TOGETHER};
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{Detector, Findings, Grouping, Maturity, Rule, tables};
+use crate::detector::{Detector, Facts, Findings, Grouping, Maturity, Rule, tables};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::transaction::Transaction;
@@ -72,6 +72,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::JWT
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(jwt) = tx.jwt.as_ref().filter(|jwt| jwt.tampered) else { return };
         let severity = if tx.succeeded() { Severity::Critical } else { RULE.severity };

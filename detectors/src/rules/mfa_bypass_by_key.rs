@@ -54,7 +54,7 @@ use crate::label::{Label, Labels};
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
-use crate::transaction::{Request, Transaction};
+use crate::transaction::{Endpoint, Request, Transaction};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -116,7 +116,7 @@ pub struct State {
     known: Duration,
     again_after: Duration,
     /// By method, host and route.
-    routes: Keyed<u64, Route>,
+    routes: Keyed<Endpoint, Route>,
     keys: Keyed<Fingerprint, Key>,
     /// By host, class and severity.
     crowds: Keyed<u64, Crowd>,
@@ -192,7 +192,7 @@ impl State {
     }
 
     /// A person's session says what the route asks for; one of unknown history says nothing.
-    fn observe_session(&mut self, tx: &Transaction, request: &Request) {
+    fn observe_session(&mut self, tx: &Transaction) {
         let has_mfa = match tx.proof.level {
             ProofLevel::Mfa => true,
             ProofLevel::Password => false,
@@ -204,7 +204,8 @@ impl State {
         let Some(session) = presence::session_of(tx) else { return };
         let session = Session { id: keys::number(session), last: tx.end, has_mfa };
         let kept = (self.thresholds.sessions as usize).max(SESSIONS_KEPT);
-        self.routes.entry(&route_of(request), tx.end).note(session, kept);
+        let Some(endpoint) = tx.endpoint() else { return };
+        self.routes.entry(&endpoint, tx.end).note(session, kept);
     }
 
     fn observe_key(
@@ -215,12 +216,13 @@ impl State {
         findings: &mut Findings<'_>,
     ) {
         let now = tx.end;
-        let (route, label) = (route_of(request), privilege(request.labels));
+        let label = privilege(request.labels);
         let class = label.map_or(ASKS_MFA, Label::name);
-        let place = label.map_or(route, |_| hash(&[class]));
+        let place = label.map_or_else(|| route_of(request), |_| hash(&[class]));
         let key = self.keys.entry(&credential.fingerprint, now);
         let is_new = key.does(place as u32, now, self.known);
-        let share = self.routes.get(&route, now).map_or_else(Share::default, |r| r.share(now, self.window));
+        let route = tx.endpoint().and_then(|endpoint| self.routes.get(&endpoint, now));
+        let share = route.map_or_else(Share::default, |route| route.share(now, self.window));
         if label.is_none() && !share.asks(&self.thresholds) {
             return;
         }
@@ -268,7 +270,7 @@ impl Detector for State {
         }
         let Some(request) = &tx.request else { return };
         match keys::or_password_of(tx) {
-            None => self.observe_session(tx, request),
+            None => self.observe_session(tx),
             Some(key) if tx.proof.level != ProofLevel::Mfa => self.observe_key(tx, request, key, findings),
             Some(_) => {}
         }

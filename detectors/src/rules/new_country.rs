@@ -147,43 +147,6 @@ impl State {
             thresholds: thresholds.clone(),
         }
     }
-
-    /// Somebody at the end of a tunnel: worth a word, but no place of theirs.
-    fn observe_tunnel(
-        &mut self,
-        tx: &Transaction,
-        country: Country,
-        network: &'static str,
-        findings: &mut Findings<'_>,
-    ) {
-        let account = self.accounts.entry(&tx.principal, tx.end);
-        if !account.is_news_of_tunnel(country, tx.end, self.again_after) {
-            return;
-        }
-        let sight = Sight { country, network: Some(network), mfa_here: presence::proves_factor(tx) };
-        raise(tx, Severity::Info, sight, account, &self.thresholds, findings);
-    }
-
-    /// Whether the account came to an address where many are at home, in a country that is not its own. An account
-    /// whose own country it is makes the address a shared one.
-    fn is_shared(&mut self, tx: &Transaction, country: Country) -> bool {
-        let network = tx.client.network();
-        let account = self.accounts.entry(&tx.principal, tx.end);
-        let is_own = account.visits.iter().any(|visit| visit.country == country && visit.is_known);
-        let is_first = account.visits.is_empty();
-        if account.network == Some(network) && is_own {
-            return false;
-        }
-        account.network = Some(network);
-        let regulars = self.networks.entry(&network, tx.end);
-        if is_own || is_first {
-            regulars.meet(&tx.principal);
-        }
-        if regulars.are_many() {
-            account.shared_session = presence::session_of(tx);
-        }
-        regulars.are_many() && !is_own && !is_first
-    }
 }
 
 impl Detector for State {
@@ -197,15 +160,16 @@ impl Detector for State {
         let account = self.accounts.entry(&tx.principal, now);
         account.acquaintance.note(tx);
         account.forget(now, self.known);
-        if let Some(network) = tx.client.class.filter(|class| class.hides_place()) {
-            self.observe_tunnel(tx, country, network.name(), findings);
+        let hidden = tx.client.class.filter(|class| class.hides_place()).map(|class| class.name());
+        let shared = || account.is_guest(&mut self.networks, tx, country).then_some(SHARED);
+        if let Some(network) = hidden.or_else(shared) {
+            // Somebody at the end of a tunnel: worth a word, but no place of theirs.
+            if account.is_news_of_tunnel(country, now, again_after) {
+                let sight = Sight { country, network: Some(network), mfa_here: presence::proves_factor(tx) };
+                raise(tx, Severity::Info, sight, account, &self.thresholds, findings);
+            }
             return;
         }
-        if self.is_shared(tx, country) {
-            self.observe_tunnel(tx, country, SHARED, findings);
-            return;
-        }
-        let account = self.accounts.entry(&tx.principal, now);
         let elsewhere = account.last_use_outside(country);
         let mfa_here = presence::proves_factor(tx)
             || tx.proof.mfa_at.is_some_and(|proved| {
@@ -231,6 +195,31 @@ impl Account {
     /// Forgets countries not used for `known`.
     fn forget(&mut self, now: EventTime, known: Duration) {
         self.visits.retain(|visit| now.since(visit.last) <= known);
+    }
+
+    /// Whether it came to an address where many are at home, in a country that is not its own. An account whose own
+    /// country it is makes the address a shared one.
+    fn is_guest(
+        &mut self,
+        networks: &mut Keyed<IpAddr, Regulars>,
+        tx: &Transaction,
+        country: Country,
+    ) -> bool {
+        let network = tx.client.network();
+        let is_own = self.visits.iter().any(|visit| visit.country == country && visit.is_known);
+        let is_first = self.visits.is_empty();
+        if self.network == Some(network) && is_own {
+            return false;
+        }
+        self.network = Some(network);
+        let regulars = networks.entry(&network, tx.end);
+        if is_own || is_first {
+            regulars.meet(&tx.principal);
+        }
+        if regulars.are_many() {
+            self.shared_session = presence::session_of(tx);
+        }
+        regulars.are_many() && !is_own && !is_first
     }
 
     /// The last use from another country.

@@ -17,6 +17,7 @@ mod programs;
 mod seat;
 
 pub use census::Happening;
+pub use networks::phone_networks;
 
 use super::machines;
 use super::people::{self, App, Person};

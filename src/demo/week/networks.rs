@@ -103,6 +103,11 @@ fn relay(random: &mut Random) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(104, 28, random.range(16, 120) as u8, random.range(1, 254) as u8))
 }
 
+/// Every phone network: its country, and the first two bytes of its addresses.
+pub fn phone_networks() -> impl Iterator<Item = (&'static str, [u8; 2])> {
+    CARRIERS.iter().flat_map(|(country, ranges)| ranges.iter().map(move |range| (*country, *range)))
+}
+
 /// An address of a cloud, where build machines run: another one each time.
 pub(super) fn cloud(random: &mut Random) -> IpAddr {
     let [a, b] = random.pick(&[[20, 42], [20, 169], [13, 68], [52, 255]]);

@@ -1,3 +1,5 @@
+//! Tokens out of their time, accepted where others are turned away; and the clocks and routes that excuse them.
+
 use crate::story::check;
 use expect_test::expect;
 

@@ -1,3 +1,5 @@
+//! Tokens that cost their verifier dearly, and large ones that do not.
+
 use crate::story::check;
 use expect_test::expect;
 

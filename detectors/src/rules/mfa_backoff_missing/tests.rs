@@ -1,3 +1,5 @@
+//! Codes judged sooner than they should be, and servers that make their senders wait.
+
 use super::RULE;
 use crate::alert::Confidence;
 use crate::story::check_rule;

@@ -1,3 +1,5 @@
+//! Servers without a lock, with a late one, and with one for addresses only; and the locks that work.
+
 use super::RULE;
 use crate::story::{check_confidence, check_rule};
 use expect_test::expect;

@@ -1,3 +1,5 @@
+//! Each measure of a service above its limit, and the chance or attack that looks like it.
+
 use crate::alert::Alert;
 use crate::runtime::RuntimeConfig;
 use crate::story::{alerts, check};

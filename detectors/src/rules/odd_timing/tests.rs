@@ -1,3 +1,5 @@
+//! Hours that are not an account's, paces that are no person's; and night shifts, travellers and pages that refresh.
+
 use crate::story::{check, check_confidence};
 use expect_test::expect;
 

@@ -1,3 +1,5 @@
+//! Factors changed after what should make one look twice, and changed on a quiet day.
+
 use super::RULE;
 use crate::story::{check_rule, tell};
 use expect_test::expect;

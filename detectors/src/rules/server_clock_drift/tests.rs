@@ -1,3 +1,5 @@
+//! Clocks that are surely off, that only may be, and several behind one address.
+
 use crate::runtime::RuntimeConfig;
 use crate::story::{alerts, check};
 use expect_test::expect;

@@ -1,3 +1,5 @@
+//! Sessions in other hands, and the same hands in other places.
+
 use crate::story::{check, check_confidence};
 use expect_test::expect;
 
