@@ -1,7 +1,8 @@
 //! `cargo bench --bench calibration`: what the sensor says about a week in which nothing bad happens.
 //! It makes the week in memory, runs the whole sensor over it with the built-in defaults, prints alerts per million
 //! transactions by detector and severity, and does the same over the captures in `HEELGUARD_REALAUTH`.
-//! It promises to fail when an alert of medium or above comes more often than once in 100,000 transactions.
+//! It promises to fail when an alert of medium or above comes more often than once in 100,000
+//! transactions of learned traffic.
 //!
 //! Options behind `--`: `--write` (renews the tables in `detectors/README.md`), `--users N`, `--days N`, `--seed N`,
 //! `--list SEVERITY` (every alert at or above it, with its evidence), `--pcap FILE` (the week as a capture, and no more).
@@ -130,9 +131,9 @@ fn calibrate(asked: &Asked) -> Result<(), String> {
 
 /// Whether the bar is held.
 fn judge(heard: &Heard) -> Result<(), String> {
-    let grave = heard.grave(Severity::Medium).count() as u64;
-    if grave * TRANSACTIONS_PER_GRAVE_MIN >= heard.transactions {
-        return Err(format!("{grave} alerts of medium or above in {} transactions", heard.transactions));
+    let grave = heard.grave(Severity::Medium).filter(|episode| episode.is_learned).count() as u64;
+    if grave * TRANSACTIONS_PER_GRAVE_MIN >= heard.learned {
+        return Err(format!("{grave} alerts of medium or above in {} learned transactions", heard.learned));
     }
     let slight = heard.slight() as f64 * 1_000.0 / heard.learned.max(1) as f64;
     if slight > SLIGHT_PER_THOUSAND_MAX {
