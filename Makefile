@@ -37,9 +37,6 @@ lint: setup ## clippy; formatting and layers are checked by the tests
 fmt: ## format every Rust file, those declared by macros included
 	rustfmt --edition 2024 $$(git ls-files '*.rs')
 
-bench: build ## CPU of a replay against merely reading the file: make bench CAPTURE=FILE
-	tests/bench/run $(CAPTURE)
-
 build: setup ## target/release/heelguard
 	$(CARGO) build --release --locked
 

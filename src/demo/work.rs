@@ -14,6 +14,9 @@ use heelguard_detectors::time::EventTime;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+/// Refreshed tokens are not refreshed again after this.
+const WORKING_DAY: Duration = Duration::from_hours(11);
+
 /// A stay at the desk.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Visit {
@@ -95,7 +98,9 @@ fn pass_for_now(script: &mut Script<'_>, person: &Person, at_hand: Option<Pass>)
         if pass.expires_at.since(script.now) > Duration::from_secs(400) {
             return Some(pass);
         }
-        if let Some(fresh) = sign_in::refresh(script, person, &pass) {
+        // After a working day the front end asks for password and code again.
+        let is_todays = script.now.since(pass.since) < WORKING_DAY;
+        if let Some(fresh) = is_todays.then(|| sign_in::refresh(script, person, &pass)).flatten() {
             return Some(fresh);
         }
     }
