@@ -107,6 +107,7 @@ impl Runtime {
         }
         let understood = suppress.iter().enumerate().map(|(place, entry)| entry.understand(place));
         let silences: Vec<Silence> = understood.collect::<Result<_, _>>().map_err(ConfigError)?;
+        check_shares(&rules)?;
         let mut detectors = Vec::new();
         for rules::Instance { rule, severity, detector } in rules::instances(&rules, &limits) {
             let named = silences.iter().zip(&suppress).filter(|(_, entry)| entry.names(rule));
@@ -249,6 +250,22 @@ impl Runtime {
     pub fn evictions(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.detectors.iter().map(|(desk, detector)| (desk.rule.name, detector.evicted()))
     }
+}
+
+/// Refuses a share of more than all.
+fn check_shares(rules: &rules::Config) -> Result<(), ConfigError> {
+    let sections = toml::Table::try_from(rules).unwrap_or_default();
+    for (rule, section) in sections {
+        for (key, value) in section.as_table().into_iter().flatten().filter(|(key, _)| key.ends_with("_pct"))
+        {
+            let share = value.as_float().or(value.as_integer().map(|whole| whole as f64));
+            if share.is_some_and(|share| share > 100.0) {
+                let name = format!("detectors.{rule}.{key}");
+                return Err(ConfigError(format!("{name}: {value} per cent is more than all; at most 100")));
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

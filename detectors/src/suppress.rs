@@ -50,10 +50,16 @@ impl Suppression {
         if self.reason.trim().is_empty() {
             return Err(format!("suppress.reason: {self} has none; say why, for whoever reads it next year"));
         }
+        let blank = |text: &Option<String>| text.as_deref().is_none_or(|text| text.trim().is_empty());
+        if blank(&self.rule) && blank(&self.subject) {
+            return Err(String::from(
+                "suppress: an entry names neither a rule nor a subject, so it would silence everything; name one of them",
+            ));
+        }
         let until = match &self.until {
             None => EventTime::MAX,
             Some(text) => parse_time(text).ok_or_else(|| {
-                format!("suppress.until: `{text}` is not a time such as 2026-12-31T00:00:00Z")
+                format!("suppress.until: `{text}` is not a time in UTC such as 2026-12-31T00:00:00Z")
             })?,
         };
         Ok(Silence { entry, subject: self.subject.clone(), until })
@@ -104,7 +110,7 @@ mod tests {
 
     fn silence(subject: Option<&str>, until: Option<&str>) -> Silence {
         let entry = Suppression {
-            rule: None,
+            rule: Some("MFA-01".into()),
             subject: subject.map(Into::into),
             until: until.map(Into::into),
             reason: "load test".into(),
@@ -150,11 +156,22 @@ mod tests {
 
     #[test]
     fn an_end_that_is_no_time_is_refused() {
-        let entry =
-            Suppression { rule: None, subject: None, until: Some("tomorrow".into()), reason: "x".into() };
+        let entry = |rule: Option<&str>, subject: Option<&str>| {
+            let until = Some("tomorrow".into());
+            Suppression {
+                rule: rule.map(Into::into),
+                subject: subject.map(Into::into),
+                until,
+                reason: "x".into(),
+            }
+        };
         assert_eq!(
-            entry.understand(0).unwrap_err(),
-            "suppress.until: `tomorrow` is not a time such as 2026-12-31T00:00:00Z"
+            entry(Some("MFA-01"), None).understand(0).unwrap_err(),
+            "suppress.until: `tomorrow` is not a time in UTC such as 2026-12-31T00:00:00Z"
         );
+        for everything in [entry(None, None), entry(None, Some(" "))] {
+            let refusal = everything.understand(0).unwrap_err();
+            assert!(refusal.contains("neither a rule nor a subject"), "{refusal}");
+        }
     }
 }

@@ -13,7 +13,7 @@
 //!
 //! It counts the mutations in one request that prove somebody: logins, codes, tokens. Three or more fire.
 //! Severity is high where the server worked through the request (a 2xx, whatever it says of each part), low where it
-//! refused the request as a whole.
+//! refused the request as a whole. Batches of other kinds (lists of calls in JSON, multipart) are not looked into.
 //!
 //! ## Benign look-alikes
 //!

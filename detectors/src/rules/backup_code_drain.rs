@@ -33,7 +33,7 @@
 use super::actor::Actor;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span,
+    Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span,
     client_of, tables,
 };
 use crate::identity::Factor;
@@ -266,7 +266,13 @@ impl Codes {
             endpoint: tx.endpoint(),
             evidence: self.samples.evidence(),
             facts,
-            doubts: self.samples.doubts(),
+            // How many there were is assumed where nobody saw them being made.
+            doubts: Doubts {
+                learning: matches!(cause, Cause::Drained { .. })
+                    && self.made.is_none()
+                    && self.left.is_some(),
+                ..self.samples.doubts()
+            },
         }
     }
 }

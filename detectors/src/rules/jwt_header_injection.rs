@@ -34,6 +34,7 @@
 use super::forgery::{self, Sources, TOGETHER};
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{Detector, Facts, Findings, Grouping, Maturity, Rule, tables};
+use crate::identity::{Credential, CredentialKind, Location};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::token::{HeaderTrait, HeaderTraits, Jwt, SignatureCheck};
@@ -80,7 +81,7 @@ impl Detector for State {
 
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(jwt) = &tx.jwt else { return };
-        let Some(fault) = fault(jwt) else { return };
+        let Some(fault) = fault(tx, jwt) else { return };
         let severity = if tx.succeeded() { Severity::Critical } else { RULE.severity };
         let traits: Vec<Arc<str>> = jwt.header.iter().map(|header| header.name().into()).collect();
         let (host, variant) = (forgery::host(tx), traits.join(" ").into());
@@ -97,7 +98,7 @@ impl Detector for State {
 }
 
 /// What is wrong with the header, in words; the worst where there is more. `None` for a header that leads nowhere.
-fn fault(jwt: &Jwt) -> Option<&'static str> {
+fn fault(tx: &Transaction, jwt: &Jwt) -> Option<&'static str> {
     let has = |header| jwt.header.has(header);
     if jwt.header == HeaderTraits::NONE || jwt.check == SignatureCheck::Valid {
         None
@@ -107,15 +108,20 @@ fn fault(jwt: &Jwt) -> Option<&'static str> {
         Some("whose kid is written for a query or command")
     } else if has(HeaderTrait::Elsewhere) {
         Some("whose keys lie on a host of another domain")
-    } else if has(HeaderTrait::Jwk) && !brings_key_by_design(jwt) {
+    } else if has(HeaderTrait::Jwk) && !brings_key_by_design(tx, jwt) {
         Some("that brings its own key")
     } else {
         None
     }
 }
 
-/// Proofs of possession (RFC 9449, OpenID4VCI, SD-JWT key binding) and attestations show the key they are about.
-fn brings_key_by_design(jwt: &Jwt) -> bool {
+/// Proofs of possession (RFC 9449, OpenID4VCI, SD-JWT key binding) and attestations show the key they are about. They
+/// travel in bodies and headers of their own: a bearer token that calls itself one would like to be taken for it.
+fn brings_key_by_design(tx: &Transaction, jwt: &Jwt) -> bool {
+    let is_bearer = |c: &Credential| c.kind == CredentialKind::BearerJwt && c.location == Location::Header;
+    if tx.credentials.iter().any(is_bearer) {
+        return false;
+    }
     let typ = jwt.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
     typ.starts_with("dpop+") || typ.starts_with("kb+") || typ.contains("proof") || typ.contains("attestation")
 }
@@ -150,10 +156,20 @@ mod tests {
              10:01:00 203.0.113.1 -> use GET /me 200 user=ann jwt=RS256 header=x5c,x5u
              10:02:00 203.0.113.1 -> use GET /me 401 jwt=RS256 header=x5c,crit
              10:03:00 203.0.113.1 -> use GET /me 200 user=ann jwt=RS256 header=kid_query check=valid
-             10:04:00 203.0.113.1 -> use GET /me 200 user=ann jwt=ES256 header=jwk typ=dpop+jwt
-             10:05:00 203.0.113.1 -> use GET /me 200 user=ann jwt=ES256 header=jwk typ=openid4vci-proof+jwt
+             10:04:00 203.0.113.1 -> use GET /me 200 user=ann jwt=ES256 header=jwk typ=dpop+jwt in=json
+             10:05:00 203.0.113.1 -> use GET /me 200 user=ann jwt=ES256 header=jwk typ=openid4vci-proof+jwt in=json
              10:06:00 203.0.113.1 -> use GET /me 200 user=ann jwt=RSA-OAEP parts=5 header=nested",
             expect![""],
+        );
+    }
+
+    #[test]
+    fn a_bearer_token_that_calls_itself_a_proof() {
+        check(
+            "10:00:00 203.0.113.1 -> use GET /me 200 user=ann jwt=ES256 header=jwk typ=dpop+jwt",
+            expect![[r#"
+                10:00:00.000 JWT-04 jwt_header_injection critical 203.0.113.1: JWT that brings its own key from 203.0.113.1, accepted on GET /me
+            "#]],
         );
     }
 

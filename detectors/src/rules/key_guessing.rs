@@ -154,7 +154,9 @@ impl State {
         let crowd = self.clients.entry(&network, tx.end);
         crowd.note(tx.end, keys::number(credential.fingerprint), true, self.window);
         crowd.samples.push(tx, "key refused");
-        if crowd.failing_accounts() < u64::from(self.thresholds.keys) {
+        // Whoever calls for many customers has the dead keys of some among the good ones of the others.
+        let refused = crowd.failing_accounts();
+        if refused < u64::from(self.thresholds.keys) || refused * 2 < crowd.accounts.count() {
             return;
         }
         let crossing = Crossing {
@@ -168,6 +170,9 @@ impl State {
     }
 
     fn observe_acceptance(&mut self, tx: &Transaction, credential: &Credential, findings: &mut Findings<'_>) {
+        if let Some(crowd) = self.clients.get(&tx.client.network(), tx.end) {
+            crowd.note(tx.end, keys::number(credential.fingerprint), false, self.window);
+        }
         let key = self.keys.entry(&credential.fingerprint, tx.end);
         let was_accepted = std::mem::replace(&mut key.was_accepted, true);
         key.refusals.clear();
@@ -274,8 +279,20 @@ fn revived(tx: &Transaction, credential: &Credential, first: EventTime, last: Ev
 
 #[cfg(test)]
 mod tests {
-    use crate::story::{check, check_confidence};
+    use super::RULE;
+    use crate::story::{check, check_confidence, check_rule};
     use expect_test::expect;
+
+    #[test]
+    fn a_few_dead_keys_among_those_of_many_customers() {
+        check_rule(
+            &RULE,
+            "09:59:00 203.0.113.7 -> use GET /v1/me 401 key=d0
+             10:00:00 203.0.113.7 -> use GET /v1/me 200 key=k{1..40} every 1s
+             10:01:00 203.0.113.7 -> use GET /v1/me 401 key=d{1..12} every 1s",
+            expect![""],
+        );
+    }
 
     #[test]
     fn ten_keys_of_one_client() {

@@ -12,7 +12,8 @@
 //!
 //! ## How it decides
 //!
-//! A route asks people for a second factor when at least 90 % of its latest sessions (20 to 64 within 7 days) carry one.
+//! A route asks people for a second factor when at least 90 % of the accounts behind its latest sessions (20 to 64 of
+//! them within 7 days) carry one in the last of theirs.
 //! A success by key there is medium, low from the internal network or when the key was told for it before, and high when
 //! the key has been known for 7 days and never did it before. A success on
 //! a privileged route is high, whatever people show there. Both are critical when the key's owner has a second factor
@@ -34,8 +35,8 @@
 //! `subject = "<fingerprint> (export)"`, or `"<fingerprint>*"` for all it does, with a reason and an end (`until`).
 //! What is privileged is a matter of route labels. `basic_auth_in_use` tells the standing weakness of Basic by host; this
 //! rule tells who got past a second factor with it, and where.
-//! Facts: `class` (the label, or `asks_mfa`), `mfa_pct`, `sessions`, `account_has_mfa`, `new_for_key`, `key_seen_since`;
-//! of many keys `class`, `mfa_pct`, `sessions`.
+//! Facts: `class` (the label, or `asks_mfa`), `mfa_pct` (of accounts), `accounts`, `sessions`, `account_has_mfa`, `new_for_key`, `key_seen_since`;
+//! of many keys `class`, `mfa_pct`, `accounts`, `sessions`.
 //!
 //! ## References
 //!
@@ -75,7 +76,7 @@ const DAY: Duration = Duration::from_hours(24);
 pub struct Thresholds {
     /// Sessions of a route that must be seen first (20: fewer say little about what the route asks for).
     pub sessions: u32,
-    /// The share of them with a second factor from which on the route is known to ask for one (90 %: most people's).
+    /// The share of their accounts with a second factor from which on the route is known to ask for one (90 %: most people's).
     pub asks_pct: u8,
     /// How long a session speaks for its route (7 d: a working week with its weekend).
     pub window_days: u32,
@@ -132,16 +133,18 @@ saved!(Route { 0 });
 #[derive(Clone, Copy, Debug)]
 struct Session {
     id: u64,
+    account: u32,
     last: EventTime,
     has_mfa: bool,
 }
 
-saved!(Session { id, last, has_mfa });
+saved!(Session { id, account, last, has_mfa });
 
-/// How many of a route's sessions carry a second factor.
+/// How many sessions a route has, and how many of their accounts carry a second factor.
 #[derive(Clone, Copy, Debug, Default)]
 struct Share {
     sessions: u64,
+    accounts: u64,
     with_mfa: u64,
 }
 
@@ -202,7 +205,8 @@ impl State {
             return;
         }
         let Some(session) = presence::session_of(tx) else { return };
-        let session = Session { id: keys::number(session), last: tx.end, has_mfa };
+        let account = hash(&[&tx.principal.id]) as u32;
+        let session = Session { id: keys::number(session), account, last: tx.end, has_mfa };
         let kept = (self.thresholds.sessions as usize).max(SESSIONS_KEPT);
         let Some(endpoint) = tx.endpoint() else { return };
         self.routes.entry(&endpoint, tx.end).note(session, kept);
@@ -291,12 +295,18 @@ impl Route {
         sessions.push_back(session);
     }
 
+    /// Each account has one vote, by its latest session: nobody's habit of its own decides for a route.
     fn share(&self, now: EventTime, window: Duration) -> Share {
         let mut share = Share::default();
-        for session in self.0.iter().filter(|session| now.since(session.last) <= window) {
+        let mut counted = Vec::new();
+        for session in self.0.iter().rev().filter(|session| now.since(session.last) <= window) {
             share.sessions += 1;
-            share.with_mfa += u64::from(session.has_mfa);
+            if !counted.contains(&session.account) {
+                counted.push(session.account);
+                share.with_mfa += u64::from(session.has_mfa);
+            }
         }
+        share.accounts = counted.len() as u64;
         share
     }
 }
@@ -304,11 +314,11 @@ impl Route {
 impl Share {
     fn asks(self, limits: &Thresholds) -> bool {
         self.sessions >= u64::from(limits.sessions.max(1))
-            && self.with_mfa * 100 >= self.sessions * u64::from(limits.asks_pct)
+            && self.with_mfa * 100 >= self.accounts * u64::from(limits.asks_pct)
     }
 
     fn pct(self) -> u64 {
-        self.with_mfa * 100 / self.sessions.max(1)
+        self.with_mfa * 100 / self.accounts.max(1)
     }
 }
 
@@ -353,15 +363,18 @@ impl Bypass<'_> {
 
     /// What people show there, as far as it was seen.
     fn people(&self) -> Option<String> {
-        let Share { sessions, .. } = self.share;
-        (sessions > 0)
-            .then(|| format!("{} % of {} carry one", self.share.pct(), Several(sessions, "session")))
+        let Share { sessions, accounts, .. } = self.share;
+        let who = || (Several(accounts, "account"), Several(sessions, "session"));
+        (sessions > 0).then(who).map(|(accounts, sessions)| {
+            format!("{} % of {accounts} in {sessions} show one", self.share.pct())
+        })
     }
 
     fn share_facts(&self) -> Vec<(&'static str, Fact)> {
         vec![
             ("class", Fact::Text(self.class.into())),
             ("mfa_pct", Fact::Count(self.share.pct())),
+            ("accounts", Fact::Count(self.share.accounts)),
             ("sessions", Fact::Count(self.share.sessions)),
         ]
     }

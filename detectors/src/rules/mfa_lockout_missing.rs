@@ -21,7 +21,7 @@
 //!
 //! Severity is high, and critical when one of the extra attempts was accepted: then it is certain that no lock was
 //! hidden behind answers that all look alike, and confidence is high; until then it is medium. Severity is medium
-//! where the route was seen to lock an account, only later than it should.
+//! where the route was seen to lock an account late, after at most twice as many codes as it should.
 //!
 //! ## Benign look-alikes
 //!
@@ -179,7 +179,7 @@ impl State {
         if !many && accounts < self.accounts {
             return;
         }
-        let severity = route.severity(tx.end);
+        let severity = route.severity(self.lock, tx.end);
         if !route.is_news(tx.end, severity) {
             return;
         }
@@ -317,8 +317,9 @@ impl Route {
         self.late_lock.filter(|(at, _)| now.since(*at) <= DAY).map(|(_, judged)| judged)
     }
 
-    fn severity(&self, now: EventTime) -> Severity {
-        if self.locks_after(now).is_some() && !self.past_address_lock() {
+    fn severity(&self, lock: Limit, now: EventTime) -> Severity {
+        let locks_soon = self.locks_after(now).is_some_and(|judged| judged <= 2 * lock.count);
+        if locks_soon && !self.past_address_lock() {
             Severity::Medium
         } else if self.accepted() {
             Severity::Critical

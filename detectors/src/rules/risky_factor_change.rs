@@ -18,8 +18,9 @@
 //! and at the latest in the change itself, a device or country that differs from all the account has logged in with, a
 //! password change, or wrong codes as many as `mfa_failure_burst` counts. The first device and country of an account
 //! are never new; where the network hides its place the country counts for nothing. Severity is high; medium when
-//! novelty of device or country is all there is and the account proved a factor other than a backup code in the ten
-//! minutes before, as its owner does on a new phone. A removed factor that nobody replaced is told at the first login
+//! a new device or a new country, one of the two, is all there is and the account proved a factor other than a backup
+//! code in the ten minutes before, as its owner does on a new phone; low when all there is is a password change and no
+//! factor of the account was seen before, as with a new hire. A removed factor that nobody replaced is told at the first login
 //! without one, twelve hours on or later, and is medium: some owners want none. Confidence is low where the novelty
 //! rests on fewer than ten logins and fourteen days.
 //!
@@ -291,6 +292,12 @@ impl Account {
             password: recent(self.password, within),
             burst: recent(self.burst, within),
             fresh_factor: recent(self.proved, fresh).is_some(),
+            first_factor: tx
+                .mfa
+                .is_some_and(|mfa| matches!(mfa.event, MfaEvent::Enrolment | MfaEvent::Confirmation))
+                && self.proved.is_none()
+                && self.enrolled.is_none()
+                && self.removed.is_none(),
         };
         context.latest().is_some().then_some(context)
     }
@@ -304,6 +311,8 @@ struct Context {
     password: Option<EventTime>,
     burst: Option<EventTime>,
     fresh_factor: bool,
+    /// No factor of the account was seen before.
+    first_factor: bool,
 }
 
 impl Context {
@@ -317,7 +326,13 @@ impl Context {
     }
 
     fn severity(&self) -> Severity {
-        if self.is_novelty_alone() && self.fresh_factor { Severity::Medium } else { RULE.severity }
+        let causes = self.causes();
+        match causes.as_slice() {
+            // A new hire changes the password that was given out, and is made to enrol.
+            [("password_change", _)] if self.first_factor => Severity::Low,
+            [_] if self.is_novelty_alone() && self.fresh_factor => Severity::Medium,
+            _ => RULE.severity,
+        }
     }
 
     fn causes(&self) -> Vec<(&'static str, &'static str)> {

@@ -26,7 +26,7 @@
 //! A capture with a short snap length has lost most of its bytes, rightly so. A holiday is a longer silence than any
 //! before it. A site with more live accounts than a table has room for evicts all the time: raise the limit.
 //! Not looked at yet: the encrypted share of a host, because this build counts TLS by address and cannot tell which
-//! host a connection was for.
+//! host a connection was for; the time from packet to alert and the fill of sinks, which a capture file does not have.
 //!
 //! ## Tuning
 //!

@@ -289,3 +289,15 @@ fn closings_come_in_the_order_of_their_times() {
     assert_eq!(closed.len(), 3);
     assert!(alerts.windows(2).all(|pair| pair[0].time <= pair[1].time));
 }
+
+#[test]
+fn a_share_of_more_than_all_is_refused_by_name() {
+    let config =
+        |text: &str| RuntimeConfig { rules: toml::from_str(text).unwrap(), ..RuntimeConfig::default() };
+    assert!(Runtime::new(config("[mfa_bypass_by_key]\nasks_pct = 100")).is_ok());
+    let refusal = Runtime::new(config("[mfa_bypass_by_key]\nasks_pct = 101")).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "detectors.mfa_bypass_by_key.asks_pct: 101 per cent is more than all; at most 100"
+    );
+}

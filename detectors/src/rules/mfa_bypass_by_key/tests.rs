@@ -31,8 +31,8 @@ fn a_key_where_people_show_a_second_factor() {
             people(20, 0)
         ),
         expect![[r#"
-            10:00:00.000 KEY-01 mfa_bypass_by_key medium 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer without a second factor (100 % of 20 sessions carry one)
-            10:00:00.000 KEY-01 mfa_bypass_by_key low 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer without a second factor (100 % of 20 sessions carry one)
+            10:00:00.000 KEY-01 mfa_bypass_by_key medium 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer without a second factor (100 % of 20 accounts in 20 sessions show one)
+            10:00:00.000 KEY-01 mfa_bypass_by_key low 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer without a second factor (100 % of 20 accounts in 20 sessions show one)
         "#]],
     );
 }
@@ -43,7 +43,7 @@ fn nine_in_ten_of_twenty_sessions_are_a_route_that_asks() {
     check(
         &format!("{}\n{key}", people(18, 2)),
         expect![[r#"
-            10:00:00.000 KEY-01 mfa_bypass_by_key medium 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer without a second factor (90 % of 20 sessions carry one)
+            10:00:00.000 KEY-01 mfa_bypass_by_key medium 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer without a second factor (90 % of 20 accounts in 20 sessions show one)
         "#]],
     );
     check(&format!("{}\n{key}", people(17, 3)), expect![[""]]);
@@ -61,7 +61,7 @@ fn sessions_speak_for_seven_days() {
     check(
         &later("09:00:00"),
         expect![[r#"
-            09:00:00.000 KEY-01 mfa_bypass_by_key medium 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer without a second factor (100 % of 20 sessions carry one)
+            09:00:00.000 KEY-01 mfa_bypass_by_key medium 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer without a second factor (100 % of 20 accounts in 20 sessions show one)
         "#]],
     );
     check(&later("09:00:00.000000001"), expect![[""]]);
@@ -103,14 +103,14 @@ fn a_known_key_that_never_did_it() {
     check(
         &story("09:29:59.999999999"),
         expect![[r#"
-            09:29:59.999 KEY-01 mfa_bypass_by_key medium 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer without a second factor (100 % of 20 sessions carry one)
+            09:29:59.999 KEY-01 mfa_bypass_by_key medium 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer without a second factor (100 % of 20 accounts in 20 sessions show one)
             10:00:00.000 KEY-01 mfa_bypass_by_key high 4fe70c2b12730bbd30c371687045227c (export): api_key 4fe70c2b did GET /export (export) for the first time, without a second factor
         "#]],
     );
     check(
         &story("09:30:00"),
         expect![[r#"
-            09:30:00.000 KEY-01 mfa_bypass_by_key high 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer for the first time, without a second factor (100 % of 20 sessions carry one)
+            09:30:00.000 KEY-01 mfa_bypass_by_key high 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer for the first time, without a second factor (100 % of 20 accounts in 20 sessions show one)
             10:00:00.000 KEY-01 mfa_bypass_by_key high 4fe70c2b12730bbd30c371687045227c (export): api_key 4fe70c2b did GET /export (export) for the first time, without a second factor
         "#]],
     );
@@ -126,7 +126,7 @@ fn a_key_that_did_it_before_the_route_asked() {
             people(20, 0).replace("09:00:00", "9d+09:00:00")
         ),
         expect![[r#"
-            10:00:00.000 KEY-01 mfa_bypass_by_key medium 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer without a second factor (100 % of 20 sessions carry one)
+            10:00:00.000 KEY-01 mfa_bypass_by_key medium 4fe70c2b12730bbd30c371687045227c (asks_mfa): api_key 4fe70c2b did POST /transfer without a second factor (100 % of 20 accounts in 20 sessions show one)
         "#]],
     );
 }
@@ -157,7 +157,7 @@ fn many_keys_are_told_together_and_what_stands_out_by_itself() {
         .collect();
     expect![[r#"
         [
-            "more than 10 keys call routes of api.example.com that ask people for a second factor, the latest POST /transfer (100 % of 20 sessions carry one)",
+            "more than 10 keys call routes of api.example.com that ask people for a second factor, the latest POST /transfer (100 % of 20 accounts in 20 sessions show one)",
             "more than 10 keys call privileged routes of api.example.com (export) without a second factor, the latest GET /export",
         ]
     "#]]

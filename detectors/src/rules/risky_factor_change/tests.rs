@@ -167,3 +167,20 @@ fn a_young_acquaintance_lowers_confidence() {
             DEV-01 low"#]],
     );
 }
+
+#[test]
+fn a_new_hire_changes_the_password_that_was_given_out_and_enrols() {
+    check_rule(
+        &RULE,
+        "10:00:00 203.0.113.7 -> login POST /login 200 user=new device=abcd country=DE
+         10:01:00 203.0.113.7 -> sensitive POST /password 200 user=new labels=password device=abcd country=DE
+         10:01:30 203.0.113.7 -> enrolment POST /mfa/enrol 200 user=new factor=totp device=abcd country=DE
+         11:00:00 203.0.113.7 -> mfa POST /mfa 200 user=old factor=totp device=abcd country=DE
+         11:01:00 203.0.113.7 -> sensitive POST /password 200 user=old labels=password device=abcd country=DE
+         11:12:30 203.0.113.7 -> enrolment POST /mfa/enrol 200 user=old factor=totp device=abcd country=DE",
+        expect![[r#"
+            10:01:30.000 MFA-13 risky_factor_change low user:new: enrolment of the factor totp by new 30 s after a password change
+            11:12:30.000 MFA-13 risky_factor_change high user:old: enrolment of the factor totp by old 690 s after a password change
+        "#]],
+    );
+}
