@@ -277,18 +277,14 @@ impl Extractor {
 
     fn know(&mut self, found: &Found<'_>) -> Known {
         let settings = &self.settings;
-        match found.named {
-            Some(class) => {
-                let value = found.secret.bytes();
-                let fingerprint = settings.keyring.hash(class, value);
-                let listed = settings.listed.find_name(value, fingerprint, &settings.keyring);
-                Known { class, fingerprint, listed, claims: None, beyond_limit: false }
-            }
-            None => {
-                let claim = settings.principal_claim.as_deref();
-                self.memory.know(&found.secret, &settings.keyring, claim)
-            }
-        }
+        let Some(class) = found.named else {
+            let claim = settings.principal_claim.as_deref();
+            return self.memory.know(&found.secret, &settings.keyring, claim);
+        };
+        let value = found.secret.bytes();
+        let fingerprint = settings.keyring.hash(class, value);
+        let listed = settings.listed.find_name(value, fingerprint, &settings.keyring);
+        Known { class, fingerprint, listed, claims: None, beyond_limit: false }
     }
 }
 

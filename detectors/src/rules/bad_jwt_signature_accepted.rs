@@ -147,30 +147,30 @@ impl Detector for State {
         let issuer = forgery::issuer(tx, jwt);
         let signer = Signer { host: endpoint.host.clone(), issuer, kid: jwt.kid.clone() };
         if jwt.check == SignatureCheck::Valid {
-            let signed = self.signers.entry(&signer, tx.end);
-            signed.right_issued = signed.right_issued.max(issued(tx, jwt));
+            let record = self.signers.entry(&signer, tx.end);
+            record.right_issued = record.right_issued.max(issued(tx, jwt));
             return;
         }
         if !is_guarded(&mut self.guarded, &endpoint, tx.end, self.limit.within) {
             return;
         }
-        let signed = self.signers.entry(&signer, tx.end);
-        let enough = signed.note(tx, Wrong { token: token.fingerprint, issued: issued(tx, jwt) }, self.limit);
+        let record = self.signers.entry(&signer, tx.end);
+        let enough = record.note(tx, Wrong { token: token.fingerprint, issued: issued(tx, jwt) }, self.limit);
         let is_old = |told: EventTime| tx.end.since(told) >= self.limit.within;
-        let waited = signed.wrong.first().is_some_and(|first| tx.end.since(first) >= self.grace);
-        let certain = signed.is_key_in_use() || waited;
-        if !enough || !certain || !signed.told.is_none_or(is_old) {
+        let waited = record.wrong.first().is_some_and(|first| tx.end.since(first) >= self.grace);
+        let certain = record.is_key_in_use() || waited;
+        if !enough || !certain || !record.told.is_none_or(is_old) {
             return;
         }
-        signed.told = Some(tx.end);
+        record.told = Some(tx.end);
         let crossing = Crossing {
             about: About::Service(&signer.host),
             severity: RULE.severity,
-            first: signed.wrong.first().unwrap_or(tx.end),
-            fresh: signed.wrong.take_fresh(),
+            first: record.wrong.first().unwrap_or(tx.end),
+            fresh: record.wrong.take_fresh(),
             window: Some(self.limit.within),
         };
-        findings.raise(&crossing, || finding(tx, jwt, &signer, signed, self.limit));
+        findings.raise(&crossing, || finding(tx, jwt, &signer, record, self.limit));
     }
 
     tables!(guarded, signers);
@@ -199,21 +199,21 @@ fn issued(tx: &Transaction, jwt: &Jwt) -> Option<EventTime> {
     Some(EventTime::from_secs(tx.time.as_secs().saturating_sub(ago)))
 }
 
-fn finding(tx: &Transaction, jwt: &Jwt, signer: &Signer, signed: &Signed, limit: Limit) -> Finding {
-    let (tokens, span) = (Several(signed.wrong.count(), "token"), Span(signed.wrong.span()));
+fn finding(tx: &Transaction, jwt: &Jwt, signer: &Signer, record: &Signed, limit: Limit) -> Finding {
+    let (tokens, span) = (Several(record.wrong.count(), "token"), Span(record.wrong.span()));
     let Signer { host, issuer, kid } = signer;
     let kid = kid.clone().unwrap_or_default();
     let message = format!("{tokens} of {issuer} with wrong signatures accepted by {host} in {span}");
     Finding {
-        count: signed.wrong.count(),
+        count: record.wrong.count(),
         threshold: limit.count,
-        evidence: signed.samples.evidence(),
-        doubts: signed.samples.doubts(),
+        evidence: record.samples.evidence(),
+        doubts: record.samples.doubts(),
         facts: vec![
             ("iss", Fact::Text(issuer.clone())),
             ("kid", Fact::Text(kid)),
             ("alg", Fact::Text(jwt.alg.clone())),
-            ("known_key_in_use", Fact::Flag(signed.is_key_in_use())),
+            ("known_key_in_use", Fact::Flag(record.is_key_in_use())),
         ],
         ..Finding::of(tx, message, "")
     }

@@ -174,15 +174,14 @@ impl Detector for State {
         let now = tx.end;
         let account = self.accounts.entry(&tx.principal, now);
         let mut stay = Stay::of(tx, country);
-        stay.is_shared = match account.stays.iter().find(|other| other.is_same(&stay)) {
-            Some(known) => known.is_shared,
-            None => {
-                let regulars = self.networks.entry(&stay.network, now);
-                if account.homes.is_empty() || account.is_own(country) {
-                    regulars.meet(&tx.principal);
-                }
-                regulars.are_many()
+        stay.is_shared = if let Some(known) = account.stays.iter().find(|other| other.is_same(&stay)) {
+            known.is_shared
+        } else {
+            let regulars = self.networks.entry(&stay.network, now);
+            if account.homes.is_empty() || account.is_own(country) {
+                regulars.meet(&tx.principal);
             }
+            regulars.are_many()
         };
         account.settle(&stay);
         if !account.arrive(stay, self.within) {

@@ -93,6 +93,9 @@ pub static RULE: Rule = Rule {
     response: "drop such headers at the edge and let nobody past it; list the proxy if it is one of your own",
 };
 
+/// A client at a host, and how grave it was when it was last told.
+type Told = Keyed<(IpAddr, Arc<str>), Option<(Severity, EventTime)>>;
+
 /// Who sent what.
 #[derive(Debug)]
 pub struct State {
@@ -101,8 +104,7 @@ pub struct State {
     again_after: Duration,
     /// By host and header.
     headers: Keyed<(Arc<str>, Arc<str>), Senders>,
-    /// By client and host.
-    clients: Keyed<(IpAddr, Arc<str>), Option<(Severity, EventTime)>>,
+    clients: Told,
     /// By client.
     claims: Keyed<IpAddr, Claims>,
 }

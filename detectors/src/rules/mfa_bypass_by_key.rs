@@ -162,6 +162,7 @@ saved!(Key { first, done, told });
 
 /// A success by key that a person would have needed a second factor for.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, none a state")]
 struct Bypass<'a> {
     key: &'a Credential,
     class: &'static str,

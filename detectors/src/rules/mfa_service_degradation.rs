@@ -391,10 +391,12 @@ fn finding(
         measure.words(),
         limit * 100.0,
     );
+    #[expect(clippy::cast_sign_loss, reason = "no share of a count is below zero")]
+    let allowed = (limit * f64::from(share.of)) as u64;
     Finding {
         message,
         count: u64::from(share.bad),
-        threshold: (limit * f64::from(share.of)) as u64 + 1,
+        threshold: allowed + 1,
         principal: None,
         client: None,
         credential: None,

@@ -125,11 +125,11 @@ impl State {
         let jitter = first / 2;
         let (mut least, mut pause, mut left) = (Duration::ZERO, first, retries);
         while left > 0 && pause > Duration::ZERO && pause < PAUSE_MAX {
-            least += pause - jitter;
+            least += pause.saturating_sub(jitter);
             pause = (pause * 2).min(PAUSE_MAX);
             left -= 1;
         }
-        least.saturating_add((pause - jitter).saturating_mul(left))
+        least.saturating_add(pause.saturating_sub(jitter).saturating_mul(left))
     }
 }
 

@@ -353,7 +353,7 @@ impl Context {
         let words: Vec<&str> = causes.iter().map(|(_, words)| *words).collect();
         let since = if gap.is_zero() { "along with".to_owned() } else { format!("{} after", Span(gap)) };
         let message =
-            format!("{} of {} by {} {since} {}", mfa.event, what(mfa), tx.principal.id, words.join(", "),);
+            format!("{} of {} by {} {since} {}", mfa.event, what(mfa), tx.principal.id, words.join(", "));
         let names = causes.iter().map(|(name, _)| Arc::from(*name)).collect();
         let finding = Finding::of(tx, message, "factor changed");
         Finding {

@@ -44,7 +44,7 @@ pub(super) fn set(tx: &mut Transaction, name: &str, value: &str) -> Result<(), S
         "iat" => jwt.issued_ago_s = Some(seconds(value)?.saturating_neg()),
         // Tokens count in seconds; what is begun counts whole.
         "lifetime" => {
-            jwt.lifetime_s = i64::try_from(duration(value)?.as_nanos().div_ceil(1_000_000_000)).ok()
+            jwt.lifetime_s = i64::try_from(duration(value)?.as_nanos().div_ceil(1_000_000_000)).ok();
         }
         "check" => jwt.check = SignatureCheck::parse(value).ok_or("no such check of a signature")?,
         "header" => {

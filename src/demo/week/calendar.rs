@@ -50,7 +50,7 @@ impl Calendar {
 
     /// A moment of a day as the clocks of a place show it; not before the start.
     pub(super) fn local(self, day: u64, place: &Place, secs: u64) -> EventTime {
-        let utc = (day * DAY_S + secs).saturating_add_signed(-place.utc_offset_h * HOUR_S as i64);
+        let utc = (day * DAY_S + secs).saturating_add_signed(-place.utc_offset_h * HOUR_S.cast_signed());
         self.start.after(Duration::from_secs(utc))
     }
 

@@ -2,6 +2,8 @@
 //! It is given by reference to every actor and takes what several of them do to each other.
 //! It promises that the help desk acts for one account at a time, with a fresh second factor.
 
+#![expect(clippy::disallowed_types, reason = "one desk for all callers; no traffic waits for it")]
+
 use super::calendar::Calendar;
 use super::census::{Census, Happening};
 use super::factors::{self, Asked, Factor, Reply};

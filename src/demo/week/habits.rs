@@ -117,6 +117,7 @@ pub(super) fn plan(
 }
 
 /// Local seconds of the day, how one is connected, and how much is done.
+#[expect(clippy::match_same_arms, reason = "each habit stands by itself")]
 fn wishes(habit: Habit, weekend: bool, random: &mut Random) -> Vec<(u64, Via, u64)> {
     let mut around = |hour: u64, spread_min: u64| {
         hour * HOUR_S + random.below(spread_min * 30 + 1) + random.below(spread_min * 30 + 1)

@@ -227,10 +227,9 @@ impl<'a, 's> Reader<'a, 's> {
     fn value(&mut self, token: Token<'a>) -> bool {
         let is_variable = std::mem::replace(&mut self.after_dollar, token == Token::Mark(b'$'));
         match token {
-            Token::Mark(b'$') => {}
             Token::Name(variable) if is_variable => self.argument_variable(variable),
             Token::Name(word) => self.argument = Some(word),
-            Token::Mark(b':') => {}
+            Token::Mark(b':' | b'$') => {}
             Token::Mark(b'(' | b'[' | b'{') => {
                 self.argument = self.argument.filter(|_| token == Token::Mark(b'['));
                 return self.open(Frame::Value);

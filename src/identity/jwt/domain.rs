@@ -37,7 +37,7 @@ pub(super) fn is_same(one: &str, other: &str) -> bool {
             && !is_address(other)
             && domain == registered(other)
             && domain.contains('.')
-            && !MANY_OWNERS.iter().any(|shared| domain == *shared)
+            && !MANY_OWNERS.contains(&domain)
 }
 
 /// What countries call the kinds of names under their own.

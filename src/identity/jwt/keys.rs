@@ -47,7 +47,9 @@ impl Saved for Material {
             Self::Other(start) => (4, [start, &[]]),
         };
         tag.save(out);
-        parts.iter().for_each(|part| part.to_vec().save(out));
+        for part in parts {
+            part.to_vec().save(out);
+        }
     }
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {

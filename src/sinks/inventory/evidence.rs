@@ -54,7 +54,9 @@ impl Saved for Evidence {
         self.routes.len().save(out);
         for (endpoint, cases) in &self.routes {
             endpoint.save(out);
-            cases.iter().for_each(|case| case.save(out));
+            for case in cases {
+                case.save(out);
+            }
         }
         self.logins.save(out);
         self.handed_out.save(out);

@@ -107,7 +107,8 @@ fn rate(count: u64, transactions: u64) -> String {
         return "·".to_owned();
     }
     let rate = count as f64 * 1e6 / transactions.max(1) as f64;
-    if rate < 10.0 { format!("{rate:.1}") } else { thousands(rate.round() as u64) }
+    let whole = (count * 1_000_000 + transactions / 2) / transactions.max(1);
+    if rate < 10.0 { format!("{rate:.1}") } else { thousands(whole) }
 }
 
 /// `1234567` as `1,234,567`.
