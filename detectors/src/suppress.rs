@@ -53,7 +53,7 @@ impl Suppression {
         let blank = |text: &Option<String>| text.as_deref().is_none_or(|text| text.trim().is_empty());
         if blank(&self.rule) && blank(&self.subject) {
             return Err(String::from(
-                "suppress: an entry names neither a rule nor a subject, so it would silence everything; name one of them",
+                "suppress.rule: an entry names neither a rule nor a subject, so it would silence everything; name one",
             ));
         }
         let until = match &self.until {

@@ -33,7 +33,15 @@ const BROKEN: &[(&str, &[&str])] = &[
     ("[detectors.mfa_failure_burst]\nenabled = \"no\"\n", &["c.toml:2:1", "enabled", "true or false"]),
     ("[[suppress]]\nrule = \"XYZ-01\"\nreason = \"x\"\n", &["c.toml:1:3", "suppress", "XYZ-01"]),
     ("[[suppress]]\nrule = \"MFA-01\"\n", &["c.toml:1:3", "suppress", "reason"]),
-    ("[[suppress]]\nuntil = \"tomorrow\"\nreason = \"x\"\n", &["c.toml:1:3", "suppress.until", "tomorrow"]),
+    (
+        "[[suppress]]\nrule = \"MFA-01\"\nuntil = \"tomorrow\"\nreason = \"x\"\n",
+        &["c.toml:1:3", "suppress.until", "tomorrow"],
+    ),
+    ("[[suppress]]\nreason = \"x\"\n", &["c.toml:1:3", "suppress.rule", "silence everything"]),
+    (
+        "[detectors.mfa_bypass_by_key]\nasks_pct = 101\n",
+        &["c.toml:", "detectors.mfa_bypass_by_key.asks_pct", "at most 100"],
+    ),
     (
         "[[identity.routes]]\npath = \"/x\"\nlabel = \"mfaa\"\n",
         &["c.toml:1:12", "identity.routes", "mfaa", "mfa"],
