@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use memchr::memmem;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use support::replay::{folder, replay};
 use support::secrets::{self, is_word};
@@ -125,14 +125,40 @@ fn a_crash_leaves_no_core() {
     assert_eq!(numbers, ["0", "0"], "{core}");
 }
 
-/// All that a run lets out, and the pages that would be served of it.
+/// All that a run lets out, the pages that would be served of it, the state it keeps, and what it explains of whoever
+/// is seen most.
 fn outputs(capture: &Path) -> Vec<u8> {
-    let mut everything = replay(&[capture], &[]).everything;
+    let run = replay(&[capture], &[]);
+    let mut everything = run.everything;
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let kept = format!("state.dir={}", state.path().display());
+    let explained = replay(&[capture], &["--explain", &busiest(&run.transactions), "--set", &kept]);
+    everything.extend(explained.everything);
+    let mut files = Vec::new();
+    all_files(state.path(), &mut files);
+    assert!(!files.is_empty(), "{}: no state was kept", capture.display());
+    for file in files {
+        everything.extend(std::fs::read(file).expect("state is readable"));
+    }
     let pages = sensor::pages(&[capture]).expect("what could be replayed can be shown");
     for page in pages {
         everything.extend(page.into_bytes());
     }
     everything
+}
+
+/// The principal with most transactions; the client's address where nobody has a name.
+fn busiest(transactions: &[Value]) -> String {
+    let mut counts = BTreeMap::<String, usize>::new();
+    for transaction in transactions {
+        let principal = &transaction["principal"];
+        let name = match (principal["kind"].as_str(), principal["id"].as_str()) {
+            (Some(kind), Some(id)) => format!("{kind}:{id}"),
+            _ => transaction["client"]["ip"].as_str().unwrap_or_default().to_owned(),
+        };
+        *counts.entry(name).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name).unwrap_or_default()
 }
 
 fn labelled(realauth: &Path) -> Vec<(PathBuf, Value)> {
