@@ -24,7 +24,19 @@ pub(super) fn first_culprit(leaves: &[Leaf]) -> ConfigError {
 fn problem(leaf: &Leaf, message: &str) -> String {
     match message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
         Some((unknown, expected)) => unknown_key(leaf, unknown, expected),
-        None => format!("{}: {}", leaf.path.join("."), plain_words(message)),
+        None => named_once(leaf, plain_words(message)),
+    }
+}
+
+/// A message about a leaf's key. An override's place is its key; some messages begin with it, and may say more of it.
+fn named_once(leaf: &Leaf, message: String) -> String {
+    let key = leaf.path.join(".");
+    let place_names_it = leaf.place.strip_prefix("--set ") == Some(&key);
+    match message.strip_prefix(&key) {
+        Some(rest) if place_names_it => rest.strip_prefix(": ").map(str::to_owned).unwrap_or(message),
+        Some(rest) if rest.starts_with([':', '.']) => message,
+        _ if place_names_it => message,
+        _ => format!("{key}: {message}"),
     }
 }
 
@@ -75,6 +87,7 @@ fn plain_words(message: &str) -> String {
         ("expected f64", "expected a number"),
         ("expected a sequence", "expected a list, as in [\"a\", \"b\"]"),
         ("expected a boolean", "expected true or false"),
+        ("expected path string", "expected a path in quotes"),
     ];
     words
         .iter()
