@@ -54,6 +54,8 @@ mod line;
 mod time;
 mod token;
 
+pub use line::blank;
+
 use crate::alert::{Alert, Status};
 #[cfg(test)]
 use crate::detector::Rule;

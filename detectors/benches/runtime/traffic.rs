@@ -2,20 +2,20 @@
 //! Nine in ten are reads and writes with a session, a JWT or a key; the rest are logins, second factors and failures.
 //! It promises the same transactions for the same seed: a person keeps name, address, device and session.
 
-use heelguard_detectors::anomaly::AnomalySet;
 use heelguard_detectors::identity::{
     Country, Credential, CredentialKind, Factor, Fingerprint, Location, Place, Principal, PrincipalKind,
     PrincipalSource, Proof, ProofLevel,
 };
 use heelguard_detectors::label::{Label, Labels};
 use heelguard_detectors::session::Session;
+use heelguard_detectors::story::blank;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::token::Jwt;
 use heelguard_detectors::transaction::{
-    Activity, AgentKind, Client, Completeness, Device, Flow, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome,
-    Outcome, Protocol, Request, Response, Transaction, TransactionId,
+    Activity, AgentKind, Device, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome, Request, Response,
+    Transaction, TransactionId,
 };
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -171,6 +171,8 @@ impl Traffic {
         let mut tx =
             blank(TransactionId(u128::from(random) << 64 | u128::from(self.made)), end, address(who));
         let country = [*b"DE", *b"FR", *b"US", *b"NL"][(who % 4) as usize];
+        tx.time = end.before(Duration::from_millis(3));
+        tx.ttfb_us = Some(2_500);
         tx.client.country = Some(Country(country));
         tx.client.asn = Some(64_500 + (who % 200) as u32);
         tx.client.place = Some(Place { lat: (who % 90) as f64, lon: (who % 180) as f64, radius_km: 20.0 });
@@ -366,53 +368,6 @@ impl Words {
 fn address(who: u64) -> IpAddr {
     let of = if who % 10 == 3 { who / OFFICE * OFFICE } else { who };
     IpAddr::from(((1 << 24) + of as u32).to_be_bytes())
-}
-
-fn blank(id: TransactionId, end: EventTime, ip: IpAddr) -> Transaction {
-    Transaction {
-        id,
-        time: end.before(Duration::from_millis(3)),
-        end,
-        ttfb_us: Some(2_500),
-        flow: Flow {
-            src: SocketAddr::new(ip, 50_000),
-            dst: SocketAddr::from(([10, 0, 0, 5], 443)),
-            vlan: Vec::new(),
-            tls: true,
-        },
-        protocol: Protocol::Http11,
-        request: None,
-        response: None,
-        client: Client {
-            ip,
-            external: true,
-            country: None,
-            city: None,
-            place: None,
-            asn: None,
-            class: None,
-            claimed_ip: None,
-        },
-        device: None,
-        principal: Principal {
-            kind: PrincipalKind::Anonymous,
-            id: "".into(),
-            source: PrincipalSource::Address,
-        },
-        proof: Proof { level: ProofLevel::None, ..Proof::UNKNOWN },
-        credentials: Vec::new(),
-        jwt: None,
-        mfa: None,
-        login: None,
-        activity: Activity::Use,
-        exposed: Vec::new(),
-        outcome: Outcome::Unknown,
-        completeness: Completeness::Whole,
-        anomalies: AnomalySet::EMPTY,
-        session: None,
-        reuse: None,
-        repeat_of: None,
-    }
 }
 
 /// SplitMix64 (Steele, Lea and Flood 2014).

@@ -231,13 +231,7 @@ impl Detector for State {
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(verdict) = Verdict::of(tx) else { return };
         let Some(key) = verdict::account(tx) else { return };
-        let series = match verdict {
-            Verdict::Wrong => self.series.entry(&key, tx.end),
-            _ => match self.series.get(&key, tx.end) {
-                Some(series) => series,
-                None => return,
-            },
-        };
+        let Some(series) = verdict::series(&mut self.series, verdict, &key, tx.end) else { return };
         if tx.end.since(series.answered) > self.series_ends {
             *series = Series::default();
         }

@@ -205,14 +205,7 @@ impl Detector for State {
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(verdict) = Verdict::of(tx) else { return };
         let Some(key) = verdict::account(tx) else { return };
-        // Only a wrong code begins a series; whoever has none cannot be locked.
-        let series = match verdict {
-            Verdict::Wrong => self.series.entry(&key, tx.end),
-            _ => match self.series.get(&key, tx.end) {
-                Some(series) => series,
-                None => return,
-            },
-        };
+        let Some(series) = verdict::series(&mut self.series, verdict, &key, tx.end) else { return };
         let accepted = match verdict {
             Verdict::Wrong => false,
             Verdict::Right => true,

@@ -4,6 +4,7 @@
 
 use super::actor::Actor;
 use crate::identity::{Factor, PrincipalKind};
+use crate::keyed::Keyed;
 use crate::saved::saved;
 use crate::time::EventTime;
 use crate::transaction::{Completeness, Endpoint, MfaEvent, MfaOutcome, Transaction};
@@ -43,6 +44,8 @@ impl Verdict {
         match mfa.outcome {
             _ if tx.completeness != Completeness::Whole => Some(Self::Unseen),
             MfaOutcome::FailCode => Some(Self::Wrong),
+            // A session may take a factor away without a code: nothing was judged then.
+            MfaOutcome::Success if mfa.event != Attempt && mfa.code.is_none() => None,
             MfaOutcome::Success => Some(Self::Right),
             MfaOutcome::Locked | MfaOutcome::Throttled => Some(Self::Stopped),
             MfaOutcome::Unknown => Some(Self::Unseen),
@@ -57,6 +60,16 @@ pub(super) fn account(tx: &Transaction) -> Option<(Actor, Endpoint)> {
         return None;
     }
     Some((Actor::known(tx)?, tx.endpoint()?))
+}
+
+/// The codes of an account so far. Only a wrong one begins a series: whoever has none cannot be stopped.
+pub(super) fn series<'a, S: Default>(
+    all: &'a mut Keyed<(Actor, Endpoint), S>,
+    verdict: Verdict,
+    key: &(Actor, Endpoint),
+    now: EventTime,
+) -> Option<&'a mut S> {
+    if verdict == Verdict::Wrong { Some(all.entry(key, now)) } else { all.get(key, now) }
 }
 
 /// The request before, to know when it comes again.

@@ -79,7 +79,8 @@ fn transaction(words: &[&str], after: Duration, id: TransactionId) -> Result<Tra
     Ok(tx)
 }
 
-fn blank(id: TransactionId, end: EventTime, ip: IpAddr) -> Transaction {
+/// An exchange of which nothing is known but who is at the other end; external unless that is a private address.
+pub fn blank(id: TransactionId, end: EventTime, ip: IpAddr) -> Transaction {
     let external = match ip {
         IpAddr::V4(ip) => !ip.is_private() && !ip.is_loopback(),
         IpAddr::V6(ip) => !ip.is_unique_local() && !ip.is_loopback(),

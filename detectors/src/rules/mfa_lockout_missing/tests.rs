@@ -242,3 +242,24 @@ fn the_facts_give_the_schedule_and_the_odds() {
     "#]]
     .assert_eq(&facts.concat());
 }
+
+#[test]
+fn a_factor_taken_away_with_a_code_and_without() {
+    let wrong = "-> removal POST /mfa/disable 400 outcome=fail_code x3 every 5s";
+    let story = |right: &str| {
+        format!(
+            "10:00:00 203.0.113.7 {wrong} user=ann
+             10:00:30 203.0.113.7 -> removal POST /mfa/disable 200 user=ann outcome=success {right}
+             11:00:00 203.0.113.8 {wrong} user=bob
+             11:00:30 203.0.113.8 -> removal POST /mfa/disable 200 user=bob outcome=success {right}"
+        )
+    };
+    check_rule(
+        &RULE,
+        &story("code=4"),
+        expect![[r#"
+        11:00:30.000 MFA-05 mfa_lockout_missing critical POST api.example.com /mfa/disable: 2 MFA codes of 2 accounts judged on POST /mfa/disable after 3 wrong ones in 300 s: no lock came, and a right code was accepted
+    "#]],
+    );
+    check_rule(&RULE, &story(""), expect![""]);
+}
