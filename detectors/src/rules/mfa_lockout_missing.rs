@@ -16,8 +16,9 @@
 //! through. What comes beyond that and is judged all the same, as wrong or as right, is an extra attempt. An answer
 //! that says locked or too many attempts is the lock at work, and the count begins anew; if the next code is judged
 //! because it comes from another network, the lock was the address's and not the account's, and it is extra. A right
-//! code ends the count, and so does an answer that was not seen, for it may have been a lock. It fires at extra
-//! attempts of two accounts, or at ten in all, within 24 hours, once for a route and day.
+//! code ends the count. An answer that was not seen may have been a lock: a code judged 30 s later or more begins anew,
+//! one judged sooner was not locked. It fires at extra attempts of two accounts, or at ten in all, within 24 hours, once
+//! for a route and day.
 //!
 //! Severity is high, and critical when one of the extra attempts was accepted: then it is certain that no lock was
 //! hidden behind answers that all look alike, and confidence is high; until then it is medium. Severity is medium
@@ -61,6 +62,9 @@ use std::time::Duration;
 
 /// How long extra attempts are held against a route, and how long it is told about once.
 const DAY: Duration = Duration::from_hours(24);
+
+/// No lock is shorter: whoever is judged sooner after an answer that was not seen was not locked by it.
+const LOCK_MIN: Duration = Duration::from_secs(30);
 
 /// When it fires.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -117,10 +121,12 @@ struct Series {
     judged: u64,
     /// From where the account was last stopped, until the next code is judged.
     stopped: Option<IpAddr>,
+    /// When an answer was last not seen, until the next code is judged.
+    unseen: Option<EventTime>,
     before: Before,
 }
 
-saved!(Series { passed, since, judged, stopped, before });
+saved!(Series { passed, since, judged, stopped, unseen, before });
 
 /// What a route let through.
 #[derive(Debug, Default)]
@@ -210,7 +216,7 @@ impl Detector for State {
             Verdict::Wrong => false,
             Verdict::Right => true,
             Verdict::Unseen => {
-                *series = Series::default();
+                series.unseen = Some(tx.end);
                 return;
             }
             Verdict::Stopped => {
@@ -243,6 +249,10 @@ impl Series {
         }
         if self.stopped.take() == Some(tx.client.network()) {
             // It was locked, and the lock has run out.
+            self.passed.clear();
+        }
+        if self.unseen.take().is_some_and(|at| now.since(at) >= LOCK_MIN) {
+            // It may have been locked, and the lock has run out.
             self.passed.clear();
         }
         while self.passed.pop_outside(now, lock.within).is_some() {}

@@ -148,6 +148,7 @@ impl Detector for State {
         let reader = match &mut shared.reader {
             Some(reader) => reader,
             None if *first == tx.principal => return,
+            // What the first one read elsewhere comes along: it was below the limit, or would have been told.
             none => {
                 let before = self.actors.get(&(Actor::Principal(first.clone()), place.1), tx.end);
                 none.insert(Box::new(before.cloned().unwrap_or_default()))

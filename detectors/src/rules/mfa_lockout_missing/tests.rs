@@ -157,7 +157,7 @@ fn an_accepted_code_is_proof_and_told_within_the_day() {
 }
 
 #[test]
-fn a_right_code_ends_the_count_and_what_was_not_seen_does_so_too() {
+fn a_right_code_ends_the_count_and_what_was_not_seen_does_so_after_a_while() {
     check_rule(
         &RULE,
         "10:00:00 203.0.113.7 -> mfa POST /mfa/verify 401 user=u{1..5} x2 every 1s
@@ -170,9 +170,9 @@ fn a_right_code_ends_the_count_and_what_was_not_seen_does_so_too() {
         &RULE,
         "10:00:00 203.0.113.7 -> mfa POST /mfa/verify 401 user=u{1..5} x3 every 1s
          10:00:20 203.0.113.7 -> mfa POST /mfa/verify - user=u{1..5} every 1s
-         10:00:30 203.0.113.7 -> mfa POST /mfa/verify 401 user=u{1..5} x3 every 1s
-         10:00:50 203.0.113.7 -> mfa POST /mfa/verify 401 user=u{1..5} gap every 1s
-         10:01:00 203.0.113.7 -> mfa POST /mfa/verify 401 user=u{1..5} x3 every 1s",
+         10:01:00 203.0.113.7 -> mfa POST /mfa/verify 401 user=u{1..5} x3 every 1s
+         10:01:20 203.0.113.7 -> mfa POST /mfa/verify 401 user=u{1..5} gap every 1s
+         10:02:00 203.0.113.7 -> mfa POST /mfa/verify 401 user=u{1..5} x3 every 1s",
         expect![""],
     );
 }
@@ -262,4 +262,24 @@ fn a_factor_taken_away_with_a_code_and_without() {
     "#]],
     );
     check_rule(&RULE, &story(""), expect![""]);
+}
+
+#[test]
+fn answers_that_were_not_seen_hide_a_lock_only_if_there_was_time_for_one() {
+    let story = |pause: &str| {
+        format!(
+            "10:00:00 203.0.113.7 -> mfa POST /mfa/verify 401 user=ann x3 every 1s
+             10:00:03 203.0.113.7 -> mfa POST /mfa/verify - user=ann
+             10:00:03+{pause} 203.0.113.7 -> mfa POST /mfa/verify 401 user=ann
+             11:00:00 203.0.113.8 -> mfa POST /mfa/verify 401 user=bob x4 every 1s"
+        )
+    };
+    check_rule(
+        &RULE,
+        &story("29999999999ns"),
+        expect![[r#"
+        11:00:03.000 MFA-05 mfa_lockout_missing high POST api.example.com /mfa/verify: 2 MFA codes of 2 accounts judged on POST /mfa/verify after 3 wrong ones in 300 s: no lock came
+    "#]],
+    );
+    check_rule(&RULE, &story("30s"), expect![""]);
 }
