@@ -13,7 +13,8 @@
 //! ## How it decides
 //!
 //! *Reuse.* One reuse fires, whatever the server answered: a refusal shows that the server noticed, and the copy is out
-//! all the same. Severity is high. All reuse by one client is one episode.
+//! all the same. Severity is high; low where the same client sends a refresh token again within 30 s and is answered, for
+//! issuers allow that after an answer that was lost. All reuse by one client is one episode.
 //!
 //! *Two clients.* A JWT accepted from two devices in two networks (as `session_hijack` tells them apart) within
 //! `places_within_s`. Only tokens of programs that were not seen being handed out are looked at here: nobody knows which
@@ -55,6 +56,9 @@ use crate::transaction::{Activity, Device, Transaction};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long issuers let a client use its refresh token once more, where they do.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// When it fires.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -134,7 +138,10 @@ impl State {
         if reuse.what == OneTime::Ticket || is_retry {
             return;
         }
-        findings.raise(&crossing(tx, About::Client(tx.client.network())), || reused(tx, reuse, ago));
+        let is_in_grace = reuse.what == OneTime::RefreshToken && reuse.same_client && ago <= GRACE;
+        let severity = if is_in_grace && tx.succeeded() { Severity::Low } else { RULE.severity };
+        let crossing = Crossing { severity, ..crossing(tx, About::Client(tx.client.network())) };
+        findings.raise(&crossing, || reused(tx, reuse, ago));
     }
 
     fn observe_places(&mut self, tx: &Transaction, token: &Credential, findings: &mut Findings<'_>) {
@@ -277,6 +284,24 @@ fn long_lived(tx: &Transaction, token: &Credential, life_s: u64, issuer: &Arc<st
 mod tests {
     use crate::story::{check, check_confidence};
     use expect_test::expect;
+
+    #[test]
+    fn two_tabs_that_refresh_at_once() {
+        check(
+            "10:00:00 203.0.113.1 -> token POST /token 200 reuse=refresh_token:30s
+             11:00:00 203.0.113.2 -> token POST /token 200 reuse=refresh_token:30001ms
+             12:00:00 203.0.113.3 -> token POST /token 400 reuse=refresh_token:1s
+             13:00:00 203.0.113.4 -> token POST /token 200 reuse=refresh_token:1s:other
+             14:00:00 203.0.113.5 -> token POST /token 200 reuse=authorization_code:1s",
+            expect![[r#"
+                10:00:00.000 JWT-09 token_replay low 203.0.113.1: refresh token used again from 203.0.113.1, 30 s after its first use by the same client, accepted
+                11:00:00.000 JWT-09 token_replay high 203.0.113.2: refresh token used again from 203.0.113.2, 30 s after its first use by the same client, accepted
+                12:00:00.000 JWT-09 token_replay high 203.0.113.3: refresh token used again from 203.0.113.3, 1 s after its first use by the same client, not accepted
+                13:00:00.000 JWT-09 token_replay high 203.0.113.4: refresh token used again from 203.0.113.4, 1 s after its first use by another client, accepted
+                14:00:00.000 JWT-09 token_replay high 203.0.113.5: authorization code used again from 203.0.113.5, 1 s after its first use by the same client, accepted
+            "#]],
+        );
+    }
 
     #[test]
     fn what_is_for_one_use_is_used_again() {
