@@ -2,9 +2,12 @@
 //! It is given alerts, transactions and counters, borrowed, and writes them as JSON Lines or for a reader.
 //! It promises that each record given is counted as delivered, spooled or lost.
 
+pub mod destination;
 pub mod escape;
 pub mod inventory;
 pub mod jsonl;
 pub mod readable;
 pub mod record;
 pub mod schema;
+pub mod secret;
+pub mod spool;
