@@ -6,6 +6,7 @@ pub mod destination;
 pub mod escape;
 pub mod inventory;
 pub mod jsonl;
+pub mod kafka;
 pub mod readable;
 pub mod record;
 pub mod schema;
