@@ -4,6 +4,7 @@
 
 pub mod destination;
 pub mod escape;
+pub mod http;
 pub mod inventory;
 pub mod jsonl;
 pub mod readable;
@@ -11,3 +12,4 @@ pub mod record;
 pub mod schema;
 pub mod secret;
 pub mod spool;
+pub mod tls;
