@@ -4,6 +4,7 @@
 
 pub mod destination;
 pub mod escape;
+pub mod http;
 pub mod inventory;
 pub mod jsonl;
 pub mod kafka;
@@ -12,3 +13,4 @@ pub mod record;
 pub mod schema;
 pub mod secret;
 pub mod spool;
+pub mod tls;
