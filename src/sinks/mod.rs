@@ -4,6 +4,7 @@
 
 pub mod destination;
 pub mod escape;
+pub mod form;
 pub mod inventory;
 pub mod jsonl;
 pub mod readable;
