@@ -5,6 +5,7 @@
 pub mod destination;
 pub mod escape;
 pub mod form;
+pub mod http;
 pub mod inventory;
 pub mod jsonl;
 pub mod readable;
@@ -12,3 +13,4 @@ pub mod record;
 pub mod schema;
 pub mod secret;
 pub mod spool;
+pub mod tls;
