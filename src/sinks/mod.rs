@@ -14,3 +14,4 @@ pub mod schema;
 pub mod secret;
 pub mod spool;
 pub mod tls;
+pub mod webhook;

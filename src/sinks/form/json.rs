@@ -6,7 +6,7 @@ use crate::sinks::escape::write_json;
 use serde::Serialize;
 
 /// The inside of an object or a list that is being written.
-pub(super) struct Json<'a> {
+pub(in crate::sinks) struct Json<'a> {
     out: &'a mut Vec<u8>,
     /// The first value that could not be written.
     failed: Option<serde_json::Error>,
@@ -14,57 +14,57 @@ pub(super) struct Json<'a> {
 
 impl<'a> Json<'a> {
     /// Opens an object at the end of `out`.
-    pub(super) fn begin(out: &'a mut Vec<u8>) -> Self {
+    pub(in crate::sinks) fn begin(out: &'a mut Vec<u8>) -> Self {
         out.push(b'{');
         Self { out, failed: None }
     }
 
     /// Closes it.
-    pub(super) fn end(self) -> serde_json::Result<()> {
+    pub(in crate::sinks) fn end(self) -> serde_json::Result<()> {
         self.out.push(b'}');
         self.failed.map_or(Ok(()), Err)
     }
 
     /// A member.
-    pub(super) fn put(&mut self, name: &str, value: impl Serialize) {
+    pub(in crate::sinks) fn put(&mut self, name: &str, value: impl Serialize) {
         self.name(name);
         self.value(&value);
     }
 
     /// A member, if there is something to say.
-    pub(super) fn some(&mut self, name: &str, value: Option<impl Serialize>) {
+    pub(in crate::sinks) fn some(&mut self, name: &str, value: Option<impl Serialize>) {
         if let Some(value) = value {
             self.put(name, value);
         }
     }
 
     /// A member that is an object, unless nothing is put into it.
-    pub(super) fn object(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
+    pub(in crate::sinks) fn object(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
         let before = self.out.len();
         self.name(name);
         self.filled(before, [b'{', b'}'], fill);
     }
 
     /// A member that is a list, unless nothing is put into it.
-    pub(super) fn list(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
+    pub(in crate::sinks) fn list(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
         let before = self.out.len();
         self.name(name);
         self.filled(before, [b'[', b']'], fill);
     }
 
     /// A member that is a list of these, unless there are none.
-    pub(super) fn each(&mut self, name: &str, values: impl IntoIterator<Item = impl Serialize>) {
+    pub(in crate::sinks) fn each(&mut self, name: &str, values: impl IntoIterator<Item = impl Serialize>) {
         self.list(name, |list| values.into_iter().for_each(|value| list.item(value)));
     }
 
     /// An item of a list.
-    pub(super) fn item(&mut self, value: impl Serialize) {
+    pub(in crate::sinks) fn item(&mut self, value: impl Serialize) {
         self.comma();
         self.value(&value);
     }
 
     /// An item of a list that is an object, unless nothing is put into it.
-    pub(super) fn item_object(&mut self, fill: impl FnOnce(&mut Self)) {
+    pub(in crate::sinks) fn item_object(&mut self, fill: impl FnOnce(&mut Self)) {
         let before = self.out.len();
         self.comma();
         self.filled(before, [b'{', b'}'], fill);

@@ -7,8 +7,8 @@ mod attack;
 mod ecs;
 mod eve;
 mod family;
-mod json;
-mod native;
+pub(super) mod json;
+pub(super) mod native;
 mod ocsf;
 
 pub use family::signature_id;
@@ -19,7 +19,7 @@ use json::Json;
 use serde::{Deserialize, Serialize};
 
 /// Who makes the records, in every form.
-const PRODUCT: &str = "Heelguard";
+pub(super) const PRODUCT: &str = "Heelguard";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The form in which a sink hands records over.

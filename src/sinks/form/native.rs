@@ -13,7 +13,7 @@ use std::ops::Deref;
 /// A string of the record.
 #[derive(Deserialize, Serialize)]
 #[serde(transparent)]
-pub(super) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(in crate::sinks) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl Deref for Text<'_> {
     type Target = str;
@@ -24,221 +24,221 @@ impl Deref for Text<'_> {
 }
 
 /// A part that goes on as it is written.
-pub(super) type Raw<'a> = &'a RawValue;
+pub(in crate::sinks) type Raw<'a> = &'a RawValue;
 
 /// `heelguard.alert/1`.
 #[derive(Deserialize)]
-pub(super) struct Alert<'a> {
+pub(in crate::sinks) struct Alert<'a> {
     #[serde(borrow)]
-    pub(super) schema: Text<'a>,
-    pub(super) id: Text<'a>,
-    pub(super) rev: u32,
+    pub(in crate::sinks) schema: Text<'a>,
+    pub(in crate::sinks) id: Text<'a>,
+    pub(in crate::sinks) rev: u32,
     #[serde(deserialize_with = "status")]
-    pub(super) status: Status,
-    pub(super) rule: Text<'a>,
-    pub(super) detector: Text<'a>,
-    pub(super) title: Text<'a>,
+    pub(in crate::sinks) status: Status,
+    pub(in crate::sinks) rule: Text<'a>,
+    pub(in crate::sinks) detector: Text<'a>,
+    pub(in crate::sinks) title: Text<'a>,
     #[serde(deserialize_with = "severity")]
-    pub(super) severity: Severity,
+    pub(in crate::sinks) severity: Severity,
     #[serde(deserialize_with = "confidence")]
-    pub(super) confidence: Confidence,
-    pub(super) message: Text<'a>,
-    pub(super) time: Time<'a>,
-    pub(super) first_seen: Time<'a>,
-    pub(super) last_seen: Time<'a>,
-    pub(super) count: u64,
-    pub(super) threshold: u64,
-    pub(super) window_s: Option<u64>,
-    pub(super) subject: Subject<'a>,
-    pub(super) principal: Option<Principal<'a>>,
-    pub(super) client: Option<Client<'a>>,
-    pub(super) credential: Option<Credential<'a>>,
-    pub(super) endpoint: Option<Endpoint<'a>>,
-    pub(super) evidence: Vec<Evidence<'a>>,
-    pub(super) facts: Raw<'a>,
-    pub(super) response: Text<'a>,
-    pub(super) mitre: Vec<Text<'a>>,
-    pub(super) owasp: Vec<Text<'a>>,
-    pub(super) visibility: Raw<'a>,
-    pub(super) tenant: Text<'a>,
-    pub(super) sensor: Text<'a>,
+    pub(in crate::sinks) confidence: Confidence,
+    pub(in crate::sinks) message: Text<'a>,
+    pub(in crate::sinks) time: Time<'a>,
+    pub(in crate::sinks) first_seen: Time<'a>,
+    pub(in crate::sinks) last_seen: Time<'a>,
+    pub(in crate::sinks) count: u64,
+    pub(in crate::sinks) threshold: u64,
+    pub(in crate::sinks) window_s: Option<u64>,
+    pub(in crate::sinks) subject: Subject<'a>,
+    pub(in crate::sinks) principal: Option<Principal<'a>>,
+    pub(in crate::sinks) client: Option<Client<'a>>,
+    pub(in crate::sinks) credential: Option<Credential<'a>>,
+    pub(in crate::sinks) endpoint: Option<Endpoint<'a>>,
+    pub(in crate::sinks) evidence: Vec<Evidence<'a>>,
+    pub(in crate::sinks) facts: Raw<'a>,
+    pub(in crate::sinks) response: Text<'a>,
+    pub(in crate::sinks) mitre: Vec<Text<'a>>,
+    pub(in crate::sinks) owasp: Vec<Text<'a>>,
+    pub(in crate::sinks) visibility: Raw<'a>,
+    pub(in crate::sinks) tenant: Text<'a>,
+    pub(in crate::sinks) sensor: Text<'a>,
 }
 
 #[derive(Deserialize, Serialize)]
-pub(super) struct Subject<'a> {
+pub(in crate::sinks) struct Subject<'a> {
     #[serde(borrow)]
-    pub(super) scope: Text<'a>,
-    pub(super) value: Text<'a>,
+    pub(in crate::sinks) scope: Text<'a>,
+    pub(in crate::sinks) value: Text<'a>,
 }
 
 #[derive(Deserialize, Serialize)]
-pub(super) struct Principal<'a> {
+pub(in crate::sinks) struct Principal<'a> {
     #[serde(borrow)]
-    pub(super) kind: Text<'a>,
-    pub(super) id: Text<'a>,
-    pub(super) source: Text<'a>,
+    pub(in crate::sinks) kind: Text<'a>,
+    pub(in crate::sinks) id: Text<'a>,
+    pub(in crate::sinks) source: Text<'a>,
 }
 
 /// Where somebody is; a transaction knows more than an alert.
 #[derive(Deserialize)]
-pub(super) struct Client<'a> {
-    pub(super) ip: IpAddr,
+pub(in crate::sinks) struct Client<'a> {
+    pub(in crate::sinks) ip: IpAddr,
     #[serde(borrow)]
-    pub(super) country: Option<Text<'a>>,
+    pub(in crate::sinks) country: Option<Text<'a>>,
     #[serde(default)]
-    pub(super) city: Option<Text<'a>>,
+    pub(in crate::sinks) city: Option<Text<'a>>,
     #[serde(default)]
-    pub(super) lat: Option<f64>,
+    pub(in crate::sinks) lat: Option<f64>,
     #[serde(default)]
-    pub(super) lon: Option<f64>,
-    pub(super) asn: Option<u32>,
+    pub(in crate::sinks) lon: Option<f64>,
+    pub(in crate::sinks) asn: Option<u32>,
     #[serde(default)]
-    pub(super) device: Option<Text<'a>>,
+    pub(in crate::sinks) device: Option<Text<'a>>,
     #[serde(default)]
-    pub(super) class: Option<Text<'a>>,
+    pub(in crate::sinks) class: Option<Text<'a>>,
     #[serde(default)]
-    pub(super) claimed_ip: Option<IpAddr>,
+    pub(in crate::sinks) claimed_ip: Option<IpAddr>,
 }
 
 #[derive(Deserialize, Serialize)]
-pub(super) struct Credential<'a> {
+pub(in crate::sinks) struct Credential<'a> {
     #[serde(borrow)]
-    pub(super) kind: Text<'a>,
-    pub(super) class: Text<'a>,
-    pub(super) location: Text<'a>,
-    pub(super) fingerprint: Text<'a>,
+    pub(in crate::sinks) kind: Text<'a>,
+    pub(in crate::sinks) class: Text<'a>,
+    pub(in crate::sinks) location: Text<'a>,
+    pub(in crate::sinks) fingerprint: Text<'a>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Endpoint<'a> {
+pub(in crate::sinks) struct Endpoint<'a> {
     #[serde(borrow)]
-    pub(super) method: Text<'a>,
-    pub(super) host: Text<'a>,
-    pub(super) route: Text<'a>,
+    pub(in crate::sinks) method: Text<'a>,
+    pub(in crate::sinks) host: Text<'a>,
+    pub(in crate::sinks) route: Text<'a>,
 }
 
 #[derive(Deserialize, Serialize)]
-pub(super) struct Evidence<'a> {
+pub(in crate::sinks) struct Evidence<'a> {
     #[serde(borrow)]
-    pub(super) transaction: Text<'a>,
-    pub(super) time: Time<'a>,
-    pub(super) method: Text<'a>,
-    pub(super) path: Text<'a>,
-    pub(super) status: Option<u16>,
-    pub(super) note: Text<'a>,
+    pub(in crate::sinks) transaction: Text<'a>,
+    pub(in crate::sinks) time: Time<'a>,
+    pub(in crate::sinks) method: Text<'a>,
+    pub(in crate::sinks) path: Text<'a>,
+    pub(in crate::sinks) status: Option<u16>,
+    pub(in crate::sinks) note: Text<'a>,
 }
 
 /// `heelguard.transaction/1`.
 #[derive(Deserialize)]
-pub(super) struct Transaction<'a> {
+pub(in crate::sinks) struct Transaction<'a> {
     #[serde(borrow)]
-    pub(super) schema: Text<'a>,
-    pub(super) id: Text<'a>,
-    pub(super) time: Time<'a>,
-    pub(super) end: Time<'a>,
-    pub(super) ttfb_us: Option<u64>,
-    pub(super) flow: Flow<'a>,
-    pub(super) protocol: Text<'a>,
-    pub(super) tls: Option<Raw<'a>>,
-    pub(super) request: Option<Request<'a>>,
-    pub(super) response: Option<Response<'a>>,
-    pub(super) client: Client<'a>,
-    pub(super) device: Option<Text<'a>>,
-    pub(super) principal: Principal<'a>,
-    pub(super) credentials: Vec<Raw<'a>>,
-    pub(super) jwt: Option<Raw<'a>>,
-    pub(super) mfa: Option<Raw<'a>>,
-    pub(super) outcome: Text<'a>,
-    pub(super) completeness: Text<'a>,
-    pub(super) anomalies: Vec<Text<'a>>,
-    pub(super) activity: Text<'a>,
-    pub(super) proof: Proof<'a>,
-    pub(super) login: Option<Raw<'a>>,
-    pub(super) exposed: Vec<Raw<'a>>,
-    pub(super) graphql: Option<Raw<'a>>,
-    pub(super) repeat_of: Option<Text<'a>>,
-    pub(super) session: Option<Session<'a>>,
-    pub(super) reuse: Option<Raw<'a>>,
+    pub(in crate::sinks) schema: Text<'a>,
+    pub(in crate::sinks) id: Text<'a>,
+    pub(in crate::sinks) time: Time<'a>,
+    pub(in crate::sinks) end: Time<'a>,
+    pub(in crate::sinks) ttfb_us: Option<u64>,
+    pub(in crate::sinks) flow: Flow<'a>,
+    pub(in crate::sinks) protocol: Text<'a>,
+    pub(in crate::sinks) tls: Option<Raw<'a>>,
+    pub(in crate::sinks) request: Option<Request<'a>>,
+    pub(in crate::sinks) response: Option<Response<'a>>,
+    pub(in crate::sinks) client: Client<'a>,
+    pub(in crate::sinks) device: Option<Text<'a>>,
+    pub(in crate::sinks) principal: Principal<'a>,
+    pub(in crate::sinks) credentials: Vec<Raw<'a>>,
+    pub(in crate::sinks) jwt: Option<Raw<'a>>,
+    pub(in crate::sinks) mfa: Option<Raw<'a>>,
+    pub(in crate::sinks) outcome: Text<'a>,
+    pub(in crate::sinks) completeness: Text<'a>,
+    pub(in crate::sinks) anomalies: Vec<Text<'a>>,
+    pub(in crate::sinks) activity: Text<'a>,
+    pub(in crate::sinks) proof: Proof<'a>,
+    pub(in crate::sinks) login: Option<Raw<'a>>,
+    pub(in crate::sinks) exposed: Vec<Raw<'a>>,
+    pub(in crate::sinks) graphql: Option<Raw<'a>>,
+    pub(in crate::sinks) repeat_of: Option<Text<'a>>,
+    pub(in crate::sinks) session: Option<Session<'a>>,
+    pub(in crate::sinks) reuse: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Flow<'a> {
+pub(in crate::sinks) struct Flow<'a> {
     #[serde(borrow)]
-    pub(super) community_id: Text<'a>,
-    pub(super) src_ip: IpAddr,
-    pub(super) src_port: u16,
-    pub(super) dst_ip: IpAddr,
-    pub(super) dst_port: u16,
-    pub(super) vlan: Vec<u16>,
+    pub(in crate::sinks) community_id: Text<'a>,
+    pub(in crate::sinks) src_ip: IpAddr,
+    pub(in crate::sinks) src_port: u16,
+    pub(in crate::sinks) dst_ip: IpAddr,
+    pub(in crate::sinks) dst_port: u16,
+    pub(in crate::sinks) vlan: Vec<u16>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Request<'a> {
+pub(in crate::sinks) struct Request<'a> {
     #[serde(borrow)]
-    pub(super) method: Text<'a>,
-    pub(super) scheme: Text<'a>,
-    pub(super) host: Text<'a>,
-    pub(super) path: Text<'a>,
-    pub(super) route: Text<'a>,
-    pub(super) query_keys: Vec<Text<'a>>,
-    pub(super) bytes: u64,
-    pub(super) content_type: Option<Text<'a>>,
-    pub(super) user_agent: Option<Text<'a>>,
-    pub(super) agent_kind: Text<'a>,
-    pub(super) labels: Vec<Text<'a>>,
-    pub(super) identity_headers: Vec<Raw<'a>>,
+    pub(in crate::sinks) method: Text<'a>,
+    pub(in crate::sinks) scheme: Text<'a>,
+    pub(in crate::sinks) host: Text<'a>,
+    pub(in crate::sinks) path: Text<'a>,
+    pub(in crate::sinks) route: Text<'a>,
+    pub(in crate::sinks) query_keys: Vec<Text<'a>>,
+    pub(in crate::sinks) bytes: u64,
+    pub(in crate::sinks) content_type: Option<Text<'a>>,
+    pub(in crate::sinks) user_agent: Option<Text<'a>>,
+    pub(in crate::sinks) agent_kind: Text<'a>,
+    pub(in crate::sinks) labels: Vec<Text<'a>>,
+    pub(in crate::sinks) identity_headers: Vec<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Response<'a> {
-    pub(super) status: Option<u16>,
-    pub(super) grpc_status: Option<u32>,
-    pub(super) bytes: u64,
+pub(in crate::sinks) struct Response<'a> {
+    pub(in crate::sinks) status: Option<u16>,
+    pub(in crate::sinks) grpc_status: Option<u32>,
+    pub(in crate::sinks) bytes: u64,
     #[serde(borrow)]
-    pub(super) content_type: Option<Text<'a>>,
-    pub(super) items: Option<u32>,
-    pub(super) retry_after_s: Option<u32>,
+    pub(in crate::sinks) content_type: Option<Text<'a>>,
+    pub(in crate::sinks) items: Option<u32>,
+    pub(in crate::sinks) retry_after_s: Option<u32>,
 }
 
 #[derive(Deserialize, Serialize)]
-pub(super) struct Proof<'a> {
+pub(in crate::sinks) struct Proof<'a> {
     #[serde(borrow)]
-    pub(super) level: Text<'a>,
-    pub(super) factor: Option<Text<'a>>,
-    pub(super) mfa_at: Option<Text<'a>>,
-    pub(super) account_has_mfa: bool,
+    pub(in crate::sinks) level: Text<'a>,
+    pub(in crate::sinks) factor: Option<Text<'a>>,
+    pub(in crate::sinks) mfa_at: Option<Text<'a>>,
+    pub(in crate::sinks) account_has_mfa: bool,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Session<'a> {
+pub(in crate::sinks) struct Session<'a> {
     #[serde(borrow)]
-    pub(super) id: Text<'a>,
-    pub(super) since: Time<'a>,
+    pub(in crate::sinks) id: Text<'a>,
+    pub(in crate::sinks) since: Time<'a>,
 }
 
 impl Principal<'_> {
     /// Its kind; `None` for a kind of a later version.
-    pub(super) fn kind(&self) -> Option<PrincipalKind> {
+    pub(in crate::sinks) fn kind(&self) -> Option<PrincipalKind> {
         PrincipalKind::parse(&self.kind)
     }
 }
 
 impl<'a> Alert<'a> {
     /// The alert in `body`.
-    pub(super) fn parse(body: &'a [u8]) -> serde_json::Result<Self> {
+    pub(in crate::sinks) fn parse(body: &'a [u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(body)
     }
 }
 
 impl<'a> Transaction<'a> {
     /// The transaction in `body`.
-    pub(super) fn parse(body: &'a [u8]) -> serde_json::Result<Self> {
+    pub(in crate::sinks) fn parse(body: &'a [u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(body)
     }
 }
 
 /// A host as it was sent, without its port, and the port.
-pub(super) fn host_and_port(host: &str) -> (&str, Option<u16>) {
+pub(in crate::sinks) fn host_and_port(host: &str) -> (&str, Option<u16>) {
     let split = host.rsplit_once(':').and_then(|(name, port)| Some((name, port.parse().ok()?)));
     match split {
         // A bare address of version 6 has colons and no port.
@@ -250,21 +250,21 @@ pub(super) fn host_and_port(host: &str) -> (&str, Option<u16>) {
 /// A moment as it is written: RFC 3339 in UTC with microseconds.
 #[derive(Deserialize, Serialize)]
 #[serde(transparent)]
-pub(super) struct Time<'a>(#[serde(borrow)] Text<'a>);
+pub(in crate::sinks) struct Time<'a>(#[serde(borrow)] Text<'a>);
 
 impl Time<'_> {
     /// The text.
-    pub(super) fn text(&self) -> &str {
+    pub(in crate::sinks) fn text(&self) -> &str {
         &self.0
     }
 
     /// Milliseconds since 1970.
-    pub(super) fn millis(&self) -> u64 {
+    pub(in crate::sinks) fn millis(&self) -> u64 {
         self.micros() / 1000
     }
 
     /// Microseconds since 1970; 0 for what is no time.
-    pub(super) fn micros(&self) -> u64 {
+    pub(in crate::sinks) fn micros(&self) -> u64 {
         let digits = |from: usize, to: usize| self.0.get(from..to).and_then(|text| text.parse::<u64>().ok());
         let micros = || {
             let days = days_since_1970(digits(0, 4)?, digits(5, 7)?, digits(8, 10)?)?;
