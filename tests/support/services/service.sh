@@ -36,12 +36,9 @@ serve() {
     (($# == 2)) || usage
     local verb=$1 dir=$2
     case $verb in
-        start | hold)
-            mkdir -p -m 700 "$dir"
-            ;;
-        *)
-            [[ -d $dir ]] || fail "there is no folder $dir"
-            ;;
+        start) mkdir -p -m 700 "$dir" ;;
+        hold) mkdir -m 700 "$dir" || fail "hold wants a new folder" ;;
+        *) [[ -d $dir ]] || fail "there is no folder $dir" ;;
     esac
     dir=$(cd "$dir" && pwd)
     case $verb in
@@ -66,8 +63,9 @@ start() {
         prepare "$dir"
     fi
     # Job control gives the server a process group of its own: Ctrl-C ends the tests, and they end the server.
+    : > "$dir/log"
     set -m
-    launch "$dir" < /dev/null > "$dir/log" 2>&1 &
+    launch "$dir" < /dev/null >> "$dir/log" 2>&1 &
     set +m
     local pid=$!
     disown
@@ -93,7 +91,8 @@ start() {
 # A parent that ends in any way, SIGKILL included, closes our standard input: no server outlives its test.
 hold() {
     local dir=$1
-    trap 'touch "$dir/over"; finish "$dir"; rm -rf "$dir"' EXIT
+    held=$dir
+    trap 'touch "$held/over"; finish "$held"; rm -rf "$held"' EXIT
     trap 'exit 1' HUP INT TERM
     start "$dir"
     echo ready
@@ -130,8 +129,11 @@ gone() {
 
 runs() { [[ -s $1/pid ]] && alive "$(< "$1/pid")"; }
 
-# A process that has ended stays in the list until its parent asks; where /proc tells, it does not count.
-alive() { kill -0 "$1" 2> /dev/null && ! grep -qs '^State:.*Z' "/proc/$1/status"; }
+alive() { kill -0 "$1" 2> /dev/null && ! ended "$1"; }
+
+# A process that has ended is listed until its parent asks. Where /proc tells: its last thread has gone too, and with
+# it what it listened on.
+ended() { grep -qs '^State:.*Z' "/proc/$1/status" && grep -qs '^Threads:[[:blank:]]*1$' "/proc/$1/status"; }
 
 # $1 ports in a row on which nobody listens, below those that the system gives to outgoing connections. Prints the first.
 free_ports() {
