@@ -39,7 +39,7 @@ impl WayOut {
         Ok(Some(Self {
             delivery,
             labels,
-            patience: Duration::from_secs(raw.spool.drain_timeout_s),
+            patience: Duration::from_secs(raw.spool.drain_timeout_s.into()),
             health_every: Duration::from_secs(raw.sensor.health_interval_s),
             health_told: Instant::now(),
             stop: stop.clone(),

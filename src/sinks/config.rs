@@ -5,7 +5,7 @@
 use super::destination::Destination;
 use super::record::Labels;
 use super::spool::Lane;
-use super::{files, kafka};
+use super::{files, kafka, webhook};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -54,6 +54,7 @@ macro_rules! registry {
 registry! {
     "jsonl" => Files(files),
     "kafka" => Kafka(kafka),
+    "webhook" => Webhook(webhook),
 }
 
 /// Names are parts of file names and labels.

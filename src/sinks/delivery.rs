@@ -91,17 +91,18 @@ impl Delivery {
                 told.iter().for_each(|line| tell(line));
                 spool
             }
-            None => Spool::in_memory(config, full, &readings),
+            None => Spool::in_memory(config, full, &readings).map_err(|error| error.to_string())?,
         };
         let (mut queues, mut workers) = (Vec::new(), Vec::new());
         for (reading, destination) in destinations {
+            let Some(reader) = spool.reader(&reading) else { continue };
             let letters = folder.map_or_else(DeadLetters::default, |f| DeadLetters::of(f, &reading.sink));
             let watch = Watch::new();
             let job = Job {
                 sink: reading.sink.clone(),
                 lane: reading.lane,
                 destination,
-                reader: spool.reader(&reading),
+                reader,
                 letters,
                 watch: watch.clone(),
                 tell: Arc::clone(tell),

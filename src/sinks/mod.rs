@@ -23,4 +23,5 @@ pub mod secret;
 pub mod spool;
 pub mod status;
 pub mod tls;
+pub mod webhook;
 mod worker;

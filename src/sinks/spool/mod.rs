@@ -50,11 +50,13 @@ pub struct Config {
     pub sync_transactions: bool,
     /// Milliseconds that a record may wait to be written together with others, 1 to 50.
     pub commit_ms: u32,
+    /// Seconds that the end of a run waits for sinks of which none makes progress.
+    pub drain_timeout_s: u32,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { bytes_max: 1 << 30, alerts_reserve_pct: 25, sync_transactions: false, commit_ms: 20 }
+        Self { bytes_max: 1 << 30, alerts_reserve_pct: 25, sync_transactions: false, commit_ms: 20, drain_timeout_s: 10 }
     }
 }
 
@@ -220,6 +222,13 @@ impl Spool {
     /// What a lane takes up.
     pub fn lane(&self, lane: Lane) -> LaneAccount {
         self.0.shared.lock().lane_account(lane)
+    }
+
+    /// How much of the room is used, in per cent.
+    pub fn fill_pct(&self) -> u32 {
+        let state = self.0.shared.lock();
+        let used: u64 = Lane::ALL.iter().map(|lane| state.lane_account(*lane).disk_bytes).sum();
+        (used.saturating_mul(100) / state.limits.bytes_max.max(1)) as u32
     }
 
     /// What does not work now, in one line that names the folder and the cause; `None` when all is well.
