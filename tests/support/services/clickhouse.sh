@@ -16,7 +16,7 @@ password=correct-horse
 
 prepare() {
     local dir=$1
-    [[ -e $services/python/requirements.txt ]] || fail "not installed; run $here/install.sh"
+    [[ -e $services/python/requirements.txt ]] || not_installed
     make_certificates "$dir"
     local port
     port=$(free_ports 4)

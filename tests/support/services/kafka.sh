@@ -4,7 +4,8 @@
 #   kafka.sh start|hold|stop|kill|pause|resume|restart DIR    (what each does: kafka.sh without arguments)
 #   kafka.sh topic DIR NAME [PARTITIONS]                      makes a topic; none makes itself
 #
-# DIR/env tells the addresses, users and files. The user `stranger` may not touch any topic.
+# DIR/env tells the addresses, users and files. The user `stranger` may not touch any topic. Who asks at
+# KAFKA_PROXIED is told to come back there: a test's proxy listens on it and hands on to KAFKA_BEHIND_PROXY.
 # The jars come from install.sh.
 set -euo pipefail
 
@@ -18,7 +19,7 @@ stranger=stranger
 stranger_password=battery-staple
 # Listener and security protocol, in the order of their ports.
 listeners=(PLAINTEXT:PLAINTEXT SSL:SSL MUTUAL:SSL EXPIRED:SSL MISNAMED:SSL
-    SASL_PLAINTEXT:SASL_PLAINTEXT SASL_SSL:SASL_SSL CONTROLLER:SASL_PLAINTEXT)
+    SASL_PLAINTEXT:SASL_PLAINTEXT SASL_SSL:SASL_SSL PROXIED:PLAINTEXT CONTROLLER:SASL_PLAINTEXT)
 cluster_id=aGVlbGd1YXJkLXRlc3RzLg
 
 main() {
@@ -31,9 +32,9 @@ main() {
 
 prepare() {
     local dir=$1
-    [[ -e $services/kafka/pom.xml ]] || fail "not installed; run $here/install.sh"
+    [[ -e $services/kafka/pom.xml ]] || not_installed
     make_certificates "$dir"
-    write_properties "$dir" "$(free_ports "${#listeners[@]}")"
+    write_properties "$dir" "$(free_ports "$((${#listeners[@]} + 1))")"
     java_run kafka.tools.StorageTool format --config "$dir/properties" --cluster-id "$cluster_id" \
         --add-scram "SCRAM-SHA-256=[name=$user,password=$password]" \
         --add-scram "SCRAM-SHA-512=[name=$user,password=$password]" \
@@ -51,18 +52,26 @@ write_properties() {
     local scram="$security.scram.ScramLoginModule required;"
     local oauth="$security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"broker\";"
 
-    local listener bound='' advertised='' protocols='' controller=''
+    local listener address bound='' advertised='' protocols='' controller=''
     : > "$dir/env.new"
     for listener in "${listeners[@]}"; do
-        bound+=",${listener%:*}://127.0.0.1:$port"
-        protocols+=",$listener"
-        if [[ $listener == CONTROLLER:* ]]; then
-            controller=$port
-        else
-            advertised+=",${listener%:*}://127.0.0.1:$port"
-            echo "KAFKA_${listener%:*}=127.0.0.1:$port" >> "$dir/env.new"
-        fi
+        address=127.0.0.1:$port
         port=$((port + 1))
+        bound+=",${listener%:*}://$address"
+        protocols+=",$listener"
+        case ${listener%:*} in
+            CONTROLLER)
+                controller=$address
+                continue
+                ;;
+            PROXIED)
+                echo "KAFKA_BEHIND_PROXY=$address" >> "$dir/env.new"
+                address=127.0.0.1:$port
+                port=$((port + 1))
+                ;;
+        esac
+        advertised+=",${listener%:*}://$address"
+        echo "KAFKA_${listener%:*}=$address" >> "$dir/env.new"
     done
     sed -e "s|@DIR@|$dir|; s|@CONTROLLER@|$controller|; s|@LISTENERS@|${bound#,}|; s|@ADVERTISED@|${advertised#,}|" \
         -e "s|@PROTOCOLS@|${protocols#,}|; s|@PLAIN@|$plain|; s|@SCRAM@|$scram|; s|@OAUTH@|$oauth|" \

@@ -17,6 +17,11 @@ fail() {
     exit 1
 }
 
+not_installed() {
+    say "not installed; run $here/install.sh"
+    exit 3
+}
+
 usage() {
     cat >&2 << USAGE
 usage: $name.sh VERB DIR
@@ -27,6 +32,7 @@ usage: $name.sh VERB DIR
   pause     SIGSTOP
   resume    SIGCONT
   restart   stop, if it runs, and start: same data, same ports
+Exit status: 0 done, 1 it failed, 2 wrong usage, 3 the service is not installed.
 USAGE
     exit 2
 }
@@ -36,8 +42,7 @@ serve() {
     (($# == 2)) || usage
     local verb=$1 dir=$2
     case $verb in
-        start) mkdir -p -m 700 "$dir" ;;
-        hold) mkdir -m 700 "$dir" || fail "hold wants a new folder" ;;
+        start | hold) mkdir -p -m 700 "$dir" ;;
         *) [[ -d $dir ]] || fail "there is no folder $dir" ;;
     esac
     dir=$(cd "$dir" && pwd)
@@ -90,11 +95,11 @@ start() {
 
 # A parent that ends in any way, SIGKILL included, closes our standard input: no server outlives its test.
 hold() {
-    local dir=$1
-    held=$dir
+    held=$1
+    [[ ! -e $held/env ]] || fail "there is an instance in $held already"
     trap 'touch "$held/over"; finish "$held"; rm -rf "$held"' EXIT
     trap 'exit 1' HUP INT TERM
-    start "$dir"
+    start "$held"
     echo ready
     while read -r; do :; done
 }
