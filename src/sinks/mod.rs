@@ -4,6 +4,7 @@
 
 pub mod destination;
 pub mod escape;
+pub mod form;
 pub mod http;
 pub mod inventory;
 pub mod jsonl;
@@ -14,3 +15,4 @@ pub mod schema;
 pub mod secret;
 pub mod spool;
 pub mod tls;
+pub mod webhook;
