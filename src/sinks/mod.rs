@@ -2,6 +2,7 @@
 //! It is given alerts, transactions and counters, borrowed, and writes them as JSON Lines or for a reader.
 //! It promises that each record given is counted as delivered, spooled or lost.
 
+pub mod clickhouse;
 pub mod destination;
 pub mod escape;
 pub mod http;
