@@ -34,9 +34,14 @@ pub fn for_terminal(text: &str) -> Cow<'_, str> {
 
 /// Appends `record` as one line of compact JSON that is safe to print on a terminal.
 pub fn write_json_line(line: &mut Vec<u8>, record: &impl Serialize) -> serde_json::Result<()> {
-    record.serialize(&mut serde_json::Serializer::with_formatter(&mut *line, TerminalSafe))?;
+    write_json(line, record)?;
     line.push(b'\n');
     Ok(())
+}
+
+/// Appends `value` as compact JSON that is safe to print on a terminal.
+pub fn write_json(out: &mut Vec<u8>, value: &impl Serialize) -> serde_json::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(out, TerminalSafe))
 }
 
 /// Compact JSON with the characters spelled out that JSON itself would let through.
