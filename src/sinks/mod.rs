@@ -4,6 +4,7 @@
 //! the command line.
 //! It promises that each record given is counted as delivered, spooled or lost.
 
+pub mod clickhouse;
 mod backoff;
 pub mod config;
 mod dead_letter;
