@@ -7,7 +7,9 @@ mod batch;
 mod commit;
 mod cursor;
 mod disk;
+mod lane;
 mod opening;
+mod progress;
 mod reader;
 mod record;
 mod reserve;
@@ -19,19 +21,21 @@ mod tests;
 mod window;
 
 pub use batch::Batch;
+pub use lane::LaneAccount;
+pub use progress::Account;
 pub use reader::Reader;
 pub use record::{Kind, Lane, Record};
-pub use state::{Account, LaneAccount};
 
 use commit::Committer;
 use disk::Disk;
 use disk::memory::MemoryDisk;
 use disk::real::{RealDisk, Refused};
+use progress::ReaderState;
 use reserve::Reserve;
 use segment::BODY_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use shared::Shared;
-use state::{Bounds, ReaderState, State};
+use state::{Bounds, State};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -117,7 +121,7 @@ pub enum OpenError {
 }
 
 /// No append waits longer for room when no sink makes progress.
-const STUCK_AFTER: Duration = Duration::from_secs(10);
+const STUCK_AFTER: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 
 /// The records that wait. Clones are the same spool; it is closed by `close`, or with the last of them.
 #[derive(Clone)]
@@ -184,13 +188,15 @@ impl Spool {
         let shared = &self.0.shared;
         let mut state = shared.lock();
         let (end, failures) = (state.lane(Lane::Alerts).next, state.lane(Lane::Alerts).failures);
+        let begun = Instant::now();
         while state.lane(Lane::Alerts).visible < end {
-            if state.closed || state.lane(Lane::Alerts).failures != failures {
+            let left = STUCK_AFTER.saturating_sub(begun.elapsed());
+            if state.closed || state.lane(Lane::Alerts).failures != failures || left.is_zero() {
                 return false;
             }
             state.sync_wanted = true;
             shared.work.notify_one();
-            state = Shared::wait(&shared.news, state, STUCK_AFTER);
+            state = Shared::wait(&shared.news, state, left);
         }
         true
     }
@@ -216,7 +222,7 @@ impl Spool {
 
     /// What a lane takes up.
     pub fn lane(&self, lane: Lane) -> LaneAccount {
-        self.0.shared.lock().lane_account(lane)
+        self.0.shared.lock().lane(lane).account()
     }
 
     /// How much of the room is used, in per cent.
@@ -316,18 +322,17 @@ fn wait_for_room<'a>(
 ) -> shared::Guard<'a> {
     let mut since = Instant::now();
     let mut progress = state.progress;
+    state.waiting += 1;
     while !state.closed && !state.stuck && !state.has_room(lane, bytes, true) {
         if state.progress != progress {
             (since, progress) = (Instant::now(), state.progress);
         }
-        if since.elapsed() >= STUCK_AFTER {
-            state.stuck = true;
-            break;
-        }
-        state.room_wanted = true;
+        let left = STUCK_AFTER.saturating_sub(since.elapsed());
+        state.stuck = left.is_zero();
         shared.work.notify_one();
-        state = Shared::wait(&shared.news, state, STUCK_AFTER - since.elapsed().min(STUCK_AFTER));
+        state = Shared::wait(&shared.news, state, left);
     }
+    state.waiting -= 1;
     state
 }
 
@@ -350,7 +355,7 @@ fn assemble(
         readers: opened.readers,
         troubles: Default::default(),
         sync_wanted: false,
-        room_wanted: false,
+        waiting: 0,
         stuck: false,
         progress: 0,
         rings: 0,

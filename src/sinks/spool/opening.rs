@@ -6,9 +6,10 @@ use super::OpenError;
 use super::Reading;
 use super::cursor::{self, Cursor, Loaded, Mark};
 use super::disk::{Disk, Folder};
+use super::lane::{LaneState, Segment};
+use super::progress::ReaderState;
 use super::record::Lane;
 use super::segment::{self, Found, HEAD_BYTES, VERSION};
-use super::state::{LaneState, ReaderState, Segment};
 use super::window::Window;
 use std::io;
 

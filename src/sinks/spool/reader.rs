@@ -5,10 +5,11 @@
 
 use super::batch::Batch;
 use super::disk::{DiskFile, Folder};
+use super::lane::Segment;
 use super::record::Lane;
 use super::segment::{self, Found, HEAD_BYTES};
 use super::shared::Shared;
-use super::state::{Segment, Source};
+use super::state::Source;
 use super::window::Window;
 use crate::sinks::destination::Limits;
 use std::io;

@@ -2,12 +2,13 @@
 //! It is given a seed and a world, does what callers, the committer and sinks might do, and keeps its own books.
 //! It promises to tell the first promise that was broken, and to find each of the mistakes that are put in.
 
+use super::super::Account;
 use super::super::batch::Batch;
 use super::super::commit::Committer;
 use super::super::reader::{Polled, Reader};
 use super::super::record::{Kind, Lane, Record};
 use super::super::shared::Shared;
-use super::super::state::{Account, Bounds};
+use super::super::state::Bounds;
 use super::super::{Config, Full, OpenError, Reading, assemble, enqueue};
 use super::chance::Chance;
 use super::fault::{self, Fault};
