@@ -57,6 +57,8 @@ fn section(table: &Table, path: &mut Vec<String>, comments: &BTreeMap<String, St
     for (key, value) in table {
         path.push(key.clone());
         let mut property = match value {
+            // Names of the operator's own, as Kafka's properties and headers.
+            Value::Table(inner) if inner.is_empty() => json!({"type": "object"}),
             Value::Table(inner) => section(inner, path, comments),
             value => json!({"type": type_of(value), "default": value}),
         };

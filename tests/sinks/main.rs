@@ -17,4 +17,5 @@ mod proxy;
 mod services;
 
 mod faults;
+mod kafka;
 mod smoke;

@@ -2,9 +2,10 @@
 //! It is given the section of the configuration and answers what is on, and what in it cannot be meant.
 //! It promises to read no file and no network, and to name the setting and what is allowed.
 
+use super::super::form::Form;
 use super::super::spool::{Kind, Lane};
-use super::form::Form;
 use super::property::{self, Property};
+use super::token;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -54,6 +55,8 @@ pub struct Config {
     pub token_file: PathBuf,
     /// OAUTHBEARER: where client credentials are changed for a token. Empty: nowhere.
     pub token_url: String,
+    /// Certificates that `token_url` is checked against, PEM. Empty: those of the system.
+    pub token_ca_file: PathBuf,
     /// OAUTHBEARER: our name there.
     pub client_id: String,
     /// OAUTHBEARER: our secret there.
@@ -194,6 +197,7 @@ impl Default for Config {
             key_password_file: PathBuf::new(),
             token_file: PathBuf::new(),
             token_url: String::new(),
+            token_ca_file: PathBuf::new(),
             client_id: String::new(),
             client_secret: String::new(),
             client_secret_file: PathBuf::new(),
@@ -348,8 +352,11 @@ impl Config {
             }
             _ => {}
         }
-        if !self.token_url.is_empty() && self.client_id.is_empty() {
-            return Err(format!("{section}.client_id: {section}.token_url needs one"));
+        if !self.token_url.is_empty() {
+            token::check_url(section, &self.token_url)?;
+            if self.client_id.is_empty() {
+                return Err(format!("{section}.client_id: {section}.token_url needs one"));
+            }
         }
         if self.manage_topics {
             return Err(format!(

@@ -3,8 +3,9 @@
 //! It promises to answer within half a minute, and to begin with a new producer after every trouble.
 
 use super::super::destination::{Delivered, Destination, Limits, Refused, Trouble};
+use super::super::form::Form;
 use super::super::record::Labels;
-use super::super::spool::{Batch, Kind, Lane, Record};
+use super::super::spool::{Batch, Kind, Lane};
 use super::client::{self, Packing};
 use super::config::Config;
 use super::flight::{self, Fate, Progress, send_all};
@@ -54,8 +55,8 @@ impl Kafka {
         // librdkafka looks into certificates when a producer is made; one without brokers stays by itself.
         let mut offline = kafka.properties(Packing::Together)?;
         offline.remove("bootstrap.servers");
-        Producer::new(&offline, TokenSource::Nowhere)
-            .map_err(|problem| client::refusal(&kafka.section, &problem))?;
+        let tokens = TokenSource::new(config, &kafka.section)?;
+        Producer::new(&offline, tokens).map_err(|problem| client::refusal(&kafka.section, &problem))?;
         Ok(kafka)
     }
 
@@ -64,11 +65,10 @@ impl Kafka {
     }
 
     fn connect(&self, packing: Packing) -> Result<Producer, Trouble> {
-        let tokens = TokenSource::new(&self.config, &self.section);
-        let made = self.properties(packing).and_then(|properties| {
-            Producer::new(&properties, tokens).map_err(|problem| client::refusal(&self.section, &problem))
-        });
-        made.map_err(Trouble::new)
+        let tokens = TokenSource::new(&self.config, &self.section).map_err(Trouble::new)?;
+        let properties = self.properties(packing).map_err(Trouble::new)?;
+        Producer::new(&properties, tokens)
+            .map_err(|problem| Trouble::new(client::refusal(&self.section, &problem)))
     }
 
     /// The topics of the lane that records are sent to.
@@ -141,16 +141,26 @@ impl Kafka {
     }
 
     fn send(&self, producer: &Producer, batch: &Batch, index: usize, extent: Extent) -> Result<(), Code> {
-        let Some(record) = batch.get(index) else { return Err(Code::InvalidArgument) };
-        let key = Key::of(&record);
-        let payload = match extent {
+        let record = batch.get(index).ok_or(Code::InvalidArgument)?;
+        let native = match extent {
             Extent::Whole => Cow::Borrowed(record.body),
             Extent::Shortened => shortened(record.body).map(Cow::Owned).ok_or(Code::MessageSizeTooLarge)?,
         };
+        let Config { form, .. } = self.config;
+        let (schema, payload) = match (record.kind, form) {
+            (Kind::Inventory | Kind::Health, _) | (_, Form::Native) => (record.kind.schema(), native),
+            (Kind::Alert | Kind::Transaction, form) => {
+                let mut payload = Vec::with_capacity(native.len() * 2);
+                let written = form.write(record.kind, &native, &self.labels, &mut payload);
+                written.map_err(|_| Code::ValueSerialization)?;
+                (form.name(), Cow::Owned(payload))
+            }
+        };
+        let key = Key::of(&record);
         let message = Message {
             topic: self.config.topic(record.kind),
             key: key.as_str(),
-            headers: headers(record.kind.schema(), &self.labels, record.id),
+            headers: headers(schema, &self.labels, record.id),
             payload: &payload,
             timestamp_ms: i64::try_from(record.raised_ms).unwrap_or(i64::MAX),
         };
@@ -161,10 +171,16 @@ impl Kafka {
         batch.get(index).map_or("", |record| self.config.topic(record.kind))
     }
 
+    /// Why nobody will ever take a record.
     fn reason(&self, batch: &Batch, index: usize, code: Code) -> String {
-        let topic = self.topic_of(batch, index);
-        let bytes = batch.get(index).map_or(0, |record: Record<'_>| record.body.len());
-        trouble::refusal(topic, bytes, code)
+        let Some(record) = batch.get(index) else { return String::new() };
+        if code == Code::ValueSerialization {
+            let form = self.config.form;
+            let written = form.write(record.kind, record.body, &self.labels, &mut Vec::new());
+            let why = written.err().map(|error| error.to_string()).unwrap_or_default();
+            return format!("the record cannot be written as {}: {why}", form.name());
+        }
+        trouble::refusal(self.config.topic(record.kind), record.body.len(), code)
     }
 
     /// Why a batch must wait: the answer to a record if there was a telling one, or what librdkafka complained about.

@@ -95,7 +95,13 @@ pub(super) fn send_all(
 /// Whether a broker's answer is about the record, or one it was packed with, and will always be the same.
 pub(super) const fn is_about_the_record(code: Code) -> bool {
     is_too_large(code)
-        || matches!(code, Code::InvalidRecord | Code::InvalidTimestamp | Code::UnsupportedForMessageFormat)
+        || matches!(
+            code,
+            Code::InvalidRecord
+                | Code::InvalidTimestamp
+                | Code::UnsupportedForMessageFormat
+                | Code::ValueSerialization
+        )
 }
 
 /// Whether less would have been taken.

@@ -57,18 +57,14 @@ fn look_at(
             },
             Err(error) => error.rdkafka_error_code().unwrap_or(Code::Fail),
         };
-        match code {
-            Code::UnknownTopicOrPartition | Code::UnknownTopic if place.config.manage_topics => {
-                if !is_made {
-                    make(properties, kind, topic, place)?;
-                    is_made = true;
-                }
-            }
-            // A topic that was just made has no leader yet, and a cluster that restarts has none for a while.
-            Code::LeaderNotAvailable => {}
-            // What the answer says about the topic stays true.
-            _ if question.is_ok() => return Err(Trouble::new(place.line(topic, code, &complaints))),
-            _ => {}
+        let is_missing = matches!(code, Code::UnknownTopicOrPartition | Code::UnknownTopic);
+        // A topic that was just made has no leader yet, and a cluster that restarts has none for a while.
+        let is_settling = code == Code::LeaderNotAvailable || (is_missing && is_made);
+        if is_missing && place.config.manage_topics && !is_made {
+            make(properties, kind, topic, place)?;
+            is_made = true;
+        } else if question.is_ok() && !is_settling {
+            return Err(Trouble::new(place.line(topic, code, &complaints)));
         }
         let is_hopeless = complaints.iter().any(|complaint| complaint.code == Code::AllBrokersDown);
         if is_hopeless || Instant::now() >= deadline {

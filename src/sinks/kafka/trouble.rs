@@ -4,6 +4,7 @@
 
 use super::config::{Config, Security};
 use super::context::Complaint;
+use super::probe::certificate_fault;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 /// A complaint that is not understood is shown up to here.
@@ -97,73 +98,66 @@ impl Place<'_> {
 
     fn about_peer(&self, complaint: &Complaint) -> String {
         let Self { section, .. } = self;
-        let (peer, text) = peer_and_text(&complaint.text);
-        let peer =
-            peer.map_or_else(|| format!("kafka {}", self.config.brokers), |peer| format!("kafka {peer}"));
-        let peer = clean(&peer);
+        let Parts { peer, text, state } = parts(&complaint.text);
+        let who = format!("kafka {}", clean(peer.unwrap_or(&self.config.brokers)));
         let has = |part: &str| text.contains(part);
         if complaint.code == Code::Resolve || has("Failed to resolve") {
-            return format!("{peer}: the host is unknown; correct {section}.brokers or the name service");
+            return format!("{who}: the host is unknown; correct {section}.brokers or the name service");
         }
         if has("Connection refused") {
-            return format!("{peer} refuses the connection; start the broker, or correct {section}.brokers");
+            return format!("{who} refuses the connection; start the broker, or correct {section}.brokers");
         }
         if has("timed out") && complaint.code == Code::BrokerTransportFailure {
-            return format!("{peer} does not answer; look at the broker, the network and {section}.brokers");
+            return format!("{who} does not answer; look at the broker, the network and {section}.brokers");
         }
-        if let Some(line) = self.about_tls(&peer, text) {
-            return line;
+        if has("certificate verify failed")
+            && let Some(fault) = peer.and_then(|peer| certificate_fault(self.config, section, peer))
+        {
+            return format!("{who}: {fault}");
         }
-        if let Some(line) = self.about_proof(&peer, text, complaint.code) {
-            return line;
-        }
-        format!("{peer}: {}", clean(text))
+        self.about_tls(&who, text, state)
+            .or_else(|| self.about_proof(&who, text, complaint.code))
+            .unwrap_or_else(|| format!("{who}: {}", clean(text)))
     }
 
-    fn about_tls(&self, peer: &str, text: &str) -> Option<String> {
+    fn about_tls(&self, who: &str, text: &str, state: &str) -> Option<String> {
         let Self { section, .. } = self;
         let has = |part: &str| text.contains(part);
-        let line = if has("certificate has expired") {
-            format!("{peer}: its certificate has expired; renew it there")
-        } else if has("hostname mismatch") || has("IP address mismatch") {
-            format!(
-                "{peer}: its certificate is for another name; correct {section}.brokers or the certificate"
-            )
-        } else if has("certificate verify failed") || has("broker certificate could not be verified") {
-            format!(
-                "{peer}: its certificate is not from a known authority, has expired or is for another name; look at {section}.ca_file and the certificate"
-            )
+        let line = if has("certificate verify failed") {
+            format!("{who}: its certificate is not to be trusted; look at it, and at {section}.ca_file")
         } else if has("certificate required") || has("client SSL authentication might be required") {
-            format!("{peer} wants a certificate of ours; set {section}.cert_file and {section}.key_file")
-        } else if has("PLAINTEXT broker listener") || has("wrong version number") {
-            format!("{peer} does not speak TLS; correct the port, or {section}.security")
+            format!("{who} wants a certificate of ours; set {section}.cert_file and {section}.key_file")
+        } else if state.starts_with("SSL_HANDSHAKE") && (has("losed") || has("isconnected") || has("eof"))
+            || has("wrong version number")
+        {
+            format!("{who} does not speak TLS; correct the port, or {section}.security")
         } else if has("connecting to a SSL listener") {
-            format!("{peer} hangs up as TLS listeners do; set {section}.security = \"{}\"", self.encrypted())
-        } else if has("alert certificate expired") || has("unknown ca") || has("bad certificate") {
-            format!("{peer} refuses our certificate ({}); look at {section}.cert_file", clean(text))
+            format!("{who} hangs up as TLS listeners do; set {section}.security = \"{}\"", self.encrypted())
+        } else if has("alert") && has("certificate") || has("unknown ca") {
+            format!("{who} refuses our certificate: {}; look at {section}.cert_file", clean(text))
         } else {
             return None;
         };
         Some(line)
     }
 
-    fn about_proof(&self, peer: &str, text: &str, code: Code) -> Option<String> {
+    fn about_proof(&self, who: &str, text: &str, code: Code) -> Option<String> {
         let Self { section, .. } = self;
         let has = |part: &str| text.contains(part);
         let line = if has("mechanism handshake failed") {
             let offered = text.rsplit_once("supported mechanisms: ").map_or("others", |(_, offered)| offered);
             format!(
-                "{peer} does not take {}; set {section}.mechanism to one of {}",
+                "{who} does not take {}; set {section}.mechanism to one of {}",
                 self.config.mechanism.name(),
                 clean(offered)
             )
         } else if has("broker might require SASL") {
-            format!("{peer} hangs up; it may want a user: look at {section}.mechanism and {section}.user")
+            format!("{who} hangs up; it may want a user: look at {section}.mechanism and {section}.user")
         } else if has("OAUTHBEARER") {
-            format!("{peer}: {}", clean(text))
+            format!("{who}: {}", clean(text))
         } else if code == Code::Authentication {
             format!(
-                "{peer} rejects the user or its password; correct {section}.user, {section}.password_file or {section}.mechanism"
+                "{who} rejects the user or its password; correct {section}.user, {section}.password_file or {section}.mechanism"
             )
         } else {
             return None;
@@ -184,15 +178,23 @@ impl Place<'_> {
     }
 }
 
-/// Takes apart `ssl://host:9093/bootstrap: text (after 3ms in state CONNECT)`.
-fn peer_and_text(complaint: &str) -> (Option<&str>, &str) {
-    let text = complaint.rsplit_once(" (after ").map_or(complaint, |(text, _)| text);
-    let Some((name, rest)) = text.split_once(": ") else { return (None, text) };
-    if !name.contains('/') {
-        return (None, text);
+/// `ssl://host:9093/bootstrap: text (after 3ms in state CONNECT)`, taken apart.
+struct Parts<'a> {
+    peer: Option<&'a str>,
+    text: &'a str,
+    state: &'a str,
+}
+
+fn parts(complaint: &str) -> Parts<'_> {
+    let (text, rest) = complaint.rsplit_once(" (after ").unwrap_or((complaint, ""));
+    let state = rest.split_once("in state ").map_or("", |(_, state)| state);
+    match text.split_once(": ") {
+        Some((name, text)) if name.contains('/') => {
+            let bare = name.split_once("://").map_or(name, |(_, bare)| bare);
+            Parts { peer: bare.rsplit_once('/').map(|(peer, _)| peer), text, state }
+        }
+        _ => Parts { peer: None, text, state },
     }
-    let bare = name.split_once("://").map_or(name, |(_, bare)| bare);
-    (bare.rsplit_once('/').map(|(peer, _)| peer), rest)
 }
 
 /// librdkafka's words for a code, without its prefix.

@@ -78,6 +78,9 @@ pub(super) trait DiskFile: Send + Sync {
     /// asking again proves nothing.
     fn sync(&self) -> io::Result<()>;
 
+    /// Ends the file here.
+    fn cut(&self, bytes: u64) -> io::Result<()>;
+
     /// Takes room without writing.
     fn allocate(&self, bytes: u64) -> io::Result<()>;
 }

@@ -166,22 +166,17 @@ impl Spool {
             return true;
         }
         let bytes = segment::record_bytes(record.body.len()) as u64;
-        let fits = record.body.len() <= BODY_BYTES_MAX;
-        if fits && state.full == Full::Wait {
+        if state.full == Full::Wait && bytes <= state.limits.others_max {
             state = wait_for_room(shared, state, lane, bytes);
         }
-        if state.closed || !fits || !state.has_room(lane, bytes, false) {
-            state.lane_mut(lane).refused += 1;
-            return false;
-        }
         let before = state.lane(lane).pending.len();
-        state.push(record);
+        let taken = enqueue(&mut state, record);
         let after = state.lane(lane).pending.len();
         drop(state);
         if before == 0 || (before < commit::AT_ONCE_BYTES && after >= commit::AT_ONCE_BYTES) {
             shared.work.notify_one();
         }
-        true
+        taken
     }
 
     /// Waits until all alerts appended so far are on disk. False: not known to be, for now; the spool keeps trying.
@@ -297,6 +292,19 @@ fn run(mut committer: Committer, begun: Instant) {
         }
         due = Duration::MAX;
     }
+}
+
+/// Takes a record into memory, or counts it as refused.
+fn enqueue(state: &mut State, record: &Record<'_>) -> bool {
+    let lane = record.kind.lane();
+    let bytes = segment::record_bytes(record.body.len()) as u64;
+    let fits = record.body.len() <= BODY_BYTES_MAX && state.has_room(lane, bytes, false);
+    if fits && !state.closed {
+        state.push(record);
+    } else {
+        state.lane_mut(lane).refused += 1;
+    }
+    fits && !state.closed
 }
 
 /// Waits until a record has room without anything being dropped for it, or until waiting has no use.

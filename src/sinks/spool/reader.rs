@@ -120,7 +120,7 @@ impl Reader {
                 return None;
             }
             let enough = polled == Polled::Ready || lingered >= limits.linger || state.hasty;
-            if !self.batch.is_empty() && enough {
+            if self.has_some() && enough {
                 drop(state);
                 return self.hand_out(limits);
             }
@@ -173,7 +173,7 @@ impl Reader {
                 if self.batch.is_empty() && self.pass_over() {
                     continue;
                 }
-                return if view.closing && !self.batch.is_empty() { Polled::Ready } else { Polled::Open };
+                return if view.closing && self.has_some() { Polled::Ready } else { Polled::Open };
             }
             let full =
                 self.full || self.batch.len() >= limits.records_max || self.batch.bytes() >= limits.bytes_max;
@@ -201,7 +201,7 @@ impl Reader {
             self.shared.work.notify_one();
             drop(Shared::wait(&self.shared.news, state, READ_PAUSE));
         }
-        self.take()
+        Some(self.take())
     }
 
     /// Whether the batch may be handed out; asks for it if not.
@@ -217,14 +217,19 @@ impl Reader {
         !limits.fixed || saved >= self.batch.range().end
     }
 
+    /// Whether there is a batch, of whatever size.
+    pub(super) fn has_some(&self) -> bool {
+        !self.batch.is_empty()
+    }
+
     /// The batch itself.
-    pub(super) fn take(&mut self) -> Option<Batch> {
+    pub(super) fn take(&mut self) -> Batch {
         let range = self.batch.range();
         let next = Batch::new(self.shared.spool, self.lane, range.end);
         self.since = None;
         self.full = false;
         self.out = Some(range);
-        Some(std::mem::replace(&mut self.batch, next))
+        std::mem::replace(&mut self.batch, next)
     }
 
     fn view(&mut self) -> Option<View> {

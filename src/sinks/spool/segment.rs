@@ -3,6 +3,8 @@
 //! It promises that what is given back was written by this spool, and that damage costs only what it touched.
 
 use super::record::{Kind, Lane, Record};
+#[cfg(test)]
+use super::tests::fault::{self, Fault};
 use std::ops::Range;
 
 /// The layout's version; a spool of a newer one is left alone.
@@ -114,7 +116,7 @@ pub(super) fn find(bytes: &[u8], salt: u32, numbers: &Range<u64>, last: bool) ->
             None => Found::Nothing(wanted),
         },
         #[cfg(test)]
-        Some(_) if super::tests::fault::is(super::tests::fault::Fault::TrustLength) => Found::Nothing(wanted),
+        Some(_) if fault::is(Fault::TrustLength) => Found::Nothing(wanted),
         Some(_) => Found::Nothing(distance(bytes, numbers)),
         None if last => Found::Nothing(distance(bytes, numbers)),
         None => Found::More(wanted),

@@ -5,6 +5,8 @@
 use super::cursor::Mark;
 use super::record::{Lane, Record};
 use super::segment;
+#[cfg(test)]
+use super::tests::fault::{self, Fault};
 use super::{Config, Full, Reading};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -228,6 +230,10 @@ impl ReaderState {
 
     /// What is to be saved.
     pub(super) fn mark(&self) -> Mark {
+        #[cfg(test)]
+        if fault::is(Fault::AckEarly) {
+            return Mark::at(self.held);
+        }
         let hole = if self.hole.is_empty() { self.position..self.position } else { self.hole.clone() };
         Mark {
             position: self.position,
@@ -340,18 +346,27 @@ impl State {
         let [alerts, transactions, reports] = &self.lanes;
         let mine = self.lane(lane);
         let pending = mine.pending.len() as u64;
+        let (bytes_max, others_max) = self.budget();
         let in_memory = pending == 0 || pending + bytes <= self.limits.pending_bytes_max;
         let others = if patient {
             transactions.used() + reports.used()
         } else {
             transactions.held_bytes() + reports.held_bytes()
         };
-        let others_max = self.limits.others_max.min(self.limits.bytes_max.saturating_sub(alerts.used()));
+        let others_max = others_max.min(bytes_max.saturating_sub(alerts.used()));
         in_memory
             && match lane {
-                Lane::Alerts => alerts.used() + others + bytes <= self.limits.bytes_max,
+                Lane::Alerts => alerts.used() + others + bytes <= bytes_max,
                 Lane::Transactions | Lane::Reports => others + bytes <= others_max,
             }
+    }
+
+    /// What may be used in all, and by transactions and reports: less than allowed by the heads of new segments,
+    /// which what is in memory may come to lie in.
+    fn budget(&self) -> (u64, u64) {
+        let heads = Lane::ALL.len() as u64 * segment::HEAD_BYTES;
+        let Bounds { bytes_max, others_max, .. } = self.limits;
+        (bytes_max.saturating_sub(heads), others_max.saturating_sub(heads))
     }
 
     /// Takes a record into its lane's memory.
@@ -367,7 +382,8 @@ impl State {
     pub(super) fn over_budget(&self) -> Option<Lane> {
         let [alerts, transactions, reports] = &self.lanes;
         let others = transactions.used() + reports.used();
-        let over = others > self.limits.others_max || alerts.used() + others > self.limits.bytes_max;
+        let (bytes_max, others_max) = self.budget();
+        let over = others > others_max || alerts.used() + others > bytes_max;
         let droppable = |lane: &Lane| self.lane(*lane).segments.len() > 1;
         if over { [Lane::Transactions, Lane::Reports].into_iter().find(droppable) } else { None }
     }

@@ -101,6 +101,11 @@ impl DiskFile for MemoryFile {
         Ok(())
     }
 
+    fn cut(&self, bytes: u64) -> io::Result<()> {
+        lock(&self.0).truncate(usize::try_from(bytes).map_err(io::Error::other)?);
+        Ok(())
+    }
+
     fn allocate(&self, _bytes: u64) -> io::Result<()> {
         Ok(())
     }

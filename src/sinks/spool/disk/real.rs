@@ -194,6 +194,10 @@ impl DiskFile for RealFile {
         self.0.sync_data()
     }
 
+    fn cut(&self, bytes: u64) -> io::Result<()> {
+        self.0.set_len(bytes)
+    }
+
     fn allocate(&self, bytes: u64) -> io::Result<()> {
         Ok(sys::fallocate(&self.0, FallocateFlags::empty(), 0, bytes)?)
     }

@@ -5,6 +5,10 @@ use std::cell::Cell;
 /// A mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Fault {
+    /// What is handed out is saved as acknowledged.
+    AckEarly,
+    /// A sync that failed is taken for one that did not.
+    BelieveSync,
     /// A segment goes before the positions that allow it are on disk.
     UnlinkFirst,
     /// The length in a damaged record is believed.
@@ -21,7 +25,7 @@ pub(in super::super) fn is(fault: Fault) -> bool {
 }
 
 /// Makes the mistake while `work` runs.
-pub(super) fn with<T>(fault: Option<Fault>, work: impl FnOnce() -> T) -> T {
+pub(in super::super) fn with<T>(fault: Option<Fault>, work: impl FnOnce() -> T) -> T {
     FAULT.set(fault);
     let done = work();
     FAULT.set(None);
