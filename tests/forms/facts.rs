@@ -91,7 +91,9 @@ impl Fact {
                 if items.is_empty() {
                     complaints.add(path, "is empty");
                 }
-                items.iter().for_each(|item| self.value(path, item, complaints));
+                for item in items {
+                    self.value(path, item, complaints);
+                }
             }
             None if !self.array => self.value(path, value, complaints),
             _ => complaints.add(path, "is an array, or is none"),

@@ -3,7 +3,13 @@
 //! It promises to go red for a name that the schema does not know: each check is shown to see what it is for.
 
 #![allow(unreachable_pub, reason = "the shared support modules are written for test crates of one file")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on stops"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -147,7 +153,7 @@ fn what_the_sensor_writes_keeps_to_the_schemas() {
         let real = support::realauth::captures(Path::new(&realauth));
         captures.extend(real.into_iter().map(|(path, _)| path).filter(|path| path.is_file()));
     } else {
-        println!("NOT CHECKED: captures of real products; HEELGUARD_REALAUTH names no folder");
+        eprintln!("NOT CHECKED: captures of real products; HEELGUARD_REALAUTH names no folder");
     }
     let mut alerts = 0;
     for capture in &captures {

@@ -26,8 +26,8 @@ impl Complaints {
 /// Whether a text is of the type.
 pub fn text_is(kind: &str, text: &str) -> bool {
     match kind {
-        "keyword" | "match_only_text" | "wildcard" | "string" => true,
-        "string_t" | "username_t" | "hostname_t" | "resource_uid_t" | "url_t" => true,
+        "keyword" | "match_only_text" | "wildcard" | "string" | "string_t" | "username_t" | "hostname_t"
+        | "resource_uid_t" | "url_t" => true,
         "ip" | "ip_t" => text.parse::<IpAddr>().is_ok(),
         "date" => humantime::parse_rfc3339(text).is_ok(),
         // Suricata's own pattern: an offset without a colon.
