@@ -19,3 +19,4 @@ mod services;
 mod faults;
 mod kafka;
 mod smoke;
+mod webhook;
