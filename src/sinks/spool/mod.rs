@@ -228,7 +228,7 @@ impl Spool {
     /// How much of the room is used, in per cent.
     pub fn fill_pct(&self) -> u32 {
         let state = self.0.shared.lock();
-        let used: u64 = Lane::ALL.iter().map(|lane| state.lane_account(*lane).disk_bytes).sum();
+        let used: u64 = Lane::ALL.iter().map(|lane| state.lane(*lane).account().disk_bytes).sum();
         (used.saturating_mul(100) / state.limits.bytes_max.max(1)) as u32
     }
 

@@ -208,7 +208,7 @@ impl Webhook {
     }
 
     fn verdict(&self, answer: &Answer) -> Verdict {
-        let Answer { status, retry_after, .. } = *answer;
+        let Answer { status, .. } = *answer;
         let section = &self.section;
         let said = self.said(&answer.body);
         let advice = match status {
@@ -222,7 +222,7 @@ impl Webhook {
         };
         Verdict::Trouble(Trouble {
             message: format!("{section}.url answered {status}{said}; {advice}"),
-            retry_after: retry_after.map(|wait| wait.min(RETRY_AFTER_MAX)),
+            retry_after: answer.retry_after().map(|wait| wait.min(RETRY_AFTER_MAX)),
         })
     }
 
