@@ -235,8 +235,9 @@ impl Model {
             }
         }
         let used: u64 = state.lanes.iter().map(LaneState::used).sum();
-        // What a failed write leaves behind is cut off if the disk lets it.
-        hold!(self.world.troubles || self.troubled || used <= BOUNDS.bytes_max, "{used} bytes are used");
+        // What a torn or failed write leaves behind is cut off where the disk lets it, and else is room lost.
+        let torn = self.world.crashes == Some(Crash::Power) || self.world.troubles || self.troubled;
+        hold!(torn || used <= BOUNDS.bytes_max, "{used} bytes are used");
         Ok(())
     }
 
