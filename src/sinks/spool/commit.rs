@@ -105,7 +105,7 @@ impl Committer {
         let (hurried, synced) = {
             let mut state = self.shared.lock();
             let synced = std::mem::take(&mut state.sync_wanted);
-            (state.waiting > 0 || state.closed, synced)
+            (state.waiting > 0 || state.is_closed(), synced)
         };
         self.make_room();
         for &lane in Lane::ALL {
@@ -119,7 +119,7 @@ impl Committer {
 
     /// The next moment at which something is due, if nothing happens until then.
     pub(super) fn next_due(&self, now: Duration, state: &State) -> Duration {
-        if state.closed || state.sync_wanted {
+        if state.is_closed() || state.sync_wanted {
             return now;
         }
         let soon = now + self.shared.commit_every;

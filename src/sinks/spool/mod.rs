@@ -35,7 +35,7 @@ use reserve::Reserve;
 use segment::BODY_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use shared::Shared;
-use state::{Bounds, State};
+use state::{Bounds, Phase, State};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -197,7 +197,7 @@ impl Spool {
         let begun = Instant::now();
         while state.lane(Lane::Alerts).visible < end {
             let left = STUCK_AFTER.saturating_sub(begun.elapsed());
-            if state.closed || state.lane(Lane::Alerts).failures != failures || left.is_zero() {
+            if state.is_closed() || state.lane(Lane::Alerts).failures != failures || left.is_zero() {
                 return false;
             }
             state.sync_wanted = true;
@@ -215,7 +215,7 @@ impl Spool {
 
     /// From now on no reader waits: each gives what is there, or nothing.
     pub fn hasten(&self) {
-        self.0.shared.lock().hasty = true;
+        self.0.shared.lock().enter(Phase::Hasty);
         self.0.shared.ring();
     }
 
@@ -266,7 +266,7 @@ impl Spool {
 
 impl Handle {
     fn close(&self) {
-        self.shared.lock().closed = true;
+        self.shared.lock().enter(Phase::Closed);
         self.shared.work.notify_one();
         self.shared.ring();
         let thread = self.committer.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
@@ -293,9 +293,9 @@ fn run(mut committer: Committer, begun: Instant) {
             let now = begun.elapsed();
             due = due.min(committer.next_due(now, &state));
             if due <= now {
-                break state.closed;
+                break state.is_closed();
             }
-            state = Shared::wait(&shared.work, state, due - now);
+            state = Shared::wait(&shared.work, state, due.saturating_sub(now));
         };
         drop(state);
         committer.turn(begun.elapsed());
@@ -311,12 +311,12 @@ fn enqueue(state: &mut State, record: &Record<'_>) -> bool {
     let lane = record.kind.lane();
     let bytes = segment::record_bytes(record.body.len()) as u64;
     let fits = record.body.len() <= BODY_BYTES_MAX && state.has_room(lane, bytes, false);
-    if fits && !state.closed {
+    if fits && !state.is_closed() {
         state.push(record);
     } else {
         state.lane_mut(lane).refused += 1;
     }
-    fits && !state.closed
+    fits && !state.is_closed()
 }
 
 /// Waits until a record has room without anything being dropped for it, or until waiting has no use.
@@ -329,7 +329,7 @@ fn wait_for_room<'a>(
     let mut since = Instant::now();
     let mut progress = state.progress;
     state.waiting += 1;
-    while !state.closed && !state.stuck && !state.has_room(lane, bytes, true) {
+    while !state.is_closed() && !state.stuck && !state.has_room(lane, bytes, true) {
         if state.progress != progress {
             (since, progress) = (Instant::now(), state.progress);
         }
@@ -365,8 +365,7 @@ fn assemble(
         stuck: false,
         progress: 0,
         rings: 0,
-        hasty: false,
-        closed: false,
+        phase: Phase::Open,
     };
     let commit_every = Duration::from_millis(u64::from(config.commit_ms));
     let shared = Arc::new(Shared::new(state, disk, opened.spool, commit_every));

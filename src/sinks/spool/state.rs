@@ -36,10 +36,8 @@ pub(super) struct State {
     pub(super) progress: u64,
     /// Rings of the bell for news, counted, so that none is missed by somebody who is about to wait.
     pub(super) rings: u64,
-    /// Readers no longer wait for more.
-    pub(super) hasty: bool,
-    /// No record is taken and none handed out.
-    pub(super) closed: bool,
+    /// What may still come.
+    pub(super) phase: Phase,
 }
 
 /// Bounds that follow from the configuration.
@@ -65,6 +63,17 @@ impl Bounds {
     }
 }
 
+/// What may still come; a later phase never goes back to an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// Records come, and readers wait for them.
+    Open,
+    /// Readers no longer wait for more.
+    Hasty,
+    /// No record is taken and none handed out.
+    Closed,
+}
+
 /// Who met trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
@@ -88,6 +97,16 @@ impl Source {
 }
 
 impl State {
+    /// Goes on to a phase, if it is a later one.
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.phase = self.phase.max(phase);
+    }
+
+    /// Whether all is over.
+    pub(super) fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
     pub(super) fn lane(&self, lane: Lane) -> &LaneState {
         &self.lanes[lane as usize]
     }

@@ -72,7 +72,7 @@ fn alerts_push_out_transactions_and_are_refused_only_when_they_fill_all() {
 #[test]
 fn a_replay_waits_for_its_sinks() {
     let who = reading("kafka", Lane::Transactions);
-    let spool = Spool::in_memory(&SMALL, Full::Wait, &[who.clone()]).unwrap();
+    let spool = Spool::in_memory(&SMALL, Full::Wait, std::slice::from_ref(&who)).unwrap();
     let mut reader = spool.reader(&who).unwrap();
     let sink = std::thread::spawn(move || {
         let mut ids = Vec::new();
@@ -95,7 +95,7 @@ fn a_replay_waits_for_its_sinks() {
 #[test]
 fn a_replay_does_not_wait_for_ever() {
     let who = reading("kafka", Lane::Transactions);
-    let spool = Spool::in_memory(&SMALL, Full::Wait, &[who.clone()]).unwrap();
+    let spool = Spool::in_memory(&SMALL, Full::Wait, std::slice::from_ref(&who)).unwrap();
     let body = vec![b'x'; 1000];
     let begun = Instant::now();
     for id in 0..10_000 {
@@ -119,7 +119,7 @@ fn a_lane_that_nobody_takes_swallows_all() {
 fn a_record_beyond_the_limit_is_refused() {
     let who = reading("kafka", Lane::Transactions);
     let config = Config { bytes_max: 256 << 20, ..SMALL };
-    let spool = Spool::in_memory(&config, Full::Drop, &[who.clone()]).unwrap();
+    let spool = Spool::in_memory(&config, Full::Drop, std::slice::from_ref(&who)).unwrap();
     let body = vec![b'x'; BODY_BYTES_MAX + 1];
     assert!(!spool.append(&transaction(1, &body)));
     assert!(spool.append(&transaction(2, &body[1..])));
@@ -206,7 +206,9 @@ fn several_threads_and_several_sinks_on_real_files() {
             })
         })
         .collect();
-    callers.into_iter().for_each(|caller| caller.join().unwrap());
+    for caller in callers {
+        caller.join().unwrap();
+    }
     for sink in sinks {
         let mut ids = sink.join().unwrap();
         ids.sort_unstable();

@@ -6,6 +6,7 @@ use super::super::progress::Account;
 use super::super::reader::Reader;
 use super::super::record::Lane;
 use super::super::segment::{self, HEAD_BYTES};
+use super::super::state::Phase;
 use super::super::{Config, Full, assemble, enqueue};
 use super::chance::Chance;
 use super::fault::{self, Fault};
@@ -32,7 +33,7 @@ fn start(disk: &SimDisk, told: &mut Vec<String>) -> Committer {
 }
 
 fn close(mut committer: Committer) {
-    committer.shared().lock().closed = true;
+    committer.shared().lock().enter(Phase::Closed);
     committer.turn(Duration::from_secs(9));
 }
 

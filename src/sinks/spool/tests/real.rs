@@ -121,7 +121,7 @@ fn links_among_the_files_are_not_followed() {
 }
 
 fn refused_or_told(dir: &Path, who: &Reading) -> Option<String> {
-    match open(dir, &[who.clone()]) {
+    match open(dir, std::slice::from_ref(who)) {
         Ok((spool, _)) => {
             spool.append(&alert(1));
             spool.sync();
@@ -147,14 +147,14 @@ fn a_newer_layout_is_left_alone() {
 fn a_sink_that_is_gone_is_forgotten_and_a_new_one_begins_now() {
     let folder = tempfile::tempdir().unwrap();
     let (old, new) = (reading("old/one", Lane::Alerts), reading("new", Lane::Alerts));
-    let (spool, _) = open(folder.path(), &[old.clone()]).unwrap();
+    let (spool, _) = open(folder.path(), std::slice::from_ref(&old)).unwrap();
     for id in 0..3 {
         spool.append(&alert(id));
     }
     drop(spool);
-    let (spool, told) = open(folder.path(), &[new.clone()]).unwrap();
+    let (spool, told) = open(folder.path(), std::slice::from_ref(&new)).unwrap();
     let expected = format!(
-        "spool {}: no sink is called old%2Fone.alerts any more; its position is dropped, 3 records were left to deliver",
+        "spool {}: no sink old%2Fone takes alerts any more; its position is dropped, 3 records were left to deliver",
         folder.path().display()
     );
     assert_eq!(told, [expected]);
@@ -171,7 +171,7 @@ fn a_full_spool_opens_quickly() {
     let folder = tempfile::tempdir().unwrap();
     let who = reading("kafka", Lane::Transactions);
     // Sparse segments of the full size stand for a gibibyte: nothing but their names and the last one is read.
-    let (spool, _) = open(folder.path(), &[who.clone()]).unwrap();
+    let (spool, _) = open(folder.path(), std::slice::from_ref(&who)).unwrap();
     drop(spool);
     let lane = folder.path().join("transactions");
     for segment in 0..32 {
