@@ -13,8 +13,11 @@ CALIBRATION_ARGS ?=
 # Newer compilers know more lints than this source was checked against: LINT_ARGS= only shows them.
 LINT_ARGS ?= -D warnings
 
+# What the tests start: Kafka and ClickHouse. With HEELGUARD_SERVICES=required it is an error if one is missing.
+SERVICES := tests/support/services/install.sh
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt bench calibration build setup clean
+.PHONY: help demo test services lint fmt bench calibration build setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -22,8 +25,12 @@ help: ## this list
 demo: setup ## build, replay a generated day with attacks in it, show its alerts and the page
 	$(CARGO) run --release --locked -- demo $(DEMO_ARGS)
 
-test: setup lint ## lints, then every test: the whole gate
+test: setup lint services ## lints, then every test: the whole gate
 	$(CARGO) test --workspace --locked
+	@$(SERVICES) --check || [ "$$HEELGUARD_SERVICES" != required ]
+
+services: ## Kafka and ClickHouse for the tests, in target/services; without them those tests are not run
+	@$(SERVICES) || [ "$$HEELGUARD_SERVICES" != required ]
 
 bench: setup ## what a replay costs beside libpcap alone (BENCH_ARGS="--quick --runs 3"); needs gcc, libpcap-dev, 2 GB of disk
 	$(CARGO) bench --locked --bench replay -- $(BENCH_ARGS)

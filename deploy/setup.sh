@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Looks for what building and testing Heelguard needs, and installs what is missing.
-# Says each thing it does; says nothing when all is there. With --check it installs nothing.
+# Looks for what building Heelguard needs, and installs what is missing.
+# Says each thing it does; says nothing when all is there.
 #
-#   deploy/setup.sh [--check]
+#   deploy/setup.sh [--tests] [--check]
+#
+#   --tests   also what starts Kafka and ClickHouse for the tests, and looks into them
+#   --check   installs nothing
 #
 # Exit status: 0 all is there, 1 something is missing and could not be installed, 2 wrong usage.
 set -euo pipefail
@@ -10,28 +13,36 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 
 rust_wanted=$(sed -n 's/^rust-version = "\([0-9.]*\)"$/\1/p' Cargo.toml | head -n 1)
+java_wanted=17
 check_only=false
+with_tests=false
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
 main() {
-    case "$#:${1:-}" in
-        0:) ;;
-        1:--check) check_only=true ;;
-        *)
-            say 'usage: deploy/setup.sh [--check]'
-            exit 2
-            ;;
-    esac
+    local option
+    for option; do
+        case $option in
+            --check) check_only=true ;;
+            --tests) with_tests=true ;;
+            *)
+                say 'usage: deploy/setup.sh [--tests] [--check]'
+                exit 2
+                ;;
+        esac
+    done
 
     local -a tools=()
     has_compiler || tools+=('a C compiler')
+    has "${CXX:-c++}" || tools+=('a C++ compiler')
     has make || tools+=('make')
+    has_perl || tools+=('Perl with its core modules')
     local rust
     rust=$(rust_trouble)
     if [[ -n $rust ]] && ! has rustup && ! has curl && ! has wget; then
         tools+=('curl')
     fi
+    ! $with_tests || look_for_test_tools
 
     if $check_only; then
         ((${#tools[@]} == 0)) || say "missing: $(joined "${tools[@]}")"
@@ -46,6 +57,25 @@ main() {
 has() { command -v "$1" > /dev/null 2>&1; }
 
 has_compiler() { has "${CC:-cc}" || has gcc || has clang; }
+
+# Slim systems have a Perl without these; OpenSSL's build uses them.
+has_perl() { perl -MFindBin -MIPC::Cmd -MFile::Compare -e 1 2> /dev/null; }
+
+# Adds to `tools` what the tests' services lack.
+look_for_test_tools() {
+    has_java || tools+=("Java $java_wanted or newer")
+    has mvn || tools+=('Maven')
+    python3 -c 'import ensurepip, venv' 2> /dev/null || tools+=('Python 3 with venv')
+    has openssl || tools+=('openssl')
+    has kcat || tools+=('kcat')
+    [[ $OSTYPE != linux* ]] || has strace || tools+=('strace')
+}
+
+has_java() {
+    local version
+    has java && version=$(java -version 2>&1 | sed -n 's/^.* version "\([0-9]*\).*$/\1/p' | head -n 1)
+    at_least "${version:-0}" "$java_wanted"
+}
 
 # What is wrong with Rust, in a sentence; empty when nothing is.
 rust_trouble() {
@@ -81,30 +111,51 @@ install_tools() {
     say "missing: $(joined "$@")"
     if ! has apt-get; then
         say 'install them with the system'\''s package manager, then run this again:'
-        say '  Fedora, RHEL   dnf install gcc make curl'
-        say '  Arch           pacman -S gcc make curl'
-        say '  Alpine         apk add build-base curl bash'
+        say '  Fedora, RHEL   dnf install gcc gcc-c++ make perl-core curl'
+        say '  Arch           pacman -S gcc make perl curl'
+        say '  Alpine         apk add build-base perl curl bash'
         say '  macOS          xcode-select --install'
+        if $with_tests; then
+            say 'and for the tests:'
+            say '  Fedora, RHEL   dnf install java-21-openjdk-headless maven python3 openssl strace kcat'
+            say '  Arch           pacman -S jre-openjdk-headless maven python openssl strace kcat'
+            say '  Alpine         apk add openjdk21-jre-headless maven python3 openssl strace kcat'
+            say '  macOS          brew install openjdk maven python openssl kcat'
+        fi
         exit 1
     fi
-    local -a packages=(gcc libc6-dev make curl ca-certificates)
     local -a as_root=()
     if ((EUID != 0)); then
         if has sudo && { [[ -t 0 ]] || sudo -n true 2> /dev/null; }; then
             as_root=(sudo)
         else
             say 'not root, and sudo cannot be used; run this as root, then run this again:'
-            say "  apt-get update && apt-get install -y ${packages[*]}"
+            say "  apt-get update && apt-get install -y $(packages)"
             exit 1
         fi
     fi
+    say 'asking apt-get what there is'
+    ${as_root[@]+"${as_root[@]}"} apt-get update -q >&2 || say 'apt-get update failed; trying what is known'
+    local -a packages
+    read -r -a packages <<< "$(packages)"
     say "installing ${packages[*]} with apt-get"
-    if ! { ${as_root[@]+"${as_root[@]}"} apt-get update -q \
-        && ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y -q --no-install-recommends "${packages[@]}"; } >&2; then
+    if ! ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -q --no-install-recommends "${packages[@]}" >&2; then
         say "apt-get failed; install by hand: ${packages[*]}"
         exit 1
     fi
+}
+
+# Debian's names of everything that is wanted, in one line.
+packages() {
+    local names='gcc g++ libc6-dev make perl curl ca-certificates'
+    if $with_tests; then
+        # The default Java of a system may be older than the newest it has.
+        local java=openjdk-$java_wanted-jre-headless
+        apt-cache show "$java" > /dev/null 2>&1 || java=default-jre-headless
+        names+=" $java maven python3 python3-venv openssl strace kcat"
+    fi
+    echo "$names"
 }
 
 # Through rustup: an existing one gets one more toolchain, for this folder only.

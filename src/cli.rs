@@ -15,7 +15,10 @@ mod replay;
 mod rules;
 mod schema;
 mod shell;
+mod signals;
+mod stopping;
 mod summary;
+mod way_out;
 
 pub use failure::Failure;
 

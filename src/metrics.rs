@@ -388,21 +388,32 @@ impl Counters {
 
     /// The first account that does not add up, in words; `None` when all do.
     pub fn imbalance(&self) -> Option<String> {
-        let Self { packets, segments, bytes, flows, http, alerts, .. } = self;
+        let Self { http, .. } = self;
         let transactions = self.transactions.rows().iter().map(|row| row.1).sum::<u64>();
-        let accounts = [
+        let between_stages = [
+            ("requests", http.requests, http.requests_out),
+            ("responses", http.responses, http.responses_out),
+            ("transactions", transactions + http.pairs, http.requests_out + http.responses_out),
+        ];
+        self.imbalance_so_far().or_else(|| first_odd(&between_stages))
+    }
+
+    /// The first account that does not add up while the run goes on: those within one stage, which hold at any time.
+    pub fn imbalance_so_far(&self) -> Option<String> {
+        let Self { packets, segments, bytes, flows, alerts, .. } = self;
+        first_odd(&[
             ("packets", packets.read, packets.processed + self.dropped.sum()),
             ("segments", segments.received, segments.accepted + segments.refused),
             ("bytes", bytes.received, bytes.delivered + bytes.duplicate + bytes.discarded + bytes.buffered),
             ("flows", flows.opened, flows.closed + flows.evicted + flows.open),
-            ("requests", http.requests, http.requests_out),
-            ("responses", http.responses, http.responses_out),
-            ("transactions", transactions + http.pairs, http.requests_out + http.responses_out),
             ("alerts", alerts.findings, alerts.open + alerts.update + alerts.suppressed),
-        ];
-        accounts
-            .iter()
-            .find(|(_, entered, left)| entered != left)
-            .map(|(account, entered, left)| format!("{account}: {entered} in, {left} accounted for"))
+        ])
     }
+}
+
+fn first_odd(accounts: &[(&str, u64, u64)]) -> Option<String> {
+    accounts
+        .iter()
+        .find(|(_, entered, left)| entered != left)
+        .map(|(account, entered, left)| format!("{account}: {entered} in, {left} accounted for"))
 }

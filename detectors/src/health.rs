@@ -23,6 +23,17 @@ pub struct Health {
     pub missing: u64,
     /// Keys given up since the start by tables outside the detectors: the table, the setting that bounds it, how many.
     pub evicted: Vec<(&'static str, &'static str, u64)>,
+    /// What waits to be delivered, where something is to deliver to.
+    pub spool: Option<Spool>,
+}
+
+/// Records that wait for the sinks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spool {
+    /// How much of the room for them is used, in per cent.
+    pub fill_pct: u32,
+    /// Whom they wait for, with the count for each.
+    pub sinks: Vec<(String, u64)>,
 }
 
 /// What a rule about the sensor itself looks at.
@@ -32,6 +43,8 @@ pub struct Checkup<'a> {
     pub now: EventTime,
     /// Every table: its name, the setting that bounds it, keys given up since the start.
     pub evicted: &'a [(String, &'static str, u64)],
+    /// What waits to be delivered.
+    pub spool: Option<&'a Spool>,
 }
 
 /// Delivered and missing bytes of the last hour, by the second.
@@ -130,7 +143,7 @@ mod tests {
     fn told(seconds: &[(u64, u64, u64)]) -> Losses {
         let mut losses = Losses::default();
         for &(end, delivered, missing) in seconds {
-            losses.note(at(end), &Health { delivered, missing, evicted: Vec::new() });
+            losses.note(at(end), &Health { delivered, missing, ..Health::default() });
         }
         losses
     }

@@ -170,7 +170,7 @@ impl Runtime {
         });
         let others = health.evicted.iter().map(|&(table, limit, keys)| (table.to_owned(), limit, keys));
         let evicted: Vec<_> = tables.chain(others).collect();
-        let checkup = Checkup { now, evicted: &evicted };
+        let checkup = Checkup { now, evicted: &evicted, spool: health.spool.as_ref() };
         for (desk, detector) in &mut self.detectors {
             detector.check_up(&checkup, &mut Findings { desk, episodes: &mut self.episodes, now, alerts });
         }

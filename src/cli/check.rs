@@ -50,6 +50,7 @@ fn files(raw: &Raw) -> Result<Vec<String>, String> {
         [] => Geo::builtin(),
         databases => Geo::with_databases(databases).map_err(|error| error.to_string())?,
     };
+    raw.sinks.try_open(&raw.labels())?;
     Settings::build(&raw.network, &raw.identity, &raw.privacy, keyring, geo)?.with_tokens(&raw.identity)?;
     Ok(warnings)
 }

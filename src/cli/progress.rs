@@ -9,6 +9,7 @@ use std::io::{self, IsTerminal as _};
 /// Redraws a second at most: the run is busy with other things.
 const REDRAWS_PER_SECOND: u8 = 8;
 
+#[derive(Clone)]
 pub(super) struct Progress(Option<ProgressBar>);
 
 impl Progress {

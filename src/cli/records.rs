@@ -5,22 +5,31 @@
 use super::explain::Explainer;
 use super::place::{Place, refuse_collisions};
 use super::progress::Progress;
+use super::way_out::WayOut;
 use super::{Failure, warn};
+use crate::http::Services;
 use crate::metrics::{Counters, SinkCounters};
 use crate::pipeline;
+use crate::sinks::delivery::Tell;
 use crate::sinks::inventory::Inventory;
 use crate::sinks::jsonl::Jsonl;
 use crate::sinks::readable::{self, Colours};
 use crate::sinks::record::{AlertRecord, Labels, ServiceRow, StatsRecord, TransactionRecord};
+use crate::web::Live;
 use clap::{Args, ValueEnum};
 use heelguard_detectors::alert::{Alert, Severity, Status};
+use heelguard_detectors::health::Spool;
 use heelguard_detectors::saved::Damaged;
 use heelguard_detectors::transaction::Transaction;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Alerts kept for the page; later ones are written and not kept.
 const KEPT_MAX: usize = 100_000;
+/// How often the counters that can be read are renewed.
+const LIVE_EVERY: Duration = Duration::from_secs(1);
 
 /// Which records are wanted, and where.
 #[derive(Args, Debug, Default)]
@@ -122,6 +131,8 @@ impl Plan {
             tally: Tally::default(),
             kept: None,
             explainer: None,
+            way_out: None,
+            live: None,
             progress: Progress::new(),
         })
     }
@@ -149,6 +160,10 @@ pub(super) struct Records {
     /// Alerts for whoever asked to keep them.
     kept: Option<Vec<Alert>>,
     explainer: Option<Explainer>,
+    /// The sinks of the configuration.
+    way_out: Option<WayOut>,
+    /// Where the counters can be read while the run goes on, and when they were put there last.
+    live: Option<(Arc<Live>, Instant)>,
     progress: Progress,
 }
 
@@ -167,6 +182,9 @@ impl pipeline::Outputs for Records {
         self.tally.worst = self.tally.worst.max(Some(alert.severity));
         if let Some(kept) = self.kept.as_mut().filter(|kept| kept.len() < KEPT_MAX) {
             kept.push(alert.clone());
+        }
+        if let Some(way_out) = &mut self.way_out {
+            way_out.delivery.alert(alert);
         }
         let (sink, labels) = (&mut self.alerts, &self.labels);
         match self.form {
@@ -190,6 +208,9 @@ impl pipeline::Outputs for Records {
         if let Some(sink) = &mut self.transactions {
             sink.write(&TransactionRecord::new(transaction));
         }
+        if let Some(way_out) = &mut self.way_out {
+            way_out.delivery.transaction(transaction);
+        }
         self.go_on()
     }
 
@@ -200,10 +221,31 @@ impl pipeline::Outputs for Records {
     }
 
     fn settle(&mut self) -> bool {
-        [Some(&mut self.alerts), self.transactions.as_mut()].into_iter().flatten().fold(true, |all, sink| {
+        let files = [Some(&mut self.alerts), self.transactions.as_mut()];
+        let written = files.into_iter().flatten().fold(true, |all, sink| {
             sink.flush();
             all && !sink.has_failed()
-        })
+        });
+        self.way_out.as_ref().is_none_or(|way_out| way_out.delivery.settle()) && written
+    }
+
+    fn spool(&self) -> Option<Spool> {
+        self.way_out.as_ref().map(|way_out| way_out.delivery.spool())
+    }
+
+    fn wants_counters(&mut self) -> bool {
+        let shown = self.live.as_ref().is_some_and(|(_, shown)| shown.elapsed() >= LIVE_EVERY);
+        shown || self.way_out.as_ref().is_some_and(WayOut::health_is_due)
+    }
+
+    fn counters(&mut self, counters: &Counters, services: &Services) {
+        if let Some((live, shown)) = &mut self.live {
+            live.put(counters);
+            *shown = Instant::now();
+        }
+        if let Some(way_out) = self.way_out.as_mut().filter(|way_out| way_out.health_is_due()) {
+            way_out.tell_health(counters, &super::replay::service_rows(services), false);
+        }
     }
 
     fn memory(&self) -> Option<Vec<u8>> {
@@ -227,7 +269,10 @@ impl Records {
     /// Stops the run when its only reader has gone.
     fn go_on(&self) -> anyhow::Result<()> {
         let gone = |sink: &Option<Jsonl>| sink.as_ref().is_none_or(Jsonl::reader_gone);
-        let nothing_else = gone(&self.transactions) && self.inventory_sink.is_none() && self.stats.is_none();
+        let nothing_else = gone(&self.transactions)
+            && self.inventory_sink.is_none()
+            && self.stats.is_none()
+            && self.way_out.is_none();
         if self.alerts.reader_gone() && nothing_else { Err(ReaderGone.into()) } else { Ok(()) }
     }
 
@@ -251,16 +296,33 @@ impl Records {
         if let Some(sink) = self.transactions {
             close(sink, &mut jsonl);
         }
-        if let (Some(inventory), Some(mut sink)) = (self.inventory, self.inventory_sink) {
+        let (mut inventory, mut way_out) = (self.inventory, self.way_out);
+        if let (Some(inventory), Some(way_out)) = (&inventory, &mut way_out) {
+            way_out.tell_inventory(inventory);
+        }
+        if let (Some(inventory), Some(mut sink)) = (inventory.take(), self.inventory_sink) {
             inventory.write(&mut sink);
             close(sink, &mut jsonl);
             if inventory.left_out() > 0 {
                 warn(&format!("the inventory is full: {} sightings were left out", inventory.left_out()));
             }
         }
-        let mut sinks = vec![("jsonl", jsonl)];
+        let mut sinks = vec![("jsonl".to_owned(), jsonl)];
         if self.form != Form::Jsonl {
-            sinks.push(("text", text));
+            sinks.push(("text".to_owned(), text));
+        }
+        if let Some(mut way_out) = way_out {
+            way_out.tell_health(counters, services, true);
+            let (counted, closed) = way_out.close();
+            for (name, counted) in counted {
+                match sinks.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, sum)) => sum.add(&counted),
+                    None => sinks.push((name, counted)),
+                }
+            }
+            if let Err(failure) = closed {
+                keep_first(&mut outcome, failure);
+            }
         }
         if let Some(mut sink) = self.stats {
             sink.write(&StatsRecord::new(counters, &sinks, services));
@@ -274,6 +336,25 @@ impl Records {
     /// Tells why the detectors spoke of a subject, or did not.
     pub(super) fn explain_by(&mut self, explainer: Explainer) {
         self.explainer = Some(explainer);
+    }
+
+    /// Sends records to the sinks of the configuration, too.
+    pub(super) fn leave_by(&mut self, way_out: WayOut) {
+        if way_out.wants_inventory() {
+            self.inventory.get_or_insert_default();
+        }
+        self.way_out = Some(way_out);
+    }
+
+    /// Shows the counters while the run goes on.
+    pub(super) fn show_on(&mut self, live: Arc<Live>) {
+        self.live = Some((live, Instant::now()));
+    }
+
+    /// A way to say something while the progress bar is drawn, from any thread.
+    pub(super) fn teller(&self) -> Tell {
+        let bar = self.progress.clone();
+        Arc::new(move |line| bar.aside(|| warn(line)))
     }
 
     /// Keeps alerts beside writing them, for `take_alerts`.

@@ -4,14 +4,18 @@
 
 use super::explain::ExplainArgs;
 use super::records::{OutputArgs, ReaderGone, Records, Tally};
-use super::{ConfigArgs, Failure, summary, warn};
+use super::stopping::Stopping;
+use super::way_out::WayOut;
+use super::{ConfigArgs, Failure, signals, summary, warn};
 use crate::capture::replay::Timeline;
 use crate::config::{Keys, Raw};
+use crate::http::Services;
 use crate::identity::Settings;
 use crate::identity::geo::Geo;
 use crate::metrics::Counters;
-use crate::pipeline::{self, Source, Summary};
+use crate::pipeline::{self, Source};
 use crate::sinks::record::{ServiceRow, imbalance};
+use crate::web::{Live, Server};
 use clap::Args;
 use heelguard_detectors::alert::{Alert, Severity};
 use std::io::{self, IsTerminal as _};
@@ -30,7 +34,8 @@ Examples:
   heelguard replay --set detectors.mfa_failure_burst.failures=5 capture.pcap
   heelguard replay --explain user:alice@example.com capture.pcap        why she did or did not alert
   heelguard replay --explain 203.0.113.7 --explain-rule credential_stuffing capture.pcap
-  tcpdump -i eth1 -w - tcp | heelguard replay -";
+  tcpdump -i eth1 -w - tcp | heelguard replay --serve -
+  heelguard replay --set sinks.kafka.brokers=kafka:9092 --set state.dir=/var/lib/heelguard capture.pcap";
 
 /// Read captures as one timeline and write alerts.
 #[derive(Args, Debug)]
@@ -61,6 +66,10 @@ pub(super) struct Replay {
     #[arg(long, value_name = "SEVERITY", value_parser = severity)]
     fail_on: Option<Severity>,
 
+    /// Serve /metrics, /health/live and /health/ready on web.listen while this runs
+    #[arg(long)]
+    serve: bool,
+
     /// Captures: pcap or pcapng, plain, .gz or .zst; `-` is stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -79,6 +88,7 @@ impl Replay {
                 .map_err(|error| Failure::running(format!("key log {}: {error}", keylog.display())))?;
             warn("--keylog: this build does not decrypt TLS; encrypted connections are counted and not read");
         }
+        let server = if self.serve { Some(Server::bind(&raw.web).map_err(Failure::running)?) } else { None };
         let mut timeline = Timeline::open(&self.files).map_err(Failure::running)?;
         let identity = settings(&raw)?;
         let mut outputs = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
@@ -88,7 +98,20 @@ impl Replay {
             options.detection.watch = Some(watched);
             outputs.explain_by(explainer);
         }
-        let Some(ended) = run_to_end(&mut timeline, &options, outputs)? else { return Ok(()) };
+        let stop = signals::listen()
+            .map_err(|error| Failure::running(format!("cannot listen to signals: {error}")))?;
+        let way_out = WayOut::open(&raw, &stop, &outputs.teller())?;
+        if let Some(server) = server {
+            let live = Live::new(way_out.as_ref().map(|way_out| way_out.delivery.observer()));
+            let address = live.serve(server).map_err(Failure::running)?;
+            warn(&format!("metrics are at http://{address}/metrics while this runs"));
+            outputs.show_on(live);
+        }
+        if let Some(way_out) = way_out {
+            outputs.leave_by(way_out);
+        }
+        let mut source = Stopping { source: &mut timeline, stop };
+        let Some(ended) = run_to_end(&mut source, &options, outputs)? else { return Ok(()) };
         match self.fail_on {
             Some(limit) if ended.tally.worst >= Some(limit) => Err(Failure::AlertRaised),
             _ => Ok(()),
@@ -139,7 +162,7 @@ pub(super) fn run_to_end(
             };
         }
     };
-    let services = service_rows(&summary);
+    let services = service_rows(&summary.services);
     let wants_words = records.is_for_a_person() || io::stderr().is_terminal();
     let alerts = records.take_alerts();
     let (tally, written) = records.finish(&summary.counters, &services);
@@ -161,8 +184,8 @@ pub(super) fn run_to_end(
 }
 
 /// The services in the form of records.
-fn service_rows(summary: &Summary) -> Vec<ServiceRow> {
-    let rows = summary.services.rows().into_iter();
+pub(super) fn service_rows(services: &Services) -> Vec<ServiceRow> {
+    let rows = services.rows().into_iter();
     rows.map(|(host, port, counts)| ServiceRow {
         host: host.to_owned(),
         port,

@@ -3,6 +3,7 @@
 //! It promises that what is printed is what the program writes and reads.
 
 use super::{Failure, print};
+use crate::sinks::clickhouse;
 use crate::{config, sinks};
 use clap::{Args, ValueEnum};
 
@@ -15,6 +16,14 @@ pub(super) struct Schema {
     /// Which form
     #[arg(value_name = "FORM")]
     form: Form,
+
+    /// Tables for this cluster: Replicated and Distributed (with `clickhouse`)
+    #[arg(long, value_name = "NAME", default_value = "")]
+    cluster: String,
+
+    /// Tables in this database (with `clickhouse`)
+    #[arg(long, value_name = "NAME", default_value = "heelguard")]
+    database: String,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -34,9 +43,18 @@ impl Schema {
             Form::Transaction => "transaction",
             Form::Inventory => "inventory",
             Form::Stats => "stats",
-            Form::Clickhouse => "clickhouse",
+            Form::Clickhouse => return print(&self.tables()?),
             Form::Config => return print(&format!("{:#}\n", config::json_schema())),
         };
         print(sinks::schema::text(name).unwrap_or_default())
+    }
+
+    /// The tables' statements; names that could not be configured are refused as in a configuration.
+    fn tables(self) -> Result<String, Failure> {
+        let Self { cluster, database, .. } = self;
+        let url = "http://localhost:8123".to_owned();
+        let config = clickhouse::Config { url, cluster, database, ..clickhouse::Config::default() };
+        config.check("clickhouse").map_err(Failure::usage)?;
+        Ok(clickhouse::script(&config))
     }
 }

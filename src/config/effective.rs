@@ -3,6 +3,7 @@
 //! It promises that no secret is shown, and that the schema knows exactly the keys that are accepted.
 
 use super::{ANNOTATED, Raw};
+use crate::sinks::config::KINDS;
 use heelguard_detectors::alert::Severity;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
@@ -56,6 +57,8 @@ fn section(table: &Table, path: &mut Vec<String>, comments: &BTreeMap<String, St
     for (key, value) in table {
         path.push(key.clone());
         let mut property = match value {
+            // Names of the operator's own, as Kafka's properties and headers.
+            Value::Table(inner) if inner.is_empty() => json!({"type": "object"}),
             Value::Table(inner) => section(inner, path, comments),
             value => json!({"type": type_of(value), "default": value}),
         };
@@ -70,7 +73,14 @@ fn section(table: &Table, path: &mut Vec<String>, comments: &BTreeMap<String, St
         let names: Vec<&str> = Severity::ALL.iter().map(|severity| severity.name()).collect();
         properties.insert("severity".to_owned(), json!({"enum": names}));
     }
-    json!({"type": "object", "properties": properties, "additionalProperties": false})
+    let mut schema = json!({"type": "object", "properties": properties, "additionalProperties": false});
+    // Sinks may have any name; those of another name than their kind's say their type.
+    match path.as_slice() {
+        [sinks] if sinks == "sinks" => schema["additionalProperties"] = json!({"type": "object"}),
+        [sinks, _] if sinks == "sinks" => schema["properties"]["type"] = json!({"enum": KINDS}),
+        _ => {}
+    }
+    schema
 }
 
 fn type_of(value: &Value) -> &'static str {

@@ -5,6 +5,7 @@
 use crate::identity;
 use crate::pipeline;
 use crate::sinks::record::Labels;
+use crate::sinks::{self, spool};
 use crate::{decode, flow, http, web};
 use heelguard_detectors::rules;
 use heelguard_detectors::runtime::{self, Runtime, RuntimeConfig};
@@ -33,6 +34,10 @@ pub struct Raw {
     pub privacy: identity::config::Privacy,
     /// `[state]`
     pub state: pipeline::checkpoint::Config,
+    /// `[spool]`
+    pub spool: spool::Config,
+    /// `[sinks.<name>]`
+    pub sinks: sinks::config::Sinks,
     /// `[web]`
     pub web: web::Config,
     /// `[[suppress]]`
@@ -49,11 +54,13 @@ pub struct Sensor {
     pub name: String,
     /// Whose traffic this is; part of every alert's id.
     pub tenant: String,
+    /// Seconds between two reports of the counters to the sinks.
+    pub health_interval_s: u64,
 }
 
 impl Default for Sensor {
     fn default() -> Self {
-        Self { name: "sensor-1".to_owned(), tenant: "default".to_owned() }
+        Self { name: "sensor-1".to_owned(), tenant: "default".to_owned(), health_interval_s: 10 }
     }
 }
 
@@ -119,6 +126,8 @@ impl Raw {
         if limits.values().any(|limit| limit.as_integer() == Some(0)) {
             return Err("a limit of 0 leaves nothing to work with; wanted 1 or more".to_owned());
         }
+        self.spool.check()?;
+        self.sinks.check()?;
         self.web.check()?;
         identity::Settings::check(&self.network, &self.identity, &self.privacy)?;
         Runtime::new(self.detection()).map(drop).map_err(|error| error.to_string())

@@ -66,7 +66,7 @@ impl Analysis {
         let mut seconds = released.seconds.into_iter().peekable();
         for mut sighting in released.sightings {
             while let Some((second, bytes)) = seconds.next_if(|(end, _)| *end <= sighting.transaction.end) {
-                self.check_up(second, bytes);
+                self.check_up(second, bytes, outputs);
             }
             self.count(&sighting.transaction);
             sighting.transaction.repeat_of = self.legs.repeat_of(&sighting);
@@ -90,24 +90,24 @@ impl Analysis {
             }
         }
         for (second, bytes) in seconds {
-            self.check_up(second, bytes);
+            self.check_up(second, bytes, outputs);
         }
         self.write_alerts(outputs)
     }
 
     /// Tells the detectors how well the sensor saw in the second that ends here.
-    fn check_up(&mut self, end: EventTime, bytes: Bytes) {
-        let health = self.health(bytes);
+    fn check_up(&mut self, end: EventTime, bytes: Bytes, outputs: &dyn Outputs) {
+        let health = self.health(bytes, outputs);
         self.memory.detectors.health(&health, end, &mut self.alerts);
     }
 
-    fn health(&self, bytes: Bytes) -> Health {
+    fn health(&self, bytes: Bytes, outputs: &dyn Outputs) -> Health {
         let EvictionCounters { handles, accounts, .. } = self.memory.lineage.evicted();
         let evicted = vec![
             ("sessions and tokens", "limits.handles_max", handles),
             ("accounts", "limits.accounts_max", accounts),
         ];
-        Health { delivered: bytes.delivered, missing: bytes.missing, evicted }
+        Health { delivered: bytes.delivered, missing: bytes.missing, evicted, spool: outputs.spool() }
     }
 
     /// The input is over. Where state is kept, what is open stays open for the next run; else it ends here.
@@ -126,7 +126,7 @@ impl Analysis {
             }
             return Ok(());
         }
-        let health = self.health(Bytes::default());
+        let health = self.health(Bytes::default(), outputs);
         self.memory.detectors.check_up(&health, now, &mut self.alerts);
         self.memory.detectors.finish(now, &mut self.alerts);
         self.write_alerts(outputs)

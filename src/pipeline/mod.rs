@@ -14,6 +14,7 @@ pub mod checkpoint;
 mod keeping;
 mod merge;
 mod shard;
+mod snapshot;
 mod threads;
 
 use crate::capture::replay::{Progress as Reading, Timeline};
@@ -25,6 +26,7 @@ use crate::identity::{LineageConfig, RoutesConfig, Settings};
 use crate::metrics::Counters;
 use analysis::Analysis;
 use heelguard_detectors::alert::Alert;
+use heelguard_detectors::health::Spool;
 use heelguard_detectors::runtime::RuntimeConfig;
 use heelguard_detectors::saved::Damaged;
 use heelguard_detectors::time::EventTime;
@@ -110,6 +112,16 @@ pub trait Outputs {
     fn explained(&mut self, _: &[String]) {}
     /// Called now and then.
     fn progress(&mut self, progress: &Progress);
+    /// Whether the counters are wanted now; adding them up costs a little.
+    fn wants_counters(&mut self) -> bool {
+        false
+    }
+    /// The counters so far, some time after they were wanted. What is between two stages is not in them.
+    fn counters(&mut self, _: &Counters, _: &http::Services) {}
+    /// What waits to be delivered; nothing where nothing is to be delivered.
+    fn spool(&self) -> Option<Spool> {
+        None
+    }
     /// Called before state is kept that knows all that was told so far: writes what has gathered, and says whether
     /// everything was written. What is told to memory is.
     fn settle(&mut self) -> bool {
@@ -187,6 +199,12 @@ fn run_inline(
             merge.take_seen(shard.seen());
             analysis.consume(merge.release(), outputs)?;
             outputs.progress(&analysis.progress(Some(source.progress())));
+            if outputs.wants_counters() {
+                let mut answer = shard.answer(0);
+                let parts = [decoder.counters(), &source.counters(), &analysis.counters()];
+                parts.into_iter().for_each(|part| answer.counters.add(part));
+                outputs.counters(&answer.counters, &answer.services);
+            }
         }
     }
     decoder.finish();

@@ -3,6 +3,7 @@
 //! It promises that all bytes of a flow pass through one shard, so a flow's story does not depend on the number of shards.
 
 use super::Options;
+use super::snapshot::Answer;
 use crate::decode::Segment;
 use crate::flow::FlowTable;
 use crate::http::{Bytes, HttpHandler, HttpShared, Services};
@@ -59,12 +60,21 @@ impl Shard {
         self.http.seen.take()
     }
 
+    /// What it counted so far.
+    pub(super) fn answer(&self, question: u64) -> Answer {
+        Answer { question, counters: self.counters(), services: self.http.services.clone() }
+    }
+
     pub(super) fn into_results(self) -> (Counters, Services) {
+        (self.counters(), self.http.services)
+    }
+
+    fn counters(&self) -> Counters {
         let mut counters = self.http.counters.clone();
         counters.add(self.flows.counters());
         counters.anomalies.add(self.extractor.counters());
         counters.mfa_outcomes.add(self.extractor.outcome_rows());
-        (counters, self.http.services)
+        counters
     }
 
     fn extract(&mut self) {

@@ -6,6 +6,7 @@ use super::analysis::Analysis;
 use super::batch::Batch;
 use super::merge::Merge;
 use super::shard::Shard;
+use super::snapshot::{Answer, Sum, Wanted};
 use super::{Options, Outputs, Source, Summary};
 use crate::capture::CaptureError;
 use crate::capture::replay::Progress as Reading;
@@ -27,7 +28,12 @@ struct Report {
     sightings: Vec<Box<Sighting>>,
     seen: BTreeMap<EventTime, Bytes>,
     watermark: EventTime,
+    /// The shard's counters, when somebody asked.
+    answer: Option<Box<Answer>>,
 }
+
+/// How far the reader is, and its counters when somebody asked.
+type Told = (Reading, Option<Box<Answer>>);
 
 /// What the reader leaves behind.
 struct ReaderEnd {
@@ -44,23 +50,26 @@ pub(super) fn run(
 ) -> anyhow::Result<Summary> {
     let shards = options.shards;
     let (report_in, reports) = bounded::<Report>(QUEUE_BATCHES * shards);
-    let (progress_in, progress) = bounded::<Reading>(1);
+    let (progress_in, progress) = bounded::<Told>(1);
+    let wanted = &Wanted::default();
     thread::scope(|scope| {
         let (queues, workers): (Vec<_>, Vec<_>) = (0..shards)
             .map(|index| {
                 let (sender, receiver) = bounded::<Batch>(QUEUE_BATCHES);
                 let (spare_in, spares) = bounded::<Batch>(QUEUE_BATCHES + 2);
                 let report_in = report_in.clone();
-                let worker = scope.spawn(move || work(index, options, &receiver, &spare_in, &report_in));
+                let worker = scope.spawn(move || {
+                    work(index, (options, wanted), &receiver, &spare_in, &report_in)
+                });
                 (Queue { sender, spares, batch: Batch::new() }, worker)
             })
             .unzip();
         drop(report_in);
-        let reader = scope.spawn(move || read(source, options, queues, &progress_in));
+        let reader = scope.spawn(move || read(source, (options, wanted), queues, &progress_in));
 
         // A failing output must not leave the other threads waiting on full queues: the receivers drop first.
         let mut merge = Merge::new(shards);
-        let consumed = consume(reports, &progress, &mut merge, &mut analysis, outputs);
+        let consumed = consume(reports, (&progress, wanted), &mut merge, &mut analysis, outputs, shards);
 
         let mut counters = Counters::default();
         let mut services = Services::default();
@@ -89,10 +98,11 @@ struct Queue {
 /// Reads, decodes and deals segments to their flows' shards until the source ends.
 fn read(
     source: &mut dyn Source,
-    options: &Options,
+    (options, wanted): (&Options, &Wanted),
     mut queues: Vec<Queue>,
-    progress: &Sender<Reading>,
+    progress: &Sender<Told>,
 ) -> ReaderEnd {
+    let mut answered = 0;
     let mut decoder = Decoder::new(options.decode.clone());
     let mut end =
         ReaderEnd { decoder: Counters::default(), errors: Vec::new(), last_packet: EventTime::ZERO };
@@ -109,7 +119,14 @@ fn read(
                         break;
                     }
                     // Progress is a courtesy: when nobody looks, it is not told.
-                    let _ = progress.try_send(source.progress());
+                    if progress.is_empty() {
+                        let answer = wanted.newer_than(&mut answered).map(|question| {
+                            let mut counters = decoder.counters().clone();
+                            counters.add(&source.counters());
+                            Box::new(Answer { question, counters, services: Services::default() })
+                        });
+                        let _ = progress.try_send((source.progress(), answer));
+                    }
                 }
             }
             Ok(None) => break,
@@ -135,13 +152,14 @@ fn send_round(queues: &mut [Queue], now: EventTime) -> bool {
 /// One shard: batches in, sightings out, until the reader is done.
 fn work(
     index: usize,
-    options: &Options,
+    (options, wanted): (&Options, &Wanted),
     batches: &Receiver<Batch>,
     spares: &Sender<Batch>,
     reports: &Sender<Report>,
 ) -> (Counters, Services) {
     let mut shard = Shard::new(options);
     let mut last = EventTime::ZERO;
+    let mut answered = 0;
     for mut batch in batches {
         for segment in batch.segments() {
             shard.push(&segment);
@@ -149,7 +167,8 @@ fn work(
         last = batch.now;
         let watermark = shard.advance(last);
         let sightings = std::mem::take(shard.sightings());
-        let report = Report { shard: index, sightings, seen: shard.seen(), watermark };
+        let answer = wanted.newer_than(&mut answered).map(|question| Box::new(shard.answer(question)));
+        let report = Report { shard: index, sightings, seen: shard.seen(), watermark, answer };
         if reports.send(report).is_err() {
             return shard.into_results();
         }
@@ -160,23 +179,35 @@ fn work(
     shard.finish(last);
     let sightings = std::mem::take(shard.sightings());
     let seen = shard.seen();
-    let _ = reports.send(Report { shard: index, sightings, seen, watermark: EventTime::MAX });
+    let _ = reports.send(Report { shard: index, sightings, seen, watermark: EventTime::MAX, answer: None });
     shard.into_results()
 }
 
 fn consume(
     reports: Receiver<Report>,
-    progress: &Receiver<Reading>,
+    (progress, wanted): (&Receiver<Told>, &Wanted),
     merge: &mut Merge,
     analysis: &mut Analysis,
     outputs: &mut dyn Outputs,
+    shards: usize,
 ) -> anyhow::Result<()> {
+    let mut sum = Sum::default();
     for mut report in reports {
         merge.take(report.shard, &mut report.sightings, report.watermark);
         merge.take_seen(report.seen);
         analysis.consume(merge.release(), outputs)?;
-        if let Ok(reading) = progress.try_recv() {
+        report.answer.iter().for_each(|answer| sum.take(answer));
+        if let Ok((reading, answer)) = progress.try_recv() {
+            answer.iter().for_each(|answer| sum.take(answer));
             outputs.progress(&analysis.progress(Some(reading)));
+            if outputs.wants_counters() {
+                wanted.ask();
+            }
+        }
+        // All shards and the reader.
+        if let Some((mut counters, services)) = sum.complete(shards + 1) {
+            counters.add(&analysis.counters());
+            outputs.counters(&counters, &services);
         }
     }
     Ok(())

@@ -5,7 +5,7 @@
 use super::tls::TlsFiles;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::{Request, Uri, header};
+use hyper::{HeaderMap, Request, Uri, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -42,8 +42,8 @@ pub struct HttpClient {
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// `Retry-After`, where it is a number of seconds.
-    pub retry_after: Option<Duration>,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The body, cut at [`ANSWER_BYTES_MAX`].
     pub body: Vec<u8>,
 }
@@ -59,6 +59,18 @@ impl fmt::Display for HttpError {
 }
 
 impl StdError for HttpError {}
+
+impl Answer {
+    /// A header's value, where it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// How long the far side asked to be left alone, where `Retry-After` is a number of seconds.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.header("retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs)
+    }
+}
 
 impl HttpClient {
     /// Reads the certificates; touches no network.
@@ -93,16 +105,23 @@ impl HttpClient {
         })
     }
 
+    /// Runs another task of this thread to its end, or for `timeout`: then the error is `None`.
+    pub fn run<T, E>(
+        &self,
+        timeout: Duration,
+        task: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Option<E>> {
+        self.runtime.run(timeout, task)
+    }
+
     async fn exchange(
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<Answer, Box<dyn StdError + Send + Sync>> {
         let answer = self.client.request(request).await?;
         let status = answer.status().as_u16();
-        let retry_after = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
-        let body = beginning(answer.into_body()).await?;
-        Ok(Answer { status, retry_after, body })
+        let (head, body) = answer.into_parts();
+        Ok(Answer { status, headers: head.headers, body: beginning(body).await? })
     }
 }
 
@@ -168,21 +187,16 @@ pub fn timed_out(timeout: Duration) -> String {
 
 /// A runtime for one thread that blocks. It is left behind, not waited for, when it is dropped: a name look-up that
 /// hangs in the system must not hold a shutdown.
-pub struct Blocking(Option<Runtime>);
+struct Blocking(Option<Runtime>);
 
 impl Blocking {
-    /// Starts the runtime; `section` names the sink in the message.
-    pub fn new(section: &str) -> Result<Self, String> {
+    fn new(section: &str) -> Result<Self, String> {
         let runtime = Builder::new_current_thread().enable_all().build();
         runtime.map(|runtime| Self(Some(runtime))).map_err(|error| format!("{section}: {error}"))
     }
 
     /// Runs a task to its end, or for `timeout`: then the error is `None`.
-    pub fn run<T, E>(
-        &self,
-        timeout: Duration,
-        task: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, Option<E>> {
+    fn run<T, E>(&self, timeout: Duration, task: impl Future<Output = Result<T, E>>) -> Result<T, Option<E>> {
         let Some(runtime) = &self.0 else { return Err(None) };
         match runtime.block_on(async { tokio::time::timeout(timeout, task).await }) {
             Ok(outcome) => outcome.map_err(Some),

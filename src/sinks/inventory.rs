@@ -10,7 +10,6 @@ mod table;
 
 pub use table::ENTRIES_MAX;
 
-use super::jsonl::Jsonl;
 use super::record::LabelNames;
 use evidence::Evidence;
 use heelguard_detectors::identity::{Credential, Fingerprint, Principal, PrincipalKind, ProofLevel};
@@ -23,8 +22,15 @@ use records::{
 };
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use serde::Serialize;
 use std::sync::Arc;
 use table::Table;
+
+/// Whoever takes the records.
+pub trait Take {
+    /// One record, and the names of the thing it is about: two records of one thing have the same.
+    fn take(&mut self, names: &[&str], record: &impl Serialize);
+}
 
 /// The name of the records' form.
 pub const SCHEMA: &str = "heelguard.inventory/1";
@@ -142,52 +148,49 @@ impl Inventory {
             + self.evidence.left_out()
     }
 
-    /// Writes all records: endpoints, suggestions, credentials, principals, services, each in the order of its names.
-    pub fn write(&self, sink: &mut Jsonl) {
-        self.write_endpoints(sink);
+    /// Tells all records: endpoints, suggestions, credentials, principals, services, each in the order of its names.
+    pub fn write(&self, to: &mut impl Take) {
+        self.write_endpoints(to);
         for proposal in self.evidence.proposals() {
-            sink.write(&suggestion(&proposal));
+            let Endpoint { method, host, route } = proposal.endpoint;
+            to.take(&["suggestion", method, host, route, proposal.label()], &suggestion(&proposal));
         }
         for (fingerprint, (seen, (credential, principal))) in self.credentials.iter() {
-            sink.write(&CredentialRecord::new(
-                Head::new("credential", seen),
-                *fingerprint,
-                credential,
-                principal,
-            ));
+            let head = Head::new("credential", seen);
+            let name = format!("{:032x}", u128::from_be_bytes(fingerprint.0));
+            let record = CredentialRecord::new(head, *fingerprint, credential, principal);
+            to.take(&["credential", &name], &record);
         }
-        for (_, (seen, principal)) in self.principals.iter() {
-            sink.write(&PrincipalRecord::new(Head::new("principal", seen), principal));
+        for ((kind, id), (seen, principal)) in self.principals.iter() {
+            let record = PrincipalRecord::new(Head::new("principal", seen), principal);
+            to.take(&["principal", kind.name(), id], &record);
         }
         for ((host, ip, port), (seen, protocol)) in self.services.iter() {
-            sink.write(&ServiceRecord {
-                head: Head::new("service", seen),
-                host,
-                ip: *ip,
-                port: *port,
-                protocol,
-            });
+            let head = Head::new("service", seen);
+            let record = ServiceRecord { head, host, ip: *ip, port: *port, protocol };
+            to.take(&["service", host, &ip.to_string(), &port.to_string()], &record);
         }
     }
 
-    fn write_endpoints(&self, sink: &mut Jsonl) {
+    fn write_endpoints(&self, to: &mut impl Take) {
         let mut methods: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
         for (endpoint, _) in self.endpoints.iter() {
             methods.entry((&endpoint.host, &endpoint.route)).or_default().push(&endpoint.method);
         }
         for (endpoint, (seen, shown)) in self.endpoints.iter() {
-            let methods = methods.get(&(&*endpoint.host, &*endpoint.route));
-            sink.write(&EndpointRecord {
+            let Endpoint { method, host, route } = endpoint;
+            let record = EndpointRecord {
                 head: Head::new("endpoint", seen),
-                method: &endpoint.method,
-                host: &endpoint.host,
-                route: &endpoint.route,
+                method,
+                host,
+                route,
                 with_credential: shown.with_credential,
                 without_credential: shown.without_credential,
                 labels: LabelNames(shown.labels),
-                methods: methods.map_or(&[], Vec::as_slice),
+                methods: methods.get(&(&**host, &**route)).map_or(&[], Vec::as_slice),
                 proofs: Proofs(&shown.proofs),
-            });
+            };
+            to.take(&["endpoint", method, host, route], &record);
         }
     }
 }

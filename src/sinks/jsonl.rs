@@ -3,6 +3,7 @@
 //! It promises to count each record as delivered or lost, and to name the place and the cause when writing fails.
 
 use super::escape;
+use super::inventory::Take;
 use crate::metrics::SinkCounters;
 use serde::Serialize;
 use std::fs::File;
@@ -166,6 +167,12 @@ impl Jsonl {
             _ => Ok(()),
         };
         (self.counters, outcome)
+    }
+}
+
+impl Take for Jsonl {
+    fn take(&mut self, _: &[&str], record: &impl Serialize) {
+        self.write(record);
     }
 }
 

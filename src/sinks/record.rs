@@ -4,6 +4,7 @@
 
 mod alert;
 pub mod community_id;
+mod health;
 mod request;
 mod session;
 mod stats;
@@ -16,6 +17,7 @@ pub(crate) mod samples;
 mod tests;
 
 pub use alert::AlertRecord;
+pub use health::HealthRecord;
 pub(super) use request::LabelNames;
 pub(crate) use stats::imbalance;
 pub use stats::{ServiceRow, StatsRecord};

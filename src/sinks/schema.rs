@@ -1,4 +1,4 @@
-//! The published forms: JSON Schemas (draft 2020-12) of the records, and tables to keep them in.
+//! The published forms: JSON Schemas (draft 2020-12) of the records.
 //! It is given a name and gives the text, as it stands in `schema/`.
 //! It promises that every record this program writes is valid under its schema; a test checks.
 
@@ -8,7 +8,6 @@ pub const ALL: &[(&str, &str)] = &[
     ("transaction", include_str!("schema/transaction.json")),
     ("inventory", include_str!("schema/inventory.json")),
     ("stats", include_str!("schema/stats.json")),
-    ("clickhouse", include_str!("schema/clickhouse.sql")),
 ];
 
 /// The text of one form.

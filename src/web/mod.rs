@@ -4,6 +4,8 @@
 
 mod alert;
 mod html;
+mod live;
+mod metrics;
 mod overview;
 mod rules;
 mod site;
@@ -11,6 +13,8 @@ mod stats;
 
 #[cfg(test)]
 mod tests;
+
+pub use live::Live;
 
 use crate::metrics::Counters;
 use crate::sinks::record::{Labels, ServiceRow};

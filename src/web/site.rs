@@ -89,7 +89,7 @@ impl Site {
 }
 
 /// Whether a `Host` header names this machine's loopback; the port may be a tunnel's.
-fn is_ours(host: &str) -> bool {
+pub(super) fn is_ours(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,

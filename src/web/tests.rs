@@ -2,9 +2,12 @@
 
 use super::html::Html;
 use super::site::Site;
-use super::{Config, Snapshot, rules};
-use crate::metrics::Counters;
+use super::live::readiness;
+use super::metrics::exposition;
+use super::{Config, Live, Snapshot, rules};
+use crate::metrics::{Counters, DropReason, SinkCounters};
 use crate::sinks::record::{ServiceRow, samples};
+use crate::sinks::status::{State, Status};
 use axum::body::Body;
 use axum::http::Response;
 use expect_test::expect;
@@ -125,5 +128,67 @@ fn only_loopback_may_be_listened_on() {
     for listen in ["0.0.0.0:9470", "[::]:9470", "192.168.1.2:80", "localhost:80", "9470", "127.0.0.1", ""] {
         let message = check(listen).unwrap_err();
         assert!(message.contains(listen) && message.contains("127.0.0.1"), "{message}");
+    }
+}
+
+fn ask(live: &Live, host: &str, path: &str) -> (u16, String) {
+    let response = live.respond("GET", Some(host), path);
+    (response.status().as_u16(), body(response))
+}
+
+#[test]
+fn metrics_add_up_and_hold_no_word_of_traffic() {
+    let live = Live::new(None);
+    let mut counters = Counters::default();
+    counters.packets.read = 3;
+    counters.flows.open = 2;
+    counters.dropped.count(DropReason::NotTcp, 1);
+    live.put(&counters);
+    let (status, text) = ask(&live, "localhost:9470", "/metrics");
+    assert_eq!(status, 200);
+    for line in [
+        "# TYPE heelguard_packets_read_total counter\nheelguard_packets_read_total 3\n",
+        "# TYPE heelguard_flows_open gauge\nheelguard_flows_open 2\n",
+        "heelguard_packets_dropped_total{reason=\"not_tcp\"} 1\n",
+    ] {
+        assert!(text.contains(line), "{line} is not in {text}");
+    }
+    let families: Vec<&str> = text.lines().filter(|line| line.starts_with('#')).collect();
+    let mut unique = families.clone();
+    unique.sort_unstable();
+    unique.dedup();
+    assert_eq!(unique.len(), families.len(), "a family is there twice");
+    assert_eq!(ask(&live, "evil.example", "/metrics").0, 421);
+    assert_eq!(live.respond("POST", Some("localhost"), "/metrics").status(), 405);
+    assert_eq!(ask(&live, "localhost", "/metric").0, 404);
+}
+
+#[test]
+fn a_sink_that_is_down_makes_a_sensor_degraded_not_dead() {
+    let status = |state| Status {
+        sink: "kafka".to_owned(),
+        lane: "alerts",
+        state,
+        counters: SinkCounters { queued: 7, delivered: 4, spooled: 2, lost: 1 },
+        waiting: 2,
+        oldest_s: 12.5,
+        retries: 3,
+        refused: 1,
+        lag_p50_s: 0.01,
+        lag_p99_s: 0.25,
+        trouble: Some("sinks.kafka.brokers: refused".to_owned()),
+    };
+    assert!(readiness(vec![status(State::Up)]).starts_with("{\"status\":\"ready\""));
+    let degraded = readiness(vec![status(State::Up), status(State::Down)]);
+    assert!(degraded.starts_with("{\"status\":\"degraded\"") && degraded.contains("refused"), "{degraded}");
+    let text = exposition(&Counters::default(), &[status(State::Down)]);
+    for line in [
+        "heelguard_sink_up{sink=\"kafka\",lane=\"alerts\"} 0\n",
+        "heelguard_sink_records_total{sink=\"kafka\",lane=\"alerts\",outcome=\"lost\"} 1\n",
+        "heelguard_sink_spooled_records{sink=\"kafka\",lane=\"alerts\"} 2\n",
+        "heelguard_sink_oldest_unsent_seconds{sink=\"kafka\",lane=\"alerts\"} 12.5\n",
+        "heelguard_sink_delivery_seconds{sink=\"kafka\",lane=\"alerts\",quantile=\"0.99\"} 0.25\n",
+    ] {
+        assert!(text.contains(line), "{line} is not in {text}");
     }
 }

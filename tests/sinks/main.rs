@@ -11,4 +11,12 @@
     reason = "it is a test"
 )]
 
+#[path = "../support/proxy.rs"]
+mod proxy;
+#[path = "../support/services.rs"]
+mod services;
+
+mod faults;
+mod kafka;
+mod smoke;
 mod webhook;

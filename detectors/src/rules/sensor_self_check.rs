@@ -3,7 +3,8 @@
 //! ## What it sees
 //!
 //! The sensor itself, when it sees less than an operator believes: bytes that the capture lost, second-factor traffic
-//! that is no longer there, tables that a flood of identities washes out, and more alerts than people can read.
+//! that is no longer there, tables that a flood of identities washes out, more alerts than people can read, and
+//! records that nobody takes.
 //!
 //! ## Why it matters
 //!
@@ -12,27 +13,29 @@
 //!
 //! ## How it decides
 //!
-//! Every ten seconds of packet time it looks at four things. Loss: more than one per cent of the bytes that TCP's
+//! Every ten seconds of packet time it looks at five things. Loss: more than one per cent of the bytes that TCP's
 //! numbers account for were never seen in five minutes, and at least 64 KiB of them; high from ten per cent on.
 //! Silence: no second-factor step of any kind for more than twice the longest silence of the last two weeks; only
 //! seconds in which traffic was seen count, and nothing is said in the first week or before a hundred steps.
 //! Identity flood: tables give up keys because they are full, 1,000 a minute or more; the alert names the fastest table
 //! and the setting that bounds it. Alert limit: more than `limits.alerts_per_minute_max` alerts a minute (half as many of low
-//! severity, three quarters of medium); the rest is counted and the loudest detectors and subjects are named. Each of the four is one alert about the sensor that stays
-//! open while it lasts.
+//! severity, three quarters of medium); the rest is counted and the loudest detectors and subjects are named.
+//! Spool: more than half of the room for records that wait for sinks is used; high from nine tenths on. Each of the
+//! five is one alert about the sensor that stays open while it lasts.
 //!
 //! ## Benign look-alikes
 //!
 //! A capture with a short snap length has lost most of its bytes, rightly so. A holiday is a longer silence than any
 //! before it. A site with more live accounts than a table has room for evicts all the time: raise the limit.
 //! Not looked at yet: the encrypted share of a host, because this build counts TLS by address and cannot tell which
-//! host a connection was for; the time from packet to alert and the fill of sinks, which a capture file does not have.
+//! host a connection was for; the time from packet to alert, which a capture file does not have. A sink that is down
+//! for maintenance fills the spool, rightly so.
 //!
 //! ## Tuning
 //!
 //! Raise `lost_pct` for a tap that is known to be oversubscribed, `silence_times` where second factors come in waves.
 //! Facts: `lost_pct` and `lost_bytes`; `silent_s` and `usual_s`; `table`, `limit` and `tables` (each with its keys a
-//! minute); `suppressed_by_detector` and `suppressed_most` (counts that are never too high).
+//! minute); `spool_pct` and `sinks` (each with the records that wait for it); `suppressed_by_detector` and `suppressed_most` (counts that are never too high).
 //!
 //! ## References
 //!
@@ -58,6 +61,8 @@ mod silence;
 
 /// The loss from which on it is of high severity.
 const HIGH_LOST_PCT: u32 = 10;
+/// The fill of the spool from which on it is of high severity: transactions are about to be dropped.
+const HIGH_SPOOL_PCT: u32 = 90;
 
 /// When it fires.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -79,6 +84,8 @@ pub struct Thresholds {
     pub silence_steps: u64,
     /// Keys given up in a minute by one table (1,000: ten times what a site at its limit loses in growth).
     pub evicted_per_min: u64,
+    /// Fill of the spool beyond which it fires (50 %: as long again, and records are dropped).
+    pub spool_pct: u32,
 }
 
 impl Default for Thresholds {
@@ -92,6 +99,7 @@ impl Default for Thresholds {
             silence_days: 7,
             silence_steps: 100,
             evicted_per_min: 1_000,
+            spool_pct: 50,
         }
     }
 }
@@ -220,6 +228,32 @@ impl State {
             finding(message, worst.in_minute, per_minute, facts)
         });
     }
+
+    fn check_spool(&self, checkup: &Checkup<'_>, findings: &mut Findings<'_>) {
+        let limit = self.thresholds.spool_pct;
+        let Some(spool) = checkup.spool.filter(|spool| spool.fill_pct > limit) else { return };
+        let sensor = findings.sensor();
+        let crossing = Crossing {
+            about: About::Sensor { name: &sensor, part: "spool" },
+            severity: if spool.fill_pct >= HIGH_SPOOL_PCT { Severity::High } else { Severity::Medium },
+            first: checkup.now,
+            fresh: 1,
+            window: None,
+        };
+        findings.raise(&crossing, || {
+            let waiting = spool.sinks.iter().map(|(sink, records)| format!("{sink}: {records}"));
+            let waiting: Vec<String> = waiting.collect();
+            let message = format!(
+                "{} % of the spool is full, and records wait for {} (limit {limit} %; room by spool.bytes_max)",
+                spool.fill_pct,
+                waiting.join(", ")
+            );
+            let sinks = waiting.into_iter().map(Into::into).collect::<Vec<Arc<str>>>();
+            let facts =
+                vec![("spool_pct", Fact::Count(spool.fill_pct.into())), ("sinks", Fact::List(sinks))];
+            finding(message, spool.fill_pct.into(), limit.into(), facts)
+        });
+    }
 }
 
 impl Detector for State {
@@ -237,6 +271,7 @@ impl Detector for State {
         self.check_losses(checkup.now, findings);
         self.check_silence(checkup.now, findings);
         self.check_flood(checkup, findings);
+        self.check_spool(checkup, findings);
     }
 
     fn advance(&mut self, _: EventTime) {}

@@ -1,5 +1,6 @@
 //! Records of a few transactions, as they are written.
 
+use super::super::jsonl::Jsonl;
 use super::*;
 use crate::sinks::record::samples;
 use expect_test::expect;

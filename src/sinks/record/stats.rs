@@ -53,7 +53,7 @@ impl<'a> StatsRecord<'a> {
     /// The record of all counters; sinks by name.
     pub fn new(
         counters: &Counters,
-        sinks: &'a [(&'static str, SinkCounters)],
+        sinks: &'a [(String, SinkCounters)],
         services: &'a [ServiceRow],
     ) -> Self {
         Self {
@@ -80,16 +80,24 @@ impl<'a> StatsRecord<'a> {
             tokens: Rows(counters.tokens.rows()),
         }
     }
+
+    /// The same record while the run goes on: what is between two stages is in no account.
+    pub(super) fn so_far(self, counters: &Counters, sinks: &[(String, SinkCounters)]) -> Self {
+        let balanced = counters.imbalance_so_far().or_else(|| imbalance_of(sinks)).is_none();
+        Self { balanced, ..self }
+    }
 }
 
 /// The first account that does not add up, sinks included; `None` when all do.
-pub(crate) fn imbalance(counters: &Counters, sinks: &[(&'static str, SinkCounters)]) -> Option<String> {
-    counters.imbalance().or_else(|| {
-        let (name, sink) =
-            sinks.iter().find(|(_, sink)| sink.queued != sink.delivered + sink.spooled + sink.lost)?;
-        let left = sink.delivered + sink.spooled + sink.lost;
-        Some(format!("sink {name}: {} in, {left} accounted for", sink.queued))
-    })
+pub(crate) fn imbalance(counters: &Counters, sinks: &[(String, SinkCounters)]) -> Option<String> {
+    counters.imbalance().or_else(|| imbalance_of(sinks))
+}
+
+fn imbalance_of(sinks: &[(String, SinkCounters)]) -> Option<String> {
+    let (name, sink) =
+        sinks.iter().find(|(_, sink)| sink.queued != sink.delivered + sink.spooled + sink.lost)?;
+    let left = sink.delivered + sink.spooled + sink.lost;
+    Some(format!("sink {name}: {} in, {left} accounted for", sink.queued))
 }
 
 /// Named numbers, written as an object in their order.
@@ -108,7 +116,7 @@ struct Packets {
     dropped: Rows,
 }
 
-struct Sinks<'a>(&'a [(&'static str, SinkCounters)]);
+struct Sinks<'a>(&'a [(String, SinkCounters)]);
 
 impl Serialize for Sinks<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -78,7 +78,7 @@ fn the_counters_of_a_run() {
     let sink = SinkCounters { queued: 2, delivered: 2, spooled: 0, lost: 0 };
     let service = ServiceRow { host: "api.example.com".to_owned(), port: 443, tls: 10, ..Default::default() };
     check(
-        &StatsRecord::new(&counters(), &[("jsonl", sink)], &[service]),
+        &StatsRecord::new(&counters(), &[("jsonl".to_owned(), sink)], &[service]),
         &expect![[r#"
             {"schema":"heelguard.stats/1","balanced":true,"capture":{"files":1,"truncated_files":0,"bytes":0},"packets":{"read":3,"processed":1,"dropped":{"not_tcp":2}},"segments":{"received":0,"accepted":0,"refused":0},"bytes":{"received":0,"delivered":0,"duplicate":0,"discarded":0,"buffered":0,"missing":0},"flows":{"opened":0,"closed":0,"evicted":0,"open":0},"http":{"requests":0,"responses":0,"interim":0,"requests_out":0,"responses_out":0,"pairs":0},"transactions":{"whole":0,"request_only":0,"response_only":0,"gap":0,"truncated":0},"alerts":{"findings":0,"open":0,"update":0,"closed":0,"suppressed":0},"evicted":{"handles":0,"accounts":0,"names":0,"proofs":0,"detector_keys":0},"routes":{"hosts":0,"routes":0,"slugs":0,"other":0,"other_hosts":0},"sinks":{"jsonl":{"queued":2,"delivered":2,"spooled":0,"lost":0}},"services":[{"host":"api.example.com","port":443,"tls":10,"http1":0,"http2":0,"unknown":0}],"anomalies":{"tcp.gap":1},"mfa_outcomes":{"accepted":2,"no_row":1},"tokens":{"checked":0,"searched":0,"over_budget":0,"evicted":0,"key_sets":0,"key_sets_refused":0}}
         "#]],
@@ -88,7 +88,7 @@ fn the_counters_of_a_run() {
 #[test]
 fn accounts_that_do_not_add_up_are_not_balanced() {
     let balanced = |counters: &Counters, sink: SinkCounters| {
-        let record = serde_json::to_value(StatsRecord::new(counters, &[("jsonl", sink)], &[])).unwrap();
+        let record = serde_json::to_value(StatsRecord::new(counters, &[("jsonl".to_owned(), sink)], &[])).unwrap();
         record["balanced"].as_bool().unwrap()
     };
     assert!(balanced(&counters(), SinkCounters::default()));

@@ -18,6 +18,7 @@ pub struct Batch {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Head {
+    number: u64,
     kind: Kind,
     raised_ms: u64,
     id: u128,
@@ -36,8 +37,23 @@ impl Batch {
         let start = self.bodies.len();
         self.bodies.extend_from_slice(record.body);
         let Record { kind, raised_ms, id, key, .. } = *record;
-        self.heads.push(Head { kind, raised_ms, id, key, body: start..self.bodies.len() });
+        self.heads.push(Head { number, kind, raised_ms, id, key, body: start..self.bodies.len() });
         self.range.end = number + 1;
+    }
+
+    /// Says that it goes to record number `end`, though what is behind its last record could not be read.
+    pub(super) fn extend_to(&mut self, end: u64) {
+        self.range.end = self.range.end.max(end);
+    }
+
+    /// Takes the records from number `end` on out again.
+    pub(super) fn cut_at(&mut self, end: u64) {
+        let keep = self.heads.partition_point(|head| head.number < end);
+        if let Some(first) = self.heads.get(keep) {
+            self.bodies.truncate(first.body.start);
+            self.heads.truncate(keep);
+            self.range.end = self.heads.last().map_or(self.range.start, |last| last.number + 1);
+        }
     }
 
     /// A name that no other batch of any spool has.
@@ -82,7 +98,7 @@ impl Batch {
     }
 
     fn record(&self, head: &Head) -> Record<'_> {
-        let Head { kind, raised_ms, id, key, ref body } = *head;
+        let Head { kind, raised_ms, id, key, ref body, .. } = *head;
         Record { kind, raised_ms, id, key, body: self.bodies.get(body.clone()).unwrap_or_default() }
     }
 }

@@ -1,7 +1,7 @@
 //! Stories of a sensor that sees less than it should, second by second.
 
 use crate::alert::{Alert, Confidence, Status};
-use crate::health::Health;
+use crate::health::{Health, Spool};
 use crate::rules;
 use crate::runtime::{Limits, Runtime, RuntimeConfig};
 use crate::story;
@@ -27,7 +27,7 @@ fn watch(sensor: &mut Sensor, from: u64, seconds: u64, delivered: u64, missing: 
     let mut alerts = Vec::new();
     for second in from..from + seconds {
         let end = EventTime::from_secs(START + second + 1);
-        sensor.runtime.health(&Health { delivered, missing, evicted: Vec::new() }, end, &mut alerts);
+        sensor.runtime.health(&Health { delivered, missing, ..Health::default() }, end, &mut alerts);
         if second == from + seconds / 2 {
             let saved = sensor.runtime.save();
             sensor.runtime = Runtime::new(sensor.config.clone()).unwrap();
@@ -158,4 +158,32 @@ fn a_flood_of_identities_is_one_alert_that_names_the_table_and_its_limit() {
         "{told:?}"
     );
     assert!(flood(10).is_empty(), "600 a minute are under the limit");
+}
+
+/// What is said of a spool that is so full for half a minute.
+fn with_spool(section: &str, fill_pct: u32) -> Vec<String> {
+    let mut sensor = sensor(section, Limits::default());
+    let sinks = vec![("kafka (alerts)".to_owned(), 12), ("kafka (transactions)".to_owned(), 34_000)];
+    let health = Health { delivered: 1, spool: Some(Spool { fill_pct, sinks }), ..Health::default() };
+    let mut alerts = Vec::new();
+    for second in 0..30 {
+        sensor.runtime.health(&health, EventTime::from_secs(START + second + 1), &mut alerts);
+    }
+    about(&alerts, "(spool)")
+}
+
+#[test]
+fn a_spool_that_fills_names_the_sinks_that_take_nothing() {
+    assert_eq!(
+        with_spool("", 51),
+        [
+            "10:00:01.000 POS-06 sensor_self_check medium sensor (spool): 51 % of the spool is full, and records wait for \
+          kafka (alerts): 12, kafka (transactions): 34000 (limit 50 %; room by spool.bytes_max)\n"
+        ]
+    );
+    assert!(with_spool("", 50).is_empty());
+    assert!(with_spool("spool_pct = 80", 80).is_empty());
+    assert_eq!(with_spool("spool_pct = 80", 81).len(), 1);
+    let (below, at) = (with_spool("", 89), with_spool("", 90));
+    assert!(below.iter().all(|line| line.contains(" medium ")) && at.iter().any(|line| line.contains(" high ")));
 }

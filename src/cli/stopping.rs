@@ -1,0 +1,32 @@
+//! A source that ends when somebody wishes it to.
+//! It is given a source and the wish, and looks at the wish before each packet.
+//! It promises that what was read until then is worked on to its end.
+
+use super::signals::Stop;
+use crate::capture::replay::Progress;
+use crate::capture::{CaptureError, Packet};
+use crate::metrics::Counters;
+use crate::pipeline::Source;
+
+pub(super) struct Stopping<'a> {
+    pub(super) source: &'a mut dyn Source,
+    pub(super) stop: Stop,
+}
+
+impl Source for Stopping<'_> {
+    fn next(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
+        if self.stop.is_asked() { Ok(None) } else { self.source.next() }
+    }
+
+    fn progress(&self) -> Progress {
+        self.source.progress()
+    }
+
+    fn counters(&self) -> Counters {
+        self.source.counters()
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        self.source.warnings()
+    }
+}

@@ -1,0 +1,100 @@
+//! The sinks of the configuration, as a command uses them: opened at the start, told of health, closed at the end.
+//! It is given the configuration and gives records to `Delivery`.
+//! It promises that what could not be delivered is told: it waits on disk, or it is lost and the run has failed.
+
+use super::Failure;
+use super::signals::Stop;
+use crate::config::Raw;
+use crate::metrics::{Counters, SinkCounters};
+use crate::sinks::delivery::{Delivery, Tell, by_sink, key_of};
+use crate::sinks::inventory::Inventory;
+use crate::sinks::record::{HealthRecord, Labels, ServiceRow};
+use crate::sinks::spool::{Full, Kind, Lane};
+use std::time::{Duration, Instant};
+
+/// After a wish to end, this is left for delivery.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// The open sinks of a run.
+pub(super) struct WayOut {
+    pub(super) delivery: Delivery,
+    labels: Labels,
+    patience: Duration,
+    health_every: Duration,
+    health_told: Instant,
+    stop: Stop,
+    tell: Tell,
+    /// Whether what is left waits on disk.
+    kept: bool,
+}
+
+impl WayOut {
+    /// Opens what the configuration names; `None` when it names nothing.
+    pub(super) fn open(raw: &Raw, stop: &Stop, tell: &Tell) -> Result<Option<Self>, Failure> {
+        let folder = Some(raw.state.dir.as_path()).filter(|folder| !folder.as_os_str().is_empty());
+        let labels = raw.labels();
+        // A replay can wait for its sinks; a wire cannot.
+        let delivery = Delivery::open(&raw.sinks, &raw.spool, folder, Full::Wait, &labels, tell);
+        let Some(delivery) = delivery.map_err(Failure::running)? else { return Ok(None) };
+        Ok(Some(Self {
+            delivery,
+            labels,
+            patience: Duration::from_secs(raw.spool.drain_timeout_s.into()),
+            health_every: Duration::from_secs(raw.sensor.health_interval_s),
+            health_told: Instant::now(),
+            stop: stop.clone(),
+            tell: tell.clone(),
+            kept: folder.is_some(),
+        }))
+    }
+
+    /// Whether a sink takes reports, the inventory among them.
+    pub(super) fn wants_inventory(&self) -> bool {
+        self.delivery.takes(Lane::Reports)
+    }
+
+    /// Whether it is time to tell how the sensor is doing.
+    pub(super) fn health_is_due(&self) -> bool {
+        self.delivery.takes(Lane::Reports) && self.health_told.elapsed() >= self.health_every
+    }
+
+    /// Tells how the sensor is doing.
+    pub(super) fn tell_health(&mut self, counters: &Counters, services: &[ServiceRow], ended: bool) {
+        if !self.delivery.takes(Lane::Reports) {
+            return;
+        }
+        self.health_told = Instant::now();
+        let statuses = self.delivery.statuses();
+        let sinks = by_sink(&statuses);
+        let record = HealthRecord::new(counters, services, &self.labels, (&statuses, &sinks), ended);
+        let key = key_of(&["sensor", &self.labels.tenant, &self.labels.sensor]);
+        self.delivery.report(Kind::Health, key, &record);
+    }
+
+    /// Tells all that is known of endpoints, credentials, principals and services.
+    pub(super) fn tell_inventory(&mut self, inventory: &Inventory) {
+        if self.wants_inventory() {
+            inventory.write(&mut self.delivery);
+        }
+    }
+
+    /// Waits for the sinks as long as they get on, and says what is left.
+    pub(super) fn close(self) -> (Vec<(String, SinkCounters)>, Result<(), Failure>) {
+        let deadline = self.stop.is_asked().then(|| Instant::now() + STOP_WITHIN);
+        let closed = self.delivery.close(self.patience, deadline);
+        let mut counters = by_sink(&closed.statuses);
+        if closed.left.is_empty() {
+            return (counters, Ok(()));
+        }
+        if self.kept {
+            closed.left.iter().for_each(|line| (self.tell)(&format!("{line}; kept in the spool")));
+            return (counters, Ok(()));
+        }
+        // Memory ends here.
+        for (_, counters) in &mut counters {
+            counters.lost += std::mem::take(&mut counters.spooled);
+        }
+        let hint = "lost: without state.dir nothing outlives the run";
+        (counters, Err(Failure::running(format!("{}\n{hint}", closed.left.join("\n")))))
+    }
+}

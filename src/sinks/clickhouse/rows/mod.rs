@@ -1,0 +1,96 @@
+//! Records as rows: which table a kind goes to, and what its cells are.
+//! It is given records in their native JSON and gives a block of the table's columns.
+//! It promises that a record either becomes a whole row or none, with the reason.
+
+mod alert;
+mod block;
+mod health;
+mod inventory;
+mod transaction;
+mod values;
+
+pub(super) use block::Block;
+
+use crate::sinks::record::Labels;
+use crate::sinks::spool::{Kind, Lane, Record};
+use block::Row;
+use serde::Deserialize;
+
+/// A table that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Table {
+    Alerts,
+    Transactions,
+    Inventory,
+    SensorHealth,
+}
+
+impl Table {
+    /// Its name.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Alerts => "alerts",
+            Self::Transactions => "transactions",
+            Self::Inventory => "inventory",
+            Self::SensorHealth => "sensor_health",
+        }
+    }
+
+    /// The tables that a lane's records go to.
+    pub(super) const fn of(lane: Lane) -> &'static [Self] {
+        match lane {
+            Lane::Alerts => &[Self::Alerts],
+            Lane::Transactions => &[Self::Transactions],
+            Lane::Reports => &[Self::Inventory, Self::SensorHealth],
+        }
+    }
+
+    /// Whether it takes this kind.
+    pub(super) fn takes(self, kind: Kind) -> bool {
+        matches!(
+            (self, kind),
+            (Self::Alerts, Kind::Alert)
+                | (Self::Transactions, Kind::Transaction)
+                | (Self::Inventory, Kind::Inventory)
+                | (Self::SensorHealth, Kind::Health)
+        )
+    }
+}
+
+/// What a row says about the record itself.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    raised_ms: i64,
+    id: u128,
+    tenant: &'a str,
+    sensor: &'a str,
+}
+
+impl Origin<'_> {
+    fn write(&self, row: &mut Row<'_>) {
+        row.fixed(self.raised_ms.to_le_bytes());
+        row.text(self.tenant);
+        row.text(self.sensor);
+    }
+}
+
+/// Adds a record's row to the block of its table; the error says what in the record does not fit.
+pub(super) fn add(block: &mut Block, record: &Record<'_>, labels: &Labels) -> Result<(), String> {
+    let raised_ms = i64::try_from(record.raised_ms).unwrap_or(i64::MAX);
+    let origin = Origin { raised_ms, id: record.id, tenant: &labels.tenant, sensor: &labels.sensor };
+    match record.kind {
+        Kind::Alert => read::<alert::Alert<'_>>(record)?.write(&origin, &mut block.row()),
+        Kind::Transaction => read::<transaction::Transaction<'_>>(record)?.write(&origin, &mut block.row()),
+        Kind::Inventory => read::<inventory::Thing<'_>>(record)?.write(&origin, &mut block.row()),
+        Kind::Health => read::<health::Health>(record)?.write(&origin, &mut block.row()),
+    }
+    Ok(())
+}
+
+fn read<'a, T: Deserialize<'a>>(record: &Record<'a>) -> Result<T, String> {
+    serde_json::from_slice(record.body)
+        .map_err(|error| format!("not a {} record: {error}", record.kind.schema()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! Everything between a raised record and its far sides: the spool, a worker a sink and lane, and their end.
+//! It is given alerts, transactions and reports, writes them into the spool, and tells how each sink is doing.
+//! It promises that nothing waits for a far side: a record is on disk, and a sink that is down holds up nobody.
+
+use super::config::Sinks;
+use super::dead_letter::DeadLetters;
+use super::escape;
+use super::inventory::Take;
+use super::record::{AlertRecord, Labels, TransactionRecord};
+use super::spool::{self, Full, Kind, Lane, Reading, Record, Spool};
+use super::status::{State, Status, Watch};
+use super::worker::{self, Job, Worker, now_ms};
+use crate::metrics::SinkCounters;
+use heelguard_detectors::alert::Alert;
+use heelguard_detectors::health;
+use heelguard_detectors::identity::PrincipalKind;
+use heelguard_detectors::transaction::Transaction;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Says a line to the operator, from any thread.
+pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// How long workers may take to leave what they are at when all is over.
+const LEAVE_WITHIN: Duration = Duration::from_secs(4);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// The open way out.
+pub struct Delivery {
+    labels: Labels,
+    spool: Spool,
+    queues: Arc<[Queue]>,
+    workers: Vec<Worker>,
+    line: Vec<u8>,
+}
+
+struct Queue {
+    reading: Reading,
+    watch: Watch,
+}
+
+/// Asks how the sinks are doing, from any thread, for as long as it likes.
+#[derive(Clone)]
+pub struct Observer {
+    spool: Spool,
+    queues: Arc<[Queue]>,
+}
+
+impl Observer {
+    /// How each queue is doing.
+    pub fn statuses(&self) -> Vec<Status> {
+        self.queues.iter().map(|queue| queue.status(&self.spool)).collect()
+    }
+}
+
+/// How delivery ended.
+pub struct Closed {
+    /// Each queue at its end.
+    pub statuses: Vec<Status>,
+    /// What could not be delivered, a line a queue.
+    pub left: Vec<String>,
+}
+
+impl Delivery {
+    /// Opens the spool and starts a worker for each sink that is on; `None` when none is. Without a folder what waits
+    /// is kept in memory. What an operator should know is told now and later.
+    pub fn open(
+        sinks: &Sinks,
+        config: &spool::Config,
+        folder: Option<&Path>,
+        full: Full,
+        labels: &Labels,
+        tell: &Tell,
+    ) -> Result<Option<Self>, String> {
+        let mut destinations = Vec::new();
+        for wanted in sinks.wanted() {
+            let reading = Reading { sink: wanted.name.into(), lane: wanted.lane };
+            destinations.push((reading, wanted.open(labels)?));
+        }
+        if destinations.is_empty() {
+            return Ok(None);
+        }
+        let readings: Vec<Reading> = destinations.iter().map(|(reading, _)| reading.clone()).collect();
+        let spool = match folder {
+            Some(folder) => {
+                let opened = Spool::open(&folder.join("spool"), config, full, &readings);
+                let (spool, told) = opened.map_err(|error| error.to_string())?;
+                told.iter().for_each(|line| tell(line));
+                spool
+            }
+            None => Spool::in_memory(config, full, &readings).map_err(|error| error.to_string())?,
+        };
+        let (mut queues, mut workers) = (Vec::new(), Vec::new());
+        for (reading, destination) in destinations {
+            let Some(reader) = spool.reader(&reading) else { continue };
+            let letters = folder.map_or_else(DeadLetters::default, |f| DeadLetters::of(f, &reading.sink));
+            let watch = Watch::new();
+            let job = Job {
+                sink: reading.sink.clone(),
+                lane: reading.lane,
+                destination,
+                reader,
+                letters,
+                watch: watch.clone(),
+                tell: Arc::clone(tell),
+            };
+            let started = Worker::start(job).map_err(|error| format!("cannot start a thread: {error}"))?;
+            workers.push(started);
+            queues.push(Queue { reading, watch });
+        }
+        Ok(Some(Self { labels: labels.clone(), spool, queues: queues.into(), workers, line: Vec::new() }))
+    }
+
+    /// Takes one state of one episode. Its key is the episode: states stay in order.
+    pub fn alert(&mut self, alert: &Alert) {
+        let Self { labels, spool, line, .. } = self;
+        let id = alert.id.0;
+        append(spool, line, Head { kind: Kind::Alert, id, key: id }, &AlertRecord::new(alert, labels));
+    }
+
+    /// Takes a transaction. Its key is who it is of: what one principal did stays in order.
+    pub fn transaction(&mut self, transaction: &Transaction) {
+        if self.takes(Lane::Transactions) {
+            let head = Head { kind: Kind::Transaction, id: transaction.id.0, key: owner(transaction) };
+            append(&self.spool, &mut self.line, head, &TransactionRecord::new(transaction));
+        }
+    }
+
+    /// Takes what is known of a thing; a later record with the same key replaces this one.
+    pub fn report(&mut self, kind: Kind, key: u128, record: &impl Serialize) {
+        append(&self.spool, &mut self.line, Head { kind, id: key, key }, record);
+    }
+
+    /// Whether any sink takes records of this lane.
+    pub fn takes(&self, lane: Lane) -> bool {
+        self.queues.iter().any(|queue| queue.reading.lane == lane)
+    }
+
+    /// Waits until what was raised is on disk; false when some of it could not be kept.
+    pub fn settle(&self) -> bool {
+        self.spool.sync()
+    }
+
+    /// What waits, and for whom, for the rule that watches the sensor.
+    pub fn spool(&self) -> health::Spool {
+        let waiting = |queue: &Queue| {
+            let records = self.spool.account(&queue.reading).spooled;
+            (records > 0).then(|| (format!("{} ({})", queue.reading.sink, queue.reading.lane.name()), records))
+        };
+        let sinks = self.queues.iter().filter_map(waiting).collect();
+        health::Spool { fill_pct: self.spool.fill_pct(), sinks }
+    }
+
+    /// Somebody who can ask how each queue is doing.
+    pub fn observer(&self) -> Observer {
+        Observer { spool: self.spool.clone(), queues: Arc::clone(&self.queues) }
+    }
+
+    /// How each queue is doing.
+    pub fn statuses(&self) -> Vec<Status> {
+        self.observer().statuses()
+    }
+
+    /// Ends it: goes on as long as some sink gets on, `patience` after the last record that arrived at the most, and
+    /// never beyond `deadline`.
+    pub fn close(self, patience: Duration, deadline: Option<Instant>) -> Closed {
+        self.spool.sync();
+        let began = Instant::now();
+        while self.queues.iter().any(|queue| self.spool.account(&queue.reading).spooled > 0) {
+            let last = self.queues.iter().map(|queue| queue.watch.progress()).fold(began, Instant::max);
+            if last.elapsed() >= patience || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                break;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        let threads = self.workers.into_iter().map(Worker::stop).collect();
+        worker::join(threads, Instant::now() + LEAVE_WITHIN);
+        self.spool.close();
+        let statuses: Vec<Status> = self.queues.iter().map(|queue| queue.status(&self.spool)).collect();
+        let left = statuses.iter().filter(|status| status.waiting > 0).map(words_of_what_is_left).collect();
+        Closed { statuses, left }
+    }
+}
+
+impl Take for Delivery {
+    fn take(&mut self, names: &[&str], record: &impl Serialize) {
+        self.report(Kind::Inventory, key_of(names), record);
+    }
+}
+
+impl Queue {
+    fn status(&self, spool: &Spool) -> Status {
+        let Self { reading, watch } = self;
+        let account = spool.account(reading);
+        let oldest_ms = account.oldest_unsent_ms.map_or(0, |raised| now_ms().saturating_sub(raised));
+        let counters = SinkCounters {
+            queued: account.queued,
+            delivered: account.delivered,
+            spooled: account.spooled,
+            lost: account.lost,
+        };
+        watch.status(&reading.sink, reading.lane, counters, Duration::from_millis(oldest_ms))
+    }
+}
+
+/// What a record is known by.
+struct Head {
+    kind: Kind,
+    id: u128,
+    key: u128,
+}
+
+fn append(spool: &Spool, line: &mut Vec<u8>, Head { kind, id, key }: Head, record: &impl Serialize) {
+    line.clear();
+    // A record that has no JSON form does not exist; writing to memory cannot fail.
+    if escape::write_json_line(line, record).is_ok() {
+        let body = line.strip_suffix(b"\n").unwrap_or(line);
+        spool.append(&Record { kind, raised_ms: now_ms(), id, key, body });
+    }
+}
+
+/// Whom a transaction belongs to, as a key of fixed size: the principal, or the client where there is none.
+fn owner(transaction: &Transaction) -> u128 {
+    let principal = &transaction.principal;
+    if principal.kind == PrincipalKind::Anonymous {
+        return key_of(&["client", &transaction.client.ip.to_string()]);
+    }
+    key_of(&[principal.kind.name(), &principal.id])
+}
+
+/// A key of fixed size for a thing with these names.
+pub fn key_of(names: &[&str]) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    for name in names {
+        hasher.update(&(name.len() as u64).to_le_bytes());
+        hasher.update(name.as_bytes());
+    }
+    let mut key = [0; 16];
+    key.copy_from_slice(hasher.finalize().as_bytes().first_chunk::<16>().unwrap_or(&[0; 16]));
+    u128::from_be_bytes(key)
+}
+
+fn words_of_what_is_left(status: &Status) -> String {
+    let why = match (&status.trouble, status.state) {
+        (Some(trouble), _) => trouble.clone(),
+        (None, State::Starting) => format!("sinks.{} did not answer yet", status.sink),
+        (None, _) => format!("sinks.{} was not fast enough", status.sink),
+    };
+    format!("{} {} wait for {}: {why}", status.waiting, status.lane, status.sink)
+}
+
+/// Statuses by sink, lanes added up, for the counters.
+pub fn by_sink(statuses: &[Status]) -> Vec<(String, SinkCounters)> {
+    let mut sums: BTreeMap<&str, SinkCounters> = BTreeMap::new();
+    for status in statuses {
+        sums.entry(&status.sink).or_default().add(&status.counters);
+    }
+    sums.into_iter().map(|(sink, counters)| (sink.to_owned(), counters)).collect()
+}

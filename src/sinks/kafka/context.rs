@@ -1,0 +1,84 @@
+//! What librdkafka calls: answers to records, and what it has to say about brokers.
+//! It is called on librdkafka's polling thread and passes everything on through channels.
+//! It promises to print nothing, to hold nothing up, and to keep few of the complaints nobody reads.
+
+use super::token::TokenSource;
+use crossbeam_channel::{Receiver, Sender};
+use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
+use rdkafka::types::RDKafkaErrorCode;
+use std::error::Error;
+
+/// Complaints are read when something goes wrong; those of an idle night are worth no more memory.
+const COMPLAINTS_MAX: usize = 64;
+
+/// The answer to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// The record's place in its batch.
+    pub(super) index: usize,
+    /// Whether it arrived.
+    pub(super) outcome: Result<(), RDKafkaErrorCode>,
+}
+
+/// What librdkafka said about a broker, or about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Complaint {
+    /// Its kind.
+    pub(super) code: RDKafkaErrorCode,
+    /// For people; it begins with the broker where there is one.
+    pub(super) text: String,
+}
+
+/// The callbacks of a producer.
+pub(super) struct Context {
+    answers: Sender<Answer>,
+    complaints: Sender<Complaint>,
+    tokens: TokenSource,
+}
+
+impl Context {
+    /// A context and the ends of its channels.
+    pub(super) fn new(tokens: TokenSource) -> (Self, Receiver<Answer>, Receiver<Complaint>) {
+        let (answers, answered) = crossbeam_channel::unbounded();
+        let (complaints, complained) = crossbeam_channel::bounded(COMPLAINTS_MAX);
+        (Self { answers, complaints, tokens }, answered, complained)
+    }
+}
+
+impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(target: "heelguard::sinks::kafka", facility, "librdkafka: {message}");
+    }
+
+    fn stats_raw(&self, _statistics: &[u8]) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+        // Nobody may be reading for hours; the oldest complaints are enough to know what is wrong then.
+        let _ = self.complaints.try_send(Complaint { code, text: reason.to_owned() });
+    }
+
+    fn generate_oauth_token(&self, _config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.token().map_err(Into::into)
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
+        let outcome = match result {
+            Ok(_) => Ok(()),
+            Err((error, _)) => Err(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)),
+        };
+        // Who gave the batch up no longer asks.
+        let _ = self.answers.send(Answer { index, outcome });
+    }
+}

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Installs what kafka.sh and clickhouse.sh start: Kafka's jars through Maven, ClickHouse's engine through pip.
+# Says each thing it does; says nothing when all is there.
+#
+#   install.sh [--check]
+#
+#   --check   installs nothing
+#
+# They go to target/services, or to HEELGUARD_SERVICES_DIR.
+# Exit status: 0 all is there, 1 something is missing and could not be installed, 2 wrong usage.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../../.." && pwd)
+services=${HEELGUARD_SERVICES_DIR:-$root/target/services}
+check_only=false
+missing=false
+
+say() { printf 'services: %s\n' "$*" >&2; }
+
+main() {
+    case "$#:${1:-}" in
+        0:) ;;
+        1:--check) check_only=true ;;
+        *)
+            say 'usage: install.sh [--check]'
+            exit 2
+            ;;
+    esac
+    if $check_only; then
+        "$root/deploy/setup.sh" --tests --check || lacks 'tests that use the tools named above'
+    else
+        "$root/deploy/setup.sh" --tests || lacks 'tests that use the tools named above'
+    fi
+    is_there kafka pom.xml || install_kafka || lacks 'tests against Kafka'
+    is_there python requirements.txt || install_python || lacks 'tests against ClickHouse, and reading Kafka back'
+    ! $missing
+}
+
+lacks() {
+    missing=true
+    say "CANNOT RUN: $*"
+}
+
+# The list of what a folder holds is copied into it last: while it is the same as ours, all is there.
+is_there() { cmp -s "$here/$2" "$services/$1/$2"; }
+
+install_kafka() {
+    ! $check_only || return 1
+    say "fetching Apache Kafka with Maven (45 MB)"
+    fresh kafka
+    mvn -B -q -f "$here/pom.xml" -Dlib="$services/kafka/lib" package >&2 \
+        || { say 'Maven failed; is its repository within reach? (~/.m2/settings.xml names a mirror)' && return 1; }
+    HEELGUARD_SERVICES_DIR=$services "$here/kafka.sh" seed && cp "$here/pom.xml" "$services/kafka/"
+}
+
+install_python() {
+    ! $check_only || return 1
+    say "fetching ClickHouse's engine and a Kafka client with pip (180 MB)"
+    fresh python
+    { python3 -m venv "$services/python" \
+        && "$services/python/bin/python" -m pip install -q --disable-pip-version-check --no-deps \
+            -r "$here/requirements.txt"; } >&2 \
+        || { say 'pip failed; is the package index within reach? (PIP_INDEX_URL names another)' && return 1; }
+    cp "$here/requirements.txt" "$services/python/"
+}
+
+fresh() {
+    rm -rf "${services:?}/$1"
+    mkdir -p "$services/$1"
+}
+
+main "$@"
