@@ -58,9 +58,8 @@ pub(super) fn run(
                 let (sender, receiver) = bounded::<Batch>(QUEUE_BATCHES);
                 let (spare_in, spares) = bounded::<Batch>(QUEUE_BATCHES + 2);
                 let report_in = report_in.clone();
-                let worker = scope.spawn(move || {
-                    work(index, (options, wanted), &receiver, &spare_in, &report_in)
-                });
+                let worker =
+                    scope.spawn(move || work(index, (options, wanted), &receiver, &spare_in, &report_in));
                 (Queue { sender, spares, batch: Batch::new() }, worker)
             })
             .unzip();

@@ -93,9 +93,10 @@ impl Sinks {
 
     /// Sinks that are on, once for each lane they take.
     pub(super) fn wanted(&self) -> impl Iterator<Item = Wanted<'_>> {
-        self.0.iter().filter(|(_, sink)| sink.is_on()).flat_map(|(name, sink)| {
-            sink.lanes().into_iter().map(move |lane| Wanted { name, lane, sink })
-        })
+        self.0
+            .iter()
+            .filter(|(_, sink)| sink.is_on())
+            .flat_map(|(name, sink)| sink.lanes().into_iter().map(move |lane| Wanted { name, lane, sink }))
     }
 
     /// Opens every destination that is on and closes it again: whether files and secrets are there.
@@ -187,7 +188,10 @@ mod tests {
     fn unknown_kinds_names_and_keys_are_refused_by_name() {
         let kinds = "wanted type = one of clickhouse, jsonl, kafka, webhook";
         let said = |text: &str| read(text).unwrap_err();
-        assert_eq!(said("[pager]\nurl = \"x\""), format!("sinks.pager: no kind of sink is called `pager`; {kinds}"));
+        assert_eq!(
+            said("[pager]\nurl = \"x\""),
+            format!("sinks.pager: no kind of sink is called `pager`; {kinds}")
+        );
         assert_eq!(
             said("[pager]\ntype = \"pagr\""),
             format!("sinks.pager.type: no kind of sink is called `pagr`; {kinds}")

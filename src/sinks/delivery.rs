@@ -148,7 +148,8 @@ impl Delivery {
     pub fn spool(&self) -> health::Spool {
         let waiting = |queue: &Queue| {
             let records = self.spool.account(&queue.reading).spooled;
-            (records > 0).then(|| (format!("{} ({})", queue.reading.sink, queue.reading.lane.name()), records))
+            (records > 0)
+                .then(|| (format!("{} ({})", queue.reading.sink, queue.reading.lane.name()), records))
         };
         let sinks = self.queues.iter().filter_map(waiting).collect();
         health::Spool { fill_pct: self.spool.fill_pct(), sinks }

@@ -20,9 +20,9 @@ use proposal::Proposal;
 use records::{
     CredentialRecord, EndpointRecord, Head, PrincipalRecord, Proofs, ServiceRecord, SuggestionRecord,
 };
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use serde::Serialize;
 use std::sync::Arc;
 use table::Table;
 

@@ -4,8 +4,8 @@
 //! the command line.
 //! It promises that each record given is counted as delivered, spooled or lost.
 
-pub mod clickhouse;
 mod backoff;
+pub mod clickhouse;
 pub mod config;
 mod dead_letter;
 pub mod delivery;

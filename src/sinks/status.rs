@@ -10,7 +10,10 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-#[allow(clippy::disallowed_types, reason = "shared with the page and the metrics; the data path never takes it")]
+#[allow(
+    clippy::disallowed_types,
+    reason = "shared with the page and the metrics; the data path never takes it"
+)]
 type Mutex<T> = std::sync::Mutex<T>;
 
 /// Trouble of one kind is told once in this time.

@@ -1,9 +1,9 @@
 //! Requests against a site, without sockets.
 
 use super::html::Html;
-use super::site::Site;
 use super::live::readiness;
 use super::metrics::exposition;
+use super::site::Site;
 use super::{Config, Live, Snapshot, rules};
 use crate::metrics::{Counters, DropReason, SinkCounters};
 use crate::sinks::record::{ServiceRow, samples};

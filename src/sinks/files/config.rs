@@ -97,10 +97,6 @@ impl Config {
 
     pub(super) fn turning(&self) -> Turning {
         let hours = Duration::from_secs(self.rotate_hours.saturating_mul(3_600));
-        Turning {
-            bytes: self.rotate_bytes,
-            age: (!hours.is_zero()).then_some(hours),
-            keep: self.keep_files,
-        }
+        Turning { bytes: self.rotate_bytes, age: (!hours.is_zero()).then_some(hours), keep: self.keep_files }
     }
 }

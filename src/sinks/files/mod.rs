@@ -62,12 +62,7 @@ struct Lines {
 
 impl Destination for Files {
     fn limits(&self) -> Limits {
-        Limits {
-            records_max: 10_000,
-            bytes_max: 4 << 20,
-            linger: Duration::from_millis(200),
-            fixed: false,
-        }
+        Limits { records_max: 10_000, bytes_max: 4 << 20, linger: Duration::from_millis(200), fixed: false }
     }
 
     fn prepare(&mut self) -> Result<(), Trouble> {

@@ -51,11 +51,7 @@ impl<'a> StatsRecord<'a> {
     pub const SCHEMA: &'static str = "heelguard.stats/1";
 
     /// The record of all counters; sinks by name.
-    pub fn new(
-        counters: &Counters,
-        sinks: &'a [(String, SinkCounters)],
-        services: &'a [ServiceRow],
-    ) -> Self {
+    pub fn new(counters: &Counters, sinks: &'a [(String, SinkCounters)], services: &'a [ServiceRow]) -> Self {
         Self {
             schema: Self::SCHEMA,
             balanced: imbalance(counters, sinks).is_none(),

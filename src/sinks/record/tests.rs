@@ -88,7 +88,8 @@ fn the_counters_of_a_run() {
 #[test]
 fn accounts_that_do_not_add_up_are_not_balanced() {
     let balanced = |counters: &Counters, sink: SinkCounters| {
-        let record = serde_json::to_value(StatsRecord::new(counters, &[("jsonl".to_owned(), sink)], &[])).unwrap();
+        let record =
+            serde_json::to_value(StatsRecord::new(counters, &[("jsonl".to_owned(), sink)], &[])).unwrap();
         record["balanced"].as_bool().unwrap()
     };
     assert!(balanced(&counters(), SinkCounters::default()));

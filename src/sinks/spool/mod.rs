@@ -56,7 +56,13 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { bytes_max: 1 << 30, alerts_reserve_pct: 25, sync_transactions: false, commit_ms: 20, drain_timeout_s: 10 }
+        Self {
+            bytes_max: 1 << 30,
+            alerts_reserve_pct: 25,
+            sync_transactions: false,
+            commit_ms: 20,
+            drain_timeout_s: 10,
+        }
     }
 }
 
