@@ -5,7 +5,7 @@
 use super::destination::Destination;
 use super::record::Labels;
 use super::spool::Lane;
-use super::{files, kafka, webhook};
+use super::{clickhouse, files, kafka, webhook};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -52,6 +52,7 @@ macro_rules! registry {
 }
 
 registry! {
+    "clickhouse" => Clickhouse(clickhouse),
     "jsonl" => Files(files),
     "kafka" => Kafka(kafka),
     "webhook" => Webhook(webhook),

@@ -93,8 +93,11 @@ impl Run {
         }
         if let Some(first) = refused.first() {
             let place = letters.place().map_or(String::new(), |file| format!("; kept in {}", file.display()));
-            let count = refused.len();
-            tell(&format!("sinks.{sink}: {count} records will never be taken: {}{place}", first.reason));
+            let records = match refused.len() {
+                1 => "1 record".to_owned(),
+                count => format!("{count} records"),
+            };
+            tell(&format!("sinks.{sink}: {records} will never be taken: {}{place}", first.reason));
         }
         reader.ack(batch, refused.len() as u64);
         let now = now_ms();
@@ -176,3 +179,6 @@ pub(super) fn now_ms() -> u64 {
 fn seed() -> u64 {
     getrandom::u64().unwrap_or_else(|_| now_ms())
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ mod inventory;
 mod json_schema;
 mod records;
 mod replay;
+mod sinks;
 
 use std::ffi::OsStr;
 use std::io::Write as _;

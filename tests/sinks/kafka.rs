@@ -3,22 +3,21 @@
 
 mod outage;
 mod reading;
-mod server;
 mod ways_in;
 mod what_is_wrong;
 
+use super::services::Service;
 use heelguard::sinks::destination::{Delivered, Destination};
 use heelguard::sinks::kafka::{Config, open};
 use heelguard::sinks::record::Labels;
 use heelguard::sinks::spool::{Batch, Kind, Lane, Record};
-use server::Server;
 
 fn labels() -> Labels {
     Labels { tenant: "default".to_owned(), sensor: "sensor-1".to_owned() }
 }
 
 /// A configuration for topics that no other test uses.
-fn config(server: &Server, listener: &str, topics: &str, more: &str) -> Config {
+fn config(server: &Service, listener: &str, topics: &str, more: &str) -> Config {
     let lines = [
         format!("brokers = '{}'", server.get(listener)),
         format!("alerts_topic = '{topics}.alerts'"),

@@ -20,3 +20,4 @@ mod clickhouse;
 mod faults;
 mod kafka;
 mod smoke;
+mod webhook;

@@ -2,9 +2,11 @@
 
 use super::proxy::{Proxy, produce};
 use super::services::Service;
+use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{ClientConfig, error::KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -39,6 +41,20 @@ fn read(kafka: &Service, topic: &str) -> Vec<String> {
     records
 }
 
+/// Why a listener does not let kcat in.
+fn refusal(address: &str, settings: &[(&str, &str)]) -> String {
+    let mut kcat = Command::new("kcat");
+    kcat.args(["-P", "-b", address, "-t", "doors", "-X", "message.timeout.ms=10000"]);
+    for (name, value) in settings {
+        kcat.args(["-X", &format!("{name}={value}")]);
+    }
+    let mut kcat = kcat.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    kcat.stdin.take().unwrap().write_all(b"record\n").unwrap();
+    let output = kcat.wait_with_output().unwrap();
+    assert!(!output.status.success());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 /// Whether a listener lets us in, and shows the topic.
 fn look(address: &str, topic: &str, settings: &[(&str, &str)]) -> KafkaResult<()> {
     let mut config = ClientConfig::new();
@@ -48,7 +64,7 @@ fn look(address: &str, topic: &str, settings: &[(&str, &str)]) -> KafkaResult<()
     }
     let client: BaseConsumer = config.create()?;
     let metadata = client.fetch_metadata(Some(topic), Duration::from_secs(5))?;
-    match metadata.topics().first().and_then(|topic| topic.error()) {
+    match metadata.topics().first().and_then(MetadataTopic::error) {
         None => Ok(()),
         Some(error) => Err(KafkaError::MetadataFetch(error.into())),
     }
@@ -85,8 +101,13 @@ fn kafka_lets_in_whom_it_should() {
     kafka.topic("doors", 1);
     let tls = [("security.protocol", "ssl"), ("ssl.ca.location", kafka.get("CA"))];
     assert_eq!(look(kafka.get("SSL"), "doors", &tls), Ok(()));
-    for listener in ["MUTUAL", "EXPIRED", "MISNAMED"] {
-        assert!(look(kafka.get(listener), "doors", &tls).is_err(), "{listener}");
+    for (listener, why) in [
+        ("MUTUAL", "alert bad certificate"),
+        ("EXPIRED", "certificate verify failed"),
+        ("MISNAMED", "certificate verify failed"),
+    ] {
+        let said = refusal(kafka.get(listener), &tls);
+        assert!(said.contains(why), "{listener}: {said}");
     }
     for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
         for (listener, protocol) in [("SASL_PLAINTEXT", "sasl_plaintext"), ("SASL_SSL", "sasl_ssl")] {
@@ -101,7 +122,8 @@ fn kafka_lets_in_whom_it_should() {
             };
             let ours = settings(kafka.get("USER"), kafka.get("PASSWORD"));
             assert_eq!(look(kafka.get(listener), "doors", &ours), Ok(()), "{mechanism} {listener}");
-            assert!(look(kafka.get(listener), "doors", &settings(kafka.get("USER"), "wrong")).is_err());
+            let said = refusal(kafka.get(listener), &settings(kafka.get("USER"), "wrong"));
+            assert!(said.contains("Authentication failed"), "{mechanism} {listener}: {said}");
             let stranger = settings(kafka.get("STRANGER"), kafka.get("STRANGER_PASSWORD"));
             let refused = Err(KafkaError::MetadataFetch(RDKafkaErrorCode::TopicAuthorizationFailed));
             assert_eq!(look(kafka.get(listener), "doors", &stranger), refused, "{mechanism} {listener}");
@@ -114,11 +136,22 @@ fn an_answer_that_kafka_gave_and_nobody_got_is_asked_for_again() {
     let Some(kafka) = Service::shared_kafka() else { return };
     kafka.topic("swallowed", 1);
     let proxy = Proxy::listen(kafka.get("PROXIED"), kafka.get("BEHIND_PROXY"));
-    let twice_at_most = ["message.timeout.ms=20000", "retry.backoff.ms=50", "enable.idempotence=false"];
-    proxy.swallow_answers(1, produce);
-    send(kafka.get("PROXIED"), "swallowed", &twice_at_most, "doubled");
-    assert_eq!(proxy.swallowed(), 1);
-    assert_eq!(read(kafka, "swallowed"), ["doubled", "doubled"]);
+    for (is_idempotent, copies) in [("false", 2), ("true", 1)] {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", kafka.get("PROXIED"))
+            .set("enable.idempotence", is_idempotent)
+            .set("log_level", "0")
+            .create()
+            .unwrap();
+        let before = proxy.swallowed();
+        proxy.swallow_answers(1, produce);
+        let payload = format!("idempotent {is_idempotent}");
+        producer.send(BaseRecord::<str, str>::to("swallowed").payload(&payload)).unwrap();
+        producer.flush(PATIENCE).unwrap();
+        assert_eq!(proxy.swallowed(), before + 1);
+        let seen = read(kafka, "swallowed").into_iter().filter(|record| *record == payload);
+        assert_eq!(seen.count(), copies, "{payload}");
+    }
 }
 
 /// Asks ClickHouse as its user.

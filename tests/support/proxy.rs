@@ -187,19 +187,19 @@ impl Shared {
             }
             if let Ok(client) = client {
                 let shared = Arc::clone(self);
-                std::thread::spawn(move || shared.connect(client));
+                std::thread::spawn(move || shared.connect(&client));
             }
         }
     }
 
     /// Hands one connection on, until either side ends it.
-    fn connect(self: &Arc<Self>, client: TcpStream) {
+    fn connect(self: &Arc<Self>, client: &TcpStream) {
         if !self.wait_while_hanging() {
             return;
         }
         let Ok(server) = TcpStream::connect(&self.target) else { return };
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
-        let Some(number) = self.enter(&client, &server) else { return };
+        let Some(number) = self.enter(client, &server) else { return };
         let (Ok(from_client), Ok(to_client)) = (client.try_clone(), client.try_clone()) else { return };
         let Ok(to_server) = server.try_clone() else { return };
         let back = Arc::clone(self);

@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn what_is_no_rule_has_no_number() {
-        for rule in ["", "MFA", "MFA-", "MFA-00", "MFA-100", "XXX-01", "MFA-01x", "mfa-01"] {
+        for rule in ["", "MFA", "MFA-", "MFA-00", "MFA-100", "ZZZ-01", "MFA-01x", "mfa-01"] {
             assert_eq!(signature_id(rule), None, "{rule}");
         }
     }

@@ -226,15 +226,20 @@ impl Principal<'_> {
 impl<'a> Alert<'a> {
     /// The alert in `body`.
     pub(in crate::sinks) fn parse(body: &'a [u8]) -> serde_json::Result<Self> {
-        serde_json::from_slice(body)
+        serde_json::from_str(text(body)?)
     }
 }
 
 impl<'a> Transaction<'a> {
     /// The transaction in `body`.
     pub(in crate::sinks) fn parse(body: &'a [u8]) -> serde_json::Result<Self> {
-        serde_json::from_slice(body)
+        serde_json::from_str(text(body)?)
     }
+}
+
+/// The body as text: looked at once, and not again for each of its strings.
+fn text(body: &[u8]) -> serde_json::Result<&str> {
+    std::str::from_utf8(body).map_err(serde::de::Error::custom)
 }
 
 /// A host as it was sent, without its port, and the port.

@@ -44,7 +44,7 @@ pub(super) fn properties(
 ) -> Result<ClientConfig, String> {
     let mut client = ClientConfig::new();
     client
-        .set_log_level(RDKafkaLogLevel::Warning)
+        .set_log_level(RDKafkaLogLevel::Info)
         .set("bootstrap.servers", config.brokers.as_str())
         .set("client.id", "heelguard")
         .set("enable.idempotence", "true")
@@ -64,8 +64,8 @@ pub(super) fn properties(
         .set("reconnect.backoff.max.ms", RETRY_MS_MAX.to_string())
         .set("retry.backoff.max.ms", RETRY_MS_MAX.to_string())
         .set("queue.buffering.max.messages", records_max.to_string())
-        // A broker may close what is idle.
-        .set("log.connection.close", "false")
+        // The context wants a log line as it stands in the code that writes it.
+        .set("log.thread.name", "false")
         .set("linger.ms", LINGER_MS.to_string());
     secure(config, section, &mut client)?;
     property::pass_on(&config.properties, &mut client);

@@ -27,13 +27,14 @@ pub struct Config {
     pub inventory_topic: String,
     /// Topic of the sensor's counters. Empty: they are not sent.
     pub health_topic: String,
-    /// What the records look like.
+    /// What alerts and transactions look like: `native`, `ocsf`, `ecs`, `eve`.
     pub form: Form,
-    /// How batches are packed.
+    /// How batches are packed: `none`, `gzip`, `snappy`, `lz4`, `zstd`.
     pub compression: Compression,
-    /// Whether the connection is encrypted and who we are is proved.
+    /// `plaintext`, `ssl`, `sasl_plaintext`, `sasl_ssl`; `auto` is what the other settings need, with TLS around every
+    /// password and token.
     pub security: Security,
-    /// How who we are is proved.
+    /// `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`, `OAUTHBEARER`; `auto`: the last, where there is a token.
     pub mechanism: Mechanism,
     /// The name for PLAIN and SCRAM. Empty: none.
     pub user: String,

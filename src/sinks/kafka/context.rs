@@ -48,21 +48,28 @@ impl Context {
         let (complaints, complained) = crossbeam_channel::bounded(COMPLAINTS_MAX);
         (Self { answers, complaints, tokens }, answered, complained)
     }
+
+    fn complain(&self, code: RDKafkaErrorCode, text: &str) {
+        // Nobody may be reading for hours; what is dropped then is as old as what is kept.
+        let _ = self.complaints.try_send(Complaint { code, text: text.to_owned() });
+    }
 }
 
 impl ClientContext for Context {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
-    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!(target: "heelguard::sinks::kafka", facility, "librdkafka: {message}");
+        // That a broker hung up is no error to librdkafka; an error is told by `error` too.
+        if facility == "FAIL" && !matches!(level, RDKafkaLogLevel::Error) {
+            self.complain(RDKafkaErrorCode::BrokerTransportFailure, message);
+        }
     }
 
     fn stats_raw(&self, _statistics: &[u8]) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-        // Nobody may be reading for hours; the oldest complaints are enough to know what is wrong then.
-        let _ = self.complaints.try_send(Complaint { code, text: reason.to_owned() });
+        self.complain(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail), reason);
     }
 
     fn generate_oauth_token(&self, _config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {

@@ -84,6 +84,8 @@ impl Kafka {
         let Some(producer) = &self.producer else {
             return Err(Trouble::new(format!("{}: no producer", self.section)));
         };
+        // What was wrong before this batch does not explain what happens to it.
+        producer.complaints();
         let waiting = self.progress.those(|fate| *fate == Fate::Waiting);
         let answers =
             send_all(producer, &waiting, deadline, |index| self.send(producer, batch, index, Extent::Whole));

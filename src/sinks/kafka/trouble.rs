@@ -116,24 +116,23 @@ impl Place<'_> {
             return format!("{who}: {fault}");
         }
         self.about_tls(&who, text, state)
-            .or_else(|| self.about_proof(&who, text, complaint.code))
+            .or_else(|| self.about_proof(&who, text, state, complaint.code))
             .unwrap_or_else(|| format!("{who}: {}", clean(text)))
     }
 
     fn about_tls(&self, who: &str, text: &str, state: &str) -> Option<String> {
         let Self { section, .. } = self;
         let has = |part: &str| text.contains(part);
+        let is_refused = has("alert") && has("certificate") || has("alert unknown ca");
         let line = if has("certificate verify failed") {
             format!("{who}: its certificate is not to be trusted; look at it, and at {section}.ca_file")
-        } else if has("certificate required") || has("client SSL authentication might be required") {
+        } else if is_refused && self.config.cert_file.as_os_str().is_empty() {
             format!("{who} wants a certificate of ours; set {section}.cert_file and {section}.key_file")
-        } else if state.starts_with("SSL_HANDSHAKE") && (has("losed") || has("isconnected") || has("eof"))
-            || has("wrong version number")
-        {
+        } else if state.starts_with("SSL_HANDSHAKE") && hangs_up(text) || has("wrong version number") {
             format!("{who} does not speak TLS; correct the port, or {section}.security")
-        } else if has("connecting to a SSL listener") {
+        } else if state.starts_with("APIVERSION_QUERY") && hangs_up(text) && !self.is_encrypted() {
             format!("{who} hangs up as TLS listeners do; set {section}.security = \"{}\"", self.encrypted())
-        } else if has("alert") && has("certificate") || has("unknown ca") {
+        } else if is_refused {
             format!("{who} refuses our certificate: {}; look at {section}.cert_file", clean(text))
         } else {
             return None;
@@ -141,7 +140,7 @@ impl Place<'_> {
         Some(line)
     }
 
-    fn about_proof(&self, who: &str, text: &str, code: Code) -> Option<String> {
+    fn about_proof(&self, who: &str, text: &str, state: &str, code: Code) -> Option<String> {
         let Self { section, .. } = self;
         let has = |part: &str| text.contains(part);
         let line = if has("mechanism handshake failed") {
@@ -151,7 +150,7 @@ impl Place<'_> {
                 self.config.mechanism.name(),
                 clean(offered)
             )
-        } else if has("broker might require SASL") {
+        } else if state.starts_with("UP") && hangs_up(text) && !self.config.effective_security().is_proved() {
             format!("{who} hangs up; it may want a user: look at {section}.mechanism and {section}.user")
         } else if has("OAUTHBEARER") {
             format!("{who}: {}", clean(text))
@@ -163,6 +162,10 @@ impl Place<'_> {
             return None;
         };
         Some(line)
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.config.effective_security().is_encrypted()
     }
 
     fn encrypted(&self) -> &'static str {
@@ -195,6 +198,11 @@ fn parts(complaint: &str) -> Parts<'_> {
         }
         _ => Parts { peer: None, text, state },
     }
+}
+
+/// Whether the other side ended the connection, in the words of librdkafka or OpenSSL.
+fn hangs_up(text: &str) -> bool {
+    ["Disconnected", "closed by peer", "unexpected eof"].iter().any(|part| text.contains(part))
 }
 
 /// librdkafka's words for a code, without its prefix.

@@ -4,11 +4,13 @@
 //! segment goes only after every sink that might want it has said on disk that it does not.
 
 use super::cursor::{Cursor, Mark};
-use super::disk::{DiskFile, Folder};
+use super::disk::{DiskFile, Folder, is_full};
+use super::lane::Segment;
+use super::progress::ReaderState;
 use super::record::Lane;
 use super::segment::{self, HEAD_BYTES};
 use super::shared::Shared;
-use super::state::{ReaderState, Segment, Source, State};
+use super::state::{Source, State};
 #[cfg(test)]
 use super::tests::fault::{self, Fault};
 use std::io;
@@ -103,7 +105,7 @@ impl Committer {
         let (hurried, synced) = {
             let mut state = self.shared.lock();
             let synced = std::mem::take(&mut state.sync_wanted);
-            (std::mem::take(&mut state.room_wanted) || state.closed, synced)
+            (state.waiting > 0 || state.is_closed(), synced)
         };
         self.make_room();
         for &lane in Lane::ALL {
@@ -117,20 +119,21 @@ impl Committer {
 
     /// The next moment at which something is due, if nothing happens until then.
     pub(super) fn next_due(&self, now: Duration, state: &State) -> Duration {
-        if state.closed || state.sync_wanted || state.room_wanted {
+        if state.is_closed() || state.sync_wanted {
             return now;
         }
         let soon = now + self.shared.commit_every;
         let mut due = now + RETRY_MAX;
         for (lane, writer) in state.lanes.iter().zip(&self.writers) {
-            let wish = if lane.pending.len() >= AT_ONCE_BYTES { now } else { soon };
+            let hurried = state.waiting > 0 || lane.pending.len() >= AT_ONCE_BYTES;
+            let wish = if hurried { now } else { soon };
             if !lane.pending.is_empty() || !writer.writing.is_empty() {
                 due = due.min(writer.retry.at.unwrap_or(wish));
             }
         }
         for reader in state.readers.iter().filter(|reader| reader.is_dirty()) {
             let wish = match reader.reading.lane {
-                _ if is_awaited(reader) => now,
+                _ if state.waiting > 0 || is_awaited(reader) => now,
                 Lane::Alerts => soon,
                 Lane::Transactions | Lane::Reports => self.cursors_saved + CURSOR_AGE_MAX,
             };
@@ -187,9 +190,7 @@ impl Committer {
                 // Room for others; what cannot be cut off is not read.
                 let _ = file.cut(bytes);
             }
-            let full =
-                error.kind() == io::ErrorKind::StorageFull || error.kind() == io::ErrorKind::QuotaExceeded;
-            if full && self.sacrifice_for(lane) {
+            if is_full(&error) && self.sacrifice_for(lane) {
                 continue;
             }
             self.writers[lane as usize].retry.failed(now);

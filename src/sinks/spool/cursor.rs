@@ -3,7 +3,7 @@
 //! whole whatever becomes of the write, and a full disk has room for it.
 //! It promises that what was saved last, or what was saved before it, is found again, and nothing else.
 
-use super::disk::{Disk, DiskFile, Folder};
+use super::disk::{Disk, DiskFile, Folder, is_full};
 use super::record::Lane;
 use std::io;
 use std::ops::Range;
@@ -45,8 +45,10 @@ pub(super) struct Cursor {
     name: String,
     salt: u32,
     file: Option<Box<dyn DiskFile>>,
+    /// Whether this process made the file: what another one left was read, but whether it is on disk is not known.
+    is_ours: bool,
     generation: u64,
-    /// Where the next write goes: never over the newest slot that is known to be on disk.
+    /// Where the next write goes: never over the newest slot that is on disk.
     slot: u64,
 }
 
@@ -63,7 +65,8 @@ pub(super) enum Loaded {
 impl Cursor {
     /// The file of a sink in a lane, and what it says.
     pub(super) fn load(disk: &dyn Disk, salt: u32, name: &str) -> io::Result<(Self, Loaded)> {
-        let mut cursor = Self { name: name.to_owned(), salt, file: None, generation: 0, slot: 0 };
+        let mut cursor =
+            Self { name: name.to_owned(), salt, file: None, is_ours: false, generation: 0, slot: 0 };
         let file = match disk.open(Folder::Cursors, name) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((cursor, Loaded::Missing)),
@@ -77,8 +80,7 @@ impl Cursor {
                 && generation > cursor.generation
             {
                 cursor.generation = generation;
-                // Written again at the next save: whether it is on disk is not known, the other slot may be older.
-                cursor.slot = slot;
+                cursor.slot = slot ^ 1;
                 newest = Some(mark);
             }
         }
@@ -88,25 +90,36 @@ impl Cursor {
 
     /// Saves a mark; when this returns it is on disk.
     pub(super) fn save(&mut self, disk: &dyn Disk, mark: &Mark) -> io::Result<()> {
-        let generation = self.generation + 1;
-        let bytes = encode(generation, mark, self.salt);
-        // A failed write may have reached the disk or not: the same slot is written again, the other one stays.
-        self.generation = generation;
-        if let Some(file) = &self.file {
-            file.write_at(self.slot * SLOT_STEP, &bytes)?;
-            file.sync()?;
-        } else {
-            let file = disk.create(Folder::Cursors, FRESH)?;
-            file.write_at(0, &bytes)?;
-            // Both slots have their place from the beginning, for the day when there is no room.
-            file.write_at(SLOT_STEP, &[0; SLOT_BYTES])?;
-            file.sync()?;
-            disk.rename(Folder::Cursors, FRESH, &self.name)?;
-            disk.sync_folder(Folder::Cursors)?;
-            self.file = Some(file);
-            self.slot = 0;
+        self.generation += 1;
+        let bytes = encode(self.generation, mark, self.salt);
+        if !self.is_ours {
+            match self.renew(disk, &bytes) {
+                Err(error) if self.file.is_some() && is_full(&error) => {}
+                result => return result,
+            }
         }
+        let Some(file) = &self.file else { return Err(io::ErrorKind::NotFound.into()) };
+        // After a failure the same slot is written again: nothing is known of it, all is known of the other one.
+        file.write_at(self.slot * SLOT_STEP, &bytes)?;
+        file.sync()?;
         self.slot ^= 1;
+        Ok(())
+    }
+
+    /// Puts a new file in place of whatever is there.
+    fn renew(&mut self, disk: &dyn Disk, bytes: &[u8]) -> io::Result<()> {
+        let file = disk.create(Folder::Cursors, FRESH)?;
+        file.write_at(0, bytes)?;
+        // Both slots have their place from the beginning, for the day when there is no room.
+        file.write_at(SLOT_STEP, &[0; SLOT_BYTES])?;
+        file.sync()?;
+        disk.rename(Folder::Cursors, FRESH, &self.name)?;
+        // The file before has no name any more.
+        self.file = None;
+        disk.sync_folder(Folder::Cursors)?;
+        self.file = Some(file);
+        self.is_ours = true;
+        self.slot = 1;
         Ok(())
     }
 }

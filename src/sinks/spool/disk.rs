@@ -84,3 +84,8 @@ pub(super) trait DiskFile: Send + Sync {
     /// Takes room without writing.
     fn allocate(&self, bytes: u64) -> io::Result<()>;
 }
+
+/// Whether room would help.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}

@@ -7,7 +7,9 @@ mod batch;
 mod commit;
 mod cursor;
 mod disk;
+mod lane;
 mod opening;
+mod progress;
 mod reader;
 mod record;
 mod reserve;
@@ -19,19 +21,21 @@ mod tests;
 mod window;
 
 pub use batch::Batch;
+pub use lane::LaneAccount;
+pub use progress::Account;
 pub use reader::Reader;
 pub use record::{Kind, Lane, Record};
-pub use state::{Account, LaneAccount};
 
 use commit::Committer;
 use disk::Disk;
 use disk::memory::MemoryDisk;
 use disk::real::{RealDisk, Refused};
+use progress::ReaderState;
 use reserve::Reserve;
 use segment::BODY_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use shared::Shared;
-use state::{Bounds, ReaderState, State};
+use state::{Bounds, Phase, State};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -123,7 +127,7 @@ pub enum OpenError {
 }
 
 /// No append waits longer for room when no sink makes progress.
-const STUCK_AFTER: Duration = Duration::from_secs(10);
+const STUCK_AFTER: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 
 /// The records that wait. Clones are the same spool; it is closed by `close`, or with the last of them.
 #[derive(Clone)]
@@ -190,13 +194,15 @@ impl Spool {
         let shared = &self.0.shared;
         let mut state = shared.lock();
         let (end, failures) = (state.lane(Lane::Alerts).next, state.lane(Lane::Alerts).failures);
+        let begun = Instant::now();
         while state.lane(Lane::Alerts).visible < end {
-            if state.closed || state.lane(Lane::Alerts).failures != failures {
+            let left = STUCK_AFTER.saturating_sub(begun.elapsed());
+            if state.is_closed() || state.lane(Lane::Alerts).failures != failures || left.is_zero() {
                 return false;
             }
             state.sync_wanted = true;
             shared.work.notify_one();
-            state = Shared::wait(&shared.news, state, STUCK_AFTER);
+            state = Shared::wait(&shared.news, state, left);
         }
         true
     }
@@ -209,7 +215,7 @@ impl Spool {
 
     /// From now on no reader waits: each gives what is there, or nothing.
     pub fn hasten(&self) {
-        self.0.shared.lock().hasty = true;
+        self.0.shared.lock().enter(Phase::Hasty);
         self.0.shared.ring();
     }
 
@@ -222,13 +228,13 @@ impl Spool {
 
     /// What a lane takes up.
     pub fn lane(&self, lane: Lane) -> LaneAccount {
-        self.0.shared.lock().lane_account(lane)
+        self.0.shared.lock().lane(lane).account()
     }
 
     /// How much of the room is used, in per cent.
     pub fn fill_pct(&self) -> u32 {
         let state = self.0.shared.lock();
-        let used: u64 = Lane::ALL.iter().map(|lane| state.lane_account(*lane).disk_bytes).sum();
+        let used: u64 = Lane::ALL.iter().map(|lane| state.lane(*lane).account().disk_bytes).sum();
         (used.saturating_mul(100) / state.limits.bytes_max.max(1)) as u32
     }
 
@@ -260,7 +266,7 @@ impl Spool {
 
 impl Handle {
     fn close(&self) {
-        self.shared.lock().closed = true;
+        self.shared.lock().enter(Phase::Closed);
         self.shared.work.notify_one();
         self.shared.ring();
         let thread = self.committer.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
@@ -287,9 +293,9 @@ fn run(mut committer: Committer, begun: Instant) {
             let now = begun.elapsed();
             due = due.min(committer.next_due(now, &state));
             if due <= now {
-                break state.closed;
+                break state.is_closed();
             }
-            state = Shared::wait(&shared.work, state, due - now);
+            state = Shared::wait(&shared.work, state, due.saturating_sub(now));
         };
         drop(state);
         committer.turn(begun.elapsed());
@@ -305,12 +311,12 @@ fn enqueue(state: &mut State, record: &Record<'_>) -> bool {
     let lane = record.kind.lane();
     let bytes = segment::record_bytes(record.body.len()) as u64;
     let fits = record.body.len() <= BODY_BYTES_MAX && state.has_room(lane, bytes, false);
-    if fits && !state.closed {
+    if fits && !state.is_closed() {
         state.push(record);
     } else {
         state.lane_mut(lane).refused += 1;
     }
-    fits && !state.closed
+    fits && !state.is_closed()
 }
 
 /// Waits until a record has room without anything being dropped for it, or until waiting has no use.
@@ -322,18 +328,17 @@ fn wait_for_room<'a>(
 ) -> shared::Guard<'a> {
     let mut since = Instant::now();
     let mut progress = state.progress;
-    while !state.closed && !state.stuck && !state.has_room(lane, bytes, true) {
+    state.waiting += 1;
+    while !state.is_closed() && !state.stuck && !state.has_room(lane, bytes, true) {
         if state.progress != progress {
             (since, progress) = (Instant::now(), state.progress);
         }
-        if since.elapsed() >= STUCK_AFTER {
-            state.stuck = true;
-            break;
-        }
-        state.room_wanted = true;
+        let left = STUCK_AFTER.saturating_sub(since.elapsed());
+        state.stuck = left.is_zero();
         shared.work.notify_one();
-        state = Shared::wait(&shared.news, state, STUCK_AFTER - since.elapsed().min(STUCK_AFTER));
+        state = Shared::wait(&shared.news, state, left);
     }
+    state.waiting -= 1;
     state
 }
 
@@ -356,12 +361,11 @@ fn assemble(
         readers: opened.readers,
         troubles: Default::default(),
         sync_wanted: false,
-        room_wanted: false,
+        waiting: 0,
         stuck: false,
         progress: 0,
         rings: 0,
-        hasty: false,
-        closed: false,
+        phase: Phase::Open,
     };
     let commit_every = Duration::from_millis(u64::from(config.commit_ms));
     let shared = Arc::new(Shared::new(state, disk, opened.spool, commit_every));

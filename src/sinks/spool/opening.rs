@@ -6,9 +6,10 @@ use super::OpenError;
 use super::Reading;
 use super::cursor::{self, Cursor, Loaded, Mark};
 use super::disk::{Disk, Folder};
+use super::lane::{LaneState, Segment};
+use super::progress::ReaderState;
 use super::record::Lane;
 use super::segment::{self, Found, HEAD_BYTES, VERSION};
-use super::state::{LaneState, ReaderState, Segment};
 use super::window::Window;
 use std::io;
 
@@ -107,8 +108,9 @@ fn forgotten(disk: &dyn Disk, lane: &LaneState, name: &str, loaded: &Loaded) -> 
         Loaded::Found(mark) => lane.next.saturating_sub(mark.position.max(lane.oldest())).to_string(),
         Loaded::Missing | Loaded::Damaged => "an unknown number of".to_owned(),
     };
+    let (sink, lane) = name.rsplit_once('.').unwrap_or((name, ""));
     format!(
-        "spool {}: no sink is called {name} any more; its position is dropped, {left} records were left to deliver",
+        "spool {}: no sink {sink} takes {lane} any more; its position is dropped, {left} records were left to deliver",
         disk.name()
     )
 }

@@ -5,10 +5,11 @@
 
 use super::batch::Batch;
 use super::disk::{DiskFile, Folder};
+use super::lane::Segment;
 use super::record::Lane;
 use super::segment::{self, Found, HEAD_BYTES};
 use super::shared::Shared;
-use super::state::{Segment, Source};
+use super::state::{Phase, Source};
 use super::window::Window;
 use crate::sinks::destination::Limits;
 use std::io;
@@ -116,15 +117,16 @@ impl Reader {
             let waited = begun.elapsed();
             let lingered = self.since.map_or(Duration::ZERO, |since| since.elapsed());
             let state = self.shared.lock();
-            if state.closed {
+            if state.is_closed() {
                 return None;
             }
-            let enough = polled == Polled::Ready || lingered >= limits.linger || state.hasty;
+            let hasty = state.phase == Phase::Hasty;
+            let enough = polled == Polled::Ready || lingered >= limits.linger || hasty;
             if self.has_some() && enough {
                 drop(state);
                 return self.hand_out(limits);
             }
-            if state.hasty || waited >= wait {
+            if hasty || waited >= wait {
                 return None;
             }
             let mut pause = wait.saturating_sub(waited);
@@ -195,7 +197,7 @@ impl Reader {
         let begun = Instant::now();
         while !self.is_fixed(limits) && begun.elapsed() < FIXED_WAIT {
             let state = self.shared.lock();
-            if state.closed {
+            if state.is_closed() {
                 return None;
             }
             self.shared.work.notify_one();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const NAME: &str = "reserve";
 /// So long between two attempts to take the room again.
-const RETRY: Duration = Duration::from_secs(60);
+const RETRY: Duration = Duration::from_mins(1);
 /// Less is not worth a file.
 const BYTES_MIN: u64 = 64 << 10;
 

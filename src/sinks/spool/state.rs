@@ -2,14 +2,11 @@
 //! It is given records by those who raise them, room and segments by the committer, acknowledgements by the readers.
 //! It promises that for every sink and lane, at any moment, queued = delivered + spooled + lost.
 
-use super::cursor::Mark;
+use super::lane::LaneState;
+use super::progress::{Account, ReaderState};
 use super::record::{Lane, Record};
 use super::segment;
-#[cfg(test)]
-use super::tests::fault::{self, Fault};
-use super::{Config, Full, Reading};
-use std::collections::VecDeque;
-use std::ops::Range;
+use super::{Config, Full};
 
 /// No lane holds more in memory before it is written; twice that while it is being written.
 const PENDING_BYTES_MAX: u64 = 8 << 20;
@@ -31,18 +28,16 @@ pub(super) struct State {
     pub(super) troubles: [Option<String>; Source::COUNT],
     /// Somebody waits for the alerts to be durable.
     pub(super) sync_wanted: bool,
-    /// Somebody waits for room.
-    pub(super) room_wanted: bool,
+    /// How many wait for room.
+    pub(super) waiting: usize,
     /// Nobody made room while somebody waited for it: no use in waiting again.
     pub(super) stuck: bool,
     /// Acknowledgements, counted, so that somebody who waits for room sees progress.
     pub(super) progress: u64,
     /// Rings of the bell for news, counted, so that none is missed by somebody who is about to wait.
     pub(super) rings: u64,
-    /// Readers no longer wait for more.
-    pub(super) hasty: bool,
-    /// No record is taken and none handed out.
-    pub(super) closed: bool,
+    /// What may still come.
+    pub(super) phase: Phase,
 }
 
 /// Bounds that follow from the configuration.
@@ -68,6 +63,17 @@ impl Bounds {
     }
 }
 
+/// What may still come; a later phase never goes back to an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// Records come, and readers wait for them.
+    Open,
+    /// Readers no longer wait for more.
+    Hasty,
+    /// No record is taken and none handed out.
+    Closed,
+}
+
 /// Who met trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
@@ -90,244 +96,17 @@ impl Source {
     }
 }
 
-/// One lane.
-#[derive(Default)]
-pub(super) struct LaneState {
-    pub(super) salt: u32,
-    /// Sinks that take the lane; without any, nothing is written.
-    pub(super) readers: usize,
-    /// Records that wait for the committer, as they will lie on disk.
-    pub(super) pending: Vec<u8>,
-    /// Bytes in memory: those pending, and those the committer has taken and not yet written.
-    pub(super) memory_bytes: u64,
-    /// The number of the next record.
-    pub(super) next: u64,
-    /// Readers may see records before this one.
-    pub(super) visible: u64,
-    /// Oldest first; a segment ends where the next begins, the last one at `visible`.
-    segments: VecDeque<Segment>,
-    /// Bytes of all segments.
-    disk_bytes: u64,
-    /// Records not taken.
-    pub(super) refused: u64,
-    /// Segments dropped with records in them that not everybody had.
-    pub(super) dropped_segments: u64,
-    /// Commits that failed.
-    pub(super) failures: u64,
-}
-
-/// A segment file, as far as readers may read it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Segment {
-    pub(super) first: u64,
-    pub(super) bytes: u64,
-}
-
-impl LaneState {
-    /// Bytes in memory and on disk.
-    pub(super) fn used(&self) -> u64 {
-        self.memory_bytes + self.disk_bytes
-    }
-
-    /// The segments, oldest first.
-    pub(super) fn segments(&self) -> impl ExactSizeIterator<Item = &Segment> {
-        self.segments.iter()
-    }
-
-    /// Another segment behind the others. One that begins where it begins holds nothing, and is replaced.
-    pub(super) fn add_segment(&mut self, segment: Segment) {
-        if self.segments.back().is_some_and(|last| last.first == segment.first) {
-            self.remove_segment_at(self.segments.len() - 1);
-        }
-        self.disk_bytes += segment.bytes;
-        self.segments.push_back(segment);
-    }
-
-    /// The last segment is so many bytes long now, and holds records before `visible`.
-    pub(super) fn publish(&mut self, bytes: u64, visible: u64) {
-        if let Some(last) = self.segments.back_mut() {
-            self.disk_bytes = (self.disk_bytes + bytes).saturating_sub(last.bytes);
-            last.bytes = bytes;
-        }
-        self.visible = visible;
-    }
-
-    /// The oldest segment is gone.
-    pub(super) fn remove_oldest(&mut self) {
-        self.remove_segment_at(0);
-    }
-
-    fn remove_segment_at(&mut self, index: usize) {
-        let gone = self.segments.remove(index);
-        self.disk_bytes = self.disk_bytes.saturating_sub(gone.map_or(0, |segment| segment.bytes));
-    }
-
-    /// Bytes that dropping segments would not free.
-    fn held_bytes(&self) -> u64 {
-        self.memory_bytes + self.segments.back().map_or(0, |segment| segment.bytes)
-    }
-
-    /// The segment that a record would be in, and the number at which it ends.
-    pub(super) fn locate(&self, number: u64) -> Option<(Segment, u64)> {
-        let after = self.segments.partition_point(|segment| segment.first <= number);
-        let segment = *self.segments.get(after.checked_sub(1)?)?;
-        let end = self.segments.get(after).map_or(self.visible, |next| next.first);
-        Some((segment, end))
-    }
-
-    /// The first number that any segment may hold.
-    pub(super) fn oldest(&self) -> u64 {
-        self.segments.front().map_or(self.visible, |segment| segment.first)
-    }
-}
-
-/// One sink's reading of a lane.
-pub(super) struct ReaderState {
-    pub(super) reading: Reading,
-    /// All records before this one are delivered or lost.
-    pub(super) position: u64,
-    /// Records from `position` to here are in the reader's memory, or known to be missing.
-    pub(super) held: u64,
-    /// Records behind `held` that were given up and counted as lost; empty: none.
-    pub(super) hole: Range<u64>,
-    /// The end of the batch that must come again as it was; at or before `position`: none.
-    pub(super) fixed_end: u64,
-    /// No record before this one is wanted from the disk.
-    pub(super) floor: u64,
-    /// What the file says.
-    pub(super) durable: Option<Mark>,
-    /// Where this process began to count.
-    pub(super) start: u64,
-    pub(super) delivered: u64,
-    pub(super) lost: u64,
-    pub(super) corrupt: u64,
-    /// When the oldest record not delivered was raised, as far as it was read.
-    pub(super) oldest_ms: Option<u64>,
-}
-
-impl ReaderState {
-    /// A sink that goes on from a mark. It is saved again at once: that it was read does not mean that it would be
-    /// read after a power loss.
-    pub(super) fn new(reading: Reading, mark: Mark) -> Self {
-        let Mark { position, fixed_end, hole, floor } = mark;
-        let mut reader = Self {
-            reading,
-            position,
-            held: position,
-            start: position + hole.end.saturating_sub(hole.start),
-            hole,
-            fixed_end,
-            floor,
-            durable: None,
-            delivered: 0,
-            lost: 0,
-            corrupt: 0,
-            oldest_ms: None,
-        };
-        reader.jump();
-        reader
-    }
-
-    /// What is to be saved.
-    pub(super) fn mark(&self) -> Mark {
-        #[cfg(test)]
-        if fault::is(Fault::AckEarly) {
-            return Mark::at(self.held);
-        }
-        let hole = if self.hole.is_empty() { self.position..self.position } else { self.hole.clone() };
-        Mark {
-            position: self.position,
-            fixed_end: self.fixed_end.max(self.position),
-            hole,
-            floor: self.floor,
-        }
-    }
-
-    /// Whether there is something to be saved.
-    pub(super) fn is_dirty(&self) -> bool {
-        self.durable.as_ref() != Some(&self.mark())
-    }
-
-    /// Where reading must stop for now.
-    pub(super) fn stop(&self, visible: u64) -> u64 {
-        let hole = if self.hole.is_empty() { u64::MAX } else { self.hole.start };
-        let fixed = if self.fixed_end > self.position { self.fixed_end } else { u64::MAX };
-        visible.min(hole).min(fixed)
-    }
-
-    /// All up to `end` is dealt with: so many delivered, so many missing, the others refused by the far side.
-    pub(super) fn advance(&mut self, end: u64, delivered: u64, missing: u64) {
-        let all = end.saturating_sub(self.position);
-        self.delivered += delivered;
-        self.corrupt += missing;
-        self.lost += all.saturating_sub(delivered);
-        self.position = end;
-        self.held = self.held.max(end);
-        self.floor = self.floor.max(end);
-        self.jump();
-    }
-
-    /// The disk needs room: records before `end` that are not in memory are given up.
-    pub(super) fn give_up(&mut self, end: u64) {
-        let from = if self.hole.is_empty() { self.held } else { self.hole.end };
-        if end > from {
-            self.lost += end - from;
-            self.hole = if self.hole.is_empty() { from..end } else { self.hole.start..end };
-            // A batch that was to come again as it was ends where the hole begins.
-            self.fixed_end = self.fixed_end.min(self.hole.start);
-        }
-        self.floor = self.floor.max(end);
-        self.jump();
-    }
-
-    /// Goes over the hole when its edge is reached.
-    fn jump(&mut self) {
-        if !self.hole.is_empty() && self.position >= self.hole.start {
-            self.position = self.position.max(self.hole.end);
-            self.held = self.held.max(self.position);
-            self.floor = self.floor.max(self.position);
-            self.hole = self.position..self.position;
-        }
-    }
-
-    fn spooled(&self, next: u64) -> u64 {
-        next.saturating_sub(self.position).saturating_sub(self.hole.end.saturating_sub(self.hole.start))
-    }
-}
-
-/// One sink's account of a lane; queued = delivered + spooled + lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Account {
-    /// Records raised in this process, and those that waited when it began.
-    pub queued: u64,
-    /// Records the far side has.
-    pub delivered: u64,
-    /// Records that wait, here or on disk.
-    pub spooled: u64,
-    /// Records given up: no room, unreadable, or refused by the far side.
-    pub lost: u64,
-    /// Those of the lost that could not be read back.
-    pub corrupt: u64,
-    /// When the oldest record that waits was raised, in milliseconds since 1970; `None`: none was read yet.
-    pub oldest_unsent_ms: Option<u64>,
-}
-
-/// One lane's account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LaneAccount {
-    /// Bytes of its segments on disk.
-    pub disk_bytes: u64,
-    /// Bytes that wait to be written.
-    pub memory_bytes: u64,
-    /// Segment files.
-    pub segments: u64,
-    /// Records not taken, for want of room.
-    pub refused: u64,
-    /// Segments dropped to make room, with records in them that not every sink had.
-    pub dropped_segments: u64,
-}
-
 impl State {
+    /// Goes on to a phase, if it is a later one.
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.phase = self.phase.max(phase);
+    }
+
+    /// Whether all is over.
+    pub(super) fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
     pub(super) fn lane(&self, lane: Lane) -> &LaneState {
         &self.lanes[lane as usize]
     }
@@ -384,13 +163,13 @@ impl State {
         let others = transactions.used() + reports.used();
         let (bytes_max, others_max) = self.budget();
         let over = others > others_max || alerts.used() + others > bytes_max;
-        let droppable = |lane: &Lane| self.lane(*lane).segments.len() > 1;
+        let droppable = |lane: &Lane| self.lane(*lane).second().is_some();
         if over { [Lane::Transactions, Lane::Reports].into_iter().find(droppable) } else { None }
     }
 
     /// Gives up the oldest segment of a lane: from here on nobody wants it. The last one always stays.
     pub(super) fn give_up_oldest(&mut self, lane: Lane) -> bool {
-        let Some(next) = self.lane(lane).segments.get(1).map(|segment| segment.first) else { return false };
+        let Some(next) = self.lane(lane).second() else { return false };
         let before: u64 = self.readers_of(lane).map(|reader| reader.lost).sum();
         self.readers_of(lane).for_each(|reader| reader.give_up(next));
         let after: u64 = self.readers_of(lane).map(|reader| reader.lost).sum();
@@ -406,25 +185,6 @@ impl State {
     }
 
     pub(super) fn account(&self, reader: &ReaderState) -> Account {
-        let lane = self.lane(reader.reading.lane);
-        Account {
-            queued: lane.next.saturating_sub(reader.start) + lane.refused,
-            delivered: reader.delivered,
-            spooled: reader.spooled(lane.next),
-            lost: reader.lost + lane.refused,
-            corrupt: reader.corrupt,
-            oldest_unsent_ms: reader.oldest_ms,
-        }
-    }
-
-    pub(super) fn lane_account(&self, lane: Lane) -> LaneAccount {
-        let lane = self.lane(lane);
-        LaneAccount {
-            disk_bytes: lane.disk_bytes,
-            memory_bytes: lane.memory_bytes,
-            segments: lane.segments.len() as u64,
-            refused: lane.refused,
-            dropped_segments: lane.dropped_segments,
-        }
+        reader.account(self.lane(reader.reading.lane))
     }
 }

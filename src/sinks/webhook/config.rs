@@ -183,10 +183,17 @@ fn check_header(section: &str, name: &str, value: &str) -> Result<(), String> {
     if OWN_HEADERS.contains(&header.as_str()) {
         return Err(format!("{setting}: the request sets this header itself"));
     }
-    if HeaderValue::from_str(value).is_err() {
-        return Err(format!("{setting}: allowed are visible ASCII characters and spaces"));
+    let is_variable = value.starts_with("${") && value.ends_with('}');
+    if value.contains("${") && !is_variable {
+        return Err(format!("{setting}: ${{NAME}} stands for a whole value"));
     }
-    Ok(())
+    check_header_value(&setting, value)
+}
+
+/// Whether `value` can be the value of a header: it may be known only when the sink starts.
+pub(super) fn check_header_value(setting: &str, value: &str) -> Result<(), String> {
+    let fits = HeaderValue::from_str(value).is_ok_and(|value| value.to_str().is_ok());
+    if fits { Ok(()) } else { Err(format!("{setting}: allowed are visible ASCII characters and spaces")) }
 }
 
 fn between(section: &str, key: &str, value: u64, max: u64) -> Result<(), String> {
@@ -260,7 +267,9 @@ mod tests {
 
     #[test]
     fn headers_are_headers_and_not_ours() {
-        assert_eq!(check("headers = { Authorization = 'Bearer ${TOKEN}' }"), Ok(()));
+        assert_eq!(check("headers = { Authorization = '${TOKEN}', X-Team = 'blue' }"), Ok(()));
+        let part = refused("headers = { Authorization = 'Bearer ${TOKEN}' }");
+        assert_eq!(part, "sinks.pager.headers.Authorization: ${NAME} stands for a whole value");
         assert!(refused("headers = { 'a b' = 'x' }").ends_with("this is no name of a header"));
         assert!(refused("headers = { Webhook-Id = 'x' }").ends_with("the request sets this header itself"));
         let split = refused("headers = { X = \"a\\r\\nHost: b\" }");

@@ -2,7 +2,7 @@
 //! It is given batches, remembers how much of one has arrived, and goes on there when it comes again.
 //! It promises that no message holds the URL's path, a key or a header's value.
 
-use super::config::{Body, Config, TIMEOUT_MAX_S};
+use super::config::{Body, Config, TIMEOUT_MAX_S, check_header_value};
 use super::filter::Filter;
 use super::signature::Signer;
 use super::{cut, pagerduty, slack};
@@ -45,7 +45,9 @@ pub fn open(
     let signer = signer.map(|key| Signer::new(&format!("{section}.secret"), &key)).transpose()?;
     let routing_key = secret("routing_key", &config.routing_key, &config.routing_key_file)?;
     let headers = config.headers.iter().map(|(header, value)| {
-        let value = secret(&format!("headers.{header}"), value, Path::new(""))?.unwrap_or_default();
+        let key = format!("headers.{header}");
+        let value = secret(&key, value, Path::new(""))?.unwrap_or_default();
+        check_header_value(&format!("{section}.{key}"), &value)?;
         Ok((header.clone(), value))
     });
     Ok(Box::new(Webhook {
@@ -57,7 +59,7 @@ pub fn open(
         filter: Filter::new(config, &section)?,
         timeout: Duration::from_secs(config.timeout_s),
         give_up_after_h: config.give_up_after_h,
-        section: section.clone(),
+        section,
         labels: labels.clone(),
         progress: Progress::default(),
     }))
@@ -206,7 +208,7 @@ impl Webhook {
     }
 
     fn verdict(&self, answer: &Answer) -> Verdict {
-        let Answer { status, retry_after, .. } = *answer;
+        let Answer { status, .. } = *answer;
         let section = &self.section;
         let said = self.said(&answer.body);
         let advice = match status {
@@ -220,7 +222,7 @@ impl Webhook {
         };
         Verdict::Trouble(Trouble {
             message: format!("{section}.url answered {status}{said}; {advice}"),
-            retry_after: retry_after.map(|wait| wait.min(RETRY_AFTER_MAX)),
+            retry_after: answer.retry_after().map(|wait| wait.min(RETRY_AFTER_MAX)),
         })
     }
 

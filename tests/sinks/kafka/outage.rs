@@ -1,8 +1,8 @@
 //! A broker that is killed, stopped and started again while batches are under way.
 
 use super::reading::ids;
-use super::server::Server;
 use super::{Kind, Lane, batch, config, destination};
+use crate::services::Service;
 use std::time::{Duration, Instant};
 
 const BATCHES: u64 = 200;
@@ -10,7 +10,7 @@ const RECORDS: u64 = 100;
 
 #[test]
 fn nothing_is_missing_after_a_broker_was_killed_and_paused() {
-    let Some(server) = Server::start() else { return };
+    let Some(server) = Service::kafka() else { return };
     let config = config(&server, "PLAINTEXT", "outage", "manage_topics = true");
     let mut kafka = destination(&config, Lane::Alerts);
     kafka.prepare().unwrap();
@@ -18,12 +18,12 @@ fn nothing_is_missing_after_a_broker_was_killed_and_paused() {
     std::thread::scope(|scope| {
         let outages = scope.spawn(|| {
             std::thread::sleep(Duration::from_millis(300));
-            server.tell("kill");
-            server.tell("start");
+            server.kill();
+            server.start();
             std::thread::sleep(Duration::from_millis(300));
-            server.tell("pause");
+            server.pause();
             std::thread::sleep(Duration::from_secs(2));
-            server.tell("resume");
+            server.resume();
         });
         let mut number = 0;
         while number < BATCHES || !outages.is_finished() {

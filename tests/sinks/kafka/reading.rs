@@ -1,7 +1,7 @@
 //! What arrived, as kcat reads it: count, keys, headers, times and bodies.
 
-use super::server::Server;
 use super::{Kind, Lane, all_arrived, batch, config, destination};
+use crate::services::Service;
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -15,7 +15,7 @@ pub(super) struct Seen {
 }
 
 /// The whole topic.
-pub(super) fn read(server: &Server, topic: &str) -> Vec<Seen> {
+pub(super) fn read(server: &Service, topic: &str) -> Vec<Seen> {
     let told = Command::new("kcat")
         .args(["-C", "-q", "-e", "-o", "beginning", "-b", server.get("PLAINTEXT"), "-t", topic])
         .args(["-f", "%k\\t%h\\t%T\\t%s\\n"])
@@ -33,14 +33,14 @@ fn seen(line: &str) -> Seen {
 }
 
 /// The ids of what is in a topic, and how many records there are.
-pub(super) fn ids(server: &Server, topic: &str) -> (usize, BTreeSet<String>) {
+pub(super) fn ids(server: &Service, topic: &str) -> (usize, BTreeSet<String>) {
     let all = read(server, topic);
     (all.len(), all.into_iter().map(|seen| seen.headers).collect())
 }
 
 #[test]
 fn every_kind_arrives_with_its_key_headers_and_time() {
-    let Some(server) = Server::shared() else { return };
+    let Some(server) = Service::shared_kafka() else { return };
     let config = config(server, "PLAINTEXT", "reading", "manage_topics = true\npartitions = 3");
     for (lane, kind) in Lane::ALL.iter().zip([Kind::Alert, Kind::Transaction, Kind::Inventory]) {
         let mut kafka = destination(&config, *lane);
@@ -67,7 +67,7 @@ fn every_kind_arrives_with_its_key_headers_and_time() {
 
 #[test]
 fn records_of_one_key_stay_in_order() {
-    let Some(server) = Server::shared() else { return };
+    let Some(server) = Service::shared_kafka() else { return };
     let config = config(server, "PLAINTEXT", "order", "manage_topics = true\npartitions = 4");
     let mut kafka = destination(&config, Lane::Transactions);
     for start in (0..5000).step_by(1000) {

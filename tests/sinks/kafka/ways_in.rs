@@ -1,14 +1,14 @@
 //! Every way a broker may want to be spoken to.
 
 use super::reading::ids;
-use super::server::Server;
 use super::{Kind, Lane, all_arrived, batch, config, destination};
+use crate::services::Service;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use std::fs;
 
 /// Makes the topic through the plain listener, and sends through the other one.
-fn arrives(server: &Server, topics: &str, listener: &str, more: &str) {
+fn arrives(server: &Service, topics: &str, listener: &str, more: &str) {
     let plain = config(server, "PLAINTEXT", topics, "manage_topics = true");
     destination(&plain, Lane::Alerts).prepare().unwrap();
     let config = config(server, listener, topics, more);
@@ -20,7 +20,7 @@ fn arrives(server: &Server, topics: &str, listener: &str, more: &str) {
 }
 
 /// The settings of a user whose password is in a file.
-fn user(server: &Server, mechanism: &str) -> String {
+fn user(server: &Service, mechanism: &str) -> String {
     let file = server.folder().join("password");
     fs::write(&file, format!("{}\n", server.get("PASSWORD"))).unwrap();
     format!(
@@ -30,7 +30,7 @@ fn user(server: &Server, mechanism: &str) -> String {
     )
 }
 
-fn authority(server: &Server) -> String {
+fn authority(server: &Service) -> String {
     format!("ca_file = '{}'", server.get("CA"))
 }
 
@@ -43,7 +43,7 @@ pub(super) fn token(lifetime_s: u64) -> String {
 
 #[test]
 fn tls_with_and_without_a_certificate_of_ours() {
-    let Some(server) = Server::shared() else { return };
+    let Some(server) = Service::shared_kafka() else { return };
     let authority = authority(server);
     arrives(server, "tls", "SSL", &authority);
     let (cert, key) = (server.get("CLIENT_CERT"), server.get("CLIENT_KEY"));
@@ -53,7 +53,7 @@ fn tls_with_and_without_a_certificate_of_ours() {
 
 #[test]
 fn users_with_passwords() {
-    let Some(server) = Server::shared() else { return };
+    let Some(server) = Service::shared_kafka() else { return };
     let authority = authority(server);
     for (number, mechanism) in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"].iter().enumerate() {
         let user = user(server, mechanism);
@@ -65,7 +65,7 @@ fn users_with_passwords() {
 
 #[test]
 fn tokens_from_a_file() {
-    let Some(server) = Server::shared() else { return };
+    let Some(server) = Service::shared_kafka() else { return };
     let file = server.folder().join("token");
     fs::write(&file, token(600)).unwrap();
     let authority = authority(server);
@@ -74,7 +74,7 @@ fn tokens_from_a_file() {
 
 #[test]
 fn every_compression() {
-    let Some(server) = Server::shared() else { return };
+    let Some(server) = Service::shared_kafka() else { return };
     for name in ["none", "gzip", "snappy", "lz4", "zstd"] {
         arrives(server, &format!("packed-{name}"), "PLAINTEXT", &format!("compression = '{name}'"));
     }

@@ -1,8 +1,8 @@
 //! What stands in the way is said in one line that names the setting, the topic or the broker.
 
 use super::reading::read;
-use super::server::Server;
 use super::{Config, Kind, Lane, batch, config, destination};
+use crate::services::Service;
 use heelguard::sinks::spool::{Batch, Record};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Why `config` cannot be used. Also: the line is found soon, and no password is in it.
-fn line(server: &Server, config: &Config) -> String {
+fn line(server: &Service, config: &Config) -> String {
     let start = Instant::now();
     let line = destination(config, Lane::Alerts).prepare().unwrap_err().message;
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}: {line}", start.elapsed());
@@ -20,7 +20,7 @@ fn line(server: &Server, config: &Config) -> String {
     line
 }
 
-fn make_topic(server: &Server, topic: &str, setting: (&str, &str)) {
+fn make_topic(server: &Service, topic: &str, setting: (&str, &str)) {
     let admin: AdminClient<DefaultClientContext> =
         rdkafka::ClientConfig::new().set("bootstrap.servers", server.get("PLAINTEXT")).create().unwrap();
     let topic = NewTopic::new(topic, 1, TopicReplication::Fixed(1)).set(setting.0, setting.1);
@@ -31,7 +31,7 @@ fn make_topic(server: &Server, topic: &str, setting: (&str, &str)) {
 
 #[test]
 fn certificates() {
-    let Some(server) = Server::shared() else { return };
+    let Some(server) = Service::shared_kafka() else { return };
     let authority = format!("ca_file = '{}'", server.get("CA"));
     let told = |listener: &str, more: &str| line(server, &config(server, listener, "x", more));
     let at = |listener: &str, rest: &str| format!("kafka {}{rest}", server.get(listener));
@@ -71,7 +71,7 @@ fn certificates() {
 
 #[test]
 fn the_wrong_port() {
-    let Some(server) = Server::shared() else { return };
+    let Some(server) = Service::shared_kafka() else { return };
     let authority = format!("ca_file = '{}'", server.get("CA"));
     let told = |listener: &str, more: &str| line(server, &config(server, listener, "x", more));
     let at = |listener: &str, rest: &str| format!("kafka {}{rest}", server.get(listener));
@@ -94,7 +94,7 @@ fn the_wrong_port() {
 
 #[test]
 fn users() {
-    let Some(server) = Server::shared() else { return };
+    let Some(server) = Service::shared_kafka() else { return };
     let told = |user: &str| {
         line(server, &config(server, "SASL_PLAINTEXT", "x", &format!("security = 'sasl_plaintext'\n{user}")))
     };
@@ -118,7 +118,7 @@ fn users() {
 
 #[test]
 fn rights_and_topics() {
-    let Some(server) = Server::shared() else { return };
+    let Some(server) = Service::shared_kafka() else { return };
     make_topic(server, "rights.alerts", ("retention.ms", "-1"));
     let stranger = format!(
         "security = 'sasl_plaintext'\nmechanism = 'PLAIN'\nuser = '{}'\npassword = '{}'",
@@ -143,7 +143,7 @@ fn rights_and_topics() {
 
 #[test]
 fn a_large_alert_is_shortened_and_a_large_transaction_refused() {
-    let Some(server) = Server::shared() else { return };
+    let Some(server) = Service::shared_kafka() else { return };
     let config = config(server, "PLAINTEXT", "large", "compression = 'none'");
     for topic in ["large.alerts", "large.transactions"] {
         make_topic(server, topic, ("max.message.bytes", "1000"));
@@ -178,7 +178,7 @@ fn config_topic(config: &Config, kind: Kind) -> &str {
 
 #[test]
 fn a_topic_that_goes_away_is_named_and_waited_for() {
-    let Some(server) = Server::shared() else { return };
+    let Some(server) = Service::shared_kafka() else { return };
     let config = config(server, "PLAINTEXT", "away", "");
     let mut kafka = destination(&config, Lane::Alerts);
     make_topic(server, "away.alerts", ("retention.ms", "-1"));

@@ -51,7 +51,7 @@ install_kafka() {
     fresh kafka
     mvn -B -q -f "$here/pom.xml" -Dlib="$services/kafka/lib" package >&2 \
         || { say 'Maven failed; is its repository within reach? (~/.m2/settings.xml names a mirror)' && return 1; }
-    cp "$here/pom.xml" "$services/kafka/"
+    HEELGUARD_SERVICES_DIR=$services "$here/kafka.sh" seed && cp "$here/pom.xml" "$services/kafka/"
 }
 
 install_python() {

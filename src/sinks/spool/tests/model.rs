@@ -2,12 +2,14 @@
 //! It is given a seed and a world, does what callers, the committer and sinks might do, and keeps its own books.
 //! It promises to tell the first promise that was broken, and to find each of the mistakes that are put in.
 
+use super::super::Account;
 use super::super::batch::Batch;
 use super::super::commit::Committer;
+use super::super::lane::LaneState;
 use super::super::reader::{Polled, Reader};
 use super::super::record::{Kind, Lane, Record};
 use super::super::shared::Shared;
-use super::super::state::{Account, Bounds};
+use super::super::state::{Bounds, Phase};
 use super::super::{Config, Full, OpenError, Reading, assemble, enqueue};
 use super::chance::Chance;
 use super::fault::{self, Fault};
@@ -168,7 +170,7 @@ impl Model {
             self.numbers[lane as usize].split_off(&shared.lock().lane(lane).visible);
         }
         if in_peace {
-            shared.lock().closed = true;
+            shared.lock().enter(Phase::Closed);
             if let Some(committer) = &mut self.committer {
                 committer.turn(self.now);
             }
@@ -232,9 +234,10 @@ impl Model {
                 self.promised[lane as usize].extend(seen.map(|(_, id)| *id));
             }
         }
-        let used: u64 = state.lanes.iter().map(|lane| lane.used()).sum();
-        // What a failed write leaves behind is cut off if the disk lets it.
-        hold!(self.world.troubles || self.troubled || used <= BOUNDS.bytes_max, "{used} bytes are used");
+        let used: u64 = state.lanes.iter().map(LaneState::used).sum();
+        // What a torn or failed write leaves behind is cut off where the disk lets it, and else is room lost.
+        let torn = self.world.crashes == Some(Crash::Power) || self.world.troubles || self.troubled;
+        hold!(torn || used <= BOUNDS.bytes_max, "{used} bytes are used");
         Ok(())
     }
 

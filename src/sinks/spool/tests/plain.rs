@@ -64,7 +64,7 @@ fn what_is_raised_comes_again_until_it_is_acknowledged() {
 #[test]
 fn memory_is_a_spool_too() {
     let who = reading("kafka", Lane::Alerts);
-    let spool = Spool::in_memory(&Config::default(), Full::Wait, &[who.clone()]).unwrap();
+    let spool = Spool::in_memory(&Config::default(), Full::Wait, std::slice::from_ref(&who)).unwrap();
     let mut reader = spool.reader(&who).unwrap();
     for id in 0..1000 {
         assert!(spool.append(&alert(id)));
