@@ -16,6 +16,7 @@ mod proxy;
 #[path = "../support/services.rs"]
 mod services;
 
+mod clickhouse;
 mod faults;
 mod kafka;
 mod smoke;

@@ -146,7 +146,7 @@ impl Server {
     /// Asks for rows.
     pub(super) fn ask<T: RowOwned + RowRead>(&self, sql: &str) -> Result<Vec<T>, Fault> {
         let answer = self.http.run(QUESTION_TIMEOUT, self.client.query_raw(sql).fetch_all());
-        answer.map_err(|error| fault(error, QUESTION_TIMEOUT))
+        answer.map_err(|error| self.fault(error, QUESTION_TIMEOUT))
     }
 
     /// Runs a statement.
@@ -155,7 +155,7 @@ impl Server {
         for (name, value) in parameters {
             query = query.param(name, value);
         }
-        self.http.run(WORK_TIMEOUT, query.execute()).map_err(|error| fault(error, WORK_TIMEOUT))
+        self.http.run(WORK_TIMEOUT, query.execute()).map_err(|error| self.fault(error, WORK_TIMEOUT))
     }
 
     /// Sends a block in Native form; `token` tells the server whether it has seen it before.
@@ -192,8 +192,24 @@ impl Server {
         match named.or_else(|| code_of(&text)) {
             Some(code) => Err(Fault::Refused(code, shortened(&text))),
             None if answer.status == 200 && text.is_empty() => Ok(()),
-            None => Err(Fault::NoAnswer(format!("status {}, {}", answer.status, stranger(&text)))),
+            None => {
+                Err(Fault::NoAnswer(format!("{}: status {}, {}", self.peer, answer.status, stranger(&text))))
+            }
         }
+    }
+
+    /// An error of the crate.
+    fn fault(&self, error: Option<Error>, timeout: Duration) -> Fault {
+        let text = match error {
+            Some(Error::BadResponse(text)) => match code_of(&text) {
+                Some(code) => return Fault::Refused(code, shortened(&text)),
+                None => stranger(&text),
+            },
+            None | Some(Error::TimedOut) => http::timed_out(timeout),
+            Some(Error::Network(error)) => http::reason(error.as_ref()),
+            Some(error) => stranger(&error.to_string()),
+        };
+        Fault::NoAnswer(format!("{}: {text}", self.peer))
     }
 
     /// The line for the one who must mend it.
@@ -221,19 +237,6 @@ impl Server {
             Some(252) => format!("{section}.url: {peer} is behind with its merges; waiting ({text})"),
             Some(code) => format!("{section}.url: {peer} answers with code {code} ({text})"),
         })
-    }
-}
-
-/// An error of the crate.
-fn fault(error: Option<Error>, timeout: Duration) -> Fault {
-    match error {
-        None | Some(Error::TimedOut) => Fault::NoAnswer(http::timed_out(timeout)),
-        Some(Error::BadResponse(text)) => match code_of(&text) {
-            Some(code) => Fault::Refused(code, shortened(&text)),
-            None => Fault::NoAnswer(stranger(&text)),
-        },
-        Some(Error::Network(error)) => Fault::NoAnswer(http::reason(error.as_ref())),
-        Some(error) => Fault::NoAnswer(stranger(&error.to_string())),
     }
 }
 

@@ -3,7 +3,7 @@
     python clickhouse_server.py --path DATA --port N [--tls-port N --tls BUNDLE] [--user NAME:PASSWORD] [--lenient]
 
 Queries come in ?query=, in the body, in both, or as multipart/form-data; the data of an INSERT are streamed to the
-engine (chunked; gzip or lz4; with ?decompress=1 blocks of LZ4 or ZSTD). It knows database, default_format, param_*,
+engine (chunked; gzip, lz4 or zstd; with ?decompress=1 blocks of LZ4 or ZSTD). It knows database, default_format, param_*,
 session_id and query_id; every other parameter is a setting of that query alone. Answers and errors are as ClickHouse
 sends them. More than one statement in a query is refused, but for --lenient.
 
@@ -79,6 +79,7 @@ class Body:
         coding = headers.get("Content-Encoding", "").lower()
         self.decoder = zlib.decompressobj(31) if coding == "gzip" else None
         self.decoder = lz4.frame.LZ4FrameDecompressor() if coding == "lz4" else self.decoder
+        self.decoder = zstandard.ZstdDecompressor().decompressobj() if coding == "zstd" else self.decoder
 
     def read(self, count):
         while len(self.pending) < count and not self.ended:

@@ -74,11 +74,11 @@ CREATE TABLE IF NOT EXISTS {create key_passport}
     uses        AggregateFunction(uniq, UUID) COMMENT 'uniqMerge(uses)',
     clients     AggregateFunction(uniq, IPv6) COMMENT 'uniqMerge(clients): addresses',
     agents      AggregateFunction(uniq, String) COMMENT 'uniqMerge(agents): user agents',
-    locations   AggregateFunction(groupUniqArray(20), String) COMMENT 'groupUniqArrayMerge(20)(locations): header:x-api-key',
-    principals  AggregateFunction(groupUniqArray(20), String) COMMENT 'whose, at most 20',
-    countries   AggregateFunction(groupUniqArray(100), String) COMMENT 'where from, at most 100',
-    asns        AggregateFunction(groupUniqArray(100), UInt32) COMMENT 'whose networks, at most 100',
-    endpoints   AggregateFunction(groupUniqArray(100), String) COMMENT 'what for, at most 100'
+    locations   AggregateFunction(groupUniqArray(20), String) COMMENT 'groupUniqArrayMerge(20)(locations): header:x-api-key; of more than 20 any 20',
+    principals  AggregateFunction(groupUniqArray(100), String) COMMENT 'whose; of more than 100 any 100',
+    countries   AggregateFunction(groupUniqArray(300), String) COMMENT 'where from',
+    asns        AggregateFunction(groupUniqArray(100), UInt32) COMMENT 'whose networks; of more than 100 any 100',
+    endpoints   AggregateFunction(groupUniqArray(100), String) COMMENT 'what for; of more than 100 any 100'
 )
 ENGINE = {replicated}AggregatingMergeTree
 PARTITION BY month
@@ -95,8 +95,8 @@ SELECT
     credential.class AS class, min(time) AS first_seen, max(time) AS last_seen, uniqState(id) AS uses,
     uniqState(client_ip) AS clients, uniqState(toString(user_agent)) AS agents,
     groupUniqArrayState(20)(concat(credential.location, ':', credential.name)) AS locations,
-    groupUniqArrayState(20)(concat(principal_kind, ':', principal_id)) AS principals,
-    groupUniqArrayState(100)(toString(client_country)) AS countries, groupUniqArrayState(100)(client_asn) AS asns,
+    groupUniqArrayState(100)(concat(principal_kind, ':', principal_id)) AS principals,
+    groupUniqArrayState(300)(toString(client_country)) AS countries, groupUniqArrayState(100)(client_asn) AS asns,
     groupUniqArrayState(100)(concat(method, ' ', host, route)) AS endpoints
 FROM {rows of transactions}
 ARRAY JOIN credentials AS credential

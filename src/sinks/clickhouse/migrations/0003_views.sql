@@ -23,8 +23,8 @@ SELECT
     tenant, fingerprint, kind, class, min(seen_first) AS first_seen, max(seen_last) AS last_seen, uniqMerge(uses_state) AS uses,
     uniqMerge(clients_state) AS clients, uniqMerge(agents_state) AS user_agents,
     arraySort(groupUniqArrayMerge(20)(locations_state)) AS locations,
-    arraySort(groupUniqArrayMerge(20)(principals_state)) AS principals,
-    arraySort(arrayFilter(country -> country != '', groupUniqArrayMerge(100)(countries_state))) AS countries,
+    arraySort(groupUniqArrayMerge(100)(principals_state)) AS principals,
+    arraySort(arrayFilter(country -> country != '', groupUniqArrayMerge(300)(countries_state))) AS countries,
     arraySort(arrayFilter(asn -> asn != 0, groupUniqArrayMerge(100)(asns_state))) AS asns,
     arraySort(groupUniqArrayMerge(100)(endpoints_state)) AS endpoints
 FROM

@@ -130,7 +130,7 @@ fn a_full_alert_fills_its_columns_and_a_bare_one_leaves_them_empty() {
         ("window_s", "2c01000000000000"),
         ("client_ip", "00000000000000000000ffffcb007107"),
         ("credential_class", "session_cookie"),
-        ("facts", "factor,distinct_codes | totp,3"),
+        ("facts", "distinct_codes,factor | 3,totp"),
         ("mitre", "T1621,T1110.001"),
     ] {
         is(&cells, name, wanted);

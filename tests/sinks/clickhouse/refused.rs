@@ -1,0 +1,67 @@
+//! Rows that will never go in: alone, while all others do.
+
+use super::database::{Database, batch, deliver, now_ms, transaction, transactions};
+use heelguard::sinks::destination::Refused;
+use heelguard::sinks::spool::{Batch, Kind, Lane, Record};
+
+#[test]
+fn what_is_no_record_stands_alone() {
+    let Some(database) = Database::shared("refused_broken") else { return };
+    let mut bodies: Vec<String> = (0..20).map(|number| transaction(number, "api")).collect();
+    bodies[3] = "{\"schema\":".to_owned();
+    bodies[17] = bodies[17].replace("10.20.0.10", "10.20.0.1000");
+    let delivered =
+        database.ready(Lane::Transactions).deliver(&batch(Lane::Transactions, 0, &bodies)).unwrap();
+    let places: Vec<usize> = delivered.refused.iter().map(|refused| refused.index).collect();
+    assert_eq!(places, [3, 17]);
+    assert!(delivered.refused[1].reason.contains("expected an IP address"), "{:?}", delivered.refused);
+    assert_eq!(database.number("SELECT count() FROM @.transactions"), 18);
+}
+
+#[test]
+fn what_the_server_does_not_take_is_found_by_halves() {
+    let Some(database) = Database::shared("refused_halves") else { return };
+    let mut destination = database.ready(Lane::Transactions);
+    // The whole, its first half, and of that the first row.
+    database.fault("mode=status&status=500&code=469&times=3");
+    let delivered = destination.deliver(&transactions(0, 4)).unwrap();
+    let places: Vec<usize> = delivered.refused.iter().map(|refused: &Refused| refused.index).collect();
+    assert_eq!(places, [0], "{:?}", delivered.refused);
+    assert_eq!(
+        database.ask("SELECT groupArray(path) FROM (SELECT path FROM @.transactions ORDER BY path)"),
+        "['/v1/users/1','/v1/users/2','/v1/users/3']"
+    );
+    assert_eq!(database.ask("SELECT sum(requests) FROM @.endpoint_latency"), "3");
+}
+
+#[test]
+fn too_many_partitions_for_one_insert_are_put_in_by_parts() {
+    let Some(database) = Database::shared("refused_partitions") else { return };
+    let mut rows = Batch::new(7, Lane::Transactions, 0);
+    for day in 0..150 {
+        let body = transaction(day, "api");
+        let raised_ms = now_ms() + day * 86_400_000;
+        let kind = Kind::Transaction;
+        rows.push(day, &Record { kind, raised_ms, id: u128::from(day), key: 0, body: body.as_bytes() });
+    }
+    deliver(&mut *database.ready(Lane::Transactions), &rows);
+    assert_eq!(
+        database.ask("SELECT count(), uniqExact(id), uniqExact(_partition_id) FROM @.transactions"),
+        "150\t150\t150"
+    );
+    assert_eq!(database.ask("SELECT sum(requests) FROM @.endpoint_latency"), "150");
+}
+
+#[test]
+fn a_column_changed_under_way_is_no_fault_of_the_rows() {
+    let Some(database) = Database::shared("refused_changed") else { return };
+    let mut destination = database.ready(Lane::Transactions);
+    database.run(&["ALTER TABLE @.transactions DROP INDEX by_principal, MODIFY COLUMN principal_id UInt64"]);
+    let rows = transactions(0, 10);
+    let line = super::database::trouble(&mut *destination, &rows);
+    assert!(line.contains("refused_changed.transactions.principal_id is of type UInt64"), "{line}");
+    database.run(&["ALTER TABLE @.transactions MODIFY COLUMN principal_id String"]);
+    destination.prepare().unwrap();
+    deliver(&mut *destination, &rows);
+    assert_eq!(database.number("SELECT count() FROM @.transactions"), 10);
+}
