@@ -146,10 +146,27 @@ fn wrong_settings_are_refused_before_anything_is_written() {
 #[test]
 fn secrets_are_not_shown() {
     let bench = Bench::new();
-    let shown = bench.run(&["check", "--effective", "--set", "sinks.kafka.password=correct-horse-battery"]);
+    let sets = [
+        "sinks.kafka.password=correct-horse-battery",
+        "sinks.kafka.properties.\"ssl.key.pem\"=correct-horse-battery",
+        "sinks.webhook.url=https://hooks.example.com/correct-horse-battery",
+        "sinks.webhook.routing_key=correct-horse-battery-correct-hor",
+        "sinks.webhook.headers.authorization=correct-horse-battery",
+        "sinks.clickhouse.url=https://clickhouse.example:8443",
+    ];
+    let mut arguments = vec!["check", "--effective"];
+    sets.iter().for_each(|set| arguments.extend(["--set", set]));
+    let shown = bench.run(&arguments);
     shown.succeeds();
     assert!(!shown.out.contains("correct-horse"), "{}", shown.out);
-    assert!(shown.out.contains("password = \"***\""), "{}", shown.out);
+    for line in [
+        "password = \"***\"",
+        "url = \"https://hooks.example.com/***\"",
+        "authorization = \"***\"",
+        "url = \"https://clickhouse.example:8443\"",
+    ] {
+        assert!(shown.out.contains(line), "{line} is not in {}", shown.out);
+    }
 }
 
 /// A run that reads a pipe, and so goes on as long as the test wants.
