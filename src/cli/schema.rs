@@ -53,7 +53,7 @@ impl Schema {
     fn tables(self) -> Result<String, Failure> {
         let Self { cluster, database, .. } = self;
         let url = "http://localhost:8123".to_owned();
-        let config = clickhouse::Config { url, cluster, database, ..clickhouse::Config::default() };
+        let config = clickhouse::Config { url, database, cluster, ..clickhouse::Config::default() };
         config.check("clickhouse").map_err(Failure::usage)?;
         Ok(clickhouse::script(&config))
     }
