@@ -42,8 +42,6 @@ pub struct HttpClient {
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// How long the far side asked to be left alone, where `Retry-After` is a number of seconds.
-    pub retry_after: Option<Duration>,
     /// The headers.
     pub headers: HeaderMap,
     /// The body, cut at [`ANSWER_BYTES_MAX`].
@@ -66,6 +64,11 @@ impl Answer {
     /// A header's value, where it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// How long the far side asked to be left alone, where `Retry-After` is a number of seconds.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.header("retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs)
     }
 }
 
@@ -118,9 +121,7 @@ impl HttpClient {
         let answer = self.client.request(request).await?;
         let status = answer.status().as_u16();
         let (head, body) = answer.into_parts();
-        let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
-        Ok(Answer { status, retry_after, headers: head.headers, body: beginning(body).await? })
+        Ok(Answer { status, headers: head.headers, body: beginning(body).await? })
     }
 }
 

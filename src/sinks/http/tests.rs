@@ -45,7 +45,7 @@ fn an_answer_comes_with_status_body_and_how_long_to_wait() {
         stream.write_all(answer).unwrap();
     });
     let answer = post(&url, 5000).unwrap();
-    assert_eq!((answer.status, answer.retry_after), (429, Some(Duration::from_secs(7))));
+    assert_eq!((answer.status, answer.retry_after()), (429, Some(Duration::from_secs(7))));
     assert_eq!((answer.header("Content-Length"), &answer.body[..]), (Some("4"), &b"slow"[..]));
     let seen = seen.join().unwrap();
     assert!(seen.starts_with("POST /secret/path HTTP/1.1\r\n"), "{seen}");
