@@ -9,7 +9,7 @@ use super::guard::Guard;
 use super::inventory::Take;
 use super::record::{AlertRecord, Labels, TransactionRecord};
 use super::spool::{self, Full, Kind, Lane, Reading, Record, Spool};
-use super::status::{State, Status, Watch};
+use super::status::{State, Status, Told, Watch};
 use super::worker::{self, Job, Worker, now_ms};
 use crate::metrics::SinkCounters;
 use heelguard_detectors::alert::Alert;
@@ -98,10 +98,11 @@ impl Delivery {
             None => Spool::in_memory(config, full, &readings).map_err(|error| error.to_string())?,
         };
         let (mut queues, mut workers) = (Vec::new(), Vec::new());
+        let mut told: BTreeMap<Arc<str>, Told> = BTreeMap::new();
         for (reading, destination) in destinations {
             let Some(reader) = spool.reader(&reading) else { continue };
             let letters = folder.map_or_else(DeadLetters::default, |f| DeadLetters::of(f, &reading.sink));
-            let watch = Watch::new();
+            let watch = Watch::new(told.entry(reading.sink.clone()).or_default().clone());
             let job = Job {
                 sink: reading.sink.clone(),
                 lane: reading.lane,
