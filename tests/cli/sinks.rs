@@ -1,5 +1,6 @@
 //! The sinks of the configuration as an operator meets them: on, down, back, in the way of each other, and stopped.
 
+use super::json_schema::violations;
 use super::{Bench, names};
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
@@ -46,6 +47,8 @@ fn a_file_gets_what_the_command_line_gets() {
     let health: Value =
         serde_json::from_str(bench.read("more-health.jsonl").lines().last().unwrap()).unwrap();
     assert_eq!((&health["schema"], &health["ended"]), (&"heelguard.stats/1".into(), &true.into()));
+    let schema: Value = serde_json::from_str(&bench.run(&["schema", "stats"]).out).unwrap();
+    assert_eq!(violations(&schema, &health), Vec::<String>::new());
     assert_eq!((&health["balanced"], &health["sensor"]), (&true.into(), &"sensor-1".into()));
     let [queued, delivered, spooled, lost] = sink(&bench.read("stats.json"), "more");
     assert!(queued > 0 && delivered == queued && spooled == 0 && lost == 0);
