@@ -11,8 +11,8 @@ use super::record::Lane;
 use super::segment::{self, HEAD_BYTES};
 use super::shared::Shared;
 use super::state::{Source, State};
-#[cfg(test)]
-use super::tests::fault::{self, Fault};
+#[cfg(any(test, feature = "seeded-bugs"))]
+use super::fault::{self, Fault};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -331,7 +331,7 @@ fn removable(state: &mut State, lane: Lane) -> Option<u64> {
         (segments.next()?.first, segments.next()?.first)
     };
     let floor = |reader: &ReaderState| {
-        #[cfg(test)]
+        #[cfg(any(test, feature = "seeded-bugs"))]
         if fault::is(Fault::UnlinkFirst) {
             return reader.floor;
         }
@@ -352,7 +352,7 @@ impl Writer {
         file.write_at(*bytes, &self.writing)?;
         if synced {
             let result = file.sync();
-            #[cfg(test)]
+            #[cfg(any(test, feature = "seeded-bugs"))]
             let result = if fault::is(Fault::BelieveSync) { Ok(()) } else { result };
             result?;
         }

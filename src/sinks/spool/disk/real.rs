@@ -3,6 +3,8 @@
 //! It promises that no symbolic link is ever followed, and that a second sensor is refused.
 
 use super::{Disk, DiskFile, Folder};
+#[cfg(any(test, feature = "seeded-bugs"))]
+use super::super::fault::{self, Fault};
 use rustix::fs::{self as sys, AtFlags, Dir, FallocateFlags, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::{DirBuilder, File};
@@ -191,6 +193,10 @@ impl DiskFile for RealFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        #[cfg(any(test, feature = "seeded-bugs"))]
+        if fault::is(Fault::NoSync) {
+            return Ok(());
+        }
         self.0.sync_data()
     }
 

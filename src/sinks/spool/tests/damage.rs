@@ -9,7 +9,7 @@ use super::super::segment::{self, HEAD_BYTES};
 use super::super::state::Phase;
 use super::super::{Config, Full, assemble, enqueue};
 use super::chance::Chance;
-use super::fault::{self, Fault};
+use super::super::fault::{self, Fault};
 use super::plain::{LIMITS, alert, reading};
 use super::sim::SimDisk;
 use std::time::Duration;

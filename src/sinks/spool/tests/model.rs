@@ -12,7 +12,7 @@ use super::super::shared::Shared;
 use super::super::state::{Bounds, Phase};
 use super::super::{Config, Full, OpenError, Reading, assemble, enqueue};
 use super::chance::Chance;
-use super::fault::{self, Fault};
+use super::super::fault::{self, Fault};
 use super::plain::reading;
 use super::sim::{Crash, Lie, SimDisk};
 use crate::sinks::destination::Limits;
