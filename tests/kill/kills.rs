@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// Kills of one state of the broker in a row, at the most: enough for a backlog of several segments.
 const BLOCK_MAX: usize = 5;
-/// A start may take so much longer than one on an empty folder.
+/// No start may take longer to find its spool again.
 const OPENING_MAX: Duration = Duration::from_secs(2);
 
 /// A loop.
@@ -35,6 +35,8 @@ pub struct Plan {
     pub window: Duration,
     /// A mistake that the sensor makes.
     pub bug: Option<&'static str>,
+    /// Packet time between two checkpoints, in seconds.
+    pub checkpoint_s: u32,
     /// Each kill is a power loss: what was not synced is gone.
     pub power_loss: bool,
     /// Each sync takes so much longer.
@@ -60,7 +62,6 @@ pub struct Outcome {
     pub at_random: usize,
     pub brokers: [usize; 3],
     pub longest_opening: Duration,
-    pub first_opening: Duration,
     pub kafka: Verdict,
     pub file: Verdict,
     /// What the spool's files, its accounts or the sensor's words showed to be wrong.
@@ -83,14 +84,13 @@ pub struct Kafka<'a> {
 
 impl Kafka<'_> {
     fn be(&self, broker: Broker) {
-        self.service.resume();
         match broker {
-            Broker::Up => self.proxy.up(),
-            Broker::Stopped => {
-                self.proxy.up();
-                self.service.pause();
-            }
+            Broker::Stopped => self.service.pause(),
+            Broker::Up | Broker::Down => self.service.resume(),
+        }
+        match broker {
             Broker::Down => self.proxy.down(),
+            Broker::Up | Broker::Stopped => self.proxy.up(),
         }
     }
 }
@@ -145,6 +145,7 @@ pub fn run(plan: &Plan, folder: &Path, preload: &Path, kafka: &Kafka<'_>) -> Out
     this.outcome
 }
 
+/// A small spool, so that segments come and go; two sinks, so that neither goes alone.
 fn settings(plan: &Plan, broker: &str) -> Vec<String> {
     let kafka = |key: &str, value: &str| format!("sinks.kafka.{key}={value}");
     vec![
@@ -154,6 +155,8 @@ fn settings(plan: &Plan, broker: &str) -> Vec<String> {
         kafka("transactions_topic", ""),
         kafka("inventory_topic", ""),
         kafka("health_topic", ""),
+        "spool.bytes_max=8388608".to_owned(),
+        format!("state.interval_s={}", plan.checkpoint_s),
         "sinks.file.type=jsonl".to_owned(),
         "sinks.file.alerts=file.jsonl".to_owned(),
     ]
@@ -179,7 +182,7 @@ impl Loop<'_> {
         self.kafka.be(Broker::Up);
         for call in self.plan.calls {
             for &nth in self.plan.numbers {
-                let ended = self.die(Death::Before { call, nth });
+                let ended = self.die(Death::Before { call, nth }, Broker::Up);
                 self.outcome.at_calls += usize::from(ended.as_meant);
                 self.outcome.at_random += usize::from(!ended.as_meant);
                 if !ended.as_meant {
@@ -195,19 +198,20 @@ impl Loop<'_> {
         let block = (self.plan.random / 6).clamp(1, BLOCK_MAX);
         for number in 0..self.plan.random {
             let which = number / block % 3;
-            if number % block == 0 {
-                self.kafka.be([Broker::Up, Broker::Stopped, Broker::Down][which]);
-            }
+            let broker = [Broker::Up, Broker::Stopped, Broker::Down][which];
+            // It goes away while the first sensor of a block runs, with records on their way.
+            let is_first = number % block == 0;
+            self.kafka.be(if is_first { Broker::Up } else { broker });
             let wait = self.plan.window.mul_f64(self.chance.share());
-            let ended = self.die(Death::After(wait));
+            let ended = self.die(Death::After(wait), broker);
             self.outcome.at_random += usize::from(ended.as_meant);
             self.outcome.brokers[which] += usize::from(ended.as_meant);
         }
         self.kafka.be(Broker::Up);
     }
 
-    /// One start and its kill.
-    fn die(&mut self, death: Death) -> Ended {
+    /// One start and its kill; midway the broker changes.
+    fn die(&mut self, death: Death, broker: Broker) -> Ended {
         self.kills += 1;
         let fed = self.place.fed.load(Ordering::Relaxed);
         // What is left is for as many kills as are left; the last of it for the run that ends well.
@@ -218,7 +222,8 @@ impl Loop<'_> {
             to: fed + share,
             pause: self.plan.window / u32::try_from(share.max(1)).expect("few"),
         };
-        let ended = self.place.live(&self.traffic, meal, death);
+        let kafka = self.kafka;
+        let ended = self.place.live(&self.traffic, meal, death, || kafka.be(broker));
         if self.plan.power_loss {
             spool::lose_power(&self.place.spool(), &self.journal);
         }
@@ -237,9 +242,6 @@ impl Loop<'_> {
         let outcome = &mut self.outcome;
         outcome.wrong.extend(wrong);
         if let Some(opened) = ended.opened {
-            if outcome.first_opening.is_zero() {
-                outcome.first_opening = opened;
-            }
             outcome.longest_opening = outcome.longest_opening.max(opened);
         }
         // A sink that is down is told, and that the state knows what comes again.
@@ -252,7 +254,7 @@ impl Loop<'_> {
         let fed = self.place.fed.load(Ordering::Relaxed);
         self.place.slow_sync = None;
         let meal = Meal { from: self.first(fed), to: self.plan.alerts, pause: Duration::ZERO };
-        let ended = self.place.live(&self.traffic, meal, Death::Natural);
+        let ended = self.place.live(&self.traffic, meal, Death::Natural, || ());
         let status = ended.status;
         self.note(&ended, Vec::new());
         if !ended.as_meant {
@@ -270,7 +272,8 @@ impl Loop<'_> {
 
     /// Holds what arrived against what should have.
     fn judge(&mut self, expected: &Expected) {
-        let arrived = truth::topic(self.kafka.service.get("PLAINTEXT"), self.plan.name);
+        let arrived = truth::partitions(self.kafka.service.get("PLAINTEXT"), self.plan.name);
+        let arrived = || arrived.iter().map(|(_, line)| line.as_str());
         let file = std::fs::read_to_string(self.place.path("file.jsonl")).unwrap_or_default();
         if self.plan.live {
             // What was on disk is what was raised.
@@ -279,15 +282,15 @@ impl Loop<'_> {
             if strangers > 0 {
                 self.outcome.wrong.insert(format!("{strangers} records on disk that nobody raised"));
             }
-            let invented = Verdict::of(arrived.lines(), expected);
+            let invented = Verdict::of(arrived(), expected);
             self.outcome.kafka = Verdict { lost: 0, ..invented };
-            let of_disk = Verdict::of(arrived.lines(), &raised);
+            let of_disk = Verdict::of(arrived(), &raised);
             self.outcome.kafka.lost = of_disk.lost;
             self.outcome.file = Verdict { lost: 0, ..Verdict::of(file.lines(), expected) };
             self.outcome.file.lost = Verdict::of(file.lines(), &raised).lost;
             return;
         }
-        self.outcome.kafka = Verdict::of(arrived.lines(), expected);
+        self.outcome.kafka = Verdict::of(arrived(), expected);
         self.outcome.file = Verdict::of(file.lines(), expected);
     }
 }
@@ -300,7 +303,6 @@ impl Outcome {
             at_random: 0,
             brokers: [0; 3],
             longest_opening: Duration::ZERO,
-            first_opening: Duration::ZERO,
             kafka: Verdict::default(),
             file: Verdict::default(),
             wrong: BTreeSet::new(),
@@ -310,7 +312,7 @@ impl Outcome {
 
     /// Whether every start was ready soon enough.
     pub fn opens_quickly(&self) -> bool {
-        self.longest_opening <= self.first_opening + OPENING_MAX
+        self.longest_opening <= OPENING_MAX
     }
 }
 

@@ -15,6 +15,7 @@
 #[path = "../support/conversation.rs"]
 mod conversation;
 mod kills;
+mod outage;
 #[path = "../support/proxy.rs"]
 mod proxy;
 mod sensor;
@@ -27,13 +28,21 @@ mod truth;
 use kills::{Kafka, Outcome, Plan};
 use proxy::Proxy;
 use services::Service;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 /// Calls that change what lies on disk or on the wire.
-const CALLS: &[&str] =
-    &["fdatasync", "fsync", "rename,renameat,renameat2", "unlink,unlinkat", "pwrite64", "write", "sendmsg,sendto"];
+const CALLS: &[&str] = &[
+    "fdatasync",
+    "fsync",
+    "rename,renameat,renameat2",
+    "unlink,unlinkat",
+    "pwrite64",
+    "write",
+    "sendmsg,sendto",
+];
 const NUMBERS: &[u32] = &[1, 2, 3, 5, 8, 13, 21, 34, 55, 89];
 const WINDOW: Duration = Duration::from_secs(2);
 
@@ -45,6 +54,7 @@ const SMALL: Plan = Plan {
     random: 12,
     window: Duration::from_secs(1),
     bug: None,
+    checkpoint_s: 10,
     power_loss: false,
     slow_sync: None,
     live: false,
@@ -72,7 +82,8 @@ fn plans() -> Vec<Plan> {
 
 /// The same loops for sensors that err.
 fn mutants() -> Vec<Plan> {
-    let few = Plan { alerts: 2_500, calls: &[], random: 60, window: WINDOW, ..SMALL };
+    // A checkpoint hides what was lost after it: there are many.
+    let few = Plan { alerts: 2_500, calls: &[], random: 60, window: WINDOW, checkpoint_s: 1, ..SMALL };
     vec![
         Plan { name: "no-fsync", bug: Some("no_fsync"), power_loss: true, ..few.clone() },
         Plan { name: "acknowledge-early", bug: Some("acknowledge_early"), ..few.clone() },
@@ -108,7 +119,7 @@ fn a_sensor_that_is_killed_again_and_again_delivers_every_alert() {
     show(&outcomes);
     for (outcome, should) in &outcomes {
         assert_eq!(outcome.is_good(), *should, "{outcome:#?}");
-        assert!(outcome.opens_quickly(), "{outcome:#?}");
+        assert!(outcome.opens_quickly() || !should, "{outcome:#?}");
     }
 }
 
@@ -130,16 +141,23 @@ fn show(outcomes: &[(Outcome, bool)]) {
             (true, false) => "NOT FOUND",
             (false, true) => "BROKEN",
         };
-        eprintln!("{name:<18} {word:<6} {at_calls} kills at calls, {at_random} at random ({up} up, {stopped} stopped, {down} down)");
+        eprintln!(
+            "{name:<18} {word:<6} {at_calls} kills at calls, {at_random} at random ({up} up, {stopped} stopped, {down} down)"
+        );
         eprintln!("{:<18} kafka: {}", "", outcome.kafka);
         eprintln!("{:<18} file:  {}", "", outcome.file);
-        let [first, longest, took] =
-            [outcome.first_opening, outcome.longest_opening, outcome.took].map(|time| time.as_secs_f64());
-        eprintln!("{:<18} opened in {first:.2} s first, {longest:.2} s at the longest; took {took:.0} s", "");
+        let [longest, took] = [outcome.longest_opening, outcome.took].map(|time| time.as_secs_f64());
+        eprintln!("{:<18} spool open after {longest:.2} s at the longest; took {took:.0} s", "");
         for wrong in outcome.wrong.iter().take(5) {
             eprintln!("{:<18} wrong: {wrong}", "");
         }
     }
+}
+
+/// Says it past the test harness, which keeps what a passing test prints to itself.
+fn say(words: &str) {
+    let told = format!("\n{words}\n");
+    std::io::stderr().write_all(told.as_bytes()).unwrap();
 }
 
 /// The library that remembers what was not synced.

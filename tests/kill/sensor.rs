@@ -51,7 +51,7 @@ pub struct Ended {
     /// The death that was meant for it came.
     pub as_meant: bool,
     pub status: ExitStatus,
-    /// Until the spool was open.
+    /// How long opening the spool took, if it came to its end.
     pub opened: Option<Duration>,
     /// What it said.
     pub said: String,
@@ -104,8 +104,8 @@ impl Place {
         command
     }
 
-    /// Starts it on traffic, lets it die, and tells how it went.
-    pub fn live(&mut self, traffic: &Arc<Traffic>, meal: Meal, death: Death) -> Ended {
+    /// Starts it on traffic, lets it die, and tells how it went. `midway` is done when half of a time to death is over.
+    pub fn live(&mut self, traffic: &Arc<Traffic>, meal: Meal, death: Death, midway: impl FnOnce()) -> Ended {
         self.runs += 1;
         let said = self.path(&format!("said.{}", self.runs));
         let mut command = wrapped(self.sensor("-"), death, self.slow_sync);
@@ -114,8 +114,7 @@ impl Place {
         let mut child = Guard(command.spawn().expect("the sensor starts"));
         let input = child.0.stdin.take().expect("a pipe");
         let feeder = Feeder::start(input, traffic, meal, &self.fed, matches!(death, Death::Natural));
-        let mut opened = None;
-        let mut taken = None;
+        let (mut taken, mut opened, mut midway) = (None, None, Some(midway));
         let status = loop {
             if let Some(status) = child.0.try_wait().expect("a child") {
                 break status;
@@ -123,11 +122,19 @@ impl Place {
             let now = Instant::now();
             if opened.is_none() {
                 taken = taken.or_else(|| holds_spool(child.0.id()).then_some(now));
-                opened = has_committer(child.0.id()).then(|| now - began);
+                opened = has_committer(child.0.id()).then_some(now);
+                taken = taken.or(opened);
+            }
+            let so_long = |wait: Duration| taken.is_some_and(|taken| now - taken >= wait);
+            if let Death::After(wait) = death
+                && so_long(wait / 2)
+                && let Some(midway) = midway.take()
+            {
+                midway();
             }
             let is_due = match death {
-                Death::After(wait) => taken.is_some_and(|taken| now - taken >= wait),
-                Death::Before { .. } => opened.is_some_and(|opened| now - began - opened >= WAIT_FOR_CALL),
+                Death::After(wait) => so_long(wait),
+                Death::Before { .. } => opened.is_some_and(|opened| now - opened >= WAIT_FOR_CALL),
                 Death::Natural => false,
             };
             if is_due || now - began >= HUNG_AFTER {
@@ -138,11 +145,14 @@ impl Place {
         feeder.end();
         let was_killed = status.signal() == Some(rustix::process::Signal::KILL.as_raw());
         let as_meant = match death {
-            Death::Before { .. } => was_killed && opened.is_none_or(|o| began.elapsed() - o < WAIT_FOR_CALL),
+            Death::Before { .. } => {
+                was_killed && opened.is_none_or(|opened| opened.elapsed() < WAIT_FOR_CALL)
+            }
             Death::After(_) => was_killed,
             Death::Natural => status.success(),
         };
         assert!(began.elapsed() < HUNG_AFTER, "it hung: {death:?}\n{}", read(&said));
+        let opened = opened.zip(taken).map(|(opened, taken)| opened - taken);
         Ended { as_meant, status, opened, said: read(&said) }
     }
 }
@@ -158,7 +168,6 @@ fn common() -> Vec<String> {
         "limits.alerts_per_minute_max=1000000",
         "limits.route_hosts_max=1000000",
         "detectors.sensor_self_check.enabled=false",
-        "spool.bytes_max=8388608",
     ];
     settings.map(str::to_owned).to_vec()
 }
@@ -187,9 +196,9 @@ fn wrapped(sensor: Command, death: Death, slow_sync: Option<Duration>) -> Comman
 /// Whether a process has its spool open.
 fn holds_spool(process: u32) -> bool {
     let files = std::fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
-    files.into_iter().any(|file| {
-        std::fs::read_link(file.path()).is_ok_and(|path| path.ends_with("state/spool/lock"))
-    })
+    files
+        .into_iter()
+        .any(|file| std::fs::read_link(file.path()).is_ok_and(|path| path.ends_with("state/spool/lock")))
 }
 
 /// Whether the thread that writes the spool runs: opening is over.
@@ -201,7 +210,7 @@ fn has_committer(process: u32) -> bool {
 }
 
 /// Ends with the test, however that ends.
-struct Guard(Child);
+pub struct Guard(pub Child);
 
 impl Drop for Guard {
     fn drop(&mut self) {

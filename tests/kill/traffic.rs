@@ -96,3 +96,14 @@ fn text(number: usize, begins: Duration) -> String {
          @close a +1ms\n"
     )
 }
+
+/// Packets in a piece of a capture; its head is none.
+pub fn packets_in(bytes: &[u8]) -> u64 {
+    let mut rest = if bytes.len() == PCAP_HEAD_BYTES { &[] } else { bytes };
+    let mut count = 0;
+    while let Some(length) = rest.get(8..12).and_then(|length| length.first_chunk()) {
+        rest = &rest[16 + u32::from_le_bytes(*length) as usize..];
+        count += 1;
+    }
+    count
+}

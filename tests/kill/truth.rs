@@ -90,20 +90,21 @@ ends = consumer.end_offsets(parts)
 while any(consumer.position(part) < ends[part] for part in parts):
     for records in consumer.poll(1000).values():
         for record in records:
-            sys.stdout.buffer.write(record.value + b'\n')
+            sys.stdout.buffer.write(b'%d %s\n' % (record.partition, record.value))
 ";
 
-/// Every body in a topic, a line each, as kafka-python reads it.
-pub fn topic(broker: &str, topic: &str) -> String {
+/// Every body in a topic with its partition, as kafka-python reads it: in order within each.
+pub fn partitions(broker: &str, topic: &str) -> Vec<(u32, String)> {
     let read = Command::new(python()).args(["-c", READER, broker, topic]).output().expect("python starts");
     assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
-    String::from_utf8(read.stdout).expect("records are UTF-8")
+    let text = String::from_utf8(read.stdout).expect("records are UTF-8");
+    let lines = text.lines().map(|line| line.split_once(' ').expect("a partition"));
+    lines.map(|(partition, line)| (partition.parse().expect("a number"), line.to_owned())).collect()
 }
 
 /// Where the services' Python is.
 fn python() -> PathBuf {
     let services = std::env::var_os("HEELGUARD_SERVICES_DIR").map(PathBuf::from);
-    let services =
-        services.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/services"));
+    let services = services.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/services"));
     services.join("python/bin/python")
 }

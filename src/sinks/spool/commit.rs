@@ -5,14 +5,14 @@
 
 use super::cursor::{Cursor, Mark};
 use super::disk::{DiskFile, Folder, is_full};
+#[cfg(any(test, feature = "seeded-bugs"))]
+use super::fault::{self, Fault};
 use super::lane::Segment;
 use super::progress::ReaderState;
 use super::record::Lane;
 use super::segment::{self, HEAD_BYTES};
 use super::shared::Shared;
 use super::state::{Source, State};
-#[cfg(any(test, feature = "seeded-bugs"))]
-use super::fault::{self, Fault};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,9 +4,9 @@
 
 use super::Reading;
 use super::cursor::Mark;
-use super::lane::LaneState;
 #[cfg(any(test, feature = "seeded-bugs"))]
 use super::fault::{self, Fault};
+use super::lane::LaneState;
 use std::ops::Range;
 
 /// One sink's reading of a lane.

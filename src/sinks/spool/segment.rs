@@ -2,9 +2,9 @@
 //! A head, then records: length, CRC32C, number, kind, time, id, key, body; all numbers little-endian.
 //! It promises that what is given back was written by this spool, and that damage costs only what it touched.
 
-use super::record::{Kind, Lane, Record};
 #[cfg(any(test, feature = "seeded-bugs"))]
 use super::fault::{self, Fault};
+use super::record::{Kind, Lane, Record};
 use std::ops::Range;
 
 /// The layout's version; a spool of a newer one is left alone.

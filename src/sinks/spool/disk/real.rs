@@ -2,9 +2,9 @@
 //! It is given the folder's path once, and from then on works through open folders, whatever becomes of the path.
 //! It promises that no symbolic link is ever followed, and that a second sensor is refused.
 
-use super::{Disk, DiskFile, Folder};
 #[cfg(any(test, feature = "seeded-bugs"))]
 use super::super::fault::{self, Fault};
+use super::{Disk, DiskFile, Folder};
 use rustix::fs::{self as sys, AtFlags, Dir, FallocateFlags, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::{DirBuilder, File};
