@@ -39,8 +39,8 @@ pub struct Plan {
     pub checkpoint_s: u32,
     /// Each kill is a power loss: what was not synced is gone.
     pub power_loss: bool,
-    /// Each sync takes so much longer.
-    pub slow_sync: Option<Duration>,
+    /// The disk is slow.
+    pub slow_disk: bool,
     /// After a kill the traffic goes on where it was; what was not raised is not seen again.
     pub live: bool,
 }
@@ -136,7 +136,7 @@ pub fn run(plan: &Plan, folder: &Path, preload: &Path, kafka: &Kafka<'_>) -> Out
         this.place.variables.insert("LD_PRELOAD", preload.display().to_string());
         this.place.variables.insert("HEELGUARD_POWER_JOURNAL", this.journal.display().to_string());
     }
-    this.place.slow_sync = plan.slow_sync;
+    this.place.slow_disk = plan.slow_disk;
     this.sweep();
     this.at_random();
     this.drain();
@@ -214,9 +214,9 @@ impl Loop<'_> {
     fn die(&mut self, death: Death, broker: Broker) -> Ended {
         self.kills += 1;
         let fed = self.place.fed.load(Ordering::Relaxed);
-        // What is left is for as many kills as are left; the last of it for the run that ends well.
+        // What is left is for as many kills as are left. Most come before their share is over.
         let left = self.plan.alerts.saturating_sub(fed + 1);
-        let share = left.div_ceil(self.kills_max.saturating_sub(self.kills) + 1);
+        let share = (2 * left).div_ceil(self.kills_max.saturating_sub(self.kills) + 2).min(left);
         let meal = Meal {
             from: self.first(fed),
             to: fed + share,
@@ -245,14 +245,16 @@ impl Loop<'_> {
             outcome.longest_opening = outcome.longest_opening.max(opened);
         }
         // A sink that is down is told, and that the state knows what comes again.
-        let usual = |line: &&str| line.contains("sinks.kafka") || line.contains("were passed over");
+        let usual = |line: &&str| {
+            line.contains("sinks.kafka") || line.contains("were passed over") || line.starts_with("strace: ")
+        };
         outcome.wrong.extend(ended.said.lines().filter(|line| !usual(line)).map(str::to_owned));
     }
 
     /// The last run: all that is left, to its end.
     fn drain(&mut self) {
         let fed = self.place.fed.load(Ordering::Relaxed);
-        self.place.slow_sync = None;
+        self.place.slow_disk = false;
         let meal = Meal { from: self.first(fed), to: self.plan.alerts, pause: Duration::ZERO };
         let ended = self.place.live(&self.traffic, meal, Death::Natural, || ());
         let status = ended.status;

@@ -56,7 +56,7 @@ const SMALL: Plan = Plan {
     bug: None,
     checkpoint_s: 10,
     power_loss: false,
-    slow_sync: None,
+    slow_disk: false,
     live: false,
 };
 
@@ -74,7 +74,7 @@ fn plans() -> Vec<Plan> {
     let few = Plan { alerts: 2_500, calls: &["fdatasync"], random: 60, ..full.clone() };
     vec![
         Plan { name: "power-loss", power_loss: true, ..few.clone() },
-        Plan { name: "slow-disk", slow_sync: Some(Duration::from_millis(40)), ..few.clone() },
+        Plan { name: "slow-disk", slow_disk: true, ..few.clone() },
         Plan { name: "live", live: true, calls: &[], random: 100, ..few },
         full,
     ]
@@ -87,12 +87,7 @@ fn mutants() -> Vec<Plan> {
     vec![
         Plan { name: "no-fsync", bug: Some("no_fsync"), power_loss: true, ..few.clone() },
         Plan { name: "acknowledge-early", bug: Some("acknowledge_early"), ..few.clone() },
-        Plan {
-            name: "unlink-first",
-            bug: Some("unlink_first"),
-            slow_sync: Some(Duration::from_millis(40)),
-            ..few
-        },
+        Plan { name: "unlink-first", bug: Some("unlink_first"), slow_disk: true, ..few },
     ]
 }
 

@@ -21,6 +21,13 @@ const HUNG_AFTER: Duration = Duration::from_secs(90);
 const WAIT_FOR_CALL: Duration = Duration::from_secs(4);
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
+/// A disk that is slow, in microseconds: most kills come while it is at something.
+const SLOW: [&str; 3] = [
+    "trace=fdatasync,unlink,unlinkat",
+    "inject=fdatasync:delay_enter=40000",
+    "inject=unlink,unlinkat:delay_exit=150000",
+];
+
 /// How a run ends.
 #[derive(Clone, Copy, Debug)]
 pub enum Death {
@@ -38,8 +45,8 @@ pub struct Place {
     /// `--set` arguments beside those that every sensor here has.
     pub settings: Vec<String>,
     pub variables: BTreeMap<&'static str, String>,
-    /// Each `fdatasync` takes so much longer.
-    pub slow_sync: Option<Duration>,
+    /// Its disk is slow.
+    pub slow_disk: bool,
     /// Runs so far.
     pub runs: usize,
     /// Exchanges that were handed out at least once.
@@ -57,7 +64,8 @@ pub struct Ended {
     pub said: String,
 }
 
-/// What a run is fed: at once all that was handed out before and it does not know, then more, one by one.
+/// What a run is fed: at once all that was handed out before and it does not know, then more, one by one; without a
+/// pause, all of it at once.
 pub struct Meal {
     pub from: usize,
     pub to: usize,
@@ -69,7 +77,7 @@ impl Place {
         std::fs::create_dir_all(folder).expect("a folder is made");
         let variables = BTreeMap::from([("XDG_STATE_HOME", folder.join("home").display().to_string())]);
         let fed = Arc::new(AtomicUsize::new(0));
-        Self { folder: folder.to_owned(), settings, variables, slow_sync: None, runs: 0, fed }
+        Self { folder: folder.to_owned(), settings, variables, slow_disk: false, runs: 0, fed }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -108,7 +116,7 @@ impl Place {
     pub fn live(&mut self, traffic: &Arc<Traffic>, meal: Meal, death: Death, midway: impl FnOnce()) -> Ended {
         self.runs += 1;
         let said = self.path(&format!("said.{}", self.runs));
-        let mut command = wrapped(self.sensor("-"), death, self.slow_sync);
+        let mut command = wrapped(self.sensor("-"), death, self.slow_disk);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(File::create(&said).expect("a file"));
         let began = Instant::now();
         let mut child = Guard(command.spawn().expect("the sensor starts"));
@@ -173,13 +181,12 @@ fn common() -> Vec<String> {
 }
 
 /// The same command beneath strace where that is what kills or slows it. The sensor is our own child all the same.
-fn wrapped(sensor: Command, death: Death, slow_sync: Option<Duration>) -> Command {
+fn wrapped(sensor: Command, death: Death, slow_disk: bool) -> Command {
     let mut rules = Vec::new();
     if let Death::Before { call, nth } = death {
         rules.extend([format!("trace={call}"), format!("inject={call}:signal=SIGKILL:when={nth}")]);
-    } else if let Some(slow) = slow_sync {
-        let slow = format!("inject=fdatasync:delay_enter={}", slow.as_micros());
-        rules.extend(["trace=fdatasync".to_owned(), slow]);
+    } else if slow_disk {
+        rules.extend(SLOW.map(str::to_owned));
     }
     if rules.is_empty() {
         return sensor;
@@ -259,17 +266,19 @@ fn feed(
     ended: &Receiver<()>,
 ) -> io::Result<()> {
     input.write_all(traffic.head())?;
-    let at_once = fed.load(Ordering::Relaxed).min(meal.to);
+    let known = if meal.pause.is_zero() { meal.to } else { fed.load(Ordering::Relaxed) };
+    let at_once = known.min(meal.to);
     for number in meal.from..at_once {
         input.write_all(traffic.exchange(number))?;
     }
+    fed.fetch_max(at_once, Ordering::Relaxed);
     for number in at_once.max(meal.from)..meal.to {
         if number > 0 {
             input.write_all(&traffic.idle_after(number - 1))?;
         }
         fed.fetch_max(number + 1, Ordering::Relaxed);
         input.write_all(traffic.exchange(number))?;
-        if !meal.pause.is_zero() && ended.recv_timeout(meal.pause).is_err_and(is_over) {
+        if ended.recv_timeout(meal.pause).is_err_and(is_over) {
             return Ok(());
         }
     }
