@@ -257,16 +257,15 @@ impl Loop<'_> {
         self.place.slow_disk = false;
         let meal = Meal { from: self.first(fed), to: self.plan.alerts, pause: Duration::ZERO };
         let ended = self.place.live(&self.traffic, meal, Death::Natural, || ());
-        let status = ended.status;
         self.note(&ended, Vec::new());
         if !ended.as_meant {
-            self.outcome.wrong.insert(format!("the last run: {status}"));
+            self.outcome.wrong.insert(format!("the last run: {}", ended.status));
         }
-        let stats = std::fs::read(self.place.path("stats.json")).unwrap_or_default();
-        let stats: serde_json::Value = serde_json::from_slice(&stats).unwrap_or_default();
+        let counters = std::fs::read(self.place.path("stats.json")).unwrap_or_default();
+        let counters: serde_json::Value = serde_json::from_slice(&counters).unwrap_or_default();
         for sink in ["kafka", "file"] {
-            let account = &stats["sinks"][sink];
-            if account["lost"] != 0 || account["spooled"] != 0 || stats["balanced"] != true {
+            let account = &counters["sinks"][sink];
+            if account["lost"] != 0 || account["spooled"] != 0 || counters["balanced"] != true {
                 self.outcome.wrong.insert(format!("the last run's account of {sink}: {account}"));
             }
         }

@@ -87,7 +87,15 @@ fn mutants() -> Vec<Plan> {
     vec![
         Plan { name: "no-fsync", bug: Some("no_fsync"), power_loss: true, ..few.clone() },
         Plan { name: "acknowledge-early", bug: Some("acknowledge_early"), ..few.clone() },
-        Plan { name: "unlink-first", bug: Some("unlink_first"), slow_disk: true, ..few },
+        // It shows while segments go: there are more of them here.
+        Plan {
+            name: "unlink-first",
+            bug: Some("unlink_first"),
+            slow_disk: true,
+            alerts: 5_000,
+            checkpoint_s: 10,
+            ..few
+        },
     ]
 }
 

@@ -20,6 +20,8 @@ const HUNG_AFTER: Duration = Duration::from_secs(90);
 /// A system call that has not come so long after the sensor was ready will not come.
 const WAIT_FOR_CALL: Duration = Duration::from_secs(4);
 const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// The sensor is made to work off what it has read so often.
+const LOOK_AFTER: Duration = Duration::from_millis(50);
 
 /// A disk that is slow, in microseconds: most kills come while it is at something.
 const SLOW: [&str; 3] = [
@@ -272,9 +274,11 @@ fn feed(
         input.write_all(traffic.exchange(number))?;
     }
     fed.fetch_max(at_once, Ordering::Relaxed);
+    let mut looked = Instant::now();
     for number in at_once.max(meal.from)..meal.to {
-        if number > 0 {
+        if number > 0 && looked.elapsed() >= LOOK_AFTER {
             input.write_all(&traffic.idle_after(number - 1))?;
+            looked = Instant::now();
         }
         fed.fetch_max(number + 1, Ordering::Relaxed);
         input.write_all(traffic.exchange(number))?;

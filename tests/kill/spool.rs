@@ -24,11 +24,11 @@ pub struct Alerts {
 pub fn alerts(spool: &Path) -> Alerts {
     let mut found = Alerts { records: BTreeMap::new(), wrong: Vec::new() };
     let Some(salt) = salt(spool) else { return found };
-    let mut segments = files(&spool.join("alerts"), |name| name.ends_with(".log"));
+    let mut segments = files(&spool.join("alerts"), |name| first_in(name).is_some());
     segments.sort();
     let mut oldest = None;
     for (name, path) in &segments {
-        let first: u64 = name.trim_end_matches(".log").parse().expect("a segment is named by a number");
+        let first = first_in(name).expect("a segment");
         oldest = oldest.or(Some(first));
         let bytes = std::fs::read(path).expect("a segment can be read");
         read_segment(&bytes, salt, first, &mut found.records);
@@ -55,6 +55,11 @@ fn files(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<(String, PathBuf)>
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let named = entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
     named.filter(|(name, _)| wanted(name)).collect()
+}
+
+/// The number in a segment's name.
+fn first_in(name: &str) -> Option<u64> {
+    name.strip_suffix(".log")?.parse().ok()
 }
 
 /// What checksums of alerts begin with.

@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 /// Packet time between two exchanges. Ten seconds, after which a checkpoint is due, are 250 of them.
 pub const SPACING: Duration = Duration::from_millis(40);
 /// When the first begins: 2026-11-21T10:00:00Z.
-const START: Duration = Duration::from_secs(1_795_255_200);
+const START: Duration = Duration::from_hours(498_682);
 const PCAP_HEAD_BYTES: usize = 24;
 /// So many packets after which the sensor surely works off what it has read.
 const ROUND_PACKETS: usize = 4_096;

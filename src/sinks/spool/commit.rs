@@ -108,6 +108,10 @@ impl Committer {
             (state.waiting > 0 || state.is_closed(), synced)
         };
         self.make_room();
+        #[cfg(any(test, feature = "seeded-bugs"))]
+        if fault::is(Fault::UnlinkFirst) {
+            self.remove_read();
+        }
         for &lane in Lane::ALL {
             self.commit(lane, now, synced || hurried);
         }
