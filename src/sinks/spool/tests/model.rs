@@ -5,6 +5,7 @@
 use super::super::Account;
 use super::super::batch::Batch;
 use super::super::commit::Committer;
+use super::super::fault::{self, Fault};
 use super::super::lane::LaneState;
 use super::super::reader::{Polled, Reader};
 use super::super::record::{Kind, Lane, Record};
@@ -12,7 +13,6 @@ use super::super::shared::Shared;
 use super::super::state::{Bounds, Phase};
 use super::super::{Config, Full, OpenError, Reading, assemble, enqueue};
 use super::chance::Chance;
-use super::fault::{self, Fault};
 use super::plain::reading;
 use super::sim::{Crash, Lie, SimDisk};
 use crate::sinks::destination::Limits;
