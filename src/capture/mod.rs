@@ -10,6 +10,8 @@ pub mod replay;
 mod source;
 mod window;
 
+pub use source::end_input;
+
 use heelguard_detectors::time::EventTime;
 
 /// How a packet's first byte is to be read: the pcap link-layer type (LINKTYPE_ number).

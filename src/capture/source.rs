@@ -6,6 +6,7 @@ use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufReader, Chain, Cursor, Read, Stdin};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The largest zstd window, as a power of two: 128 MiB, what the zstd tool itself accepts unasked.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
@@ -100,11 +101,41 @@ impl Read for Tap {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = match &mut self.input {
             Input::File(file) => file.read(buffer),
-            Input::Stdin(stdin) => stdin.read(buffer),
+            Input::Stdin(stdin) => read_pipe(stdin, buffer),
         }?;
         self.bytes_read += count as u64;
         Ok(count)
     }
+}
+
+/// Whether the process is to end: standard input then gives no more.
+static INPUT_ENDED: AtomicBool = AtomicBool::new(false);
+
+/// Whoever waits for standard input waits no longer: it has ended.
+pub fn end_input() {
+    INPUT_ENDED.store(true, Ordering::Relaxed);
+}
+
+/// Reads standard input past its own buffer, and looks now and then whether the process is to end: a pipe may be
+/// silent for hours.
+#[cfg(unix)]
+fn read_pipe(stdin: &Stdin, buffer: &mut [u8]) -> io::Result<usize> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+    while !INPUT_ENDED.load(Ordering::Relaxed) {
+        let mut asked = [PollFd::new(stdin, PollFlags::IN)];
+        match poll(&mut asked, Some(&LOOK_EVERY)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => return Ok(rustix::io::read(stdin, buffer)?),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(0)
+}
+
+#[cfg(not(unix))]
+fn read_pipe(mut stdin: &Stdin, buffer: &mut [u8]) -> io::Result<usize> {
+    stdin.read(buffer)
 }
 
 /// Whether `path` names standard input.

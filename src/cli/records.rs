@@ -132,6 +132,7 @@ impl Plan {
             kept: None,
             explainer: None,
             way_out: None,
+            is_live: false,
             live: None,
             progress: Progress::new(),
         })
@@ -162,6 +163,8 @@ pub(super) struct Records {
     explainer: Option<Explainer>,
     /// The sinks of the configuration.
     way_out: Option<WayOut>,
+    /// Whether traffic is read while it happens.
+    is_live: bool,
     /// Where the counters can be read while the run goes on, and when they were put there last.
     live: Option<(Arc<Live>, Instant)>,
     progress: Progress,
@@ -230,7 +233,8 @@ impl pipeline::Outputs for Records {
     }
 
     fn spool(&self) -> Option<Spool> {
-        self.way_out.as_ref().map(|way_out| way_out.delivery.spool())
+        // What is read from files is told the same way however the sinks do.
+        self.way_out.as_ref().filter(|_| self.is_live).map(|way_out| way_out.delivery.spool())
     }
 
     fn wants_counters(&mut self) -> bool {
@@ -315,10 +319,9 @@ impl Records {
             way_out.tell_health(counters, services, true);
             let (counted, closed) = way_out.close();
             for (name, counted) in counted {
-                match sinks.iter_mut().find(|(known, _)| *known == name) {
-                    Some((_, sum)) => sum.add(&counted),
-                    None => sinks.push((name, counted)),
-                }
+                // The command line's own lines have their name already.
+                let taken = sinks.iter().any(|(known, _)| *known == name);
+                sinks.push((if taken { format!("sinks.{name}") } else { name }, counted));
             }
             if let Err(failure) = closed {
                 keep_first(&mut outcome, failure);
@@ -344,6 +347,11 @@ impl Records {
             self.inventory.get_or_insert_default();
         }
         self.way_out = Some(way_out);
+    }
+
+    /// Traffic is read while it happens: what is told may depend on the sensor's own state.
+    pub(super) fn is_of_now(&mut self) {
+        self.is_live = true;
     }
 
     /// Shows the counters while the run goes on.

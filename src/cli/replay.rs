@@ -100,6 +100,9 @@ impl Replay {
         }
         let stop = signals::listen()
             .map_err(|error| Failure::running(format!("cannot listen to signals: {error}")))?;
+        if self.files.iter().any(|file| file.as_os_str() == "-") {
+            outputs.is_of_now();
+        }
         let way_out = WayOut::open(&raw, &stop, &outputs.teller())?;
         if let Some(server) = server {
             let live = Live::new(way_out.as_ref().map(|way_out| way_out.delivery.observer()));

@@ -42,6 +42,7 @@ pub(super) fn listen() -> std::io::Result<Stop> {
             if asked.0.swap(true, Ordering::Relaxed) {
                 std::process::exit(130);
             }
+            crate::capture::end_input();
         }
     };
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(wait))?;

@@ -6,7 +6,7 @@ use super::Failure;
 use super::signals::Stop;
 use crate::config::Raw;
 use crate::metrics::{Counters, SinkCounters};
-use crate::sinks::delivery::{Delivery, Tell, by_sink, key_of};
+use crate::sinks::delivery::{Delivery, OpenError, Tell, by_sink, key_of};
 use crate::sinks::inventory::Inventory;
 use crate::sinks::record::{HealthRecord, Labels, ServiceRow};
 use crate::sinks::spool::{Full, Kind, Lane};
@@ -35,7 +35,11 @@ impl WayOut {
         let labels = raw.labels();
         // A replay can wait for its sinks; a wire cannot.
         let delivery = Delivery::open(&raw.sinks, &raw.spool, folder, Full::Wait, &labels, tell);
-        let Some(delivery) = delivery.map_err(Failure::running)? else { return Ok(None) };
+        let delivery = delivery.map_err(|error| match error {
+            OpenError::Setting(message) => Failure::usage(message),
+            OpenError::System(message) => Failure::running(message),
+        })?;
+        let Some(delivery) = delivery else { return Ok(None) };
         Ok(Some(Self {
             delivery,
             labels,
@@ -83,7 +87,8 @@ impl WayOut {
         let deadline = self.stop.is_asked().then(|| Instant::now() + STOP_WITHIN);
         let closed = self.delivery.close(self.patience, deadline);
         let mut counters = by_sink(&closed.statuses);
-        if closed.left.is_empty() {
+        let refused: u64 = closed.statuses.iter().map(|status| status.refused).sum();
+        if closed.left.is_empty() && (self.kept || refused == 0) {
             return (counters, Ok(()));
         }
         if self.kept {
@@ -94,7 +99,11 @@ impl WayOut {
         for (_, counters) in &mut counters {
             counters.lost += std::mem::take(&mut counters.spooled);
         }
-        let hint = "lost: without state.dir nothing outlives the run";
-        (counters, Err(Failure::running(format!("{}\n{hint}", closed.left.join("\n")))))
+        let mut lines = closed.left;
+        if refused > 0 {
+            lines.push(format!("{refused} records were refused, and there is no folder to keep them in"));
+        }
+        lines.push("lost: without state.dir nothing outlives the run".to_owned());
+        (counters, Err(Failure::running(lines.join("\n"))))
     }
 }

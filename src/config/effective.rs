@@ -33,18 +33,22 @@ pub(super) fn mask(table: &mut Table) {
                 inner.iter_mut().for_each(|(_, value)| *value = Value::String("***".to_owned()));
             }
             Value::Table(inner) => mask(inner),
-            // The path of a webhook is often its password.
-            Value::String(text) if key == "url" => {
-                if let Some((end, _)) = text.match_indices('/').nth(2).filter(|(at, _)| at + 1 < text.len()) {
-                    text.truncate(end + 1);
-                    text.push_str("***");
-                }
-            }
+            Value::String(text) if key == "url" || key.ends_with("_url") => mask_url(text),
             Value::String(text) if !text.is_empty() && SECRET_ENDS.iter().any(|end| key.ends_with(end)) => {
                 "***".clone_into(text);
             }
             _ => {}
         }
+    }
+}
+
+/// What is behind the host is often a password: the path of a webhook, a query.
+fn mask_url(url: &mut String) {
+    let host = url.find("://").map_or(0, |at| at + "://".len());
+    let behind = url.get(host..).and_then(|rest| rest.find(['/', '?', '#', '@'])).map(|at| host + at);
+    if let Some(behind) = behind.filter(|at| at + 1 < url.len()) {
+        url.truncate(behind + 1);
+        url.push_str("***");
     }
 }
 

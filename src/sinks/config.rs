@@ -9,6 +9,7 @@ use super::{clickhouse, files, kafka, webhook};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
+use std::path::Path;
 use toml::{Table, Value};
 
 macro_rules! registry {
@@ -89,7 +90,17 @@ impl Default for Sinks {
 impl Sinks {
     /// Refuses sinks that no far side could be made of.
     pub fn check(&self) -> Result<(), String> {
-        self.0.iter().try_for_each(|(name, sink)| sink.check(name))
+        self.0.iter().try_for_each(|(name, sink)| sink.check(name))?;
+        let mut written: BTreeMap<&Path, &str> = BTreeMap::new();
+        for (name, sink) in &self.0 {
+            let Sink::Files(files) = sink else { continue };
+            for path in files.paths() {
+                if let Some(other) = written.insert(path, name).filter(|other| other != name) {
+                    return Err(format!("sinks.{name}: {} is written by sinks.{other} too", path.display()));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Sinks that are on, once for each lane they take.
@@ -197,6 +208,8 @@ mod tests {
             said("[pager]\ntype = \"pagr\""),
             format!("sinks.pager.type: no kind of sink is called `pagr`; {kinds}")
         );
+        let twice = "[jsonl]\nalerts = \"a\"\n[more]\ntype = \"jsonl\"\nhealth = \"a\"";
+        assert_eq!(said(twice), "sinks.more: a is written by sinks.jsonl too");
         assert!(said("[jsonl]\nalert = \"x\"").starts_with("unknown field `alert`"));
         assert!(said("[\"../x\"]\ntype = \"jsonl\"").contains("cannot name a sink"));
     }

@@ -71,7 +71,9 @@ fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file: File = options.open(path)?;
     file.write_all(lines)?;
-    file.sync_data()
+    file.sync_data()?;
+    // The name, too, must be there after a power loss.
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]

@@ -58,6 +58,15 @@ impl Observer {
     }
 }
 
+/// Why nothing can be delivered.
+#[derive(Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// A setting, or what it names, is at fault.
+    Setting(String),
+    /// The system refused.
+    System(String),
+}
+
 /// How delivery ended.
 pub struct Closed {
     /// Each queue at its end.
@@ -76,11 +85,11 @@ impl Delivery {
         full: Full,
         labels: &Labels,
         tell: &Tell,
-    ) -> Result<Option<Self>, String> {
+    ) -> Result<Option<Self>, OpenError> {
         let mut destinations = Vec::new();
         for wanted in sinks.wanted() {
             let reading = Reading { sink: wanted.name.into(), lane: wanted.lane };
-            destinations.push((reading, wanted.open(labels)?));
+            destinations.push((reading, wanted.open(labels).map_err(OpenError::Setting)?));
         }
         if destinations.is_empty() {
             return Ok(None);
@@ -89,13 +98,13 @@ impl Delivery {
         let spool = match folder {
             Some(folder) => {
                 let opened = Spool::open(&folder.join("spool"), config, full, &readings);
-                let (spool, told) = opened.map_err(|error| error.to_string())?;
+                let (spool, told) = opened.map_err(of_spool)?;
                 for line in told {
                     tell(&line);
                 }
                 spool
             }
-            None => Spool::in_memory(config, full, &readings).map_err(|error| error.to_string())?,
+            None => Spool::in_memory(config, full, &readings).map_err(of_spool)?,
         };
         let (mut queues, mut workers) = (Vec::new(), Vec::new());
         let mut told: BTreeMap<Arc<str>, Told> = BTreeMap::new();
@@ -176,6 +185,8 @@ impl Delivery {
     /// never beyond `deadline`.
     pub fn close(self, patience: Duration, deadline: Option<Instant>) -> Closed {
         self.spool.sync();
+        // Nobody waits for more: what lingers goes out now.
+        self.spool.hasten();
         let began = Instant::now();
         while self.queues.iter().any(|queue| self.spool.account(&queue.reading).spooled > 0) {
             let last = self.queues.iter().map(|queue| queue.watch.progress()).fold(began, Instant::max);
@@ -185,7 +196,6 @@ impl Delivery {
             std::thread::sleep(LOOK_EVERY);
         }
         let threads = self.workers.into_iter().map(Worker::stop).collect();
-        self.spool.hasten();
         worker::join(threads, Instant::now() + LEAVE_WITHIN);
         drop(self.guard);
         self.spool.close();
@@ -217,8 +227,19 @@ impl Queue {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
-fn no_thread(error: std::io::Error) -> String {
-    format!("cannot start a thread: {error}")
+fn no_thread(error: std::io::Error) -> OpenError {
+    OpenError::System(format!("cannot start a thread: {error}"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
+fn of_spool(error: spool::OpenError) -> OpenError {
+    let message = error.to_string();
+    match error {
+        spool::OpenError::Io(..) | spool::OpenError::Random(_) => OpenError::System(message),
+        spool::OpenError::InUse(_) | spool::OpenError::Unsafe(..) | spool::OpenError::Newer(..) => {
+            OpenError::Setting(message)
+        }
+    }
 }
 
 /// What a record is known by.

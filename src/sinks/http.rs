@@ -136,6 +136,14 @@ pub fn connector(files: &TlsFiles<'_>) -> Result<Connector, String> {
     Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp))
 }
 
+/// Whether a request to `url` could be read by others on its way.
+pub fn is_plain_to_others(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let here = host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    uri.scheme_str() == Some("http") && !here
+}
+
 /// Whether `url` is one we can send to; `setting` names it in the message.
 pub fn check_url(setting: &str, url: &str) -> Result<(), String> {
     let wanted = || format!("{setting}: allowed is http://host[:port][/path] or https://host[:port][/path]");

@@ -130,6 +130,11 @@ impl Watch {
         (was_down && self.told.is_due(&line)).then_some(line)
     }
 
+    /// Whether a line is worth saying now.
+    pub(super) fn is_news(&self, line: &str) -> bool {
+        self.told.is_due(line)
+    }
+
     /// A batch arrived, so many milliseconds after its records were raised.
     pub(super) fn delivered(&self, lags_ms: impl Iterator<Item = u64>, refused: u64) {
         let mut inner = self.lock();

@@ -10,6 +10,7 @@ use super::destination::{Destination, Refused, Trouble};
 use super::spool::{Batch, Lane, Reader};
 use super::status::Watch;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
@@ -87,22 +88,35 @@ impl Run {
             destination.deliver(batch).map(|delivered| *refused = delivered.refused)
         };
         let refused = self.until_well(deliver, Some(batch))?;
-        let Job { sink, reader, letters, watch, tell, .. } = &mut self.job;
-        if let Err(error) = letters.keep(sink, batch, &refused) {
-            tell(&format!("sinks.{sink}: refused records cannot be kept: {error}"));
-        }
-        if let Some(first) = refused.first() {
-            let place = letters.place().map_or(String::new(), |file| format!("; kept in {}", file.display()));
-            let records = match refused.len() {
-                1 => "1 record".to_owned(),
-                count => format!("{count} records"),
-            };
-            tell(&format!("sinks.{sink}: {records} will never be taken: {}{place}", first.reason));
-        }
+        self.keep_letters(batch, &refused)?;
+        let Job { reader, watch, .. } = &mut self.job;
         reader.ack(batch, refused.len() as u64);
         let now = now_ms();
         let lags = batch.records().map(|record| now.saturating_sub(record.raised_ms));
         watch.delivered(lags, refused.len() as u64);
+        Ok(())
+    }
+
+    /// Keeps what nobody takes. As long as it cannot be kept, it stays in the spool.
+    fn keep_letters(&mut self, batch: &Batch, refused: &[Refused]) -> Result<(), Stopped> {
+        let Some(first) = refused.first() else { return Ok(()) };
+        let keep = |job: &Job| job.letters.keep(&job.sink, batch, refused);
+        while let Err(error) = keep(&self.job) {
+            let place = self.job.letters.place().unwrap_or_else(|| Path::new("nowhere")).display();
+            let line = format!("sinks.{}: refused records cannot be kept in {place}: {error}", self.job.sink);
+            if let Some(line) = self.job.watch.down(&Trouble::new(line)) {
+                self.tell(&line);
+            }
+            let wait = self.backoff.next(None);
+            self.rest(wait)?;
+        }
+        self.backoff.reset();
+        let Job { sink, letters, watch, .. } = &self.job;
+        let place = letters.place().map_or(String::new(), |file| format!("; kept in {}", file.display()));
+        let line = format!("sinks.{sink}: records that will never be taken: {}{place}", first.reason);
+        if watch.is_news(&line) {
+            self.tell(&line);
+        }
         Ok(())
     }
 

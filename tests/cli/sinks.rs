@@ -79,16 +79,15 @@ fn what_a_sink_does_not_take_waits_on_disk_for_the_next_run() {
     for words in ["sinks.jsonl.alerts: cannot write later/alerts.jsonl: No such file", "kept in the spool"] {
         assert!(first.err.contains(words), "{}", first.err);
     }
-    let [queued, delivered, spooled, lost] = sink(&bench.read("first.json"), "jsonl");
+    let [queued, delivered, spooled, lost] = sink(&bench.read("first.json"), "sinks.jsonl");
     let direct = bench.read("direct.jsonl");
     let alerts = direct.lines().count() as u64;
-    // The lines of the command line are counted under the same name.
-    assert!(alerts > 0 && (queued, delivered, spooled, lost) == (2 * alerts, alerts, alerts, 0));
+    assert!(alerts > 0 && (queued, delivered, spooled, lost) == (alerts, 0, alerts, 0));
 
     std::fs::create_dir(bench.path("later")).unwrap();
     run("second.json").succeeds();
     assert_eq!(bench.read("later/alerts.jsonl"), direct);
-    assert_eq!(sink(&bench.read("second.json"), "jsonl"), [alerts, alerts, 0, 0]);
+    assert_eq!(sink(&bench.read("second.json"), "sinks.jsonl"), [alerts, alerts, 0, 0]);
     let dead = bench.path("kept/dead-letters");
     assert!(!dead.exists());
 }
@@ -142,7 +141,7 @@ fn wrong_settings_are_refused_before_anything_is_written() {
     }
     let missing = ["--set", "sinks.kafka.brokers=a:1", "--set", "sinks.kafka.ca_file=none.pem"];
     bench.run(&[&["check"], &missing[..]].concat()).fails_with(2, &["ca_file", "none.pem"]);
-    bench.run(&[&["replay"], &missing[..], &["a.pcap"]].concat()).fails_with(1, &["ca_file", "none.pem"]);
+    bench.run(&[&["replay"], &missing[..], &["a.pcap"]].concat()).fails_with(2, &["ca_file", "none.pem"]);
     assert!(!bench.path("x.jsonl").exists());
 }
 
@@ -150,10 +149,15 @@ fn wrong_settings_are_refused_before_anything_is_written() {
 fn secrets_are_not_shown() {
     let bench = Bench::new();
     let sets = [
+        "sinks.kafka.brokers=kafka:9094",
+        "sinks.kafka.user=heelguard",
+        "sinks.kafka.mechanism=PLAIN",
         "sinks.kafka.password=correct-horse-battery",
-        "sinks.kafka.properties.\"ssl.key.pem\"=correct-horse-battery",
         "sinks.webhook.url=https://hooks.example.com/correct-horse-battery",
-        "sinks.webhook.routing_key=correct-horse-battery-correct-hor",
+        "sinks.webhook.body=pagerduty",
+        "sinks.webhook.routing_key=correct-horse-battery-correct-ho",
+        "sinks.more.type=webhook",
+        "sinks.more.url=https://hooks.example.com?token=correct-horse-battery",
         "sinks.webhook.headers.authorization=correct-horse-battery",
         "sinks.clickhouse.url=https://clickhouse.example:8443",
     ];
@@ -165,6 +169,7 @@ fn secrets_are_not_shown() {
     for line in [
         "password = \"***\"",
         "url = \"https://hooks.example.com/***\"",
+        "url = \"https://hooks.example.com?***\"",
         "authorization = \"***\"",
         "url = \"https://clickhouse.example:8443\"",
     ] {
@@ -253,7 +258,7 @@ fn a_sensor_whose_broker_is_down_is_degraded_and_says_why() {
     assert!(get(port, "/health/live").unwrap().starts_with("HTTP/1.1 200"));
 
     let second = bench.run(&["replay", "--set", "state.dir=kept", "--set", &brokers, "a.pcap"]);
-    second.fails_with(1, &["kept", "in use by another sensor"]);
+    second.fails_with(2, &["kept", "in use by another sensor"]);
     assert_eq!(run.end().0, Some(0));
 }
 
@@ -274,6 +279,8 @@ fn a_run_that_is_told_to_end_keeps_what_it_raised_and_ends_well() {
     let began = Instant::now();
     let process = rustix::process::Pid::from_child(&run.child);
     rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    // The pipe stays open, and nothing comes.
+    until("the end of the run", || run.child.try_wait().unwrap());
     let (code, said) = run.end();
     assert_eq!(code, Some(0), "{said}");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());

@@ -20,7 +20,8 @@
 //! Identity flood: tables give up keys because they are full, 1,000 a minute or more; the alert names the fastest table
 //! and the setting that bounds it. Alert limit: more than `limits.alerts_per_minute_max` alerts a minute (half as many of low
 //! severity, three quarters of medium); the rest is counted and the loudest detectors and subjects are named.
-//! Spool: more than half of the room for records that wait for sinks is used; high from nine tenths on. Each of the
+//! Spool, where traffic is read while it happens: more than half of the room for records that wait for sinks is used;
+//! high from nine tenths on. Each of the
 //! five is one alert about the sensor that stays open while it lasts.
 //!
 //! ## Benign look-alikes

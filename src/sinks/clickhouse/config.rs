@@ -27,6 +27,8 @@ pub struct Config {
     pub password: String,
     /// A file that holds the password.
     pub password_file: PathBuf,
+    /// Whether the password may cross the network without TLS. To this machine it always may.
+    pub allow_plain: bool,
     /// Authorities to trust (PEM), in place of the system's.
     pub ca_file: PathBuf,
     /// Our certificate (PEM), if the server asks for one.
@@ -89,6 +91,7 @@ impl Default for Config {
             user: "default".to_owned(),
             password: String::new(),
             password_file: PathBuf::new(),
+            allow_plain: false,
             ca_file: PathBuf::new(),
             cert_file: PathBuf::new(),
             key_file: PathBuf::new(),
@@ -127,6 +130,13 @@ impl Config {
         if self.url.contains(['?', '#']) {
             return Err(format!(
                 "{section}.url: a query has no place here; the database has a key of its own"
+            ));
+        }
+        let has_password = !self.password.is_empty() || !self.password_file.as_os_str().is_empty();
+        if has_password && !self.allow_plain && http::is_plain_to_others(&self.url) {
+            return Err(format!(
+                "{section}.url: a password would cross the network in clear; use https://, or set \
+                 {section}.allow_plain = true"
             ));
         }
         if !is_identifier(&self.database) {

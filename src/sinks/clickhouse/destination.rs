@@ -43,6 +43,7 @@ pub fn open(
         columns,
         attempt: None,
         settled: false,
+        offers: 0,
     }))
 }
 
@@ -57,10 +58,13 @@ struct ClickHouse {
     attempt: Option<Attempt>,
     /// Whether a batch of this run has arrived: of the first one an earlier run may have sent a part.
     settled: bool,
+    /// How often the batch at hand was offered and none of its rows was taken.
+    offers: u32,
 }
 
-/// So many rows that are refused, and none taken: it is not the rows.
-const REFUSED_IN_A_ROW: usize = 16;
+/// A batch of which no row is taken says more about the server than about the rows: a view that fails, a proxy, a
+/// constraint. It is offered so often, with the usual waits between (some minutes in all), before its rows go.
+const OFFERS_OF_A_BATCH: u32 = 10;
 
 /// What is known of the batch at hand.
 struct Attempt {
@@ -98,8 +102,18 @@ impl Destination for ClickHouse {
             _ => Attempt::new(name, batch, !self.settled),
         };
         match self.send_all(batch, &mut attempt) {
+            Ok(()) if !attempt.taken && !attempt.refused.is_empty() && self.offers < OFFERS_OF_A_BATCH => {
+                self.offers += 1;
+                let reason = attempt.refused.first_key_value().map_or("", |(_, reason)| reason.as_str());
+                let (section, rows) = (&self.section, attempt.refused.len());
+                Err(Trouble::new(format!(
+                    "{section}.url: none of {rows} rows was taken: {reason}; look at views and constraints, and at \
+                     what is between"
+                )))
+            }
             Ok(()) => {
                 self.settled = true;
+                self.offers = 0;
                 let refused = attempt.refused.into_iter().map(|(index, reason)| Refused { index, reason });
                 Ok(Delivered { refused: refused.collect() })
             }
@@ -131,9 +145,9 @@ impl ClickHouse {
         let begin = Instant::now();
         while let Some((table, places)) = attempt.pending.last().cloned() {
             match self.send(batch, table, places.clone(), &mut attempt.refused) {
-                Ok(()) => {
+                Ok(taken) => {
                     attempt.pending.pop();
-                    attempt.taken = true;
+                    attempt.taken |= taken;
                 }
                 Err(fault) if fault.is_about_rows() => {
                     // A column that was changed by hand would make every row look bad.
@@ -141,14 +155,6 @@ impl ClickHouse {
                     attempt.pending.pop();
                     attempt.shaken = true;
                     halve(attempt, table, &places, &fault);
-                    if !attempt.taken && attempt.refused.len() >= REFUSED_IN_A_ROW {
-                        *attempt = Attempt::new(batch.name(), batch, true);
-                        let (section, text) = (&self.section, fault.text());
-                        return Err(Trouble::new(format!(
-                            "{section}.url: the server takes none of {REFUSED_IN_A_ROW} rows, so they are not at fault: \
-                             {text}; look at what is between, and at its version"
-                        )));
-                    }
                 }
                 Err(fault) => return Err(self.server.trouble(&fault)),
             }
@@ -163,16 +169,17 @@ impl ClickHouse {
         if attempt.shaken { self.rebuild(batch, attempt) } else { Ok(()) }
     }
 
-    /// Sends some records of a batch to one table. Those that are no records are noted, the rest goes in.
+    /// Sends some records of a batch to one table. Those that are no records are noted, the rest goes in; says whether
+    /// there was a rest.
     fn send(
         &self,
         batch: &Batch,
         table: Table,
         places: Range<usize>,
         refused: &mut BTreeMap<usize, String>,
-    ) -> Result<(), Fault> {
+    ) -> Result<bool, Fault> {
         let Some((_, columns)) = self.columns.iter().find(|(known, _)| *known == table) else {
-            return Ok(());
+            return Ok(false);
         };
         let mut block = Block::new(columns);
         for place in places.clone() {
@@ -182,13 +189,13 @@ impl ClickHouse {
             }
         }
         if block.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
         // The same rows always have the same token, also after a restart and among halves.
         let token = format!("{}-{}-{}-{}", batch.name(), table.name(), places.start, places.end);
         let target = tables::site(&self.config).table(table.name());
-        self.server.insert(&target, &names.join(", "), block.into_bytes(), &token)
+        self.server.insert(&target, &names.join(", "), block.into_bytes(), &token).map(|()| true)
     }
 
     /// Makes the rollups of a batch's rows again from the tables. What is in them already does not change.

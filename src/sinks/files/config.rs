@@ -77,6 +77,11 @@ impl Config {
         Lane::ALL.iter().copied().filter(|lane| wanted(*lane)).collect()
     }
 
+    /// The files that are named.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        Kind::ALL.iter().map(|kind| self.path(*kind)).filter(|path| !path.as_os_str().is_empty())
+    }
+
     pub(super) fn path(&self, kind: Kind) -> &Path {
         match kind {
             Kind::Alert => &self.alerts,

@@ -32,6 +32,8 @@ struct Open {
     identity: (u64, u64),
     bytes: u64,
     since: SystemTime,
+    /// A device or a pipe is written to and otherwise left alone.
+    regular: bool,
 }
 
 impl LineFile {
@@ -65,12 +67,15 @@ impl LineFile {
         }
         let Some(open) = &mut self.open else { return Ok(()) };
         let written = open.file.write_all(lines);
-        let written = written.and_then(|()| if self.synced { open.file.sync_data() } else { Ok(()) });
+        let written =
+            written.and_then(|()| if self.synced && open.regular { open.file.sync_data() } else { Ok(()) });
         if written.is_ok() {
             open.bytes += lines.len() as u64;
         } else {
             // What is half there goes; a file that cannot even be cut is mended when it is opened again.
-            let _ = open.file.set_len(open.bytes);
+            if open.regular {
+                let _ = open.file.set_len(open.bytes);
+            }
             self.open = None;
         }
         written
@@ -78,7 +83,7 @@ impl LineFile {
 
     fn is_full(&self, open: &Open, more: usize) -> bool {
         let old = self.turning.age.is_some_and(|age| open.since.elapsed().is_ok_and(|since| since >= age));
-        open.bytes > 0 && (old || open.bytes + more as u64 > self.turning.bytes)
+        open.regular && open.bytes > 0 && (old || open.bytes + more as u64 > self.turning.bytes)
     }
 }
 
@@ -102,7 +107,13 @@ impl Open {
             }
         }
         let since = metadata.created().unwrap_or_else(|_| SystemTime::now());
-        Ok(Self { file, identity: identity(&metadata), bytes, since })
+        let regular = metadata.is_file();
+        if regular {
+            // The name must be there after a power loss, not only the lines.
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()?;
+        }
+        Ok(Self { file, identity: identity(&metadata), bytes, since, regular })
     }
 }
 

@@ -8,7 +8,7 @@ use super::property::{self, Property};
 use super::token;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Kafka's own limit for the name of a topic.
 const TOPIC_BYTES_MAX: usize = 249;
@@ -227,6 +227,7 @@ impl Config {
         self.check_brokers(&section)?;
         self.check_topics(&section)?;
         self.check_proof(&section)?;
+        self.check_idle(&section)?;
         property::check(&self.properties, &section, !self.alerts_topic.is_empty() && !self.i_accept_loss)
     }
 
@@ -299,14 +300,13 @@ impl Config {
     }
 
     fn check_proof(&self, section: &str) -> Result<(), String> {
-        let is_set = |file: &PathBuf| !file.as_os_str().is_empty();
-        if is_set(&self.cert_file) != is_set(&self.key_file) {
+        if is_named(&self.cert_file) != is_named(&self.key_file) {
             return Err(format!(
                 "{section}.cert_file and {section}.key_file belong together; set both or neither"
             ));
         }
         let security = self.effective_security();
-        if (is_set(&self.ca_file) || is_set(&self.cert_file)) && !security.is_encrypted() {
+        if (is_named(&self.ca_file) || is_named(&self.cert_file)) && !security.is_encrypted() {
             return Err(format!(
                 "{section}.security: `{}` uses no certificates, but some are configured; allowed with them are ssl and sasl_ssl",
                 security.name()
@@ -325,6 +325,32 @@ impl Config {
         match self.mechanism {
             Mechanism::Auto | Mechanism::OauthBearer => self.check_token(section),
             Mechanism::Plain | Mechanism::Scram256 | Mechanism::Scram512 => self.check_password(section),
+        }
+    }
+
+    /// Refuses what would do nothing: whoever gives a password wants to be asked for it.
+    fn check_idle(&self, section: &str) -> Result<(), String> {
+        let has_user = !self.user.is_empty();
+        let has_key = is_named(&self.key_file);
+        let has_url = !self.token_url.is_empty();
+        let settings = [
+            ("password", !self.password.is_empty(), "user", has_user),
+            ("password_file", is_named(&self.password_file), "user", has_user),
+            ("key_password", !self.key_password.is_empty(), "key_file", has_key),
+            ("key_password_file", is_named(&self.key_password_file), "key_file", has_key),
+            ("token_ca_file", is_named(&self.token_ca_file), "token_url", has_url),
+            ("client_id", !self.client_id.is_empty(), "token_url", has_url),
+            ("client_secret", !self.client_secret.is_empty(), "token_url", has_url),
+            ("client_secret_file", is_named(&self.client_secret_file), "token_url", has_url),
+            ("scope", !self.scope.is_empty(), "token_url", has_url),
+            ("partitions", self.partitions > 0, "manage_topics", self.manage_topics),
+            ("replication_factor", self.replication_factor > 0, "manage_topics", self.manage_topics),
+        ];
+        match settings.iter().find(|(_, is_set, _, is_used)| *is_set && !*is_used) {
+            Some((setting, _, needed, _)) => Err(format!(
+                "{section}.{setting} does nothing without {section}.{needed}; set that too, or remove it"
+            )),
+            None => Ok(()),
         }
     }
 
@@ -366,6 +392,10 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn is_named(file: &Path) -> bool {
+    !file.as_os_str().is_empty()
 }
 
 /// `host:port`, `[v6]:port` or `host`.

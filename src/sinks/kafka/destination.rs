@@ -164,7 +164,6 @@ impl Kafka {
             key: key.as_str(),
             headers: headers(schema, &self.labels, record.id),
             payload: &payload,
-            timestamp_ms: i64::try_from(record.raised_ms).unwrap_or(i64::MAX),
         };
         producer.send(index, message)
     }

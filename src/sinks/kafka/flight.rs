@@ -92,16 +92,11 @@ pub(super) fn send_all(
     answers
 }
 
-/// Whether a broker's answer is about the record, or one it was packed with, and will always be the same.
+/// Whether a broker's answer is about the record, or one it was packed with, and will always be the same. One about
+/// the time never is: that is the time of sending, so it is about this machine's clock.
 pub(super) const fn is_about_the_record(code: Code) -> bool {
     is_too_large(code)
-        || matches!(
-            code,
-            Code::InvalidRecord
-                | Code::InvalidTimestamp
-                | Code::UnsupportedForMessageFormat
-                | Code::ValueSerialization
-        )
+        || matches!(code, Code::InvalidRecord | Code::UnsupportedForMessageFormat | Code::ValueSerialization)
 }
 
 /// Whether less would have been taken.

@@ -8,13 +8,12 @@ use rdkafka::message::{Header, OwnedHeaders};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-/// A message that can be sent.
+/// A message that can be sent. Its time is that of sending; the record holds its own times.
 pub(super) struct Message<'a> {
     pub(super) topic: &'a str,
     pub(super) key: &'a str,
     pub(super) headers: OwnedHeaders,
     pub(super) payload: &'a [u8],
-    pub(super) timestamp_ms: i64,
 }
 
 /// The key of a record as text.

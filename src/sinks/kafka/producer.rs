@@ -32,12 +32,12 @@ impl Producer {
         Ok(Self { inner, answers, complaints })
     }
 
-    /// Hands a record to librdkafka, which copies it.
+    /// Hands a record to librdkafka, which copies it and gives it the time of now: a broker may refuse records whose
+    /// time is too far from its own (`message.timestamp.before.max.ms`), as that of a backlog would be.
     pub(super) fn send(&self, index: usize, message: Message<'_>) -> Result<(), RDKafkaErrorCode> {
         let record = BaseRecord::with_opaque_to(message.topic, index)
             .key(message.key)
             .payload(message.payload)
-            .timestamp(message.timestamp_ms)
             .headers(message.headers);
         let sent = self.inner.send(record);
         sent.map_err(|(error, _)| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail))

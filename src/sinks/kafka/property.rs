@@ -1,6 +1,7 @@
 //! Properties of librdkafka that are passed through as they are written.
 //! They are given by name and value; librdkafka itself says whether it knows them.
-//! It promises that no secret hides among them, and that alerts are not made losable unless that is said.
+//! It promises that no secret hides among them, that none of them runs anything or leaves a certificate unchecked, and
+//! that alerts are not made losable unless that is said.
 
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -31,7 +32,7 @@ impl fmt::Display for Property {
 }
 
 /// What has a setting of its own, which knows how to hide it or what else hangs on it.
-const OWN_SETTINGS: [(&str, &str); 9] = [
+const OWN_SETTINGS: [(&str, &str); 10] = [
     ("bootstrap.servers", "brokers"),
     ("metadata.broker.list", "brokers"),
     ("security.protocol", "security"),
@@ -41,14 +42,25 @@ const OWN_SETTINGS: [(&str, &str); 9] = [
     ("ssl.key.password", "key_password_file"),
     ("ssl.key.pem", "key_file"),
     ("sasl.oauthbearer.client.secret", "client_secret_file"),
+    ("sasl.oauthbearer.client.credentials.client.secret", "client_secret_file"),
 ];
 
-/// What would take away the answers that say a record has arrived, or would hide a secret where none is looked for.
-const REFUSED: [(&str, &str); 3] = [
+/// What would take away the answers that say a record has arrived, would hide a secret where none is looked for, or
+/// would run something.
+const REFUSED: [(&str, &str); 9] = [
     ("transactional.id", "records are not sent in transactions"),
     ("delivery.report.only.error", "it is not known then what has arrived"),
     ("ssl.keystore.password", "use cert_file and key_file"),
+    ("sasl.oauthbearer.config", "a secret may be in it; use token_file or token_url"),
+    ("sasl.oauthbearer.assertion.private.key.passphrase", "no secret may be here; use token_file"),
+    ("sasl.oauthbearer.assertion.private.key.pem", "no secret may be here; use token_file"),
+    ("plugin.library.paths", "it runs what is in a library"),
+    ("ssl.engine.location", "it runs what is in a library"),
+    ("sasl.kerberos.kinit.cmd", "it runs a command"),
 ];
+
+/// Properties of librdkafka's tests begin so.
+const TEST_PREFIX: &str = "test.mock.";
 
 /// Refuses what librdkafka does not know and what must not be; `section` is where they are written. `holds_alerts`:
 /// acknowledgement by all replicas is a must.
@@ -66,6 +78,17 @@ pub(super) fn check(
         }
         if let Some((_, reason)) = REFUSED.iter().find(|(refused, _)| refused == name) {
             return Err(format!("{section_properties}: `{name}` is not allowed: {reason}"));
+        }
+        if name.starts_with(TEST_PREFIX) {
+            return Err(format!(
+                "{section_properties}: `{name}` is not allowed: records would go to a cluster that is only played"
+            ));
+        }
+        if leaves_unchecked(name, &value.to_string()) {
+            return Err(format!(
+                "{section_properties}: `{name} = {value}` is not allowed: certificates are always checked; set \
+                 {section}.ca_file to the authority of the brokers"
+            ));
         }
         if holds_alerts && loses(name, &value.to_string()) {
             return Err(format!(
@@ -98,6 +121,16 @@ pub(super) fn pass_on(properties: &BTreeMap<String, Property>, client: &mut Clie
     // The same property under its other name.
     if properties.keys().any(|name| name == "request.required.acks") {
         client.remove("acks");
+    }
+}
+
+/// Whether brokers would not have to prove who they are. librdkafka knows these words for yes, in any case.
+fn leaves_unchecked(name: &str, value: &str) -> bool {
+    let is_one_of = |words: &[&str]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
+    match name {
+        "enable.ssl.certificate.verification" => !is_one_of(&["true", "t", "1"]),
+        "ssl.endpoint.identification.algorithm" => !is_one_of(&["https"]),
+        _ => false,
     }
 }
 

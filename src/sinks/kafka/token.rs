@@ -8,9 +8,11 @@ use super::super::tls::TlsFiles;
 use super::config::Config;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hyper::Uri;
 use rdkafka::client::OAuthToken;
 use serde::Deserialize;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
@@ -119,9 +121,26 @@ impl Provider {
     }
 }
 
-/// Whether tokens can be asked for there.
+/// Whether tokens can be asked for there, and our secret crosses no network in the clear.
 pub(super) fn check_url(section: &str, url: &str) -> Result<(), String> {
-    http::check_url(&format!("{section}.token_url"), url)
+    let setting = format!("{section}.token_url");
+    http::check_url(&setting, url)?;
+    if keeps_secrets(url) {
+        return Ok(());
+    }
+    Err(format!(
+        "{setting}: the client secret would cross the network in the clear; allowed is https://, and http:// to this \
+         machine only (localhost, 127.0.0.0/8, ::1)"
+    ))
+}
+
+/// Whether what is sent there is encrypted, or stays on this machine.
+fn keeps_secrets(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    uri.scheme_str() == Some("https")
+        || host.eq_ignore_ascii_case("localhost")
+        || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// The token with what it says about itself, or what was said with it.
@@ -235,6 +254,21 @@ mod tests {
         for name in ["one", "two"] {
             std::fs::write(&token_file, jwt(&format!(r#"{{"sub":"{name}"}}"#)) + "\n").unwrap();
             assert_eq!(source.token().unwrap().principal_name, name);
+        }
+    }
+
+    #[test]
+    fn a_secret_goes_over_tls_or_stays_on_this_machine() {
+        for url in ["https://idp/token", "http://localhost:8080/t", "http://127.8.9.1/t", "http://[::1]:80/t"]
+        {
+            assert_eq!(check_url("sinks.kafka", url), Ok(()), "{url}");
+        }
+        for url in ["http://idp/token", "http://10.0.0.1/t", "http://localhost.example/t", "http://[::2]/t"] {
+            let complaint = check_url("sinks.kafka", url).unwrap_err();
+            assert!(
+                complaint.starts_with("sinks.kafka.token_url: the client secret would cross"),
+                "{complaint}"
+            );
         }
     }
 

@@ -74,6 +74,11 @@ impl Place<'_> {
                     self.config.compression.name()
                 )
             }
+            Code::InvalidTimestamp => format!(
+                "kafka {}: the broker refuses the time of our records: look at this machine's clock, or at \
+                 message.timestamp.after.max.ms of topic {topic}",
+                clean(&self.config.brokers)
+            ),
             Code::PolicyViolation => format!("kafka topic {topic}: a policy of the cluster forbids it"),
             _ => return None,
         };

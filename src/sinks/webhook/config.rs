@@ -40,7 +40,7 @@ pub struct Config {
     pub rules: Vec<String>,
     /// Only these states of an episode: `open`, `update`, `closed`.
     pub statuses: Vec<String>,
-    /// Further headers; a value may be `${NAME}` for a variable of the environment.
+    /// Further headers; a value may be `${NAME}` for a variable of the environment. With any, answers are not quoted.
     pub headers: BTreeMap<String, String>,
     /// Whether alerts may cross the network without TLS. To this machine they always may.
     pub allow_plain: bool,
@@ -52,7 +52,8 @@ pub struct Config {
     pub key_file: PathBuf,
     /// How long an answer may take, in seconds.
     pub timeout_s: u64,
-    /// How long after it was raised an alert is still tried, in hours.
+    /// How long after it was raised an alert is still tried, in hours; the first try after that is the last. A time
+    /// before 2020 or in the future counts as no time.
     pub give_up_after_h: u64,
 }
 

@@ -1,7 +1,8 @@
 //! Alerts by HTTP: one request each, to a program of your own, to Slack or to PagerDuty.
 //! It is given batches of alerts; what the filters leave out counts as delivered.
 //! It promises that a repeated request carries the same `Idempotency-Key` and body, and that an alert is given up
-//! only after `give_up_after_h`, or when the far side says that this alert will never do.
+//! only when the far side says that this alert will never do, when it takes others and ten times not this one, or when
+//! a try after `give_up_after_h` fails, too.
 //!
 //! # Signature
 //!
@@ -18,9 +19,17 @@
 //!
 //! # Answers
 //!
-//! 2xx is delivered. What says that this alert will never do (400, 413, 422 and other 4xx) puts it into the
-//! dead-letter file. Everything else is trouble, and is tried again: no connection, no whole answer in time, 5xx, 408,
-//! 425 and 429, but also what a wrong setting brings: 401, 403, 404, 405, 407, 410, and 3xx, which is not followed.
+//! 2xx is delivered. 413 and 422 say that this alert will never do, and put it into the dead-letter file; so does 400,
+//! once this far side has taken an alert: before, a 400 may be about a setting, as PagerDuty's about a wrong routing
+//! key. Everything else is trouble, and is tried again.
+//!
+//! Trouble with the far side holds the batch: no connection, no whole answer in time, 408, 429, 503 with
+//! `Retry-After`, and what a wrong setting brings: 401, 403, 404, 405, 407, 410, and 3xx, which is not followed. Any
+//! other answer (as 500) may be about the one alert: the batch's others are sent, and this one is tried again. When it
+//! was answered so ten times while others were taken, it goes into the dead-letter file.
+//!
+//! An answer is quoted in messages only where the request holds no secret: the URL is a host without path and query,
+//! and there are no `headers` and no `routing_key`.
 
 mod config;
 mod filter;

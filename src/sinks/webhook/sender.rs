@@ -1,6 +1,7 @@
 //! The far side of a webhook: alerts one by one, and what its answers mean.
-//! It is given batches, remembers how much of one has arrived, and goes on there when it comes again.
-//! It promises that no message holds the URL's path, a key or a header's value.
+//! It is given batches, remembers which alerts of one are pending, and tries only these when it comes again.
+//! It promises that no message holds the URL's path, a key or a header's value, and that an alert which the far side
+//! never takes holds up no other of its batch.
 
 use super::config::{Body, Config, TIMEOUT_MAX_S, check_header_value};
 use super::filter::Filter;
@@ -15,6 +16,7 @@ use crate::sinks::http::{Answer, HttpClient};
 use crate::sinks::record::Labels;
 use crate::sinks::secret::resolve;
 use crate::sinks::spool::{Batch, Lane, Record};
+use hyper::Uri;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
@@ -24,6 +26,12 @@ const RETRY_AFTER_MAX: Duration = Duration::from_mins(15);
 
 /// Characters of an answer that are shown.
 const ANSWER_CHARS_MAX: usize = 200;
+
+/// An alert that was answered with trouble so often, while others were taken, will never do.
+const ANSWERS_MAX: u32 = 10;
+
+/// The beginning of 2020: what was raised before was raised by a clock that was not set.
+const CLOCK_SET_MS: u64 = 1_577_836_800_000;
 
 /// Characters of an integration key.
 const ROUTING_KEY_CHARS: usize = 32;
@@ -52,6 +60,7 @@ pub fn open(
     });
     Ok(Box::new(Webhook {
         client: HttpClient::new(&config.tls(&section))?,
+        quotes: config.headers.is_empty() && routing_key.is_none() && is_bare(&url),
         url,
         headers: headers.collect::<Result<_, String>>()?,
         signer,
@@ -61,12 +70,15 @@ pub fn open(
         give_up_after_h: config.give_up_after_h,
         section,
         labels: labels.clone(),
+        has_taken: false,
         progress: Progress::default(),
     }))
 }
 
 struct Webhook {
     client: HttpClient,
+    /// Whether answers may be shown: a far side that was told nothing secret can repeat nothing secret.
+    quotes: bool,
     url: Zeroizing<String>,
     headers: Vec<(String, Zeroizing<String>)>,
     signer: Option<Signer>,
@@ -76,6 +88,8 @@ struct Webhook {
     give_up_after_h: u64,
     section: String,
     labels: Labels,
+    /// Whether the far side took an alert since it was opened: then its settings are right.
+    has_taken: bool,
     progress: Progress,
 }
 
@@ -90,9 +104,19 @@ enum Content {
 #[derive(Default)]
 struct Progress {
     batch: String,
-    /// Records that need nothing more, from the first on.
-    settled: usize,
+    /// Records that need something still, in order.
+    pending: Vec<Pending>,
     refused: Vec<Refused>,
+}
+
+/// A record that is to be sent.
+struct Pending {
+    /// Its place in the batch.
+    index: usize,
+    /// How often it was answered with trouble: the first time, and then while others were taken.
+    answers: u32,
+    /// Whether another record was taken since the first time.
+    others_taken: bool,
 }
 
 /// A request for one alert.
@@ -104,10 +128,18 @@ struct Request {
 
 /// What an answer means.
 enum Verdict {
+    /// The filters leave it out.
+    LeftOut,
     Delivered,
     /// This alert will never do.
     Refused(String),
-    Trouble(Trouble),
+    /// Trouble with this alert; others may be taken.
+    Answered {
+        status: u16,
+        trouble: Trouble,
+    },
+    /// Trouble with the far side: others would meet it, too.
+    Down(Trouble),
 }
 
 impl Destination for Webhook {
@@ -125,42 +157,104 @@ impl Destination for Webhook {
     fn deliver(&mut self, batch: &Batch) -> Result<Delivered, Trouble> {
         let name = batch.name();
         if self.progress.batch != name {
-            self.progress = Progress { batch: name, ..Progress::default() };
+            self.progress = Progress::new(name, batch.len());
         }
-        // After the first trouble nobody else of this batch is sent: the far side has enough of its own.
-        let mut trouble: Option<Trouble> = None;
-        while let Some(record) = batch.get(self.progress.settled) {
-            let verdict = match self.request(&record) {
-                Err(reason) => Verdict::Refused(reason),
-                Ok(None) => Verdict::Delivered,
-                Ok(Some(request)) => match &trouble {
-                    Some(trouble) => Verdict::Trouble(trouble.clone()),
-                    None => self.send(request),
-                },
-            };
-            match verdict {
-                Verdict::Delivered => {}
-                Verdict::Refused(reason) => self.progress.refuse(reason),
-                Verdict::Trouble(found) if self.is_over(record.raised_ms) => {
-                    let hours = self.give_up_after_h;
-                    self.progress.refuse(format!("not delivered within {hours} h: {}", found.message));
-                    trouble = Some(found);
+        let mut first_trouble: Option<Trouble> = None;
+        let mut place = 0;
+        while let Some(record) = self.progress.pending.get(place).and_then(|next| batch.get(next.index)) {
+            // Asked before the try: what is given up was tried when it was too old already.
+            let is_over = is_over(record.raised_ms, now_ms(), self.give_up_after_h);
+            let (status, trouble) = match self.attempt(&record) {
+                Verdict::LeftOut => {
+                    self.progress.settle(place);
+                    continue;
                 }
-                Verdict::Trouble(found) => return Err(found),
+                Verdict::Delivered => {
+                    self.has_taken = true;
+                    self.progress.take(place);
+                    continue;
+                }
+                Verdict::Refused(reason) => {
+                    self.progress.refuse(place, reason);
+                    continue;
+                }
+                Verdict::Answered { status, trouble } => (Some(status), trouble),
+                Verdict::Down(trouble) => (None, trouble),
+            };
+            if is_over {
+                let hours = self.give_up_after_h;
+                let reason = format!("not delivered within {hours} h: {}", trouble.message);
+                self.progress.refuse(place, reason);
+            } else if let Some(status) = status {
+                if self.progress.answered_enough(place) {
+                    let message = &trouble.message;
+                    let reason = format!("answered {status} ten times while others were taken: {message}");
+                    self.progress.refuse(place, reason);
+                    continue;
+                }
+                place += 1;
             }
-            self.progress.settled += 1;
+            if status.is_none() {
+                return Err(trouble);
+            }
+            first_trouble = first_trouble.or(Some(trouble));
         }
-        Ok(Delivered { refused: std::mem::take(&mut self.progress).refused })
+        // Even when nothing is pending any more: whoever gave alerts up waits before the next batch.
+        if let Some(trouble) = first_trouble {
+            return Err(trouble);
+        }
+        Ok(Delivered { refused: std::mem::take(&mut self.progress).refused() })
     }
 }
 
 impl Progress {
-    fn refuse(&mut self, reason: String) {
-        self.refused.push(Refused { index: self.settled, reason });
+    fn new(batch: String, records: usize) -> Self {
+        let pending = (0..records).map(|index| Pending { index, answers: 0, others_taken: false });
+        Self { batch, pending: pending.collect(), refused: Vec::new() }
+    }
+
+    /// The record at `place` of those pending needs nothing more.
+    fn settle(&mut self, place: usize) {
+        self.pending.remove(place);
+    }
+
+    fn take(&mut self, place: usize) {
+        self.settle(place);
+        for pending in &mut self.pending {
+            pending.others_taken |= pending.answers > 0;
+        }
+    }
+
+    fn refuse(&mut self, place: usize, reason: String) {
+        let Pending { index, .. } = self.pending.remove(place);
+        self.refused.push(Refused { index, reason });
+    }
+
+    /// Counts an answer that was trouble; whether there were enough. While nobody is taken, it is not the record.
+    fn answered_enough(&mut self, place: usize) -> bool {
+        let Some(pending) = self.pending.get_mut(place) else { return false };
+        if pending.answers == 0 || pending.others_taken {
+            pending.answers += 1;
+        }
+        pending.answers >= ANSWERS_MAX
+    }
+
+    /// What was refused, in the batch's order.
+    fn refused(mut self) -> Vec<Refused> {
+        self.refused.sort_by_key(|refused| refused.index);
+        self.refused
     }
 }
 
 impl Webhook {
+    fn attempt(&self, record: &Record<'_>) -> Verdict {
+        match self.request(record) {
+            Err(reason) => Verdict::Refused(reason),
+            Ok(None) => Verdict::LeftOut,
+            Ok(Some(request)) => self.send(request),
+        }
+    }
+
     /// The request for a record; `None` for what the filters leave out.
     fn request(&self, record: &Record<'_>) -> Result<Option<Request>, String> {
         let no_alert = |error: serde_json::Error| format!("the record is no alert: {error}");
@@ -203,7 +297,7 @@ impl Webhook {
         headers.extend(self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         match self.client.post(&self.url, &headers, request.body, self.timeout) {
             Ok(answer) => self.verdict(&answer),
-            Err(error) => Verdict::Trouble(Trouble::new(format!("{}.url {error}", self.section))),
+            Err(error) => Verdict::Down(Trouble::new(format!("{}.url {error}", self.section))),
         }
     }
 
@@ -214,40 +308,51 @@ impl Webhook {
         let advice = match status {
             200..=299 => return Verdict::Delivered,
             300..=399 => format!("redirects are not followed; set {section}.url to the new address"),
+            // PagerDuty's word for a wrong routing key, too.
+            400 if !self.has_taken => {
+                format!("it has taken nothing yet: look at {section}.url, its secrets and {section}.headers")
+            }
+            400 | 413 | 422 => return Verdict::Refused(format!("answered {status}{said}")),
             401 | 403 | 407 => format!("look at {section}.url, its secrets and {section}.headers"),
             404 | 405 | 410 => format!("look at {section}.url"),
-            408 | 425 | 429 => "it is tried again".to_owned(),
-            400..=499 => return Verdict::Refused(format!("answered {status}{said}")),
             _ => "it is tried again".to_owned(),
         };
-        Verdict::Trouble(Trouble {
+        let trouble = Trouble {
             message: format!("{section}.url answered {status}{said}; {advice}"),
-            retry_after: answer.retry_after.map(|wait| wait.min(RETRY_AFTER_MAX)),
-        })
+            retry_after: answer.retry_after().map(|wait| wait.min(RETRY_AFTER_MAX)),
+        };
+        if is_about_all(answer) { Verdict::Down(trouble) } else { Verdict::Answered { status, trouble } }
     }
 
-    /// The beginning of an answer, unless it repeats what is secret.
+    /// The beginning of an answer, where it can repeat nothing secret.
     fn said(&self, body: &[u8]) -> String {
         let text = String::from_utf8_lossy(body);
-        let key = match &self.content {
-            Content::PagerDuty { routing_key } => Some(routing_key.as_str()),
-            Content::Record(_) | Content::Slack => None,
-        };
-        let mut secrets = self.headers.iter().map(|(_, value)| value.as_str()).chain(key);
-        let path = self.url.splitn(4, '/').nth(3).filter(|path| path.len() > 1);
-        if text.trim().is_empty()
-            || path.is_some_and(|path| text.contains(path))
-            || secrets.any(|secret| !secret.is_empty() && text.contains(secret))
-        {
+        if !self.quotes || text.trim().is_empty() {
             return String::new();
         }
         format!(" ({})", for_terminal(&cut(text.trim(), ANSWER_CHARS_MAX)))
     }
+}
 
-    /// Whether an alert has been tried for long enough. One that is new to us is tried at least once.
-    fn is_over(&self, raised_ms: u64) -> bool {
-        now_ms().saturating_sub(raised_ms) > self.give_up_after_h.saturating_mul(3_600_000)
+/// Whether an answer is about the far side and its settings, not about the alert it was given.
+fn is_about_all(answer: &Answer) -> bool {
+    match answer.status {
+        300..=399 | 401 | 403 | 404 | 405 | 407 | 408 | 410 | 429 => true,
+        503 => answer.header("retry-after").is_some(),
+        _ => false,
     }
+}
+
+/// Whether a URL is a host and no more: paths, queries and users may be secrets.
+fn is_bare(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
+    matches!(uri.path(), "" | "/") && uri.query().is_none() && !has_user
+}
+
+/// Whether an alert has been tried for long enough. One whose time cannot be right is tried on.
+fn is_over(raised_ms: u64, now_ms: u64, hours: u64) -> bool {
+    raised_ms >= CLOCK_SET_MS && now_ms.saturating_sub(raised_ms) > hours.saturating_mul(3_600_000)
 }
 
 fn content(
@@ -275,4 +380,30 @@ fn content(
 fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_is_over_only_by_a_clock_that_was_set() {
+        let now = CLOCK_SET_MS + 100 * 3_600_000;
+        let hours_ago = |hours: u64| now - hours * 3_600_000;
+        assert!(is_over(hours_ago(73), now, 72));
+        assert!(!is_over(hours_ago(72), now, 72));
+        for wrong in [0, CLOCK_SET_MS - 1, now + 1, u64::MAX] {
+            assert!(!is_over(wrong, now, 72), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_host_alone_is_no_secret() {
+        for url in ["https://hooks.example.com", "https://hooks.example.com/", "http://127.0.0.1:8080/"] {
+            assert!(is_bare(url), "{url}");
+        }
+        for tail in ["hooks.example.com/x", "hooks.example.com/?key=x", "me:x@hooks.example.com/"] {
+            assert!(!is_bare(&format!("https://{tail}")), "{tail}");
+        }
+    }
 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::sinks::destination::{Delivered, Limits};
-use crate::sinks::status::Told;
 use crate::sinks::spool::{self, Account, Full, Kind, Reading, Record, Spool};
+use crate::sinks::status::Told;
 use std::collections::VecDeque;
 
 #[expect(clippy::disallowed_types, reason = "a test looks at what a thread did")]
@@ -123,10 +123,28 @@ fn what_nobody_takes_is_kept_counted_and_holds_up_nothing() {
     let letters = story.folder.path().join("dead-letters/far.jsonl");
     assert_eq!(
         told,
-        [format!("sinks.far: 1 record will never be taken: too large; kept in {}", letters.display())]
+        [format!("sinks.far: records that will never be taken: too large; kept in {}", letters.display())]
     );
     assert!(std::fs::read_to_string(letters).unwrap().contains("\"reason\":\"too large\""));
     assert_eq!((account.delivered, account.lost, account.spooled), (2, 1, 0));
+}
+
+#[test]
+fn what_cannot_be_kept_is_not_given_up() {
+    let refused = Delivered { refused: vec![Refused { index: 0, reason: "too large".to_owned() }] };
+    let story = story(Script { answers: [Ok(refused)].into(), ..Script::default() }, &[]);
+    std::fs::write(story.folder.path().join("dead-letters"), "in the way").unwrap();
+    story.spool.append(&Record { kind: Kind::Alert, raised_ms: now_ms(), id: 1, key: 1, body: b"{}" });
+    let patience = Instant::now() + Duration::from_secs(20);
+    while story.script.lock().unwrap().told.is_empty() && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(story.spool.account(&story.reading).spooled, 1);
+    std::fs::remove_file(story.folder.path().join("dead-letters")).unwrap();
+    let (asked, told, account, _) = story.end();
+    assert_eq!(asked, ["prepare", "{}"]);
+    assert!(told[0].contains("cannot be kept in") && told[1].contains("kept in"), "{told:?}");
+    assert_eq!((account.lost, account.spooled), (1, 0));
 }
 
 #[test]

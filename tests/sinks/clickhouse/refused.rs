@@ -59,3 +59,18 @@ fn a_column_changed_under_way_is_no_fault_of_the_rows() {
     deliver(&mut *destination, &rows);
     assert_eq!(database.number("SELECT count() FROM @.transactions"), 10);
 }
+
+#[test]
+fn where_no_row_at_all_is_taken_the_rows_are_not_at_fault() {
+    let Some(database) = Database::shared("refused_all") else { return };
+    let mut destination = database.ready(Lane::Transactions);
+    let rows = transactions(0, 4);
+    // A view that fails says so with the codes of bad rows.
+    database.fault("mode=status&status=500&code=6&times=50&match=INSERT");
+    let line = super::database::trouble(&mut *destination, &rows);
+    assert!(line.contains("none of 4 rows was taken"), "{line}");
+    database.fault("clear=1");
+    destination.prepare().unwrap();
+    deliver(&mut *destination, &rows);
+    assert_eq!(database.number("SELECT count() FROM @.transactions"), 4);
+}

@@ -123,6 +123,11 @@ impl FarSide {
         format!("{}://{}/hook/secret-path", self.scheme, self.address)
     }
 
+    /// A URL that holds no secret.
+    pub fn root(&self) -> String {
+        format!("{}://{}/", self.scheme, self.address)
+    }
+
     pub fn peer(&self) -> String {
         self.address.to_string()
     }

@@ -194,6 +194,27 @@ fn a_denied_topic_is_named_and_only_the_rest_comes_again() {
 }
 
 #[test]
+fn a_clock_that_the_broker_does_not_believe_loses_nothing() {
+    let far = Far::new();
+    let mut kafka = far.open(Lane::Alerts);
+    kafka.prepare().unwrap();
+    let line = format!(
+        "kafka {}: the broker refuses the time of our records: look at this machine's clock, or at \
+         message.timestamp.after.max.ms of topic heelguard.alerts.v1",
+        far.config.brokers
+    );
+    let time = Error::RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP;
+    // Of several records packed together librdkafka says only that they are invalid; then comes each by itself.
+    for (number, errors) in (0..).zip([&[time][..], &[Error::RD_KAFKA_RESP_ERR_INVALID_RECORD, time]]) {
+        far.fail(errors);
+        let one = alerts(number, &[b"{}"]);
+        assert_eq!(kafka.deliver(&one).unwrap_err().message, line);
+        assert_eq!(kafka.deliver(&one).unwrap(), arrived());
+    }
+    assert_eq!(far.ids(ALERTS, 2).1.len(), 2);
+}
+
+#[test]
 fn a_record_that_no_broker_takes_is_refused_and_the_others_pass() {
     let far = Far::new();
     let mut kafka = far.open(Lane::Alerts);

@@ -97,11 +97,83 @@ fn properties_are_passed_through_but_for_what_would_lose_alerts() {
 
 #[test]
 fn secrets_have_settings_of_their_own_and_are_not_shown() {
-    for name in ["sasl.password", "ssl.key.password", "ssl.key.pem", "sasl.oauthbearer.client.secret"] {
+    for name in [
+        "sasl.password",
+        "ssl.key.password",
+        "ssl.key.pem",
+        "sasl.oauthbearer.client.secret",
+        "sasl.oauthbearer.client.credentials.client.secret",
+    ] {
         let complaint = complaint(&format!("properties = {{ '{name}' = 'hunter22' }}"));
         assert!(complaint.contains("has a setting of its own"), "{complaint}");
         assert!(!complaint.contains("hunter22"), "{complaint}");
     }
+}
+
+#[test]
+fn no_property_runs_anything_or_leaves_certificates_unchecked() {
+    for name in [
+        "plugin.library.paths",
+        "ssl.engine.location",
+        "sasl.kerberos.kinit.cmd",
+        "test.mock.num.brokers",
+        "test.mock.broker.rtt",
+        "sasl.oauthbearer.config",
+        "sasl.oauthbearer.assertion.private.key.passphrase",
+        "sasl.oauthbearer.assertion.private.key.pem",
+    ] {
+        let complaint = complaint(&format!("properties = {{ '{name}' = 'hunter22' }}"));
+        let start = format!("sinks.kafka.properties: `{name}` is not allowed: ");
+        assert!(complaint.starts_with(&start) && !complaint.contains("hunter22"), "{complaint}");
+    }
+    for (name, value) in [
+        ("enable.ssl.certificate.verification", "false"),
+        ("enable.ssl.certificate.verification", "'F'"),
+        ("enable.ssl.certificate.verification", "0"),
+        ("ssl.endpoint.identification.algorithm", "'none'"),
+        ("ssl.endpoint.identification.algorithm", "'NONE'"),
+    ] {
+        let complaint = complaint(&format!("properties = {{ '{name}' = {value} }}"));
+        assert!(
+            complaint.starts_with(&format!("sinks.kafka.properties: `{name} = "))
+                && complaint.contains("certificates are always checked; set sinks.kafka.ca_file"),
+            "{complaint}"
+        );
+    }
+    fine("properties = { 'enable.ssl.certificate.verification' = true }");
+    fine("properties = { 'ssl.endpoint.identification.algorithm' = 'https', 'log_level' = 7 }");
+}
+
+#[test]
+fn what_would_do_nothing_is_refused() {
+    for (toml, setting, needed) in [
+        ("password = 'hunter22'", "password", "user"),
+        ("password_file = '/p'", "password_file", "user"),
+        ("token_file = '/t'\npassword = 'hunter22'", "password", "user"),
+        ("key_password = 'hunter22'", "key_password", "key_file"),
+        ("key_password_file = '/p'", "key_password_file", "key_file"),
+        ("token_ca_file = '/ca'", "token_ca_file", "token_url"),
+        ("client_id = 'a'", "client_id", "token_url"),
+        ("client_secret = 'hunter22'", "client_secret", "token_url"),
+        ("token_file = '/t'\nclient_secret_file = '/s'", "client_secret_file", "token_url"),
+        ("scope = 'a'", "scope", "token_url"),
+        ("partitions = 3", "partitions", "manage_topics"),
+        ("replication_factor = 3", "replication_factor", "manage_topics"),
+    ] {
+        assert_eq!(
+            complaint(toml),
+            format!(
+                "sinks.kafka.{setting} does nothing without sinks.kafka.{needed}; set that too, or remove it"
+            )
+        );
+    }
+    fine("manage_topics = true\npartitions = 3\nreplication_factor = 3");
+    fine("cert_file = '/c'\nkey_file = '/k'\nkey_password_file = '/p'");
+    let token = "client_id = 'a'\nclient_secret_file = '/s'\nscope = 'b'\ntoken_ca_file = '/ca'";
+    fine(&format!("token_url = 'https://idp/token'\n{token}"));
+    fine(&format!("token_url = 'http://127.0.0.1:8080/token'\n{token}"));
+    let clear = complaint(&format!("token_url = 'http://idp/token'\n{token}"));
+    assert!(clear.starts_with("sinks.kafka.token_url: the client secret would cross"), "{clear}");
 }
 
 #[test]
