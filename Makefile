@@ -10,6 +10,9 @@ DEMO_ARGS ?=
 BENCH_ARGS ?=
 # Further options of the calibration: CALIBRATION_ARGS=--write renews the tables of detectors/README.md.
 CALIBRATION_ARGS ?=
+# Loops of `make kill-loop`, of those in tests/kill/main.rs; and how many seconds broker and database are away.
+KILL_LOOPS ?= all
+OUTAGE_S ?= 180
 # Newer compilers know more lints than this source was checked against: LINT_ARGS= only shows them.
 LINT_ARGS ?= -D warnings
 
@@ -17,10 +20,10 @@ LINT_ARGS ?= -D warnings
 SERVICES := tests/support/services/install.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test services lint fmt bench calibration build setup clean
+.PHONY: help demo test kill-loop services lint fmt bench calibration build setup clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: setup ## build, replay a generated day with attacks in it, show its alerts and the page
 	$(CARGO) run --release --locked -- demo $(DEMO_ARGS)
@@ -28,6 +31,10 @@ demo: setup ## build, replay a generated day with attacks in it, show its alerts
 test: setup lint services ## lints, then every test: the whole gate
 	$(CARGO) test --workspace --locked
 	@$(SERVICES) --check || [ "$$HEELGUARD_SERVICES" != required ]
+
+kill-loop: setup services ## kill the sensor 460 times, take its sinks and its disk away, and find seeded bugs: half an hour
+	HEELGUARD_SERVICES=required HEELGUARD_KILL=$(KILL_LOOPS) HEELGUARD_OUTAGE_S=$(OUTAGE_S) \
+		$(CARGO) test --locked --features seeded-bugs --test kill -- --nocapture --test-threads=1
 
 services: ## Kafka and ClickHouse for the tests, in target/services; without them those tests are not run
 	@$(SERVICES) || [ "$$HEELGUARD_SERVICES" != required ]

@@ -125,18 +125,37 @@ fn a_crash_leaves_no_core() {
     assert_eq!(numbers, ["0", "0"], "{core}");
 }
 
-/// All that a run lets out, the pages that would be served of it, the state it keeps, and what it explains of whoever
-/// is seen most.
+/// All that a run lets out, the pages that would be served of it, the state it keeps, what waits in its spool for a
+/// broker that is not there, what its files hold in every form, and what it explains of whoever is seen most.
 fn outputs(capture: &Path) -> Vec<u8> {
     let run = replay(&[capture], &[]);
     let mut everything = run.everything;
     let state = tempfile::tempdir().expect("a temporary folder");
     let kept = format!("state.dir={}", state.path().display());
-    let explained = replay(&[capture], &["--explain", &busiest(&run.transactions), "--set", &kept]);
+    let mut sets = vec![
+        kept,
+        "spool.bytes_max=67108864".to_owned(),
+        "spool.drain_timeout_s=1".to_owned(),
+        "sinks.kafka.brokers=127.0.0.1:1".to_owned(),
+    ];
+    for form in ["ocsf", "ecs", "eve"] {
+        sets.push(format!("sinks.{form}.type=jsonl"));
+        sets.push(format!("sinks.{form}.form={form}"));
+        for kind in ["alerts", "transactions", "inventory", "health"] {
+            sets.push(format!("sinks.{form}.{kind}={}/{form}-{kind}.jsonl", state.path().display()));
+        }
+    }
+    let busiest = busiest(&run.transactions);
+    let mut arguments = vec!["--explain", &busiest];
+    sets.iter().for_each(|set| arguments.extend(["--set", set]));
+    let explained = replay(&[capture], &arguments);
     everything.extend(explained.everything);
     let mut files = Vec::new();
     all_files(state.path(), &mut files);
-    assert!(!files.is_empty(), "{}: no state was kept", capture.display());
+    for kept in ["checkpoint", ".log", "ocsf-alerts.jsonl", "ecs-transactions.jsonl", "eve-alerts.jsonl"] {
+        let is_there = |file: &PathBuf| file.to_string_lossy().ends_with(kept);
+        assert!(files.iter().any(is_there), "{}: {kept} was not kept", capture.display());
+    }
     for file in files {
         everything.extend(std::fs::read(file).expect("state is readable"));
     }

@@ -4,6 +4,8 @@
 
 use super::records::OutputArgs;
 use super::replay::{Ended, run_to_end, settings};
+use super::signals::Stop;
+use super::way_out::WayOut;
 use super::{ConfigArgs, Failure};
 use crate::capture::replay::Progress as Reading;
 use crate::capture::{CaptureError, Packet};
@@ -21,7 +23,7 @@ use std::io::{self, Write as _};
 /// Replay a generated day of traffic with attacks in it, and show it.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  heelguard demo\n  heelguard demo --once | head -1\n  heelguard demo --set web.listen=127.0.0.1:0"
+    after_help = "Examples:\n  heelguard demo\n  heelguard demo --once | head -1\n  heelguard demo --set web.listen=127.0.0.1:0\n  heelguard demo --once --set sinks.kafka.brokers=127.0.0.1:9092 --set sinks.kafka.manage_topics=true"
 )]
 pub(super) struct Demo {
     /// Print the alerts and exit, without the page
@@ -42,6 +44,9 @@ impl Demo {
         let server = if self.once { None } else { Some(Server::bind(&raw.web).map_err(Failure::running)?) };
         let mut records = self.outputs.plan(&[])?.open(raw.labels(), false)?;
         records.keep_alerts();
+        if let Some(way_out) = WayOut::open(&raw, &Stop::default(), &records.teller())? {
+            records.leave_by(way_out);
+        }
         let mut source = Generated { day: Day::new(Options::default()), bytes: 0 };
         let Some(ended) = run_to_end(&mut source, &raw.options(settings(&raw)?, 1), records)? else {
             return Ok(());

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 /// Keys whose text values are never shown end like this.
-const SECRET_ENDS: &[&str] = &["password", "secret", "passphrase"];
+const SECRET_ENDS: &[&str] = &["password", "secret", "passphrase", "routing_key", "key.pem"];
+/// Tables of which no value is shown.
+const SECRET_TABLES: &[&str] = &["headers"];
 
 /// The whole configuration as TOML.
 pub fn effective(raw: &Raw) -> String {
@@ -27,7 +29,17 @@ pub(super) fn table(raw: &Raw) -> Table {
 pub(super) fn mask(table: &mut Table) {
     for (key, value) in table {
         match value {
+            Value::Table(inner) if SECRET_TABLES.contains(&key.as_str()) => {
+                inner.iter_mut().for_each(|(_, value)| *value = Value::String("***".to_owned()));
+            }
             Value::Table(inner) => mask(inner),
+            // The path of a webhook is often its password.
+            Value::String(text) if key == "url" => {
+                if let Some((end, _)) = text.match_indices('/').nth(2).filter(|(at, _)| at + 1 < text.len()) {
+                    text.truncate(end + 1);
+                    text.push_str("***");
+                }
+            }
             Value::String(text) if !text.is_empty() && SECRET_ENDS.iter().any(|end| key.ends_with(end)) => {
                 "***".clone_into(text);
             }

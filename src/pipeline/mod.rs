@@ -201,8 +201,9 @@ fn run_inline(
             outputs.progress(&analysis.progress(Some(source.progress())));
             if outputs.wants_counters() {
                 let mut answer = shard.answer(0);
-                let parts = [decoder.counters(), &source.counters(), &analysis.counters()];
-                parts.into_iter().for_each(|part| answer.counters.add(part));
+                for part in [decoder.counters(), &source.counters(), &analysis.counters()] {
+                    answer.counters.add(part);
+                }
                 outputs.counters(&answer.counters, &answer.services);
             }
         }

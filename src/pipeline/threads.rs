@@ -195,9 +195,13 @@ fn consume(
         merge.take(report.shard, &mut report.sightings, report.watermark);
         merge.take_seen(report.seen);
         analysis.consume(merge.release(), outputs)?;
-        report.answer.iter().for_each(|answer| sum.take(answer));
+        if let Some(answer) = &report.answer {
+            sum.take(answer);
+        }
         if let Ok((reading, answer)) = progress.try_recv() {
-            answer.iter().for_each(|answer| sum.take(answer));
+            if let Some(answer) = &answer {
+                sum.take(answer);
+            }
             outputs.progress(&analysis.progress(Some(reading)));
             if outputs.wants_counters() {
                 wanted.ask();

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 /// What a far side may ask for in `Retry-After`; beyond that it is asked again.
-const ASKED_MAX: Duration = Duration::from_secs(600);
+const ASKED_MAX: Duration = Duration::from_mins(15);
 
 /// The waits of one worker.
 #[derive(Clone, Debug)]

@@ -5,10 +5,11 @@
 use super::config::Sinks;
 use super::dead_letter::DeadLetters;
 use super::escape;
+use super::guard::Guard;
 use super::inventory::Take;
 use super::record::{AlertRecord, Labels, TransactionRecord};
 use super::spool::{self, Full, Kind, Lane, Reading, Record, Spool};
-use super::status::{State, Status, Watch};
+use super::status::{State, Status, Told, Watch};
 use super::worker::{self, Job, Worker, now_ms};
 use crate::metrics::SinkCounters;
 use heelguard_detectors::alert::Alert;
@@ -35,6 +36,7 @@ pub struct Delivery {
     queues: Arc<[Queue]>,
     workers: Vec<Worker>,
     line: Vec<u8>,
+    guard: Guard,
 }
 
 struct Queue {
@@ -88,16 +90,19 @@ impl Delivery {
             Some(folder) => {
                 let opened = Spool::open(&folder.join("spool"), config, full, &readings);
                 let (spool, told) = opened.map_err(|error| error.to_string())?;
-                told.iter().for_each(|line| tell(line));
+                for line in told {
+                    tell(&line);
+                }
                 spool
             }
             None => Spool::in_memory(config, full, &readings).map_err(|error| error.to_string())?,
         };
         let (mut queues, mut workers) = (Vec::new(), Vec::new());
+        let mut told: BTreeMap<Arc<str>, Told> = BTreeMap::new();
         for (reading, destination) in destinations {
             let Some(reader) = spool.reader(&reading) else { continue };
             let letters = folder.map_or_else(DeadLetters::default, |f| DeadLetters::of(f, &reading.sink));
-            let watch = Watch::new();
+            let watch = Watch::new(told.entry(reading.sink.clone()).or_default().clone());
             let job = Job {
                 sink: reading.sink.clone(),
                 lane: reading.lane,
@@ -107,11 +112,13 @@ impl Delivery {
                 watch: watch.clone(),
                 tell: Arc::clone(tell),
             };
-            let started = Worker::start(job).map_err(|error| format!("cannot start a thread: {error}"))?;
+            let started = Worker::start(job).map_err(no_thread)?;
             workers.push(started);
             queues.push(Queue { reading, watch });
         }
-        Ok(Some(Self { labels: labels.clone(), spool, queues: queues.into(), workers, line: Vec::new() }))
+        let guard = Guard::start(spool.clone(), Arc::clone(tell)).map_err(no_thread)?;
+        let (labels, queues) = (labels.clone(), queues.into());
+        Ok(Some(Self { labels, spool, queues, workers, line: Vec::new(), guard }))
     }
 
     /// Takes one state of one episode. Its key is the episode: states stay in order.
@@ -178,7 +185,9 @@ impl Delivery {
             std::thread::sleep(LOOK_EVERY);
         }
         let threads = self.workers.into_iter().map(Worker::stop).collect();
+        self.spool.hasten();
         worker::join(threads, Instant::now() + LEAVE_WITHIN);
+        drop(self.guard);
         self.spool.close();
         let statuses: Vec<Status> = self.queues.iter().map(|queue| queue.status(&self.spool)).collect();
         let left = statuses.iter().filter(|status| status.waiting > 0).map(words_of_what_is_left).collect();
@@ -205,6 +214,11 @@ impl Queue {
         };
         watch.status(&reading.sink, reading.lane, counters, Duration::from_millis(oldest_ms))
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
+fn no_thread(error: std::io::Error) -> String {
+    format!("cannot start a thread: {error}")
 }
 
 /// What a record is known by.

@@ -13,6 +13,7 @@ pub mod destination;
 pub mod escape;
 pub mod files;
 pub mod form;
+mod guard;
 pub mod http;
 pub mod inventory;
 pub mod jsonl;

@@ -47,14 +47,33 @@ impl State {
 
 /// Shared by a worker and those who watch it.
 #[derive(Clone)]
-pub(super) struct Watch(Arc<Mutex<Inner>>);
+pub(super) struct Watch {
+    inner: Arc<Mutex<Inner>>,
+    told: Told,
+}
+
+/// What the workers of one sink said lately: its lanes mostly meet the same trouble.
+#[derive(Clone, Default)]
+pub(super) struct Told(Arc<Mutex<Vec<(String, Instant)>>>);
+
+impl Told {
+    /// Whether the line is worth saying now.
+    fn is_due(&self, line: &str) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        told.retain(|(_, when)| when.elapsed() < TOLD_EVERY);
+        let is_due = told.iter().all(|(said, _)| said != line);
+        if is_due {
+            told.push((line.to_owned(), Instant::now()));
+        }
+        is_due
+    }
+}
 
 struct Inner {
     state: State,
     retries: u64,
     refused: u64,
     trouble: Option<String>,
-    told: Option<(String, Instant)>,
     lag_ms: Option<Histogram<u64>>,
     progress: Instant,
 }
@@ -88,27 +107,27 @@ pub struct Status {
 }
 
 impl Watch {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(told: Told) -> Self {
         // Two digits: people read them. The bounds are ones that the histogram accepts.
         let lag_ms = Histogram::new_with_bounds(1, LAG_MS_MAX, 2).ok();
-        Self(Arc::new(Mutex::new(Inner {
+        let inner = Arc::new(Mutex::new(Inner {
             state: State::Starting,
             retries: 0,
             refused: 0,
             trouble: None,
-            told: None,
             lag_ms,
             progress: Instant::now(),
-        })))
+        }));
+        Self { inner, told }
     }
 
-    /// The far side answered well. Gives whether it was down before.
-    pub(super) fn up(&self) -> bool {
+    /// The far side answered well. Gives the line to be told, when it was down before.
+    pub(super) fn up(&self, sink: &str) -> Option<String> {
         let mut inner = self.lock();
-        let was_down = inner.state == State::Down;
-        inner.state = State::Up;
+        let was_down = std::mem::replace(&mut inner.state, State::Up) == State::Down;
         inner.trouble = None;
-        was_down
+        let line = format!("sinks.{sink}: delivering again");
+        (was_down && self.told.is_due(&line)).then_some(line)
     }
 
     /// A batch arrived, so many milliseconds after its records were raised.
@@ -128,14 +147,7 @@ impl Watch {
         inner.state = State::Down;
         inner.retries += 1;
         inner.trouble = Some(trouble.message.clone());
-        let due = match &inner.told {
-            Some((line, when)) => *line != trouble.message || when.elapsed() >= TOLD_EVERY,
-            None => true,
-        };
-        due.then(|| {
-            inner.told = Some((trouble.message.clone(), Instant::now()));
-            trouble.message.clone()
-        })
+        self.told.is_due(&trouble.message).then(|| trouble.message.clone())
     }
 
     /// When a record last arrived.
@@ -167,7 +179,7 @@ impl Watch {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         // A worker that panicked leaves numbers that are still worth reading.
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -181,22 +193,25 @@ mod tests {
 
     #[test]
     fn trouble_is_told_once_and_another_trouble_at_once() {
-        let watch = Watch::new();
+        let others = Told::default();
+        let (watch, lane) = (Watch::new(others.clone()), Watch::new(others));
         assert_eq!(told(&watch).state, State::Starting);
         let refused = Trouble::new("refused");
         assert_eq!(watch.down(&refused).as_deref(), Some("refused"));
         assert_eq!(watch.down(&refused), None);
+        assert_eq!(lane.down(&refused), None, "another lane of the sink says nothing new");
         assert_eq!(watch.down(&Trouble::new("wrong password")).as_deref(), Some("wrong password"));
         let status = told(&watch);
         assert_eq!((status.state, status.retries), (State::Down, 3));
         assert_eq!(status.trouble.as_deref(), Some("wrong password"));
-        assert!(watch.up() && !watch.up());
+        assert_eq!(watch.up("far").as_deref(), Some("sinks.far: delivering again"));
+        assert_eq!((watch.up("far"), lane.up("far")), (None, None));
         assert_eq!((told(&watch).state, told(&watch).trouble), (State::Up, None));
     }
 
     #[test]
     fn lag_is_the_middle_and_the_slowest_in_a_hundred() {
-        let watch = Watch::new();
+        let watch = Watch::new(Told::default());
         watch.delivered((1..=1_000).map(|n| n * 10), 3);
         let status = told(&watch);
         assert!((4.9..=5.1).contains(&status.lag_p50_s), "{}", status.lag_p50_s);

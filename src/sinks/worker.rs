@@ -121,8 +121,8 @@ impl Run {
                 Ok(()) => {
                     self.ready = true;
                     self.backoff.reset();
-                    if self.job.watch.up() {
-                        self.tell(&format!("sinks.{}: delivering again", self.job.sink));
+                    if let Some(line) = self.job.watch.up(&self.job.sink) {
+                        self.tell(&line);
                     }
                     return Ok(refused);
                 }

@@ -44,7 +44,9 @@ pub(super) fn exposition(counters: &Counters, sinks: &[Status]) -> String {
     ];
     for (name, label, rows) in labelled {
         page.head(name, "counter");
-        rows.iter().for_each(|(row, value)| page.value(&format!("{{{label}=\"{row}\"}}"), value));
+        for (row, value) in rows {
+            page.value(&format!("{{{label}=\"{row}\"}}"), value);
+        }
     }
     sinks_of(&mut page, sinks);
     page.text

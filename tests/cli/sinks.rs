@@ -1,5 +1,6 @@
 //! The sinks of the configuration as an operator meets them: on, down, back, in the way of each other, and stopped.
 
+use super::json_schema::violations;
 use super::{Bench, names};
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
@@ -46,6 +47,8 @@ fn a_file_gets_what_the_command_line_gets() {
     let health: Value =
         serde_json::from_str(bench.read("more-health.jsonl").lines().last().unwrap()).unwrap();
     assert_eq!((&health["schema"], &health["ended"]), (&"heelguard.stats/1".into(), &true.into()));
+    let schema: Value = serde_json::from_str(&bench.run(&["schema", "stats"]).out).unwrap();
+    assert_eq!(violations(&schema, &health), Vec::<String>::new());
     assert_eq!((&health["balanced"], &health["sensor"]), (&true.into(), &"sensor-1".into()));
     let [queued, delivered, spooled, lost] = sink(&bench.read("stats.json"), "more");
     assert!(queued > 0 && delivered == queued && spooled == 0 && lost == 0);
@@ -146,10 +149,27 @@ fn wrong_settings_are_refused_before_anything_is_written() {
 #[test]
 fn secrets_are_not_shown() {
     let bench = Bench::new();
-    let shown = bench.run(&["check", "--effective", "--set", "sinks.kafka.password=correct-horse-battery"]);
+    let sets = [
+        "sinks.kafka.password=correct-horse-battery",
+        "sinks.kafka.properties.\"ssl.key.pem\"=correct-horse-battery",
+        "sinks.webhook.url=https://hooks.example.com/correct-horse-battery",
+        "sinks.webhook.routing_key=correct-horse-battery-correct-hor",
+        "sinks.webhook.headers.authorization=correct-horse-battery",
+        "sinks.clickhouse.url=https://clickhouse.example:8443",
+    ];
+    let mut arguments = vec!["check", "--effective"];
+    sets.iter().for_each(|set| arguments.extend(["--set", set]));
+    let shown = bench.run(&arguments);
     shown.succeeds();
     assert!(!shown.out.contains("correct-horse"), "{}", shown.out);
-    assert!(shown.out.contains("password = \"***\""), "{}", shown.out);
+    for line in [
+        "password = \"***\"",
+        "url = \"https://hooks.example.com/***\"",
+        "authorization = \"***\"",
+        "url = \"https://clickhouse.example:8443\"",
+    ] {
+        assert!(shown.out.contains(line), "{line} is not in {}", shown.out);
+    }
 }
 
 /// A run that reads a pipe, and so goes on as long as the test wants.

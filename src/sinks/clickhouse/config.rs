@@ -140,11 +140,11 @@ impl Config {
         if self.user.is_empty() || self.user.contains(|c: char| c == ':' || c.is_control()) {
             return Err(format!("{section}.user: allowed is a name without `:`"));
         }
-        within(&section, "batch_rows", self.batch_rows, &ROWS)?;
-        within(&section, "batch_wait_s", self.batch_wait_s, &SECONDS)?;
-        within(&section, "alerts_wait_s", self.alerts_wait_s, &SECONDS)?;
+        within(&section, "batch_rows", &self.batch_rows, &ROWS)?;
+        within(&section, "batch_wait_s", &self.batch_wait_s, &SECONDS)?;
+        within(&section, "alerts_wait_s", &self.alerts_wait_s, &SECONDS)?;
         for (key, days) in self.keep_days.rows() {
-            within(&section, &format!("keep_days.{key}"), days, &DAYS)?;
+            within(&section, &format!("keep_days.{key}"), &days, &DAYS)?;
         }
         self.tls(&section).check()
     }
@@ -182,10 +182,10 @@ pub(super) fn is_identifier(name: &str) -> bool {
 fn within<T: Copy + PartialOrd + std::fmt::Display>(
     section: &str,
     key: &str,
-    value: T,
+    value: &T,
     allowed: &RangeInclusive<T>,
 ) -> Result<(), String> {
-    if allowed.contains(&value) {
+    if allowed.contains(value) {
         return Ok(());
     }
     Err(format!("{section}.{key} = {value}: allowed is {} to {}", allowed.start(), allowed.end()))

@@ -59,12 +59,17 @@ struct ClickHouse {
     settled: bool,
 }
 
+/// So many rows that are refused, and none taken: it is not the rows.
+const REFUSED_IN_A_ROW: usize = 16;
+
 /// What is known of the batch at hand.
 struct Attempt {
     batch: String,
     /// What is still to be sent: places in the batch, by table.
     pending: Vec<(Table, Range<usize>)>,
     refused: BTreeMap<usize, String>,
+    /// Whether the server took anything of it.
+    taken: bool,
     /// Whether an insert may have reached a table and not its rollups.
     shaken: bool,
     rebuilds_left: u8,
@@ -110,7 +115,14 @@ impl Destination for ClickHouse {
 impl Attempt {
     fn new(name: String, batch: &Batch, shaken: bool) -> Self {
         let pending = Table::of(batch.lane()).iter().map(|table| (*table, 0..batch.len())).collect();
-        Self { batch: name, pending, refused: BTreeMap::new(), shaken, rebuilds_left: REBUILDS_MAX }
+        Self {
+            batch: name,
+            pending,
+            refused: BTreeMap::new(),
+            taken: false,
+            shaken,
+            rebuilds_left: REBUILDS_MAX,
+        }
     }
 }
 
@@ -121,6 +133,7 @@ impl ClickHouse {
             match self.send(batch, table, places.clone(), &mut attempt.refused) {
                 Ok(()) => {
                     attempt.pending.pop();
+                    attempt.taken = true;
                 }
                 Err(fault) if fault.is_about_rows() => {
                     // A column that was changed by hand would make every row look bad.
@@ -128,6 +141,14 @@ impl ClickHouse {
                     attempt.pending.pop();
                     attempt.shaken = true;
                     halve(attempt, table, &places, &fault);
+                    if !attempt.taken && attempt.refused.len() >= REFUSED_IN_A_ROW {
+                        *attempt = Attempt::new(batch.name(), batch, true);
+                        let (section, text) = (&self.section, fault.text());
+                        return Err(Trouble::new(format!(
+                            "{section}.url: the server takes none of {REFUSED_IN_A_ROW} rows, so they are not at fault: \
+                             {text}; look at what is between, and at its version"
+                        )));
+                    }
                 }
                 Err(fault) => return Err(self.server.trouble(&fault)),
             }

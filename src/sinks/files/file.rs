@@ -66,13 +66,12 @@ impl LineFile {
         let Some(open) = &mut self.open else { return Ok(()) };
         let written = open.file.write_all(lines);
         let written = written.and_then(|()| if self.synced { open.file.sync_data() } else { Ok(()) });
-        match written {
-            Ok(()) => open.bytes += lines.len() as u64,
-            Err(_) => {
-                // What is half there goes; a file that cannot even be cut is mended when it is opened again.
-                let _ = open.file.set_len(open.bytes);
-                self.open = None;
-            }
+        if written.is_ok() {
+            open.bytes += lines.len() as u64;
+        } else {
+            // What is half there goes; a file that cannot even be cut is mended when it is opened again.
+            let _ = open.file.set_len(open.bytes);
+            self.open = None;
         }
         written
     }

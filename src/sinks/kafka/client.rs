@@ -3,7 +3,7 @@
 //! It promises that no message holds a secret, and that what it gives away is kept from debug prints by librdkafka.
 
 use super::super::secret;
-use super::config::{Config, Mechanism};
+use super::config::{Compression, Config, Mechanism};
 use super::property;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use std::path::Path;
@@ -67,6 +67,10 @@ pub(super) fn properties(
         // The context wants a log line as it stands in the code that writes it.
         .set("log.thread.name", "false")
         .set("linger.ms", LINGER_MS.to_string());
+    if config.compression == Compression::Zstd {
+        // As small for records like ours as librdkafka's level 3, in two thirds of the time.
+        client.set("compression.level", "1");
+    }
     secure(config, section, &mut client)?;
     property::pass_on(&config.properties, &mut client);
     if packing == Packing::Alone {

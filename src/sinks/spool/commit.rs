@@ -5,14 +5,14 @@
 
 use super::cursor::{Cursor, Mark};
 use super::disk::{DiskFile, Folder, is_full};
+#[cfg(any(test, feature = "seeded-bugs"))]
+use super::fault::{self, Fault};
 use super::lane::Segment;
 use super::progress::ReaderState;
 use super::record::Lane;
 use super::segment::{self, HEAD_BYTES};
 use super::shared::Shared;
 use super::state::{Source, State};
-#[cfg(test)]
-use super::tests::fault::{self, Fault};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,6 +108,10 @@ impl Committer {
             (state.waiting > 0 || state.is_closed(), synced)
         };
         self.make_room();
+        #[cfg(any(test, feature = "seeded-bugs"))]
+        if fault::is(Fault::UnlinkFirst) {
+            self.remove_read();
+        }
         for &lane in Lane::ALL {
             self.commit(lane, now, synced || hurried);
         }
@@ -331,7 +335,7 @@ fn removable(state: &mut State, lane: Lane) -> Option<u64> {
         (segments.next()?.first, segments.next()?.first)
     };
     let floor = |reader: &ReaderState| {
-        #[cfg(test)]
+        #[cfg(any(test, feature = "seeded-bugs"))]
         if fault::is(Fault::UnlinkFirst) {
             return reader.floor;
         }
@@ -352,7 +356,7 @@ impl Writer {
         file.write_at(*bytes, &self.writing)?;
         if synced {
             let result = file.sync();
-            #[cfg(test)]
+            #[cfg(any(test, feature = "seeded-bugs"))]
             let result = if fault::is(Fault::BelieveSync) { Ok(()) } else { result };
             result?;
         }

@@ -7,6 +7,8 @@ mod batch;
 mod commit;
 mod cursor;
 mod disk;
+#[cfg(any(test, feature = "seeded-bugs"))]
+mod fault;
 mod lane;
 mod opening;
 mod progress;

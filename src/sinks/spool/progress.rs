@@ -4,9 +4,9 @@
 
 use super::Reading;
 use super::cursor::Mark;
+#[cfg(any(test, feature = "seeded-bugs"))]
+use super::fault::{self, Fault};
 use super::lane::LaneState;
-#[cfg(test)]
-use super::tests::fault::{self, Fault};
 use std::ops::Range;
 
 /// One sink's reading of a lane.
@@ -58,7 +58,7 @@ impl ReaderState {
 
     /// What is to be saved.
     pub(super) fn mark(&self) -> Mark {
-        #[cfg(test)]
+        #[cfg(any(test, feature = "seeded-bugs"))]
         if fault::is(Fault::AckEarly) {
             return Mark::at(self.held);
         }

@@ -2,9 +2,9 @@
 //! A head, then records: length, CRC32C, number, kind, time, id, key, body; all numbers little-endian.
 //! It promises that what is given back was written by this spool, and that damage costs only what it touched.
 
+#[cfg(any(test, feature = "seeded-bugs"))]
+use super::fault::{self, Fault};
 use super::record::{Kind, Lane, Record};
-#[cfg(test)]
-use super::tests::fault::{self, Fault};
 use std::ops::Range;
 
 /// The layout's version; a spool of a newer one is left alone.
@@ -115,7 +115,7 @@ pub(super) fn find(bytes: &[u8], salt: u32, numbers: &Range<u64>, last: bool) ->
             Some((number, _)) => Found::Record { number, bytes: wanted },
             None => Found::Nothing(wanted),
         },
-        #[cfg(test)]
+        #[cfg(any(test, feature = "seeded-bugs"))]
         Some(_) if fault::is(Fault::TrustLength) => Found::Nothing(wanted),
         Some(_) => Found::Nothing(distance(bytes, numbers)),
         None if last => Found::Nothing(distance(bytes, numbers)),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::sinks::destination::{Delivered, Limits};
+use crate::sinks::status::Told;
 use crate::sinks::spool::{self, Account, Full, Kind, Reading, Record, Spool};
 use std::collections::VecDeque;
 
@@ -65,7 +66,7 @@ fn story(script: Script, bodies: &[&str]) -> Story {
         destination: Box::new(Far(Arc::clone(&script))),
         reader: spool.reader(&reading).unwrap(),
         letters: DeadLetters::of(folder.path(), "far"),
-        watch: Watch::new(),
+        watch: Watch::new(Told::default()),
         tell: Arc::new(move |line| told.lock().unwrap().told.push(line.to_owned())),
     };
     Story { worker: Some(Worker::start(job).unwrap()), spool, reading, script, folder }

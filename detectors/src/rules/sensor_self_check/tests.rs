@@ -185,5 +185,7 @@ fn a_spool_that_fills_names_the_sinks_that_take_nothing() {
     assert!(with_spool("spool_pct = 80", 80).is_empty());
     assert_eq!(with_spool("spool_pct = 80", 81).len(), 1);
     let (below, at) = (with_spool("", 89), with_spool("", 90));
-    assert!(below.iter().all(|line| line.contains(" medium ")) && at.iter().any(|line| line.contains(" high ")));
+    assert!(
+        below.iter().all(|line| line.contains(" medium ")) && at.iter().any(|line| line.contains(" high "))
+    );
 }

@@ -176,7 +176,7 @@ mod tests {
             [0, 951_782_400_000_000, 1_795_255_380_120_000, 4_102_444_799_999_999, 68_169_600_000_001];
         for time in times {
             let written = format!("\"{}\"", EventTime::from_micros(time));
-            assert_eq!(from_str::<Micros>(&written).unwrap(), Micros(time as i64), "{written}");
+            assert_eq!(from_str::<Micros>(&written).unwrap(), Micros(time.cast_signed()), "{written}");
         }
         for wrong in ["", "2026-11-21", "2026-13-21T10:03:00.120000Z", "2026-11-21T10:03:00.12000xZ"] {
             let error = from_str::<Micros>(&format!("\"{wrong}\"")).unwrap_err().to_string();

@@ -2,6 +2,8 @@
 //! It is given the folder's path once, and from then on works through open folders, whatever becomes of the path.
 //! It promises that no symbolic link is ever followed, and that a second sensor is refused.
 
+#[cfg(any(test, feature = "seeded-bugs"))]
+use super::super::fault::{self, Fault};
 use super::{Disk, DiskFile, Folder};
 use rustix::fs::{self as sys, AtFlags, Dir, FallocateFlags, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
@@ -191,6 +193,10 @@ impl DiskFile for RealFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        #[cfg(any(test, feature = "seeded-bugs"))]
+        if fault::is(Fault::NoSync) {
+            return Ok(());
+        }
         self.0.sync_data()
     }
 

@@ -10,8 +10,13 @@ fn transaction(id: u128, body: &[u8]) -> Record<'_> {
     Record { kind: Kind::Transaction, raised_ms: 0, id, key: id, body }
 }
 
-const SMALL: Config =
-    Config { bytes_max: 4 << 20, alerts_reserve_pct: 25, sync_transactions: false, commit_ms: 1 };
+const SMALL: Config = Config {
+    bytes_max: 4 << 20,
+    alerts_reserve_pct: 25,
+    sync_transactions: false,
+    commit_ms: 1,
+    drain_timeout_s: 10,
+};
 
 #[test]
 fn old_transactions_go_first_and_are_counted_and_alerts_stay() {

@@ -2,6 +2,7 @@
 
 use super::super::commit::Committer;
 use super::super::disk::{Disk, Folder};
+use super::super::fault::{self, Fault};
 use super::super::progress::Account;
 use super::super::reader::Reader;
 use super::super::record::Lane;
@@ -9,7 +10,6 @@ use super::super::segment::{self, HEAD_BYTES};
 use super::super::state::Phase;
 use super::super::{Config, Full, assemble, enqueue};
 use super::chance::Chance;
-use super::fault::{self, Fault};
 use super::plain::{LIMITS, alert, reading};
 use super::sim::SimDisk;
 use std::time::Duration;

@@ -3,7 +3,6 @@
 mod bounds;
 mod chance;
 mod damage;
-pub(super) mod fault;
 mod model;
 mod plain;
 mod real;

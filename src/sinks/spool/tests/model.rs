@@ -5,6 +5,7 @@
 use super::super::Account;
 use super::super::batch::Batch;
 use super::super::commit::Committer;
+use super::super::fault::{self, Fault};
 use super::super::lane::LaneState;
 use super::super::reader::{Polled, Reader};
 use super::super::record::{Kind, Lane, Record};
@@ -12,7 +13,6 @@ use super::super::shared::Shared;
 use super::super::state::{Bounds, Phase};
 use super::super::{Config, Full, OpenError, Reading, assemble, enqueue};
 use super::chance::Chance;
-use super::fault::{self, Fault};
 use super::plain::reading;
 use super::sim::{Crash, Lie, SimDisk};
 use crate::sinks::destination::Limits;
@@ -448,7 +448,7 @@ fn worlds() -> Vec<World> {
 #[test]
 fn every_promise_holds_wherever_the_machine_stops() {
     let steps = std::env::var("HEELGUARD_SPOOL_STEPS").ok().and_then(|steps| steps.parse().ok());
-    let steps: u64 = steps.unwrap_or(120_000);
+    let steps: u64 = steps.unwrap_or(100_000);
     let first: u64 =
         std::env::var("HEELGUARD_SPOOL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
     for (seed, world) in (first..).zip(worlds().into_iter().cycle()).take((steps / STEPS) as usize) {
@@ -466,7 +466,6 @@ fn found(fault: Option<Fault>, lie: Option<Lie>, crash: Crash, troubles: bool) -
 
 #[test]
 fn the_model_finds_what_would_break_a_promise() {
-    assert_eq!(found(None, None, Crash::Power, true), None);
     let mistakes = [
         ("records are seen before they are synced", None, Some(Lie::Contents), Crash::Power, false),
         ("a segment's name is not synced", None, Some(Lie::Names), Crash::Power, false),
