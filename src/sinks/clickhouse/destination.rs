@@ -5,7 +5,7 @@
 use super::config::Config;
 use super::ddl::{self, Column};
 use super::rows::{self, Block, Table};
-use super::server::{Fault, Server};
+use super::server::{Fault, Server, WORK_TIMEOUT};
 use super::tables;
 use crate::sinks::destination::{Delivered, Destination, Limits, Refused, Trouble};
 use crate::sinks::record::Labels;
@@ -208,7 +208,8 @@ impl ClickHouse {
         );
         let site = tables::site(&self.config);
         for statement in Table::of(self.lane).iter().flat_map(|table| site.rebuilds(table.name(), &rows)) {
-            let Err(fault) = self.server.run(&statement, &[("sensor", &self.labels.sensor)]) else {
+            let Err(fault) = self.server.run(&statement, &[("sensor", &self.labels.sensor)], WORK_TIMEOUT)
+            else {
                 continue;
             };
             if attempt.rebuilds_left == 0 {

@@ -21,8 +21,11 @@ use zeroize::Zeroizing;
 /// A question about the tables is answered in far less.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Statements that make tables, and inserts: what a worker can wait for.
-const WORK_TIMEOUT: Duration = Duration::from_secs(25);
+/// Statements that make tables. On a cluster they wait for every server and go on there when we do not.
+pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Inserts, and what is added up again: what a worker can wait for.
+pub(super) const WORK_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// An error's text is cut there.
 const TEXT_MAX: usize = 400;
@@ -150,12 +153,12 @@ impl Server {
     }
 
     /// Runs a statement.
-    pub(super) fn run(&self, sql: &str, parameters: &[(&str, &str)]) -> Result<(), Fault> {
+    pub(super) fn run(&self, sql: &str, parameters: &[(&str, &str)], timeout: Duration) -> Result<(), Fault> {
         let mut query = self.client.query_raw(sql).with_setting("wait_end_of_query", "1");
         for (name, value) in parameters {
             query = query.param(name, value);
         }
-        self.http.run(WORK_TIMEOUT, query.execute()).map_err(|error| self.fault(error, WORK_TIMEOUT))
+        self.http.run(timeout, query.execute()).map_err(|error| self.fault(error, timeout))
     }
 
     /// Sends a block in Native form; `token` tells the server whether it has seen it before.

@@ -5,7 +5,7 @@
 use super::config::{Config, Migrate};
 use super::ddl::{self, MIGRATIONS, Migration, Site};
 use super::rows::Table;
-use super::server::{Fault, Server};
+use super::server::{Fault, STATEMENT_TIMEOUT, Server};
 use crate::sinks::destination::Trouble;
 use clickhouse::Row;
 use serde::Deserialize;
@@ -138,13 +138,13 @@ fn apply(server: &Server, site: &Site<'_>, missing: &[&Migration]) -> Result<(),
     let known: Vec<u8> =
         server.ask(&format!("SELECT 1 FROM system.databases WHERE name = '{}'", site.database))?;
     if known.is_empty() {
-        server.run(&site.make_database(), &[])?;
+        server.run(&site.make_database(), &[], STATEMENT_TIMEOUT)?;
     }
     for migration in missing {
         for statement in site.statements(migration) {
-            server.run(&statement, &[])?;
+            server.run(&statement, &[], STATEMENT_TIMEOUT)?;
         }
-        server.run(&site.note(migration), &[])?;
+        server.run(&site.note(migration), &[], STATEMENT_TIMEOUT)?;
     }
     Ok(())
 }
