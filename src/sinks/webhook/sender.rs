@@ -222,7 +222,7 @@ impl Webhook {
         };
         Verdict::Trouble(Trouble {
             message: format!("{section}.url answered {status}{said}; {advice}"),
-            retry_after: answer.retry_after.map(|wait| wait.min(RETRY_AFTER_MAX)),
+            retry_after: answer.retry_after().map(|wait| wait.min(RETRY_AFTER_MAX)),
         })
     }
 
