@@ -30,6 +30,8 @@ pub struct Plan {
     /// Kills before the nth call: the calls, and the numbers.
     pub calls: &'static [&'static str],
     pub numbers: &'static [u32],
+    /// How many of these must come: the others are never reached.
+    pub at_calls_min: usize,
     /// Kills at a random moment, and the longest time until one.
     pub random: usize,
     pub window: Duration,
@@ -180,7 +182,7 @@ impl Loop<'_> {
 
     fn sweep(&mut self) {
         self.kafka.be(Broker::Up);
-        for call in self.plan.calls {
+        for &call in self.plan.calls {
             for &nth in self.plan.numbers {
                 let ended = self.die(Death::Before { call, nth }, Broker::Up);
                 self.outcome.at_calls += usize::from(ended.as_meant);
@@ -191,6 +193,10 @@ impl Loop<'_> {
                     break;
                 }
             }
+        }
+        let (came, wanted) = (self.outcome.at_calls, self.plan.at_calls_min);
+        if came < wanted {
+            self.outcome.wrong.insert(format!("{came} kills at calls, not {wanted}: does strace inject?"));
         }
     }
 

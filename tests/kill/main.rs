@@ -39,6 +39,7 @@ const CALLS: &[&str] = &[
     "fsync",
     "rename,renameat,renameat2",
     "unlink,unlinkat",
+    "ftruncate",
     "pwrite64",
     "write",
     "sendmsg,sendto",
@@ -51,6 +52,7 @@ const SMALL: Plan = Plan {
     alerts: 500,
     calls: &["fdatasync", "pwrite64", "rename,renameat,renameat2"],
     numbers: &[1, 3],
+    at_calls_min: 5,
     random: 12,
     window: Duration::from_secs(1),
     bug: None,
@@ -67,15 +69,16 @@ fn plans() -> Vec<Plan> {
         alerts: 10_000,
         calls: CALLS,
         numbers: NUMBERS,
+        at_calls_min: 60,
         random: 200,
         window: WINDOW,
         ..SMALL
     };
-    let few = Plan { alerts: 2_500, calls: &["fdatasync"], random: 60, ..full.clone() };
+    let few = Plan { alerts: 2_500, calls: &["fdatasync"], at_calls_min: 8, random: 60, ..full.clone() };
     vec![
         Plan { name: "power-loss", power_loss: true, ..few.clone() },
         Plan { name: "slow-disk", slow_disk: true, ..few.clone() },
-        Plan { name: "live", live: true, calls: &[], random: 100, ..few },
+        Plan { name: "live", live: true, calls: &[], at_calls_min: 0, random: 100, ..few },
         full,
     ]
 }
@@ -83,7 +86,15 @@ fn plans() -> Vec<Plan> {
 /// The same loops for sensors that err.
 fn mutants() -> Vec<Plan> {
     // A checkpoint hides what was lost after it: there are many.
-    let few = Plan { alerts: 2_500, calls: &[], random: 60, window: WINDOW, checkpoint_s: 1, ..SMALL };
+    let few = Plan {
+        alerts: 2_500,
+        calls: &[],
+        at_calls_min: 0,
+        random: 60,
+        window: WINDOW,
+        checkpoint_s: 1,
+        ..SMALL
+    };
     vec![
         Plan { name: "no-fsync", bug: Some("no_fsync"), power_loss: true, ..few.clone() },
         Plan { name: "acknowledge-early", bug: Some("acknowledge_early"), ..few.clone() },
@@ -93,6 +104,7 @@ fn mutants() -> Vec<Plan> {
             bug: Some("unlink_first"),
             slow_disk: true,
             alerts: 5_000,
+            random: 90,
             checkpoint_s: 10,
             ..few
         },
