@@ -14,6 +14,7 @@ const SECONDS: RangeInclusive<u64> = 1..=600;
 const DAYS: RangeInclusive<u32> = 1..=36_500;
 
 /// The ClickHouse destination.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the operator's")]
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
