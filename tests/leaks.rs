@@ -147,7 +147,9 @@ fn outputs(capture: &Path) -> Vec<u8> {
     }
     let busiest = busiest(&run.transactions);
     let mut arguments = vec!["--explain", &busiest];
-    sets.iter().for_each(|set| arguments.extend(["--set", set]));
+    for set in &sets {
+        arguments.extend(["--set", set]);
+    }
     let explained = replay(&[capture], &arguments);
     everything.extend(explained.everything);
     let mut files = Vec::new();

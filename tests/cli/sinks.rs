@@ -36,7 +36,9 @@ fn a_file_gets_what_the_command_line_gets() {
         "--set",
         "sinks.more.type=jsonl",
     ]);
-    files.iter().for_each(|file| arguments.extend(["--set", file]));
+    for file in &files {
+        arguments.extend(["--set", file]);
+    }
     arguments.push("a.pcap");
     bench.run(&arguments).succeeds();
     for kind in ["alerts", "transactions", "inventory"] {
@@ -162,7 +164,9 @@ fn secrets_are_not_shown() {
         "sinks.clickhouse.url=https://clickhouse.example:8443",
     ];
     let mut arguments = vec!["check", "--effective"];
-    sets.iter().for_each(|set| arguments.extend(["--set", set]));
+    for set in &sets {
+        arguments.extend(["--set", set]);
+    }
     let shown = bench.run(&arguments);
     shown.succeeds();
     assert!(!shown.out.contains("correct-horse"), "{}", shown.out);
