@@ -44,7 +44,7 @@ const CALLS: &[&str] = &[
     "write",
     "sendmsg,sendto",
 ];
-const NUMBERS: &[u32] = &[1, 2, 3, 5, 8, 13, 21, 34, 55, 89];
+const NUMBERS: &[u32] = &[1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 21, 27, 34, 44, 55, 70, 89];
 const WINDOW: Duration = Duration::from_secs(2);
 
 const SMALL: Plan = Plan {
@@ -74,7 +74,7 @@ fn plans() -> Vec<Plan> {
         window: WINDOW,
         ..SMALL
     };
-    let few = Plan { alerts: 2_500, calls: &["fdatasync"], at_calls_min: 8, random: 60, ..full.clone() };
+    let few = Plan { alerts: 2_500, calls: &["fdatasync"], at_calls_min: 10, random: 60, ..full.clone() };
     vec![
         Plan { name: "power-loss", power_loss: true, ..few.clone() },
         Plan { name: "slow-disk", slow_disk: true, ..few.clone() },

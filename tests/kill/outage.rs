@@ -21,7 +21,7 @@ const RATE: u32 = 40;
 /// Exchanges after which the sensor is made to look at them.
 const ROUND: usize = 10;
 /// A sensor that waited for a sink would not read for longer than this.
-const STALL_MAX: Duration = Duration::from_secs(5);
+const STALL_MAX: Duration = Duration::from_secs(8);
 /// What may come to memory while sinks are away and when they come back: batches on their way out, no backlog.
 const GROWTH_MAX_KIB: u64 = 128 << 10;
 /// How long the source lets an alert take.
