@@ -66,7 +66,7 @@ fn where_no_row_at_all_is_taken_the_rows_are_not_at_fault() {
     let mut destination = database.ready(Lane::Transactions);
     let rows = transactions(0, 4);
     // A view that fails says so with the codes of bad rows.
-    database.fault("mode=status&status=500&code=6&times=50&match=INSERT");
+    database.fault("mode=status&status=500&code=469&times=50&match=INSERT");
     let line = super::database::trouble(&mut *destination, &rows);
     assert!(line.contains("none of 4 rows was taken"), "{line}");
     database.fault("clear=1");
