@@ -140,7 +140,8 @@ pub fn connector(files: &TlsFiles<'_>) -> Result<Connector, String> {
 pub fn is_plain_to_others(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let here = host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    let here = host.eq_ignore_ascii_case("localhost")
+        || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
     uri.scheme_str() == Some("http") && !here
 }
 

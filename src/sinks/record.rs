@@ -5,6 +5,7 @@
 mod alert;
 pub mod community_id;
 mod health;
+pub(in crate::sinks) mod moment;
 mod request;
 mod session;
 mod stats;

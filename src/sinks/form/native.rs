@@ -2,6 +2,7 @@
 //! It is given a body as `record` wrote it: the parts that a form renames are typed, the rest stays as it is written.
 //! It promises that nothing is copied but text that was escaped.
 
+use super::super::record::moment::micros;
 use heelguard_detectors::alert::{Confidence, Severity, Status};
 use heelguard_detectors::identity::PrincipalKind;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -270,22 +271,8 @@ impl Time<'_> {
 
     /// Microseconds since 1970; 0 for what is no time.
     pub(in crate::sinks) fn micros(&self) -> u64 {
-        let digits = |from: usize, to: usize| self.0.get(from..to).and_then(|text| text.parse::<u64>().ok());
-        let micros = || {
-            let days = days_since_1970(digits(0, 4)?, digits(5, 7)?, digits(8, 10)?)?;
-            let seconds = ((days * 24 + digits(11, 13)?) * 60 + digits(14, 16)?) * 60 + digits(17, 19)?;
-            Some(seconds * 1_000_000 + digits(20, 26)?)
-        };
-        micros().unwrap_or_default()
+        micros(self.0.as_bytes()).and_then(|micros| u64::try_from(micros).ok()).unwrap_or_default()
     }
-}
-
-/// Days from 1970-01-01 to a day of the Gregorian calendar.
-fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
-    // Years are counted from March, so that a leap day is the last of its year.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day;
-    days.checked_sub(719_469)
 }
 
 fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Status, D::Error> {

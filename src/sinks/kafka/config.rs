@@ -4,6 +4,7 @@
 
 use super::super::form::Form;
 use super::super::spool::{Kind, Lane};
+use super::super::tls::TlsFiles;
 use super::property::{self, Property};
 use super::token;
 use serde::{Deserialize, Serialize};
@@ -300,11 +301,8 @@ impl Config {
     }
 
     fn check_proof(&self, section: &str) -> Result<(), String> {
-        if is_named(&self.cert_file) != is_named(&self.key_file) {
-            return Err(format!(
-                "{section}.cert_file and {section}.key_file belong together; set both or neither"
-            ));
-        }
+        let (ca_file, cert_file, key_file) = (&self.ca_file, &self.cert_file, &self.key_file);
+        TlsFiles { section, ca_file, cert_file, key_file }.check()?;
         let security = self.effective_security();
         if (is_named(&self.ca_file) || is_named(&self.cert_file)) && !security.is_encrypted() {
             return Err(format!(

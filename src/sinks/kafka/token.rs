@@ -8,11 +8,9 @@ use super::super::tls::TlsFiles;
 use super::config::Config;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hyper::Uri;
 use rdkafka::client::OAuthToken;
 use serde::Deserialize;
 use std::fmt::Write as _;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
@@ -125,22 +123,13 @@ impl Provider {
 pub(super) fn check_url(section: &str, url: &str) -> Result<(), String> {
     let setting = format!("{section}.token_url");
     http::check_url(&setting, url)?;
-    if keeps_secrets(url) {
+    if !http::is_plain_to_others(url) {
         return Ok(());
     }
     Err(format!(
         "{setting}: the client secret would cross the network in the clear; allowed is https://, and http:// to this \
          machine only (localhost, 127.0.0.0/8, ::1)"
     ))
-}
-
-/// Whether what is sent there is encrypted, or stays on this machine.
-fn keeps_secrets(url: &str) -> bool {
-    let Ok(uri) = url.parse::<Uri>() else { return false };
-    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    uri.scheme_str() == Some("https")
-        || host.eq_ignore_ascii_case("localhost")
-        || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// The token with what it says about itself, or what was said with it.

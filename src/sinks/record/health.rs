@@ -2,11 +2,11 @@
 //! It is given a stats record and the sinks' statuses.
 //! It promises every key of the stats record, and more at the end.
 
+use super::super::clock::now_ms;
 use super::super::status::Status;
 use super::{Labels, ServiceRow, StatsRecord};
 use crate::metrics::{Counters, SinkCounters};
 use serde::Serialize;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The sensor's counters as a report.
 #[derive(Serialize)]
@@ -33,7 +33,7 @@ impl<'a> HealthRecord<'a> {
     ) -> Self {
         let stats = StatsRecord::new(counters, sinks, services);
         let stats = if ended { stats } else { stats.so_far(counters, sinks) };
-        let time_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let time_s = now_ms() / 1000;
         Self { stats, time_s, tenant: &labels.tenant, sensor: &labels.sensor, ended, delivery }
     }
 }

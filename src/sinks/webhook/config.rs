@@ -4,14 +4,12 @@
 
 use super::filter::Filter;
 use crate::sinks::form::Form;
-use crate::sinks::http::check_url;
+use crate::sinks::http::{check_url, is_plain_to_others};
 use crate::sinks::spool::Lane;
 use crate::sinks::tls::TlsFiles;
-use hyper::Uri;
 use hyper::header::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// One destination of alerts.
@@ -144,8 +142,7 @@ impl Config {
     pub(super) fn check_target(&self, section: &str, url: &str) -> Result<(), String> {
         let setting = format!("{section}.url");
         check_url(&setting, url)?;
-        let uri: Uri = url.parse().unwrap_or_default();
-        if uri.scheme_str() == Some("http") && !self.allow_plain && !is_this_machine(&uri) {
+        if !self.allow_plain && is_plain_to_others(url) {
             return Err(format!(
                 "{setting}: alerts name users and addresses; use https://, or set {section}.allow_plain = true"
             ));
@@ -202,12 +199,6 @@ fn between(section: &str, key: &str, value: u64, max: u64) -> Result<(), String>
         return Ok(());
     }
     Err(format!("{section}.{key} = {value}: allowed is 1 to {max}"))
-}
-
-/// Whether the host is this machine by its very name.
-fn is_this_machine(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 #[cfg(test)]

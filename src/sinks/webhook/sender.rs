@@ -7,6 +7,7 @@ use super::config::{Body, Config, TIMEOUT_MAX_S, check_header_value};
 use super::filter::Filter;
 use super::signature::Signer;
 use super::{cut, pagerduty, slack};
+use crate::sinks::clock::now_ms;
 use crate::sinks::destination::{Delivered, Destination, Limits, Refused, Trouble};
 use crate::sinks::escape::for_terminal;
 use crate::sinks::form::Form;
@@ -18,7 +19,7 @@ use crate::sinks::secret::resolve;
 use crate::sinks::spool::{Batch, Lane, Record};
 use hyper::Uri;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// A far side may ask to be left alone for so long.
@@ -374,12 +375,6 @@ fn content(
             Content::PagerDuty { routing_key }
         }
     })
-}
-
-/// The machine's clock: signatures and waiting are about today, not about traffic.
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

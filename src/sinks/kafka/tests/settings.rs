@@ -73,7 +73,7 @@ fn a_password_is_not_sent_in_the_clear_unless_that_is_said() {
     assert_eq!(derived("mechanism = 'PLAIN'\nuser = 'a'"), Security::SaslSsl);
     assert_eq!(derived("user = 'a'\nsecurity = 'sasl_plaintext'"), Security::SaslPlaintext);
     assert!(complaint("ca_file = '/ca'\nsecurity = 'plaintext'").contains("uses no certificates"));
-    assert!(complaint("cert_file = '/c'").contains("belong together"));
+    assert!(complaint("cert_file = '/c'").contains("set both or none"));
 }
 
 #[test]
