@@ -151,8 +151,7 @@ impl Reader {
         self.out = None;
         let mut state = self.shared.lock();
         let next = state.lane(self.lane).next;
-        state.progress += 1;
-        state.stuck = false;
+        let slowest = state.slowest(self.lane);
         let Some(reader) = state.readers.get_mut(self.index) else { return };
         let records = batch.len() as u64;
         let missing = range.end.saturating_sub(range.start).saturating_sub(records);
@@ -163,6 +162,11 @@ impl Reader {
         };
         self.number = self.number.max(reader.position);
         self.batch = Batch::new(self.shared.spool, self.lane, reader.position);
+        // A quick sink makes no room as long as a slower one needs it.
+        if state.slowest(self.lane) > slowest {
+            state.progress += 1;
+            state.stuck = false;
+        }
         drop(state);
         self.shared.work.notify_one();
     }

@@ -32,7 +32,7 @@ pub(super) struct State {
     pub(super) waiting: usize,
     /// Nobody made room while somebody waited for it: no use in waiting again.
     pub(super) stuck: bool,
-    /// Acknowledgements, counted, so that somebody who waits for room sees progress.
+    /// Acknowledgements that make room, counted, so that somebody who waits for it sees progress.
     pub(super) progress: u64,
     /// Rings of the bell for news, counted, so that none is missed by somebody who is about to wait.
     pub(super) rings: u64,
@@ -165,6 +165,11 @@ impl State {
         let over = others > others_max || alerts.used() + others > bytes_max;
         let droppable = |lane: &Lane| self.lane(*lane).second().is_some();
         if over { [Lane::Transactions, Lane::Reports].into_iter().find(droppable) } else { None }
+    }
+
+    /// What the last of a lane's readers has acknowledged: all before it is room.
+    pub(super) fn slowest(&mut self, lane: Lane) -> Option<u64> {
+        self.readers_of(lane).map(|reader| reader.position).min()
     }
 
     /// Gives up the oldest segment of a lane: from here on nobody wants it. The last one always stays.

@@ -113,6 +113,24 @@ fn a_replay_does_not_wait_for_ever() {
 }
 
 #[test]
+fn a_sink_that_works_does_not_make_a_replay_wait_for_one_that_is_down() {
+    let readings = ["up", "down"].map(|sink| reading(sink, Lane::Transactions));
+    let spool = Spool::in_memory(&SMALL, Full::Wait, &readings).unwrap();
+    let [mut up, mut down] = readings.each_ref().map(|who| spool.reader(who).unwrap());
+    let is_stuck = || spool.0.shared.lock().stuck;
+    let take = |reader: &mut Reader| {
+        let batch = reader.next(&LIMITS, Duration::from_secs(20)).unwrap();
+        reader.ack(&batch, 0);
+    };
+    assert!(spool.append(&transaction(1, b"{}")));
+    spool.0.shared.lock().stuck = true;
+    take(&mut up);
+    assert!(is_stuck(), "no room came of it");
+    take(&mut down);
+    assert!(!is_stuck());
+}
+
+#[test]
 fn a_lane_that_nobody_takes_swallows_all() {
     let spool = Spool::in_memory(&SMALL, Full::Wait, &[reading("pager", Lane::Alerts)]).unwrap();
     let body = vec![b'x'; 1000];
