@@ -27,6 +27,10 @@ impl Source for Stopping<'_> {
     }
 
     fn warnings(&mut self) -> Vec<String> {
-        self.source.warnings()
+        let mut warnings = self.source.warnings();
+        if self.stop.is_asked() {
+            warnings.push("told to end: what comes behind this in the input was not read".to_owned());
+        }
+        warnings
     }
 }
