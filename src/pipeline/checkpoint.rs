@@ -114,12 +114,11 @@ impl Store {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder).map_err(|error| fail("cannot make", error))?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(folder.join("lock"))
-            .map_err(|error| fail("cannot write to", error))?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let lock = options.open(folder.join("lock")).map_err(|error| fail("cannot write to", error))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { folder: folder.to_path_buf(), _lock: lock }),
             Err(fs::TryLockError::WouldBlock) => {
