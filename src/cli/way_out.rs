@@ -10,10 +10,8 @@ use crate::sinks::delivery::{Delivery, OpenError, Tell, by_sink, key_of};
 use crate::sinks::inventory::Inventory;
 use crate::sinks::record::{HealthRecord, Labels, ServiceRow};
 use crate::sinks::spool::{Full, Kind, Lane};
+use crate::sinks::status::Status;
 use std::time::{Duration, Instant};
-
-/// After a wish to end, this is left for delivery.
-const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// The open sinks of a run.
 pub(super) struct WayOut {
@@ -84,9 +82,13 @@ impl WayOut {
 
     /// Waits for the sinks as long as they get on, and says what is left.
     pub(super) fn close(self) -> (Vec<(String, SinkCounters)>, Result<(), Failure>) {
-        let deadline = self.stop.is_asked().then(|| Instant::now() + STOP_WITHIN);
-        let closed = self.delivery.close(self.patience, deadline);
+        let stop = self.stop;
+        let closed = self.delivery.close(self.patience, || stop.is_asked());
         let mut counters = by_sink(&closed.statuses);
+        let corrupt = closed.statuses.iter().filter(|status| status.corrupt > 0);
+        for Status { sink, lane, corrupt, .. } in corrupt {
+            (self.tell)(&format!("{corrupt} {lane} were damaged in the spool; {sink} does not get them"));
+        }
         let refused: u64 = closed.statuses.iter().map(|status| status.refused).sum();
         if closed.left.is_empty() && (self.kept || refused == 0) {
             return (counters, Ok(()));

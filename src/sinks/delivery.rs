@@ -2,6 +2,7 @@
 //! It is given alerts, transactions and reports, writes them into the spool, and tells how each sink is doing.
 //! It promises that nothing waits for a far side: a record is on disk, and a sink that is down holds up nobody.
 
+use super::clock::now_ms;
 use super::config::Sinks;
 use super::dead_letter::DeadLetters;
 use super::escape;
@@ -10,7 +11,7 @@ use super::inventory::Take;
 use super::record::{AlertRecord, Labels, TransactionRecord};
 use super::spool::{self, Full, Kind, Lane, Reading, Record, Spool};
 use super::status::{State, Status, Told, Watch};
-use super::worker::{self, Job, Worker, now_ms};
+use super::worker::{self, Job, Worker};
 use crate::metrics::SinkCounters;
 use heelguard_detectors::alert::Alert;
 use heelguard_detectors::health;
@@ -25,6 +26,8 @@ use std::time::{Duration, Instant};
 /// Says a line to the operator, from any thread.
 pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// After a wish to end, this is left for delivery.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// How long workers may take to leave what they are at when all is over.
 const LEAVE_WITHIN: Duration = Duration::from_secs(4);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -181,16 +184,22 @@ impl Delivery {
         self.observer().statuses()
     }
 
-    /// Ends it: goes on as long as some sink gets on, `patience` after the last record that arrived at the most, and
-    /// never beyond `deadline`.
-    pub fn close(self, patience: Duration, deadline: Option<Instant>) -> Closed {
+    /// Ends it: goes on as long as some sink gets on, `patience` after the last record that arrived at the most, and no
+    /// longer than `STOP_WITHIN` once somebody wishes it to end.
+    pub fn close(self, patience: Duration, is_stopped: impl Fn() -> bool) -> Closed {
         self.spool.sync();
         // Nobody waits for more: what lingers goes out now.
         self.spool.hasten();
         let began = Instant::now();
+        let mut stopped = None;
         while self.queues.iter().any(|queue| self.spool.account(&queue.reading).spooled > 0) {
             let last = self.queues.iter().map(|queue| queue.watch.progress()).fold(began, Instant::max);
-            if last.elapsed() >= patience || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            let is_at_it = self.queues.iter().any(|queue| queue.watch.is_delivering());
+            if stopped.is_none() && is_stopped() {
+                stopped = Some(Instant::now());
+            }
+            let is_over = stopped.is_some_and(|since: Instant| since.elapsed() >= STOP_WITHIN);
+            if is_over || (last.elapsed() >= patience && !is_at_it) {
                 break;
             }
             std::thread::sleep(LOOK_EVERY);
@@ -214,15 +223,7 @@ impl Take for Delivery {
 impl Queue {
     fn status(&self, spool: &Spool) -> Status {
         let Self { reading, watch } = self;
-        let account = spool.account(reading);
-        let oldest_ms = account.oldest_unsent_ms.map_or(0, |raised| now_ms().saturating_sub(raised));
-        let counters = SinkCounters {
-            queued: account.queued,
-            delivered: account.delivered,
-            spooled: account.spooled,
-            lost: account.lost,
-        };
-        watch.status(&reading.sink, reading.lane, counters, Duration::from_millis(oldest_ms))
+        watch.status(&reading.sink, reading.lane, &spool.account(reading))
     }
 }
 

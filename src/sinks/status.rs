@@ -2,8 +2,9 @@
 //! It is given every attempt's end and keeps state, tries, the last trouble and how long records took.
 //! It promises that asking never holds the worker up for longer than a copy.
 
+use super::clock::now_ms;
 use super::destination::Trouble;
-use super::spool::Lane;
+use super::spool::{Account, Lane};
 use crate::metrics::SinkCounters;
 use hdrhistogram::Histogram;
 use serde::Serialize;
@@ -76,6 +77,7 @@ struct Inner {
     trouble: Option<String>,
     lag_ms: Option<Histogram<u64>>,
     progress: Instant,
+    delivering: bool,
 }
 
 /// One sink's queue, as it is told.
@@ -98,6 +100,8 @@ pub struct Status {
     pub retries: u64,
     /// Records the far side will never take; part of what is lost.
     pub refused: u64,
+    /// Records that were damaged in the spool; part of what is lost.
+    pub corrupt: u64,
     /// Seconds from raising a record to the far side's word for it: the middle one, and the slowest in a hundred.
     pub lag_p50_s: f64,
     /// See `lag_p50_s`.
@@ -117,6 +121,7 @@ impl Watch {
             trouble: None,
             lag_ms,
             progress: Instant::now(),
+            delivering: false,
         }));
         Self { inner, told }
     }
@@ -155,27 +160,40 @@ impl Watch {
         self.told.is_due(&trouble.message).then(|| trouble.message.clone())
     }
 
+    /// A batch is being handed over, or no longer.
+    pub(super) fn delivering(&self, is_at_it: bool) {
+        self.lock().delivering = is_at_it;
+    }
+
+    /// Whether a batch is being handed over.
+    pub(super) fn is_delivering(&self) -> bool {
+        self.lock().delivering
+    }
+
     /// When a record last arrived.
     pub(super) fn progress(&self) -> Instant {
         self.lock().progress
     }
 
     /// All of it, with what the spool counted.
-    pub(super) fn status(&self, sink: &str, lane: Lane, counters: SinkCounters, oldest: Duration) -> Status {
+    pub(super) fn status(&self, sink: &str, lane: Lane, account: &Account) -> Status {
         let inner = self.lock();
         let lag = |share: f64| {
             let ms = inner.lag_ms.as_ref().map_or(0, |histogram| histogram.value_at_quantile(share));
             ms as f64 / 1_000.0
         };
+        let oldest_ms = account.oldest_unsent_ms.map_or(0, |raised| now_ms().saturating_sub(raised));
+        let &Account { queued, delivered, spooled, lost, corrupt, .. } = account;
         Status {
             sink: sink.to_owned(),
             lane: lane.name(),
             state: inner.state,
-            waiting: counters.spooled,
-            counters,
-            oldest_s: oldest.as_secs_f64(),
+            waiting: spooled,
+            counters: SinkCounters { queued, delivered, spooled, lost },
+            oldest_s: oldest_ms as f64 / 1_000.0,
             retries: inner.retries,
             refused: inner.refused,
+            corrupt,
             lag_p50_s: lag(0.5),
             lag_p99_s: lag(0.99),
             trouble: inner.trouble.clone(),
@@ -193,7 +211,7 @@ mod tests {
     use super::*;
 
     fn told(watch: &Watch) -> Status {
-        watch.status("kafka", Lane::Alerts, SinkCounters::default(), Duration::ZERO)
+        watch.status("kafka", Lane::Alerts, &Account::default())
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! in one line at a time, and that what nobody takes goes into the dead-letter file.
 
 use super::backoff::Backoff;
+use super::clock::now_ms;
 use super::dead_letter::DeadLetters;
 use super::delivery::Tell;
 use super::destination::{Destination, Refused, Trouble};
@@ -13,7 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tracing::info;
 
 /// How long a worker waits for records before it looks whether it is to stop.
@@ -83,9 +84,13 @@ impl Run {
     }
 
     fn hand_over(&mut self, batch: &Batch) -> Result<(), Stopped> {
+        let watch = self.job.watch.clone();
         let deliver = |destination: &mut dyn Destination, refused: &mut Vec<Refused>| {
             refused.clear();
-            destination.deliver(batch).map(|delivered| *refused = delivered.refused)
+            watch.delivering(true);
+            let delivered = destination.deliver(batch);
+            watch.delivering(false);
+            delivered.map(|delivered| *refused = delivered.refused)
         };
         let refused = self.until_well(deliver, Some(batch))?;
         self.keep_letters(batch, &refused)?;
@@ -182,11 +187,6 @@ pub(super) fn join(threads: Vec<JoinHandle<()>>, until: Instant) -> usize {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-}
-
-/// The machine's clock, for lag only.
-pub(super) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 /// Spreads the waits of sensors that lost the same far side.

@@ -72,6 +72,7 @@ fn sinks_of(page: &mut Page, sinks: &[Status]) {
         ]
     });
     family("heelguard_sink_refused_records_total", "counter", &|status| one(status.refused as f64));
+    family("heelguard_sink_corrupt_records_total", "counter", &|status| one(status.corrupt as f64));
     family("heelguard_sink_spooled_records", "gauge", &|status| one(status.waiting as f64));
     family("heelguard_sink_oldest_unsent_seconds", "gauge", &|status| one(status.oldest_s));
     family("heelguard_sink_retries_total", "counter", &|status| one(status.retries as f64));

@@ -174,6 +174,7 @@ fn a_sink_that_is_down_makes_a_sensor_degraded_not_dead() {
         oldest_s: 12.5,
         retries: 3,
         refused: 1,
+        corrupt: 0,
         lag_p50_s: 0.01,
         lag_p99_s: 0.25,
         trouble: Some("sinks.kafka.brokers: refused".to_owned()),
