@@ -42,7 +42,7 @@ impl Demo {
         let raw = self.config.load()?;
         // A port that is taken is better told before the work than after it.
         let server = if self.once { None } else { Some(Server::bind(&raw.web).map_err(Failure::running)?) };
-        let mut records = self.outputs.plan(&[])?.open(raw.labels(), false)?;
+        let mut records = self.outputs.plan(&[], &raw.sinks)?.open(raw.labels(), false)?;
         records.keep_alerts();
         if let Some(way_out) = WayOut::open(&raw, &Stop::default(), &records.teller())? {
             records.leave_by(way_out);

@@ -64,6 +64,26 @@ pub(super) fn refuse_collisions(outputs: &[(&str, &Place)], inputs: &[PathBuf]) 
     Ok(())
 }
 
+/// Refuses an output or input that a sink of the configuration writes to, too: lines of both would be mixed.
+pub(super) fn refuse_shared<'a>(
+    outputs: &[(&str, &Place)],
+    inputs: &[PathBuf],
+    sinks: impl Iterator<Item = (&'a str, &'a Path)>,
+) -> Result<(), Failure> {
+    for (sink, path) in sinks {
+        let place = Place::File(path.to_owned());
+        if let Some((option, _)) = outputs.iter().find(|(_, output)| same_place(output, &place)) {
+            let path = path.display();
+            return Err(Failure::usage(format!("{option} and sinks.{sink} both write to {path}")));
+        }
+        if inputs.iter().any(|input| same_file(path, input)) {
+            let path = path.display();
+            return Err(Failure::usage(format!("sinks.{sink} would write into the capture {path}")));
+        }
+    }
+    Ok(())
+}
+
 fn same_place(a: &Place, b: &Place) -> bool {
     match (a, b) {
         (Place::Stdout, Place::Stdout) => true,

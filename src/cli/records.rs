@@ -3,13 +3,14 @@
 //! It promises that a full disk under one output stops no other, and is told with what was lost.
 
 use super::explain::Explainer;
-use super::place::{Place, refuse_collisions};
+use super::place::{Place, refuse_collisions, refuse_shared};
 use super::progress::Progress;
 use super::way_out::WayOut;
 use super::{Failure, warn};
 use crate::http::Services;
 use crate::metrics::{Counters, SinkCounters};
 use crate::pipeline;
+use crate::sinks::config::Sinks;
 use crate::sinks::delivery::Tell;
 use crate::sinks::inventory::Inventory;
 use crate::sinks::jsonl::Jsonl;
@@ -79,7 +80,7 @@ enum Form {
 
 impl OutputArgs {
     /// The destinations, checked against each other and against the inputs. Nothing is created.
-    pub(super) fn plan(&self, inputs: &[PathBuf]) -> Result<Plan, Failure> {
+    pub(super) fn plan(&self, inputs: &[PathBuf], sinks: &Sinks) -> Result<Plan, Failure> {
         let place = |path: &Option<PathBuf>| path.as_deref().map(Place::of);
         let alerts = place(&self.alerts).unwrap_or(Place::Stdout);
         let to_terminal = alerts == Place::Stdout && io::stdout().is_terminal();
@@ -103,6 +104,7 @@ impl OutputArgs {
         let mut outputs = vec![("--alerts", &plan.alerts)];
         outputs.extend(optional.iter().filter_map(|(option, place)| Some((*option, place.as_ref()?))));
         refuse_collisions(&outputs, inputs)?;
+        refuse_shared(&outputs, inputs, sinks.files())?;
         Ok(plan)
     }
 }

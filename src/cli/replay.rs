@@ -81,7 +81,7 @@ impl Replay {
         if !self.geoip.is_empty() {
             raw.geoip.databases.clone_from(&self.geoip);
         }
-        let plan = self.outputs.plan(&self.files)?;
+        let plan = self.outputs.plan(&self.files, &raw.sinks)?;
         let explained = self.explain.understand()?;
         if let Some(keylog) = &self.keylog {
             std::fs::File::open(keylog)

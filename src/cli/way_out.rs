@@ -87,7 +87,9 @@ impl WayOut {
         let mut counters = by_sink(&closed.statuses);
         let corrupt = closed.statuses.iter().filter(|status| status.corrupt > 0);
         for Status { sink, lane, corrupt, .. } in corrupt {
-            (self.tell)(&format!("{corrupt} {lane} were damaged in the spool; {sink} does not get them"));
+            (self.tell)(&format!(
+                "sinks.{sink}: damaged in the spool and not delivered: {corrupt} of {lane}"
+            ));
         }
         let refused: u64 = closed.statuses.iter().map(|status| status.refused).sum();
         if closed.left.is_empty() && (self.kept || refused == 0) {

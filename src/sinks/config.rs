@@ -92,15 +92,20 @@ impl Sinks {
     pub fn check(&self) -> Result<(), String> {
         self.0.iter().try_for_each(|(name, sink)| sink.check(name))?;
         let mut written: BTreeMap<&Path, &str> = BTreeMap::new();
-        for (name, sink) in &self.0 {
-            let Sink::Files(files) = sink else { continue };
-            for path in files.paths() {
-                if let Some(other) = written.insert(path, name).filter(|other| other != name) {
-                    return Err(format!("sinks.{name}: {} is written by sinks.{other} too", path.display()));
-                }
+        for (name, path) in self.files() {
+            if let Some(other) = written.insert(path, name).filter(|other| *other != name) {
+                return Err(format!("sinks.{name}: {} is written by sinks.{other} too", path.display()));
             }
         }
         Ok(())
+    }
+
+    /// Files that sinks write to, each with the sink's name.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.0.iter().flat_map(|(name, sink)| {
+            let files = if let Sink::Files(files) = sink { Some(files) } else { None };
+            files.into_iter().flat_map(|files| files.paths()).map(move |path| (name.as_str(), path))
+        })
     }
 
     /// Sinks that are on, once for each lane they take.

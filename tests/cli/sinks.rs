@@ -141,6 +141,14 @@ fn wrong_settings_are_refused_before_anything_is_written() {
             bench.run(command).fails_with(2, words);
         }
     }
+    for (set, words) in [
+        ("sinks.jsonl.alerts=same.jsonl", ["--alerts and sinks.jsonl both write to", "same.jsonl"]),
+        ("sinks.jsonl.health=a.pcap", ["sinks.jsonl would write into the capture", "a.pcap"]),
+    ] {
+        bench.write("same.jsonl", "kept\n");
+        bench.run(&["replay", "--alerts", "same.jsonl", "--set", set, "a.pcap"]).fails_with(2, &words);
+        assert_eq!(bench.read("same.jsonl"), "kept\n");
+    }
     let missing = ["--set", "sinks.kafka.brokers=a:1", "--set", "sinks.kafka.ca_file=none.pem"];
     bench.run(&[&["check"], &missing[..]].concat()).fails_with(2, &["ca_file", "none.pem"]);
     bench.run(&[&["replay"], &missing[..], &["a.pcap"]].concat()).fails_with(2, &["ca_file", "none.pem"]);
@@ -288,7 +296,7 @@ fn a_run_that_is_told_to_end_keeps_what_it_raised_and_ends_well() {
     let (code, said) = run.end();
     assert_eq!(code, Some(0), "{said}");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    assert!(said.contains("kept in the spool"), "{said}");
+    assert!(said.contains("kept in the spool") && said.contains("was not read"), "{said}");
     let [queued, _, spooled, lost] = sink(&bench.read("stats.json"), "kafka");
     assert!(queued > 0 && spooled == queued && lost == 0);
     assert!(names(&bench.path("kept/spool")).contains(&"alerts".to_owned()));
