@@ -6,7 +6,7 @@ use super::Failure;
 use super::signals::Stop;
 use crate::config::Raw;
 use crate::metrics::{Counters, SinkCounters};
-use crate::sinks::delivery::{Delivery, OpenError, Tell, by_sink, key_of};
+use crate::sinks::delivery::{Closed, Delivery, OpenError, Tell, by_sink, key_of};
 use crate::sinks::inventory::Inventory;
 use crate::sinks::record::{HealthRecord, Labels, ServiceRow};
 use crate::sinks::spool::{Full, Kind, Lane};
@@ -80,34 +80,49 @@ impl WayOut {
         }
     }
 
-    /// Waits for the sinks as long as they get on, and says what is left.
+    /// Waits for the sinks as long as they get on, and says what was lost and what is left.
     pub(super) fn close(self) -> (Vec<(String, SinkCounters)>, Result<(), Failure>) {
-        let stop = self.stop;
-        let closed = self.delivery.close(self.patience, || stop.is_asked());
-        let mut counters = by_sink(&closed.statuses);
-        let corrupt = closed.statuses.iter().filter(|status| status.corrupt > 0);
-        for Status { sink, lane, corrupt, .. } in corrupt {
-            (self.tell)(&format!(
-                "sinks.{sink}: damaged in the spool and not delivered: {corrupt} of {lane}"
-            ));
+        let Self { delivery, patience, stop, tell, kept, .. } = self;
+        let Closed { statuses, left } = delivery.close(patience, || stop.is_asked());
+        let mut counters = by_sink(&statuses);
+        let mut failures = Vec::new();
+        for status in &statuses {
+            for (promised, line) in losses(status, kept) {
+                if promised { failures.push(line) } else { tell(&line) }
+            }
         }
-        let refused: u64 = closed.statuses.iter().map(|status| status.refused).sum();
-        if closed.left.is_empty() && (self.kept || refused == 0) {
-            return (counters, Ok(()));
+        if kept {
+            for line in left {
+                tell(&format!("{line}; kept in the spool"));
+            }
+        } else if !left.is_empty() {
+            // Memory ends here.
+            for (_, counters) in &mut counters {
+                counters.lost += std::mem::take(&mut counters.spooled);
+            }
+            failures.extend(left);
+            failures.push("lost: without state.dir nothing outlives the run".to_owned());
         }
-        if self.kept {
-            closed.left.iter().for_each(|line| (self.tell)(&format!("{line}; kept in the spool")));
-            return (counters, Ok(()));
-        }
-        // Memory ends here.
-        for (_, counters) in &mut counters {
-            counters.lost += std::mem::take(&mut counters.spooled);
-        }
-        let mut lines = closed.left;
-        if refused > 0 {
-            lines.push(format!("{refused} records were refused, and there is no folder to keep them in"));
-        }
-        lines.push("lost: without state.dir nothing outlives the run".to_owned());
-        (counters, Err(Failure::running(lines.join("\n"))))
+        let outcome = if failures.is_empty() { Ok(()) } else { Err(Failure::running(failures.join("\n"))) };
+        (counters, outcome)
     }
+}
+
+/// What one queue lost, a line a reason, and whether it was promised: alerts that had no room, and whatever was refused
+/// where there is no folder for dead letters.
+fn losses(status: &Status, kept: bool) -> impl Iterator<Item = (bool, String)> {
+    let Status { sink, lane, counters, refused, corrupt, .. } = status;
+    let no_room = counters.lost.saturating_sub(refused + corrupt);
+    let reasons = [
+        (*corrupt, false, "damaged in the spool"),
+        (no_room, *lane == Lane::Alerts.name(), "lost, because there was no room for them"),
+        (
+            if kept { 0 } else { *refused },
+            true,
+            "refused, and without state.dir there is no place to keep them",
+        ),
+    ];
+    reasons.into_iter().filter(|(count, ..)| *count > 0).map(move |(count, promised, reason)| {
+        (promised, format!("sinks.{sink}: {count} of {lane} were {reason}"))
+    })
 }

@@ -137,8 +137,11 @@ impl Store {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&fresh)?;
-        file.write_all(&checkpoint.to_bytes())?;
-        file.sync_all()?;
+        if let Err(error) = file.write_all(&checkpoint.to_bytes()).and_then(|()| file.sync_all()) {
+            // Half a file would only take the room of what is still to be written.
+            let _ = fs::remove_file(&fresh);
+            return Err(error);
+        }
         if present.exists() {
             fs::rename(&present, &old)?;
         }

@@ -43,6 +43,16 @@ impl LaneState {
         self.memory_bytes + self.disk_bytes
     }
 
+    /// Gives up what never came to the disk, as if it had been refused. Says how many records that are.
+    pub(super) fn forget(&mut self) -> u64 {
+        let forgotten = self.next.saturating_sub(self.visible);
+        self.refused += forgotten;
+        self.next -= forgotten;
+        self.pending.clear();
+        self.memory_bytes = 0;
+        forgotten
+    }
+
     /// Where the second segment begins, if there is one: the oldest may go then, the last one always stays.
     pub(super) fn second(&self) -> Option<u64> {
         self.segments.get(1).map(|segment| segment.first)

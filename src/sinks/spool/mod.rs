@@ -32,6 +32,7 @@ use commit::Committer;
 use disk::Disk;
 use disk::memory::MemoryDisk;
 use disk::real::{RealDisk, Refused};
+use lane::LaneState;
 use progress::ReaderState;
 use reserve::Reserve;
 use segment::BODY_BYTES_MAX;
@@ -246,12 +247,12 @@ impl Spool {
     }
 
     /// Writes what is in memory and every position, and stops. Readers then give nothing more. True if all of it is
-    /// on disk.
+    /// on disk; records that are not, end here, and are counted as lost.
     pub fn close(&self) -> bool {
         self.0.close();
-        let state = self.0.shared.lock();
-        state.lanes.iter().all(|lane| lane.visible == lane.next)
-            && !state.readers.iter().any(ReaderState::is_dirty)
+        let mut state = self.0.shared.lock();
+        let forgotten: u64 = state.lanes.iter_mut().map(LaneState::forget).sum();
+        forgotten == 0 && !state.readers.iter().any(ReaderState::is_dirty)
     }
 
     fn start(mut committer: Committer) -> Result<Self, OpenError> {

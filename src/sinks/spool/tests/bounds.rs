@@ -193,6 +193,26 @@ fn a_full_disk_takes_what_was_kept_for_alerts() {
 }
 
 #[test]
+fn what_never_came_to_the_disk_is_lost_at_the_end_and_does_not_wait() {
+    let disk = SimDisk::new(4);
+    let who = reading("kafka", Lane::Transactions);
+    let readings = std::slice::from_ref(&who);
+    let committer = assemble(Box::new(disk.clone()), &SMALL, Full::Drop, readings, &mut Vec::new()).unwrap();
+    let spool = Spool::start(committer).unwrap();
+    let append = |count: u128| (0..count).all(|id| spool.append(&transaction(id, &[b'x'; 2000])));
+    assert!(append(10));
+    let patience = Instant::now() + Duration::from_secs(20);
+    while spool.lane(Lane::Transactions).memory_bytes > 0 && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    disk.leave_free(0);
+    assert!(append(7));
+    assert!(!spool.close());
+    let Account { queued, delivered, spooled, lost, .. } = spool.account(&who);
+    assert_eq!((queued, delivered, spooled, lost), (17, 0, 10, 7));
+}
+
+#[test]
 fn several_threads_and_several_sinks_on_real_files() {
     let folder = tempfile::tempdir().unwrap();
     let readings: Vec<Reading> = ["a", "b", "c"].iter().map(|sink| reading(sink, Lane::Alerts)).collect();
