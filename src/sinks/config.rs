@@ -104,7 +104,7 @@ impl Sinks {
     pub fn files(&self) -> impl Iterator<Item = (&str, &Path)> {
         self.0.iter().flat_map(|(name, sink)| {
             let files = if let Sink::Files(files) = sink { Some(files) } else { None };
-            files.into_iter().flat_map(|files| files.paths()).map(move |path| (name.as_str(), path))
+            files.into_iter().flat_map(files::Config::paths).map(move |path| (name.as_str(), path))
         })
     }
 
