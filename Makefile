@@ -29,7 +29,7 @@ demo: setup ## build, replay a generated day with attacks in it, show its alerts
 	$(CARGO) run --release --locked -- demo $(DEMO_ARGS)
 
 test: setup lint services ## lints, then every test: the whole gate
-	$(CARGO) test --workspace --locked
+	$(CARGO) test --workspace --locked --no-fail-fast
 	@$(SERVICES) --check || [ "$$HEELGUARD_SERVICES" != required ]
 
 kill-loop: setup services ## kill the sensor 460 times, take its sinks and its disk away, and find seeded bugs: half an hour

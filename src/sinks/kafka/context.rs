@@ -12,6 +12,8 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 use rdkafka::types::RDKafkaErrorCode;
 use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Complaints are read when something goes wrong; those of an idle night are worth no more memory.
 const COMPLAINTS_MAX: usize = 64;
@@ -38,15 +40,26 @@ pub(super) struct Complaint {
 pub(super) struct Context {
     answers: Sender<Answer>,
     complaints: Sender<Complaint>,
+    is_cut_off: Arc<AtomicBool>,
     tokens: TokenSource,
 }
 
+/// Where what librdkafka calls comes out.
+pub(super) struct Ends {
+    pub(super) answers: Receiver<Answer>,
+    pub(super) complaints: Receiver<Complaint>,
+    /// No broker could be reached, and nothing has arrived since.
+    pub(super) is_cut_off: Arc<AtomicBool>,
+}
+
 impl Context {
-    /// A context and the ends of its channels.
-    pub(super) fn new(tokens: TokenSource) -> (Self, Receiver<Answer>, Receiver<Complaint>) {
+    /// A context and where it leads to.
+    pub(super) fn new(tokens: TokenSource) -> (Self, Ends) {
         let (answers, answered) = crossbeam_channel::unbounded();
         let (complaints, complained) = crossbeam_channel::bounded(COMPLAINTS_MAX);
-        (Self { answers, complaints, tokens }, answered, complained)
+        let is_cut_off = Arc::new(AtomicBool::new(false));
+        let ends = Ends { answers: answered, complaints: complained, is_cut_off: Arc::clone(&is_cut_off) };
+        (Self { answers, complaints, is_cut_off, tokens }, ends)
     }
 
     fn complain(&self, code: RDKafkaErrorCode, text: &str) {
@@ -69,7 +82,11 @@ impl ClientContext for Context {
     fn stats_raw(&self, _statistics: &[u8]) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.complain(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail), reason);
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+        if code == RDKafkaErrorCode::AllBrokersDown {
+            self.is_cut_off.store(true, Ordering::Relaxed);
+        }
+        self.complain(code, reason);
     }
 
     fn generate_oauth_token(&self, _config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
@@ -82,7 +99,10 @@ impl ProducerContext for Context {
 
     fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
         let outcome = match result {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.is_cut_off.store(false, Ordering::Relaxed);
+                Ok(())
+            }
             Err((error, _)) => Err(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)),
         };
         // Who gave the batch up no longer asks.
