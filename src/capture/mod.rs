@@ -1,5 +1,5 @@
 //! The wire, or a file of it, as packets.
-//! It is given file paths (later: interfaces) and gives `Packet`s that borrow its buffer, in one timeline.
+//! It is given file paths or interfaces and gives `Packet`s that borrow its buffer, in one timeline.
 //! It promises bounded memory whatever lengths a file claims, and everything before a damage reported.
 
 mod clock;
@@ -29,6 +29,23 @@ pub struct Packet<'a> {
     pub data: &'a [u8],
     /// Its length on the wire; more than `data.len()` when the snap length cut it.
     pub original_len: u32,
+}
+
+/// What a source gives next.
+#[derive(Clone, Copy, Debug)]
+pub enum Next<'a> {
+    /// A packet.
+    Packet(Packet<'a>),
+    /// Nothing came for a moment; no packet that comes later is older than this.
+    Quiet(EventTime),
+    /// Nothing will come any more.
+    End,
+}
+
+impl<'a> From<Option<Packet<'a>>> for Next<'a> {
+    fn from(packet: Option<Packet<'a>>) -> Self {
+        packet.map_or(Self::End, Self::Packet)
+    }
 }
 
 /// Why a capture could not be read (further).

@@ -8,7 +8,7 @@ use super::signals::Stop;
 use super::way_out::WayOut;
 use super::{ConfigArgs, Failure};
 use crate::capture::replay::Progress as Reading;
-use crate::capture::{CaptureError, Packet};
+use crate::capture::{CaptureError, Next};
 use crate::demo::{Day, Options, report, score};
 use crate::metrics::Counters;
 use crate::pipeline::Source;
@@ -88,10 +88,10 @@ struct Generated {
 }
 
 impl Source for Generated {
-    fn next(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
+    fn next(&mut self) -> Result<Next<'_>, CaptureError> {
         let packet = self.day.next_packet();
         self.bytes += packet.map_or(0, |packet| packet.data.len() as u64);
-        Ok(packet)
+        Ok(packet.into())
     }
 
     fn progress(&self) -> Reading {

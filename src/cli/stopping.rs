@@ -4,7 +4,7 @@
 
 use super::signals::Stop;
 use crate::capture::replay::Progress;
-use crate::capture::{CaptureError, Packet};
+use crate::capture::{CaptureError, Next};
 use crate::metrics::Counters;
 use crate::pipeline::Source;
 
@@ -14,8 +14,8 @@ pub(super) struct Stopping<'a> {
 }
 
 impl Source for Stopping<'_> {
-    fn next(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        if self.stop.is_asked() { Ok(None) } else { self.source.next() }
+    fn next(&mut self) -> Result<Next<'_>, CaptureError> {
+        if self.stop.is_asked() { Ok(Next::End) } else { self.source.next() }
     }
 
     fn progress(&self) -> Progress {

@@ -18,7 +18,7 @@ mod snapshot;
 mod threads;
 
 use crate::capture::replay::{Progress as Reading, Timeline};
-use crate::capture::{CaptureError, Packet};
+use crate::capture::{CaptureError, Next};
 use crate::decode::{self, Decoder};
 use crate::flow;
 use crate::http;
@@ -59,8 +59,8 @@ pub struct Options {
 
 /// Where packets come from.
 pub trait Source: Send {
-    /// The next packet; `None` at the end. After an error the next call goes on with what is left.
-    fn next(&mut self) -> Result<Option<Packet<'_>>, CaptureError>;
+    /// What comes next. After an error the next call goes on with what is left.
+    fn next(&mut self) -> Result<Next<'_>, CaptureError>;
     /// How far it is.
     fn progress(&self) -> Reading;
     /// What it counted.
@@ -70,8 +70,8 @@ pub trait Source: Send {
 }
 
 impl Source for Timeline {
-    fn next(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        Timeline::next(self)
+    fn next(&mut self) -> Result<Next<'_>, CaptureError> {
+        Ok(Timeline::next(self)?.into())
     }
 
     fn progress(&self) -> Reading {
@@ -182,13 +182,14 @@ fn run_inline(
     let mut in_round = 0;
     loop {
         match source.next() {
-            Ok(Some(packet)) => {
+            Ok(Next::Packet(packet)) => {
                 now = packet.time;
                 if let Some(segment) = decoder.decode(packet) {
                     shard.push(&segment);
                 }
             }
-            Ok(None) => break,
+            Ok(Next::Quiet(time)) => now = now.max(time),
+            Ok(Next::End) => break,
             Err(error) => errors.push(error),
         }
         in_round += 1;

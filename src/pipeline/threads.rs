@@ -8,8 +8,8 @@ use super::merge::Merge;
 use super::shard::Shard;
 use super::snapshot::{Answer, Sum, Wanted};
 use super::{Options, Outputs, Source, Summary};
-use crate::capture::CaptureError;
 use crate::capture::replay::Progress as Reading;
+use crate::capture::{CaptureError, Next};
 use crate::decode::{Decoder, Segment};
 use crate::http::{Bytes, Services};
 use crate::identity::Sighting;
@@ -107,7 +107,7 @@ fn read(
         ReaderEnd { decoder: Counters::default(), errors: Vec::new(), last_packet: EventTime::ZERO };
     loop {
         match source.next() {
-            Ok(Some(packet)) => {
+            Ok(Next::Packet(packet)) => {
                 end.last_packet = packet.time;
                 let Some(segment) = decoder.decode(packet) else { continue };
                 let shard = shard_of(&segment, queues.len());
@@ -128,7 +128,8 @@ fn read(
                     }
                 }
             }
-            Ok(None) => break,
+            Ok(Next::Quiet(time)) => end.last_packet = end.last_packet.max(time),
+            Ok(Next::End) => break,
             Err(error) => end.errors.push(error),
         }
     }

@@ -3,7 +3,7 @@
 //! It promises the score of everything that was said.
 
 use heelguard::capture::replay::Progress as Reading;
-use heelguard::capture::{CaptureError, Packet};
+use heelguard::capture::{CaptureError, Next};
 use heelguard::config::Raw;
 use heelguard::demo::{Day, Score, report, score};
 use heelguard::identity::{Settings, geo::Geo, secret::Keyring};
@@ -31,8 +31,8 @@ pub(crate) fn score_of(day: Day) -> (Score, String) {
 struct Generated(Day);
 
 impl Source for Generated {
-    fn next(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        Ok(self.0.next_packet())
+    fn next(&mut self) -> Result<Next<'_>, CaptureError> {
+        Ok(self.0.next_packet().into())
     }
 
     fn progress(&self) -> Reading {

@@ -3,7 +3,7 @@
 //! It promises one entry an episode, with the gravest state it ever had.
 
 use heelguard::capture::replay::{Progress as Reading, Timeline};
-use heelguard::capture::{CaptureError, Packet};
+use heelguard::capture::{CaptureError, Next};
 use heelguard::config::Raw;
 use heelguard::demo::{Week, WeekOptions};
 use heelguard::identity::{Settings, geo::Geo, secret::Keyring};
@@ -88,8 +88,8 @@ fn run(
 struct Generated(Week);
 
 impl Source for Generated {
-    fn next(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        Ok(self.0.next_packet())
+    fn next(&mut self) -> Result<Next<'_>, CaptureError> {
+        Ok(self.0.next_packet().into())
     }
 
     fn progress(&self) -> Reading {
