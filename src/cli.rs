@@ -18,6 +18,7 @@ mod shell;
 mod signals;
 mod stopping;
 mod summary;
+mod systemd;
 mod way_out;
 
 pub use failure::Failure;
