@@ -21,6 +21,7 @@ use crate::config::Raw;
 use crate::sinks::reach::reach;
 use clap::{Args, ValueEnum};
 use finding::{Finding, Report, State};
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -69,7 +70,10 @@ impl Doctor {
             privileges::drop_to(Some(user)).map_err(Failure::running)?;
         }
         let shards = self.shards.unwrap_or_else(|| super::replay::machine_shards() as u64);
-        let report = Report(examine(&raw, &self.interfaces, shards));
+        let mut named = HashSet::new();
+        let interfaces: Vec<String> =
+            self.interfaces.into_iter().filter(|name| named.insert(name.clone())).collect();
+        let report = Report(examine(&raw, &interfaces, shards));
         match self.format {
             Format::Text => print(&report.text())?,
             Format::Json => print(&report.json())?,

@@ -90,13 +90,17 @@ fn a_wrong_interface_is_bad_and_the_right_ones_are_named() {
 #[test]
 fn rings_beyond_all_memory_are_told() {
     let bench = Bench::new();
-    let many: Vec<String> = (0..200).flat_map(|_| ["-i".to_owned(), "lo".to_owned()]).collect();
+    let many: Vec<String> = (0..200).flat_map(|number| ["-i".to_owned(), format!("wire{number}")]).collect();
     let mut arguments = vec!["--shards", "64"];
     arguments.extend(many.iter().map(String::as_str));
     let findings = doctor(&bench, &arguments);
     let memory = finding(&findings, "memory", None);
     assert_eq!(memory["state"], "bad");
     assert!(memory["found"].as_str().unwrap().starts_with("200 interfaces x 64 shards x "), "{memory}");
+    // Named twice is named once.
+    let findings = doctor(&bench, &["-i", "lo", "-i", "lo", "--shards", "1"]);
+    let memory = finding(&findings, "memory", None);
+    assert!(memory["found"].as_str().unwrap().starts_with("1 interfaces x 1 shards x "), "{memory}");
 }
 
 #[test]
