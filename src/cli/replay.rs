@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// Parser threads at most: beyond this, queues cost more than they save.
-const SHARDS_MAX: u64 = 64;
+pub(super) const SHARDS_MAX: u64 = 64;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -208,7 +208,7 @@ pub(super) fn service_rows(services: &Services) -> Vec<ServiceRow> {
 }
 
 /// One parser thread for each two processors: the reader and the analysis want theirs too.
-fn machine_shards() -> usize {
+pub(super) fn machine_shards() -> usize {
     std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).clamp(1, 8))
 }
 

@@ -3,6 +3,7 @@
 //! It promises that a sink that is down makes the sensor degraded, not dead: restarting it would help nobody.
 
 use super::metrics::exposition;
+use super::serve::{Limits, serve};
 use super::site::is_ours;
 use super::{Error, Server};
 use crate::metrics::Counters;
@@ -54,10 +55,7 @@ impl Live {
             tokio::net::TcpListener::from_std(server.listener).map_err(refused)?
         };
         let router = Router::new().fallback(answer).with_state(Arc::clone(self));
-        let serve = move || {
-            // It ends with the process; a listener that fails is seen by whoever scrapes.
-            let _ = runtime.block_on(async { axum::serve(listener, router).await });
-        };
+        let serve = move || runtime.block_on(serve(listener, router, Limits::default()));
         std::thread::Builder::new().name("metrics".to_owned()).spawn(serve).map_err(refused)?;
         Ok(address)
     }
