@@ -42,9 +42,14 @@ impl Merge {
         }
     }
 
+    /// Nothing that comes later ended before.
+    pub(super) fn watermark(&self) -> EventTime {
+        self.watermarks.iter().copied().min().unwrap_or(EventTime::MAX)
+    }
+
     /// Everything that ended before all watermarks, in order, and the seconds that did.
     pub(super) fn release(&mut self) -> Released<'_> {
-        let watermark = self.watermarks.iter().copied().min().unwrap_or(EventTime::MAX);
+        let watermark = self.watermark();
         let mut seconds = std::mem::take(&mut self.seconds);
         if watermark != EventTime::MAX {
             self.seconds = seconds.split_off(&watermark);

@@ -12,6 +12,7 @@ mod analysis;
 mod batch;
 pub mod checkpoint;
 mod keeping;
+pub mod latency;
 mod merge;
 mod shard;
 mod snapshot;
@@ -118,6 +119,8 @@ pub trait Outputs {
     }
     /// The counters so far, some time after they were wanted. What is between two stages is not in them.
     fn counters(&mut self, _: &Counters, _: &http::Services) {}
+    /// How long each stage took lately, told with the counters where traffic is read while it happens.
+    fn latencies(&mut self, _: &[latency::StageRow]) {}
     /// What waits to be delivered; nothing where nothing is to be delivered.
     fn spool(&self) -> Option<Spool> {
         None

@@ -3,6 +3,7 @@
 //! It promises that all bytes of a flow pass through one shard, so a flow's story does not depend on the number of shards.
 
 use super::Options;
+use super::latency::Latencies;
 use super::snapshot::Answer;
 use crate::decode::Segment;
 use crate::flow::FlowTable;
@@ -18,6 +19,7 @@ pub(super) struct Shard {
     extractor: Extractor,
     /// Boxed: a sighting is large, and it is sorted and handed on several times.
     sightings: Vec<Box<Sighting>>,
+    latencies: Latencies,
 }
 
 impl Shard {
@@ -27,6 +29,7 @@ impl Shard {
             http: HttpShared::new(options.http.clone()),
             extractor: Extractor::new(options.identity.clone()),
             sightings: Vec::new(),
+            latencies: Latencies::default(),
         }
     }
 
@@ -60,9 +63,15 @@ impl Shard {
         self.http.seen.take()
     }
 
-    /// What it counted so far.
-    pub(super) fn answer(&self, question: u64) -> Answer {
-        Answer { question, counters: self.counters(), services: self.http.services.clone() }
+    /// How long it took; whoever drives the shard knows the time, and measures.
+    pub(super) fn latencies(&mut self) -> &mut Latencies {
+        &mut self.latencies
+    }
+
+    /// What it counted so far, and measured since the last answer.
+    pub(super) fn answer(&mut self, question: u64) -> Answer {
+        let latencies = std::mem::take(&mut self.latencies);
+        Answer { question, counters: self.counters(), services: self.http.services.clone(), latencies }
     }
 
     pub(super) fn into_results(self) -> (Counters, Services) {

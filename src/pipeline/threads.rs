@@ -122,7 +122,8 @@ fn read(
                         let answer = wanted.newer_than(&mut answered).map(|question| {
                             let mut counters = decoder.counters().clone();
                             counters.add(&source.counters());
-                            Box::new(Answer { question, counters, services: Services::default() })
+                            let (services, latencies) = Default::default();
+                            Box::new(Answer { question, counters, services, latencies })
                         });
                         let _ = progress.try_send((source.progress(), answer));
                     }
