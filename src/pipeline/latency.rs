@@ -7,9 +7,9 @@
 //!    └──────────────────────────── packet_to_alert ─────────────────────────────▶ given to the outputs
 //! ```
 
+use crate::metrics::LatencyRow;
 use hdrhistogram::Histogram;
 use heelguard_detectors::time::EventTime;
-use serde::Serialize;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Latencies are kept up to an hour, in microseconds.
@@ -70,25 +70,6 @@ pub struct Latencies {
 struct Measured {
     micros: Histogram<u64>,
     sum: Duration,
-}
-
-/// What is told of one stage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct StageRow {
-    /// The stage.
-    pub stage: &'static str,
-    /// Measurements since the start.
-    pub count: u64,
-    /// Their sum, in seconds.
-    pub sum_s: f64,
-    /// The middle one of the last minute, in seconds.
-    pub p50_s: f64,
-    /// The slowest in a hundred of the last minute.
-    pub p99_s: f64,
-    /// The slowest in a thousand of the last minute.
-    pub p999_s: f64,
-    /// The slowest of the last minute.
-    pub max_s: f64,
 }
 
 impl Latencies {
@@ -187,13 +168,13 @@ impl LastMinute {
     }
 
     /// Every stage that was ever measured.
-    pub fn rows(&self) -> Vec<StageRow> {
+    pub fn rows(&self) -> Vec<LatencyRow> {
         let latencies = self.latencies();
         let row = |(&stage, total): (&Stage, &Total)| {
             let at = |share| latencies.quantile(stage, share).unwrap_or_default().as_secs_f64();
             let (count, sum_s) = (total.count, total.sum.as_secs_f64());
             let (p50_s, p99_s, p999_s, max_s) = (at(0.5), at(0.99), at(0.999), at(1.0));
-            StageRow { stage: stage.name(), count, sum_s, p50_s, p99_s, p999_s, max_s }
+            LatencyRow { stage: stage.name(), count, sum_s, p50_s, p99_s, p999_s, max_s }
         };
         let rows = Stage::ALL.iter().zip(&self.totals);
         rows.filter(|(_, total)| total.count > 0).map(row).collect()

@@ -11,6 +11,7 @@
 mod analysis;
 mod batch;
 pub mod checkpoint;
+pub mod eyes;
 mod keeping;
 pub mod latency;
 mod merge;
@@ -24,7 +25,7 @@ use crate::decode::{self, Decoder};
 use crate::flow;
 use crate::http;
 use crate::identity::{LineageConfig, RoutesConfig, Settings};
-use crate::metrics::Counters;
+use crate::metrics::{Counters, LiveRows};
 use analysis::Analysis;
 use heelguard_detectors::alert::Alert;
 use heelguard_detectors::health::Spool;
@@ -119,8 +120,8 @@ pub trait Outputs {
     }
     /// The counters so far, some time after they were wanted. What is between two stages is not in them.
     fn counters(&mut self, _: &Counters, _: &http::Services) {}
-    /// How long each stage took lately, told with the counters where traffic is read while it happens.
-    fn latencies(&mut self, _: &[latency::StageRow]) {}
+    /// Interfaces, queues and latencies, told before the counters where traffic is read while it happens.
+    fn live(&mut self, _: &LiveRows) {}
     /// What waits to be delivered; nothing where nothing is to be delivered.
     fn spool(&self) -> Option<Spool> {
         None
@@ -165,6 +166,7 @@ pub fn run(source: &mut dyn Source, options: &Options, outputs: &mut dyn Outputs
     };
     summary.counters.add(&source.counters());
     summary.warnings.extend(source.warnings());
+    summary.warnings.extend(eyes::verdict(&summary.counters));
     Ok(summary)
 }
 
