@@ -261,6 +261,10 @@ impl pipeline::Outputs for Records {
         }
     }
 
+    fn tell(&mut self, line: &str) {
+        self.progress.aside(|| warn(line));
+    }
+
     fn reload(&mut self) -> Option<Box<Options>> {
         self.changes.as_ref()?.try_recv().ok()
     }
@@ -374,6 +378,11 @@ impl Records {
     /// Traffic is read while it happens: what is told may depend on the sensor's own state.
     pub(super) fn is_of_now(&mut self) {
         self.is_live = true;
+    }
+
+    /// There is no end to the traffic but the one that is asked for.
+    pub(super) fn is_without_end(&mut self) {
+        self.progress.is_without_end();
     }
 
     /// Goes on by another configuration when one comes.

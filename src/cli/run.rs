@@ -122,6 +122,7 @@ impl Run {
         let identity = settings(&raw)?;
         let mut records = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
         records.is_of_now();
+        records.is_without_end();
         let options = raw.options(Arc::clone(&identity), shards);
         let (asking, asked) = asking();
         let hung_up = asking.clone();
