@@ -5,11 +5,12 @@
 use super::explain::Explainer;
 use super::place::{Place, refuse_collisions, refuse_shared};
 use super::progress::Progress;
+use super::systemd::Notifier;
 use super::way_out::WayOut;
 use super::{Failure, warn};
 use crate::http::Services;
 use crate::metrics::{Counters, SinkCounters};
-use crate::pipeline;
+use crate::pipeline::{self, Options};
 use crate::sinks::config::Sinks;
 use crate::sinks::delivery::Tell;
 use crate::sinks::inventory::Inventory;
@@ -18,6 +19,7 @@ use crate::sinks::readable::{self, Colours};
 use crate::sinks::record::{AlertRecord, Labels, ServiceRow, StatsRecord, TransactionRecord};
 use crate::web::Live;
 use clap::{Args, ValueEnum};
+use crossbeam_channel::Receiver;
 use heelguard_detectors::alert::{Alert, Severity, Status};
 use heelguard_detectors::health::Spool;
 use heelguard_detectors::saved::Damaged;
@@ -136,6 +138,8 @@ impl Plan {
             way_out: None,
             is_live: false,
             live: None,
+            changes: None,
+            notifier: Notifier::default(),
             progress: Progress::new(),
         })
     }
@@ -169,6 +173,9 @@ pub(super) struct Records {
     is_live: bool,
     /// Where the counters can be read while the run goes on, and when they were put there last.
     live: Option<(Arc<Live>, Instant)>,
+    /// Another configuration, when somebody asked for it.
+    changes: Option<Receiver<Box<Options>>>,
+    notifier: Notifier,
     progress: Progress,
 }
 
@@ -254,6 +261,18 @@ impl pipeline::Outputs for Records {
         }
     }
 
+    fn reload(&mut self) -> Option<Box<Options>> {
+        self.changes.as_ref()?.try_recv().ok()
+    }
+
+    fn reloaded(&mut self, outcome: anyhow::Result<()>) {
+        self.progress.aside(|| match outcome {
+            Ok(()) => warn("the configuration was read anew and is in force"),
+            Err(why) => warn(&format!("the configuration stays as it was: {why}")),
+        });
+        self.notifier.ready();
+    }
+
     fn memory(&self) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         self.inventory.as_ref()?.save(&mut bytes);
@@ -268,6 +287,7 @@ impl pipeline::Outputs for Records {
     fn progress(&mut self, progress: &pipeline::Progress) {
         self.alerts.flush();
         self.progress.show(progress);
+        self.notifier.alive();
     }
 }
 
@@ -354,6 +374,16 @@ impl Records {
     /// Traffic is read while it happens: what is told may depend on the sensor's own state.
     pub(super) fn is_of_now(&mut self) {
         self.is_live = true;
+    }
+
+    /// Goes on by another configuration when one comes.
+    pub(super) fn change_by(&mut self, changes: Receiver<Box<Options>>) {
+        self.changes = Some(changes);
+    }
+
+    /// Tells the service manager that the sensor lives, each time it does something.
+    pub(super) fn alive_to(&mut self, notifier: Notifier) {
+        self.notifier = notifier;
     }
 
     /// Shows the counters while the run goes on.
