@@ -20,7 +20,8 @@ const DEPTH_MAX: u32 = 4;
 pub(super) fn look(raw: &Raw) -> Vec<Finding> {
     let mut findings = Vec::new();
     if raw.state.dir.as_os_str().is_empty() {
-        let found = "state.dir is empty: what is learned and what waits for sinks ends with the run";
+        let found = "neither state.dir nor XDG_STATE_HOME nor HOME is set: what is learned, and what waits for sinks, \
+                     ends with the run";
         let mend = "set it: `--set state.dir=/var/lib/heelguard`";
         findings.push(Finding::new("state", State::Warn, found).mend(mend));
     } else {
