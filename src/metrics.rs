@@ -2,6 +2,10 @@
 //! A stage adds to its own set; the pipeline sums the sets when it publishes.
 //! For each stage what came in equals what went out plus what was dropped, by reason: `balanced` adds it up.
 
+mod live;
+
+pub use live::{InterfaceRow, LatencyRow, LiveRows, QueueRow};
+
 use heelguard_detectors::anomaly::Anomaly;
 
 macro_rules! counter_struct {
@@ -29,6 +33,10 @@ counter_struct! {
         truncated_files,
         /// Bytes of packet data.
         bytes,
+        /// Packets that came to the kernel on live interfaces, dropped ones included.
+        received,
+        /// Packets that found no room in a ring.
+        kernel_dropped,
     }
 }
 
@@ -127,6 +135,28 @@ counter_struct! {
         evicted,
         /// Flows open now.
         open,
+    }
+}
+
+counter_struct! {
+    /// How well the mirror serves the sensor; `pipeline::eyes` judges it.
+    SightCounters {
+        /// Flows of which one direction was seen, and bytes of the other were acknowledged.
+        one_way_flows,
+        /// Flows of which both directions were seen, with data.
+        two_way_flows,
+        /// Segments that were there a moment before: the mirror sent them twice.
+        copied_segments,
+        /// Packets of tunnels that are not fragments.
+        tunnel_packets,
+        /// Of them, those whose inner packet says that it is longer than what came.
+        cut_tunnel_packets,
+        /// Frames longer than an ordinary Ethernet carries, up to the longest of any wire.
+        jumbo_frames,
+        /// Frames longer than any wire carries: a network card has joined or not yet cut them.
+        giant_frames,
+        /// Delivered bytes of connections that begin with TLS and are not read.
+        encrypted_bytes,
     }
 }
 
@@ -349,6 +379,8 @@ pub struct Counters {
     pub bytes: ByteCounters,
     /// Flows.
     pub flows: FlowCounters,
+    /// The mirror.
+    pub sight: SightCounters,
     /// HTTP messages.
     pub http: HttpCounters,
     /// Transactions.
@@ -376,6 +408,7 @@ impl Counters {
         self.segments.add(&other.segments);
         self.bytes.add(&other.bytes);
         self.flows.add(&other.flows);
+        self.sight.add(&other.sight);
         self.http.add(&other.http);
         self.transactions.add(&other.transactions);
         self.alerts.add(&other.alerts);

@@ -170,7 +170,8 @@ impl Runtime {
         });
         let others = health.evicted.iter().map(|&(table, limit, keys)| (table.to_owned(), limit, keys));
         let evicted: Vec<_> = tables.chain(others).collect();
-        let checkup = Checkup { now, evicted: &evicted, spool: health.spool.as_ref() };
+        let (spool, alert_p99_ms) = (health.spool.as_ref(), health.alert_p99_ms);
+        let checkup = Checkup { now, evicted: &evicted, spool, alert_p99_ms };
         for (desk, detector) in &mut self.detectors {
             detector.check_up(&checkup, &mut Findings { desk, episodes: &mut self.episodes, now, alerts });
         }

@@ -14,7 +14,7 @@ use super::defrag::Defrag;
 use super::ip::{HeaderSum, IpPacket, PROTOCOL_GRE, PROTOCOL_IPV4, PROTOCOL_IPV6, PROTOCOL_TCP};
 use super::link::{self, IpVersion};
 use super::senders::{Layer, Senders};
-use super::{Endpoint, Segment, ipv4, ipv6, tcp};
+use super::{Endpoint, Segment, ipv4, ipv6, tcp, tunnel};
 use crate::capture::Packet;
 use crate::metrics::{Counters, DropReason};
 use heelguard_detectors::anomaly::Anomaly;
@@ -93,6 +93,7 @@ impl Layers {
             }
         };
         if ip.protocol != PROTOCOL_TCP {
+            tunnel::look_into(&ip, &mut tally.counters.sight);
             return Err(other(ip.protocol).into());
         }
         let tcp = tcp::parse(ip.payload, ip.missing)?;

@@ -5,16 +5,20 @@
 use super::accept::{self, Negotiated, Verdict};
 use super::halfopen::Handshake;
 use super::recent::ByteHash;
-use super::seq::SeqNo;
+use super::seq::{SeqNo, span};
 use super::stream::{Hole, Phase, Stream};
 use super::{CloseReason, Config, Direction, FlowInfo, Origin, StreamHandler};
 use crate::decode::{Segment, TcpFlags};
 use crate::metrics::Counters;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::time::EventTime;
+use std::time::Duration;
 
 /// TTLs of one sender may differ by this much from segment to segment: routes change a little.
 const TTL_DRIFT_MAX: u8 = 3;
+/// The same bytes again so soon are a copy made by the mirror: no sender repeats itself within a millisecond of the
+/// last word of the connection, for it waits at least as long as an answer takes.
+const COPY_WITHIN: Duration = Duration::from_millis(1);
 /// Both ways, in the order in which what is due at one time is done.
 pub(super) const DIRECTIONS: [Direction; 2] = [Direction::FromInitiator, Direction::FromResponder];
 
@@ -42,6 +46,8 @@ pub(super) struct Conversation<H> {
     pub(super) streams: [Stream; 2],
     last_seen: EventTime,
     negotiated: Negotiated,
+    /// Whether it is counted which directions the mirror shows.
+    sides_told: bool,
 }
 
 impl<H: StreamHandler> Conversation<H> {
@@ -62,7 +68,7 @@ impl<H: StreamHandler> Conversation<H> {
         let mut streams = [Stream::unseen(), Stream::unseen()];
         let negotiated = handshake.apply_to(&mut streams);
         let handler = H::opened(&info, ctx.shared);
-        let mut flow = Self { info, handler, streams, last_seen: at, negotiated };
+        let mut flow = Self { info, handler, streams, last_seen: at, negotiated, sides_told: false };
         if let Some(early) = handshake.syn_data.take() {
             ctx.counters.bytes.received += early.len() as u64;
             flow.deliver(Direction::FromInitiator, at, &early, ctx);
@@ -90,6 +96,7 @@ impl<H: StreamHandler> Conversation<H> {
             streams: [Stream::unseen(), Stream::unseen()],
             last_seen: segment.time,
             negotiated: Negotiated { timestamps: true, signed: segment.options.signed },
+            sides_told: false,
         };
         flow.note(Anomaly::TcpMidstream, ctx);
         flow
@@ -101,6 +108,7 @@ impl<H: StreamHandler> Conversation<H> {
 
     /// Takes in one segment without SYN.
     pub(super) fn segment(&mut self, segment: &Segment<'_>, ctx: &mut Context<'_, H::Shared>) -> Fate {
+        let is_soon = segment.time.since(self.last_seen) <= COPY_WITHIN;
         let at = self.touch(segment.time);
         let direction = self.direction_of(segment);
         let [stream, answer] = [direction, direction.opposite()].map(|d| &self.streams[d.index()]);
@@ -122,7 +130,13 @@ impl<H: StreamHandler> Conversation<H> {
         if segment.options.malformed {
             self.note(Anomaly::TcpInvalidSegment, ctx);
         }
+        if is_soon && self.repeats(direction, segment) {
+            ctx.counters.sight.copied_segments += 1;
+        }
         self.learn_timestamp(direction, segment);
+        if !self.sides_told {
+            self.tell_sides(direction, segment, ctx);
+        }
         self.streams[direction.opposite().index()].acknowledge(SeqNo(segment.ack), segment.window, true);
         self.review(at, ctx);
         if accept::carries(segment) {
@@ -239,6 +253,38 @@ impl<H: StreamHandler> Conversation<H> {
         let acked = stream.receiver.acked.unwrap_or(stream.next);
         if newer && (!stream.sender_seen() || !SeqNo(segment.seq).after(acked)) {
             stream.timestamp = Some(value);
+        }
+    }
+
+    /// Whether a segment only says again what was said: the newest bytes, or others with a timestamp of then. A sender
+    /// that repeats older bytes writes the time at which it does.
+    fn repeats(&self, direction: Direction, segment: &Segment<'_>) -> bool {
+        let stream = &self.streams[direction.index()];
+        let end = SeqNo(segment.seq).plus(span(segment.payload.len())).plus(segment.missing);
+        let of_then = || match (segment.options.timestamps, stream.timestamp) {
+            (Some((value, _)), Some(newest)) => newest.wrapping_sub(value).cast_signed() >= 0,
+            _ => false,
+        };
+        !segment.payload.is_empty()
+            && stream.sender_seen()
+            && (end == stream.next || end.before(stream.next) && of_then())
+    }
+
+    /// Counts the flow once it is plain which directions the mirror shows. It shows one only if nothing of the other
+    /// was seen, not even an acknowledgement, while bytes of it are acknowledged (a FIN alone is one).
+    fn tell_sides(&mut self, direction: Direction, segment: &Segment<'_>, ctx: &mut Context<'_, H::Shared>) {
+        let other = &self.streams[direction.opposite().index()];
+        if other.sender_seen() {
+            if !segment.payload.is_empty() {
+                self.sides_told = true;
+                ctx.counters.sight.two_way_flows += 1;
+            }
+            return;
+        }
+        let new = other.receiver.acked.map_or(0, |acked| SeqNo(segment.ack).later(acked).since(acked));
+        if new > 1 && !self.receiver_seen(direction) {
+            self.sides_told = true;
+            ctx.counters.sight.one_way_flows += 1;
         }
     }
 

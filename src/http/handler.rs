@@ -31,6 +31,8 @@ enum State {
     Looking(Look),
     /// HTTP/1.
     Http1(Box<Connection>),
+    /// TLS: bytes are counted, and ignored.
+    Encrypted,
     /// Not HTTP, or no longer: bytes are ignored.
     Opaque,
 }
@@ -75,16 +77,19 @@ impl StreamHandler for HttpHandler {
         bytes: &[u8],
         shared: &mut HttpShared,
     ) {
-        shared.seen.count(at, Bytes { delivered: bytes.len() as u64, missing: 0 });
         let mut cx = Context { flow, shared, proxied_for: self.proxied_for };
         match &mut self.state {
-            State::Opaque => {}
+            State::Encrypted | State::Opaque => {}
             State::Looking(_) => self.look(&mut cx, direction, at, bytes),
             State::Http1(connection) => {
                 let fate = connection.data(&mut cx, direction, at, bytes);
                 self.turn(&mut cx, at, fate);
             }
         }
+        let delivered = bytes.len() as u64;
+        let encrypted = if matches!(self.state, State::Encrypted) { delivered } else { 0 };
+        shared.counters.sight.encrypted_bytes += encrypted;
+        shared.seen.count(at, Bytes { delivered, missing: 0, encrypted });
     }
 
     fn gap(
@@ -95,10 +100,10 @@ impl StreamHandler for HttpHandler {
         missing: u64,
         shared: &mut HttpShared,
     ) {
-        shared.seen.count(at, Bytes { delivered: 0, missing });
+        shared.seen.count(at, Bytes { delivered: 0, missing, encrypted: 0 });
         let mut cx = Context { flow, shared, proxied_for: self.proxied_for };
         match &mut self.state {
-            State::Opaque => {}
+            State::Encrypted | State::Opaque => {}
             State::Looking(look) => {
                 look.seen = true;
                 look.joining = true;
@@ -133,7 +138,7 @@ impl StreamHandler for HttpHandler {
         let mut cx = Context { flow: &mut flow, shared, proxied_for: self.proxied_for };
         match self.state {
             State::Looking(look) if look.seen && look.ordinal == 0 => count(&mut cx, ServiceKind::Unknown),
-            State::Looking(_) | State::Opaque => {}
+            State::Looking(_) | State::Encrypted | State::Opaque => {}
             State::Http1(connection) => connection.closed(&mut cx, at, reason),
         }
     }
@@ -261,7 +266,7 @@ impl HttpHandler {
         if let State::Looking(Look { ordinal: 0, .. }) = self.state {
             count(cx, kind);
         }
-        self.state = State::Opaque;
+        self.state = if kind == ServiceKind::Tls { State::Encrypted } else { State::Opaque };
     }
 }
 

@@ -6,12 +6,13 @@
 use super::analysis::Analysis;
 use super::merge::Merge;
 use super::snapshot::{Answer, Sum, Wanted};
+use super::watch::Watch;
 use super::{Outputs, Summary};
 use crate::capture::CaptureError;
 use crate::capture::replay::Progress as Reading;
 use crate::http::{Bytes, Services};
 use crate::identity::{Settings, Sighting};
-use crate::metrics::Counters;
+use crate::metrics::{Counters, QueueRow};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use heelguard_detectors::time::EventTime;
 use std::collections::BTreeMap;
@@ -31,8 +32,17 @@ pub(super) struct Report {
     pub(super) sightings: Vec<Box<Sighting>>,
     pub(super) seen: BTreeMap<EventTime, Bytes>,
     pub(super) watermark: EventTime,
+    /// When the newest sighting ended and when the round was parsed, where somebody measures.
+    pub(super) parsed: Option<(EventTime, EventTime)>,
     /// The shard's counters, when somebody asked.
     pub(super) answer: Option<Box<Answer>>,
+}
+
+impl Report {
+    /// The end of its newest sighting.
+    pub(super) fn newest(&self) -> Option<EventTime> {
+        self.sightings.iter().map(|sighting| sighting.transaction.end).max()
+    }
 }
 
 /// How far the reader is, and its counters when somebody asked.
@@ -69,6 +79,8 @@ pub(super) struct Consumer<'a> {
     pub(super) progress: Option<Receiver<Told>>,
     /// How each shard gets other settings.
     pub(super) settings: Vec<Sender<Arc<Settings>>>,
+    /// The sensor's look at itself, where traffic is read while it happens.
+    pub(super) watch: Option<Watch>,
 }
 
 impl Consumer<'_> {
@@ -76,6 +88,9 @@ impl Consumer<'_> {
     /// the other threads waiting on full queues.
     pub(super) fn consume(&mut self, reports: Receiver<Report>) -> anyhow::Result<()> {
         let mut sum = Sum::default();
+        if let Some(watch) = &self.watch {
+            self.analysis.is_of_now(watch.clock);
+        }
         loop {
             match reports.recv_timeout(LOOK_EVERY) {
                 Ok(report) => self.take(report, &mut sum)?,
@@ -86,6 +101,11 @@ impl Consumer<'_> {
             // All shards, and the reader where there is one.
             if let Some((mut counters, services)) = sum.complete(self.parts) {
                 counters.add(&self.analysis.counters());
+                if let Some(watch) = &mut self.watch {
+                    let queue = QueueRow::of("reports", reports.len(), reports.capacity().unwrap_or_default());
+                    let queues = vec![queue, QueueRow::of("merge", self.merge.waiting(), 0)];
+                    watch.judge(&counters, sum.latencies(), queues, &mut self.analysis, self.outputs);
+                }
                 self.outputs.counters(&counters, &services);
             }
         }
@@ -94,7 +114,15 @@ impl Consumer<'_> {
     fn take(&mut self, mut report: Report, sum: &mut Sum) -> anyhow::Result<()> {
         self.merge.take(report.shard, &mut report.sightings, report.watermark);
         self.merge.take_seen(report.seen);
-        self.analysis.consume(self.merge.release(), self.outputs)?;
+        if let Some((watch, (newest, at))) = self.watch.as_mut().zip(report.parsed) {
+            watch.parsed(newest, at);
+        }
+        let released = self.merge.release();
+        let watermark = released.watermark;
+        self.analysis.consume(released, self.outputs)?;
+        if let Some(watch) = &mut self.watch {
+            watch.released(watermark);
+        }
         if let Some(answer) = &report.answer {
             sum.take(answer);
         }
@@ -113,7 +141,7 @@ impl Consumer<'_> {
             }
         };
         self.outputs.progress(&self.analysis.progress(reading));
-        if self.outputs.wants_counters() {
+        if self.outputs.wants_counters() | self.watch.as_mut().is_some_and(Watch::is_due) {
             self.wanted.ask();
         }
         if let Some(options) = self.outputs.reload() {

@@ -5,9 +5,11 @@
 
 use super::analysis::Analysis;
 use super::consume::{Consumer, End, REPORTS_PER_SHARD, Report, joined};
+use super::latency::{Stage, machine_clock};
 use super::merge::Merge;
 use super::shard::Shard;
 use super::snapshot::Wanted;
+use super::watch::Watch;
 use super::{Options, Outputs, ROUND_SEGMENTS, ROUND_TIME, Source, Summary};
 use crate::capture::Next;
 use crate::decode::Decoder;
@@ -41,7 +43,8 @@ pub(super) fn run(
         }
         drop(report_in);
         let (merge, parts) = (Merge::new(shards), shards);
-        let mut consumer = Consumer { analysis, outputs, merge, wanted, parts, progress: None, settings };
+        let (progress, watch) = (None, Some(Watch::new(machine_clock)));
+        let mut consumer = Consumer { analysis, outputs, merge, wanted, parts, progress, settings, watch };
         let consumed = consumer.consume(reports);
         let mut end = End::default();
         for worker in workers {
@@ -64,11 +67,16 @@ fn listen(
     let mut shard = Shard::new(options);
     let (mut now, mut told_at) = (EventTime::ZERO, EventTime::ZERO);
     let (mut in_round, mut answered) = (0, 0);
+    let mut read_at = EventTime::ZERO;
     let mut errors = Vec::new();
     loop {
         let is_quiet = match tap.next() {
             Ok(Next::Packet(packet)) => {
                 now = packet.time;
+                if in_round == 0 {
+                    read_at = machine_clock();
+                    shard.latencies().span(Stage::Capture, now, read_at);
+                }
                 if let Some(segment) = decoder.decode(packet) {
                     shard.push(&segment);
                 }
@@ -88,11 +96,15 @@ fn listen(
         if !is_quiet && in_round < ROUND_SEGMENTS && now.since(told_at) < ROUND_TIME {
             continue;
         }
+        if in_round > 1 || !is_quiet {
+            shard.latencies().span(Stage::Shard, read_at, machine_clock());
+        }
         (in_round, told_at) = (0, now);
         if let Ok(settings) = changed.try_recv() {
             shard.reconfigure(settings);
         }
         let mut report = shard.report(index, now, wanted.newer_than(&mut answered));
+        report.parsed = report.newest().map(|newest| (newest, machine_clock()));
         if let Some(answer) = &mut report.answer {
             answer.counters.add(decoder.counters());
             answer.counters.add(&tap.counters());

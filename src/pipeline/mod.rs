@@ -12,12 +12,15 @@ mod analysis;
 mod batch;
 pub mod checkpoint;
 mod consume;
+pub mod eyes;
 mod keeping;
+pub mod latency;
 mod live;
 mod merge;
 mod shard;
 mod snapshot;
 mod threads;
+mod watch;
 
 use crate::capture::replay::{Progress as Reading, Timeline};
 use crate::capture::{CaptureError, Next};
@@ -25,7 +28,7 @@ use crate::decode::{self, Decoder};
 use crate::flow;
 use crate::http;
 use crate::identity::{LineageConfig, RoutesConfig, Settings};
-use crate::metrics::Counters;
+use crate::metrics::{Counters, LiveRows};
 use analysis::Analysis;
 use heelguard_detectors::alert::Alert;
 use heelguard_detectors::health::Spool;
@@ -131,6 +134,10 @@ pub trait Outputs {
     }
     /// Whether that configuration is in force now.
     fn reloaded(&mut self, _: anyhow::Result<()>) {}
+    /// Something that an operator should know now.
+    fn tell(&mut self, _: &str) {}
+    /// Queues and latencies, told before the counters where traffic is read while it happens.
+    fn live(&mut self, _: &LiveRows) {}
     /// What waits to be delivered; nothing where nothing is to be delivered.
     fn spool(&self) -> Option<Spool> {
         None
@@ -175,6 +182,7 @@ pub fn run(source: &mut dyn Source, options: &Options, outputs: &mut dyn Outputs
     };
     summary.counters.add(&source.counters());
     summary.warnings.extend(source.warnings());
+    summary.warnings.extend(eyes::verdict(&summary.counters));
     Ok(summary)
 }
 

@@ -4,6 +4,7 @@
 
 use super::Options;
 use super::consume::{End, Report};
+use super::latency::Latencies;
 use super::snapshot::Answer;
 use crate::decode::Segment;
 use crate::flow::FlowTable;
@@ -20,6 +21,7 @@ pub(super) struct Shard {
     extractor: Extractor,
     /// Boxed: a sighting is large, and it is sorted and handed on several times.
     sightings: Vec<Box<Sighting>>,
+    latencies: Latencies,
 }
 
 impl Shard {
@@ -29,6 +31,7 @@ impl Shard {
             http: HttpShared::new(options.http.clone()),
             extractor: Extractor::new(options.identity.clone()),
             sightings: Vec::new(),
+            latencies: Latencies::default(),
         }
     }
 
@@ -62,9 +65,15 @@ impl Shard {
         self.http.seen.take()
     }
 
-    /// What it counted so far.
-    pub(super) fn answer(&self, question: u64) -> Answer {
-        Answer { question, counters: self.counters(), services: self.http.services.clone() }
+    /// How long it took; whoever drives the shard knows the time, and measures.
+    pub(super) fn latencies(&mut self) -> &mut Latencies {
+        &mut self.latencies
+    }
+
+    /// What it counted so far, and measured since the last answer.
+    pub(super) fn answer(&mut self, question: u64) -> Answer {
+        let latencies = std::mem::take(&mut self.latencies);
+        Answer { question, counters: self.counters(), services: self.http.services.clone(), latencies }
     }
 
     /// Moves time on, and gives what was completed since the last report; with counters, if they are asked for.
@@ -72,7 +81,7 @@ impl Shard {
         let watermark = self.advance(now);
         let sightings = std::mem::take(&mut self.sightings);
         let answer = question.map(|question| Box::new(self.answer(question)));
-        Report { shard, sightings, seen: self.seen(), watermark, answer }
+        Report { shard, sightings, seen: self.seen(), watermark, parsed: None, answer }
     }
 
     /// The capture is over: what is still open ends now.

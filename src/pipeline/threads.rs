@@ -5,13 +5,14 @@
 use super::analysis::Analysis;
 use super::batch::Batch;
 use super::consume::{Consumer, End, REPORTS_PER_SHARD, Report, Told, joined};
+use super::latency::machine_clock;
 use super::merge::Merge;
 use super::shard::Shard;
 use super::snapshot::{Answer, Wanted};
+use super::watch::Watch;
 use super::{Options, Outputs, ROUND_TIME, Source, Summary};
 use crate::capture::Next;
 use crate::decode::{Decoder, Segment};
-use crate::http::Services;
 use crate::identity::Settings;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use heelguard_detectors::time::EventTime;
@@ -27,7 +28,7 @@ pub(super) fn run(
     analysis: Analysis,
     outputs: &mut dyn Outputs,
 ) -> anyhow::Result<Summary> {
-    let shards = options.shards;
+    let (shards, is_live) = (options.shards, source.is_live());
     let (report_in, reports) = bounded::<Report>(REPORTS_PER_SHARD * shards);
     let (progress_in, progress) = bounded::<Told>(1);
     let wanted = &Wanted::default();
@@ -47,7 +48,8 @@ pub(super) fn run(
 
         let (merge, parts) = (Merge::new(shards), shards + 1);
         let progress = Some(progress);
-        let mut consumer = Consumer { analysis, outputs, merge, wanted, parts, progress, settings };
+        let watch = is_live.then(|| Watch::new(machine_clock));
+        let mut consumer = Consumer { analysis, outputs, merge, wanted, parts, progress, settings, watch };
         let consumed = consumer.consume(reports);
         let mut end = End::default();
         for worker in workers {
@@ -118,7 +120,8 @@ fn read(
             let answer = wanted.newer_than(&mut answered).map(|question| {
                 let mut counters = decoder.counters().clone();
                 counters.add(&source.counters());
-                Box::new(Answer { question, counters, services: Services::default() })
+                let (services, latencies) = Default::default();
+                Box::new(Answer { question, counters, services, latencies })
             });
             let _ = progress.try_send((source.progress(), answer));
         }
