@@ -4,11 +4,13 @@
 
 mod check;
 mod demo;
+mod doctor;
 mod explain;
 mod failure;
 mod fingerprint;
 mod logging;
 mod place;
+mod privileges;
 mod progress;
 mod records;
 mod replay;
@@ -18,6 +20,8 @@ mod shell;
 mod signals;
 mod stopping;
 mod summary;
+#[allow(dead_code, reason = "the live sensor speaks to it")]
+mod systemd;
 mod way_out;
 
 pub use failure::Failure;
@@ -34,6 +38,7 @@ Examples:
   heelguard replay --transactions tx.jsonl *.pcap   several captures as one timeline
   tcpdump -i eth1 -w - tcp | heelguard replay -     whatever writes a capture
   heelguard rules mfa_failure_burst                 the page of one detector
+  heelguard doctor -i eth1                          whether this machine is ready to listen there
   heelguard demo                                    a generated day with attacks in it, and a page";
 
 /// A passive sensor for API authentication: sees who called what with which proof, and when that turns bad.
@@ -56,6 +61,8 @@ enum Command {
     Demo(demo::Demo),
     /// Validate a configuration
     Check(check::Check),
+    /// Look at this machine and say what to change before the sensor runs here
+    Doctor(doctor::Doctor),
     /// Show the detectors, or the page of one
     Rules(rules::Rules),
     /// Print the schema of a record, of the configuration, or the tables to keep records in
@@ -72,9 +79,6 @@ enum Command {
     /// The scale-out worker
     #[command(hide = true)]
     Detect(NotHere),
-    /// Looks at this machine
-    #[command(hide = true)]
-    Doctor(NotHere),
 }
 
 /// Commands that this build does not have; whatever follows them is read so that the answer can be given.
@@ -119,6 +123,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Replay(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Doctor(command) => command.run(),
         Command::Rules(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Fingerprint(command) => command.run(),
@@ -131,9 +136,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         )),
         Command::Detect(_) => {
             Err(not_here("detect", "the Kafka worker", "`heelguard replay` runs every detector on captures"))
-        }
-        Command::Doctor(_) => {
-            Err(not_here("doctor", "the machine check", "`heelguard check` validates a configuration"))
         }
     });
     match outcome {

@@ -38,6 +38,10 @@ counter_struct! {
         truncated_files,
         /// Bytes of packet data.
         bytes,
+        /// Packets that came to the kernel on live interfaces, dropped ones included.
+        received,
+        /// Packets that found no room in a ring.
+        kernel_dropped,
     }
 }
 

@@ -187,6 +187,11 @@ impl Episodes {
         self.silenced.get(entry).copied().unwrap_or(0)
     }
 
+    /// Counts on from where others stand.
+    pub(crate) fn count_on(&mut self, others: &Self) {
+        (self.counters, self.opened) = (others.counters, others.opened);
+    }
+
     pub(crate) fn counters(&self) -> AlertCounters {
         self.counters
     }

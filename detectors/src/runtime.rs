@@ -226,6 +226,16 @@ impl Runtime {
         if from.is_empty() { Ok(()) } else { Err(Damaged) }
     }
 
+    /// These rules by another configuration: windows, habits and open episodes go on, and so do the counters. The error
+    /// names what cannot be.
+    pub fn reconfigured(&self, config: RuntimeConfig) -> Result<Self, ConfigError> {
+        let mut changed = Self::new(config)?;
+        let unreadable = |_| ConfigError("what the detectors remember does not fit".to_owned());
+        changed.load(&self.save()).map_err(unreadable)?;
+        changed.episodes.count_on(&self.episodes);
+        Ok(changed)
+    }
+
     /// Entries of `[[suppress]]` that no longer do anything, or did nothing so far, in words.
     pub fn idle_suppressions(&self, now: EventTime) -> Vec<String> {
         let told = |(place, entry): (usize, &Suppression)| {

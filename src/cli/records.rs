@@ -5,11 +5,12 @@
 use super::explain::Explainer;
 use super::place::{Place, refuse_collisions, refuse_shared};
 use super::progress::Progress;
+use super::systemd::Notifier;
 use super::way_out::WayOut;
 use super::{Failure, warn};
 use crate::http::Services;
 use crate::metrics::{Counters, LiveRows, SinkCounters};
-use crate::pipeline;
+use crate::pipeline::{self, Options};
 use crate::sinks::config::Sinks;
 use crate::sinks::delivery::Tell;
 use crate::sinks::inventory::Inventory;
@@ -18,6 +19,7 @@ use crate::sinks::readable::{self, Colours};
 use crate::sinks::record::{AlertRecord, Labels, ServiceRow, StatsRecord, TransactionRecord};
 use crate::web::Live;
 use clap::{Args, ValueEnum};
+use crossbeam_channel::Receiver;
 use heelguard_detectors::alert::{Alert, Severity, Status};
 use heelguard_detectors::health::Spool;
 use heelguard_detectors::saved::Damaged;
@@ -137,6 +139,8 @@ impl Plan {
             is_live: false,
             live: None,
             rows: LiveRows::default(),
+            changes: None,
+            notifier: Notifier::default(),
             progress: Progress::new(),
         })
     }
@@ -172,6 +176,9 @@ pub(super) struct Records {
     live: Option<(Arc<Live>, Instant)>,
     /// What is told of a live sensor with its counters.
     rows: LiveRows,
+    /// Another configuration, when somebody asked for it.
+    changes: Option<Receiver<Box<Options>>>,
+    notifier: Notifier,
     progress: Progress,
 }
 
@@ -262,6 +269,22 @@ impl pipeline::Outputs for Records {
         }
     }
 
+    fn tell(&mut self, line: &str) {
+        self.progress.aside(|| warn(line));
+    }
+
+    fn reload(&mut self) -> Option<Box<Options>> {
+        self.changes.as_ref()?.try_recv().ok()
+    }
+
+    fn reloaded(&mut self, outcome: anyhow::Result<()>) {
+        self.progress.aside(|| match outcome {
+            Ok(()) => warn("the configuration was read anew and is in force"),
+            Err(why) => warn(&format!("the configuration stays as it was: {why}")),
+        });
+        self.notifier.ready();
+    }
+
     fn memory(&self) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         self.inventory.as_ref()?.save(&mut bytes);
@@ -276,6 +299,7 @@ impl pipeline::Outputs for Records {
     fn progress(&mut self, progress: &pipeline::Progress) {
         self.alerts.flush();
         self.progress.show(progress);
+        self.notifier.alive();
     }
 }
 
@@ -362,6 +386,21 @@ impl Records {
     /// Traffic is read while it happens: what is told may depend on the sensor's own state.
     pub(super) fn is_of_now(&mut self) {
         self.is_live = true;
+    }
+
+    /// There is no end to the traffic but the one that is asked for.
+    pub(super) fn is_without_end(&mut self) {
+        self.progress.is_without_end();
+    }
+
+    /// Goes on by another configuration when one comes.
+    pub(super) fn change_by(&mut self, changes: Receiver<Box<Options>>) {
+        self.changes = Some(changes);
+    }
+
+    /// Tells the service manager that the sensor lives, each time it does something.
+    pub(super) fn alive_to(&mut self, notifier: Notifier) {
+        self.notifier = notifier;
     }
 
     /// Shows the counters while the run goes on.

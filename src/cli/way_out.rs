@@ -27,12 +27,11 @@ pub(super) struct WayOut {
 }
 
 impl WayOut {
-    /// Opens what the configuration names; `None` when it names nothing.
-    pub(super) fn open(raw: &Raw, stop: &Stop, tell: &Tell) -> Result<Option<Self>, Failure> {
+    /// Opens what the configuration names; `None` when it names nothing. `full` says what happens when the spool is.
+    pub(super) fn open(raw: &Raw, full: Full, stop: &Stop, tell: &Tell) -> Result<Option<Self>, Failure> {
         let folder = Some(raw.state.dir.as_path()).filter(|folder| !folder.as_os_str().is_empty());
         let labels = raw.labels();
-        // A replay can wait for its sinks; a wire cannot.
-        let delivery = Delivery::open(&raw.sinks, &raw.spool, folder, Full::Wait, &labels, tell);
+        let delivery = Delivery::open(&raw.sinks, &raw.spool, folder, full, &labels, tell);
         let delivery = delivery.map_err(|error| match error {
             OpenError::Setting(message) => Failure::usage(message),
             OpenError::System(message) => Failure::running(message),

@@ -184,9 +184,14 @@ impl Raw {
         if !written.as_os_str().is_empty() {
             return Some(written.clone());
         }
+        Some(Self::home()?.join("fingerprint.key"))
+    }
+
+    /// Where a sensor keeps what outlives it, unless it is told otherwise; `None` when the environment does not say.
+    pub fn home() -> Option<PathBuf> {
         let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let state =
             folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))?;
-        Some(state.join("heelguard/fingerprint.key"))
+        Some(state.join("heelguard"))
     }
 }

@@ -43,6 +43,13 @@ pub struct QueueRow {
     pub room: u64,
 }
 
+impl QueueRow {
+    /// A queue and how much waits in it.
+    pub fn of(name: &'static str, filled: usize, room: usize) -> Self {
+        Self { name, filled: filled as u64, room: room as u64 }
+    }
+}
+
 /// How long one stage took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct LatencyRow {

@@ -140,6 +140,17 @@ impl Analysis {
         Ok(())
     }
 
+    /// Goes on by other rules and limits. Windows, learned habits and open episodes stay; after an error all does.
+    pub(super) fn reconfigure(&mut self, options: &Options) -> anyhow::Result<()> {
+        let Memory { lineage, routes, detectors } = &mut self.memory;
+        *detectors = detectors
+            .reconfigured(options.detection.clone())
+            .map_err(|message| anyhow::anyhow!("{message}"))?;
+        lineage.reconfigure(&options.lineage);
+        routes.reconfigure(options.routes.clone());
+        Ok(())
+    }
+
     /// Tells the detectors how well the sensor saw in the second that ends here.
     fn check_up(&mut self, end: EventTime, bytes: Bytes, outputs: &dyn Outputs) {
         let health = self.health(bytes, outputs);

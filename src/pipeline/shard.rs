@@ -3,15 +3,17 @@
 //! It promises that all bytes of a flow pass through one shard, so a flow's story does not depend on the number of shards.
 
 use super::Options;
+use super::consume::{End, Report};
 use super::latency::Latencies;
 use super::snapshot::Answer;
 use crate::decode::Segment;
 use crate::flow::FlowTable;
 use crate::http::{Bytes, HttpHandler, HttpShared, Services};
-use crate::identity::{Extractor, Sighting};
+use crate::identity::{Extractor, Settings, Sighting};
 use crate::metrics::Counters;
 use heelguard_detectors::time::EventTime;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub(super) struct Shard {
     flows: FlowTable<HttpHandler>,
@@ -74,8 +76,33 @@ impl Shard {
         Answer { question, counters: self.counters(), services: self.http.services.clone(), latencies }
     }
 
+    /// Moves time on, and gives what was completed since the last report; with counters, if they are asked for.
+    pub(super) fn report(&mut self, shard: usize, now: EventTime, question: Option<u64>) -> Report {
+        let watermark = self.advance(now);
+        let sightings = std::mem::take(&mut self.sightings);
+        let answer = question.map(|question| Box::new(self.answer(question)));
+        Report { shard, sightings, seen: self.seen(), watermark, parsed: None, answer }
+    }
+
+    /// The capture is over: what is still open ends now.
+    pub(super) fn last_report(&mut self, shard: usize, now: EventTime) -> Report {
+        self.finish(now);
+        Report { watermark: EventTime::MAX, ..self.report(shard, now, None) }
+    }
+
+    /// From here on exchanges are read by other settings.
+    pub(super) fn reconfigure(&mut self, settings: Arc<Settings>) {
+        self.extractor.reconfigure(settings);
+    }
+
     pub(super) fn into_results(self) -> (Counters, Services) {
         (self.counters(), self.http.services)
+    }
+
+    /// What it leaves behind.
+    pub(super) fn into_end(self, last_packet: EventTime) -> End {
+        let (counters, services) = self.into_results();
+        End { counters, services, last_packet, errors: Vec::new() }
     }
 
     fn counters(&self) -> Counters {

@@ -4,6 +4,7 @@
 
 use super::metrics::{Exhibit, exposition};
 use super::process::Process;
+use super::serve::{Limits, serve};
 use super::site::is_ours;
 use super::{Error, Server};
 use crate::metrics::{Counters, LiveRows};
@@ -61,10 +62,7 @@ impl Live {
             tokio::net::TcpListener::from_std(server.listener).map_err(refused)?
         };
         let router = Router::new().fallback(answer).with_state(Arc::clone(self));
-        let serve = move || {
-            // It ends with the process; a listener that fails is seen by whoever scrapes.
-            let _ = runtime.block_on(async { axum::serve(listener, router).await });
-        };
+        let serve = move || runtime.block_on(serve(listener, router, Limits::default()));
         std::thread::Builder::new().name("metrics".to_owned()).spawn(serve).map_err(refused)?;
         Ok(address)
     }

@@ -195,7 +195,11 @@ fn queues(page: &mut Page, queues: &[QueueRow]) {
     for row in queues {
         page.series(&[("queue", row.name)], row.filled);
     }
-    page.family("heelguard_queue_room", "gauge", "What may wait in a queue between threads.");
+    page.family(
+        "heelguard_queue_room",
+        "gauge",
+        "What may wait in a queue between threads; 0 where nothing bounds it but the watermarks.",
+    );
     for row in queues {
         page.series(&[("queue", row.name)], row.room);
     }

@@ -42,7 +42,7 @@ const ALERTING: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "heelguard_queue_filled",
-        "heelguard_queue_filled > 0.8 * heelguard_queue_room",
+        "heelguard_queue_filled > 0.8 * (heelguard_queue_room > 0)",
         "5m",
         "the stage behind this queue is the slowest",
     ),

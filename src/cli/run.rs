@@ -1,0 +1,232 @@
+//! `heelguard run`: the live sensor.
+//! It is given interfaces and options, captures until it is told to stop, and writes what was asked for.
+//! It promises that rights are given up as soon as the interfaces are open, and before a byte of traffic is looked at.
+
+use super::records::{OutputArgs, Records};
+use super::reload::{Reloader, asking};
+use super::replay::{SHARDS_MAX, machine_shards, run_to_end, settings};
+use super::signals::{self, Stop};
+use super::systemd::Notifier;
+use super::way_out::WayOut;
+use super::{ConfigArgs, Failure, privileges, warn};
+use crate::capture::live::{self, OpenError};
+use crate::capture::replay::Progress as Reading;
+use crate::capture::{CaptureError, Next};
+use crate::config::Raw;
+use crate::metrics::Counters;
+use crate::pipeline::{self, Source};
+use crate::sinks::spool::Full;
+use crate::web::{Live, Server};
+use clap::Args;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// After it was told to stop, the sensor has so long beyond `spool.drain_timeout_s`.
+const STOP_TIME: Duration = Duration::from_secs(20);
+
+const EXAMPLES: &str = "\
+Examples:
+  heelguard run -i eth1                                     alerts of a mirror port, readable on a terminal
+  heelguard run -i eth1 -i eth2 --alerts alerts.jsonl       a tap that gives each direction a port of its own
+  heelguard run --config /etc/heelguard.toml --user heelguard
+  heelguard run -i eth1 --filter 'not port 22' --duration 60 --stats -
+  kill -HUP $(pidof heelguard)                              reads the configuration anew";
+
+/// Watch interfaces until told to stop.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Run {
+    #[command(flatten)]
+    config: ConfigArgs,
+
+    #[command(flatten)]
+    outputs: OutputArgs,
+
+    #[command(flatten)]
+    wire: Wire,
+
+    /// TLS secrets in NSS key-log form
+    #[arg(long, value_name = "FILE")]
+    keylog: Option<PathBuf>,
+
+    /// Shards, each with a ring of its own on every interface [default: by the machine]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=SHARDS_MAX))]
+    shards: Option<u64>,
+
+    /// Become this user once the interfaces are open
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+
+    /// Stop after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    duration: Option<u64>,
+}
+
+/// What the command line says in place of the file.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Wire {
+    /// The interface to listen on, repeatable: eth1
+    #[arg(short, long = "interface", value_name = "NAME")]
+    interfaces: Vec<String>,
+
+    /// A capture filter in tcpdump's words; without it everything is looked at
+    #[arg(long, value_name = "EXPRESSION")]
+    filter: Option<String>,
+
+    /// A MaxMind DB in place of the built-in one, repeatable (country or city, ASN)
+    #[arg(long, value_name = "FILE")]
+    geoip: Vec<PathBuf>,
+}
+
+impl Wire {
+    /// Puts the command line's words, and what a sensor needs beyond the defaults, in their places.
+    pub(super) fn amend(&self, raw: &mut Raw) {
+        if !self.interfaces.is_empty() {
+            raw.capture.live.interfaces.clone_from(&self.interfaces);
+        }
+        if let Some(filter) = &self.filter {
+            raw.capture.live.filter.clone_from(filter);
+        }
+        if !self.geoip.is_empty() {
+            raw.geoip.databases.clone_from(&self.geoip);
+        }
+        if raw.state.dir.as_os_str().is_empty() {
+            raw.state.dir = Raw::home().unwrap_or_default();
+        }
+    }
+}
+
+impl Run {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let notifier = Notifier::from_env();
+        let mut raw = self.config.load()?;
+        self.wire.amend(&mut raw);
+        let plan = self.outputs.plan(&[], &raw.sinks)?;
+        if let Some(keylog) = &self.keylog {
+            std::fs::File::open(keylog)
+                .map_err(|error| Failure::running(format!("key log {}: {error}", keylog.display())))?;
+            warn("--keylog: this build does not decrypt TLS; encrypted connections are counted and not read");
+        }
+        let server = Server::bind(&raw.web).map_err(Failure::running)?;
+        let shards = self.shards.map_or_else(machine_shards, |shards| shards as usize);
+        let mut opened = live::open(&raw.capture.live, shards).map_err(refused)?;
+        privileges::drop_to(self.user.as_deref()).map_err(Failure::running)?;
+        for warning in opened.warnings.drain(..) {
+            warn(&warning);
+        }
+
+        if raw.state.dir.as_os_str().is_empty() {
+            warn("state.dir: neither XDG_STATE_HOME nor HOME is set: what is learned ends with this run");
+        }
+        let identity = settings(&raw)?;
+        let mut records = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
+        records.is_of_now();
+        records.is_without_end();
+        let options = raw.options(Arc::clone(&identity), shards);
+        let (asking, asked) = asking();
+        let hung_up = asking.clone();
+        let stop = signals::listen(move || hung_up.ask())
+            .map_err(|error| Failure::running(format!("cannot listen to signals: {error}")))?;
+        let tell = records.teller();
+        let way_out = WayOut::open(&raw, Full::Drop, &stop, &tell)?;
+        let live = Live::new(way_out.as_ref().map(|way_out| way_out.delivery.observer()));
+        let address = live.serve(server).map_err(Failure::running)?;
+        records.show_on(live);
+        let patience = STOP_TIME + Duration::from_secs(raw.spool.drain_timeout_s.into());
+        if let Some(way_out) = way_out {
+            records.leave_by(way_out);
+        }
+        let listening = format!("listening on {}", raw.capture.live.interfaces.join(", "));
+        let reloader = Reloader {
+            config: self.config,
+            wire: self.wire,
+            running: raw,
+            identity,
+            shards,
+            tell: Arc::clone(&tell),
+        };
+        let started = |error: std::io::Error| Failure::running(format!("cannot start a thread: {error}"));
+        records.change_by(reloader.start(asked).map_err(started)?);
+        watch_the_clock(stop.clone(), self.duration.map(Duration::from_secs), patience).map_err(started)?;
+
+        let mut taps: Vec<Box<dyn Source>> = Vec::new();
+        for tap in opened.taps {
+            taps.push(Box::new(Listening { tap, stop: stop.clone(), is_stopped: false }));
+        }
+        opened.supervisor.start(&tell).map_err(started)?;
+        tell(&format!("{listening}; metrics are at http://{address}/metrics"));
+        notifier.status(&listening);
+        notifier.ready();
+        records.alive_to(notifier.clone());
+        let ended = run_to_end(records, |records| match taps.as_mut_slice() {
+            // One ring for several shards: its packets are dealt.
+            [tap] if shards > 1 => pipeline::run(tap.as_mut(), &options, records),
+            taps => pipeline::run_live(taps, &options, records),
+        });
+        ended.map(drop)
+    }
+}
+
+/// What keeps a capture from being opened.
+fn refused(error: OpenError) -> Failure {
+    match error {
+        OpenError::Setting(message) => Failure::usage(message),
+        OpenError::System(message) => Failure::running(message),
+    }
+}
+
+/// Ends the run when its time is over, and the process when the run does not end although it should.
+fn watch_the_clock(stop: Stop, duration: Option<Duration>, patience: Duration) -> std::io::Result<()> {
+    const LOOK_EVERY: Duration = Duration::from_millis(50);
+    let watch = move || {
+        let mut passed = Duration::ZERO;
+        while !stop.is_asked() {
+            std::thread::sleep(LOOK_EVERY);
+            passed += LOOK_EVERY;
+            if duration.is_some_and(|duration| passed >= duration) {
+                stop.ask();
+            }
+        }
+        std::thread::sleep(patience);
+        warn(&format!(
+            "not at an end {} s after it was told to stop: what was not delivered waits in the spool",
+            patience.as_secs()
+        ));
+        std::process::exit(1);
+    };
+    std::thread::Builder::new().name("clock".to_owned()).spawn(watch).map(drop)
+}
+
+/// A tap that is closed when somebody wishes the run to end: what was captured until then is still read.
+struct Listening {
+    tap: live::Tap,
+    stop: Stop,
+    is_stopped: bool,
+}
+
+impl Source for Listening {
+    fn next(&mut self) -> Result<Next<'_>, CaptureError> {
+        if !self.is_stopped && self.stop.is_asked() {
+            self.is_stopped = true;
+            self.tap.stop();
+        }
+        self.tap.next()
+    }
+
+    fn progress(&self) -> Reading {
+        Reading { bytes_read: self.tap.counters().capture.bytes, bytes_total: None }
+    }
+
+    fn counters(&self) -> Counters {
+        self.tap.counters()
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn is_live(&self) -> bool {
+        true
+    }
+}
