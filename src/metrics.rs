@@ -20,6 +20,11 @@ macro_rules! counter_struct {
 
             /// Names and values, in the order of the list.
             pub fn rows(&self) -> Vec<(&'static str, u64)> { vec![$((stringify!($field), self.$field),)*] }
+
+            /// Names, meanings and values, in the order of the list.
+            pub fn described(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$((stringify!($field), concat!($($doc),*), self.$field),)*]
+            }
         }
     };
 }

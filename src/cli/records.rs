@@ -9,7 +9,7 @@ use super::systemd::Notifier;
 use super::way_out::WayOut;
 use super::{Failure, warn};
 use crate::http::Services;
-use crate::metrics::{Counters, SinkCounters};
+use crate::metrics::{Counters, LiveRows, SinkCounters};
 use crate::pipeline::{self, Options};
 use crate::sinks::config::Sinks;
 use crate::sinks::delivery::Tell;
@@ -138,6 +138,7 @@ impl Plan {
             way_out: None,
             is_live: false,
             live: None,
+            rows: LiveRows::default(),
             changes: None,
             notifier: Notifier::default(),
             progress: Progress::new(),
@@ -173,6 +174,8 @@ pub(super) struct Records {
     is_live: bool,
     /// Where the counters can be read while the run goes on, and when they were put there last.
     live: Option<(Arc<Live>, Instant)>,
+    /// What is told of a live sensor with its counters.
+    rows: LiveRows,
     /// Another configuration, when somebody asked for it.
     changes: Option<Receiver<Box<Options>>>,
     notifier: Notifier,
@@ -251,13 +254,18 @@ impl pipeline::Outputs for Records {
         shown || self.way_out.as_ref().is_some_and(WayOut::health_is_due)
     }
 
+    fn live(&mut self, rows: &LiveRows) {
+        self.rows = rows.clone();
+    }
+
     fn counters(&mut self, counters: &Counters, services: &Services) {
         if let Some((live, shown)) = &mut self.live {
             live.put(counters);
+            live.put_rows(&self.rows);
             *shown = Instant::now();
         }
         if let Some(way_out) = self.way_out.as_mut().filter(|way_out| way_out.health_is_due()) {
-            way_out.tell_health(counters, &super::replay::service_rows(services), false);
+            way_out.tell_health(counters, &super::replay::service_rows(services), &self.rows, false);
         }
     }
 
@@ -342,7 +350,7 @@ impl Records {
             sinks.push(("text".to_owned(), text));
         }
         if let Some(mut way_out) = way_out {
-            way_out.tell_health(counters, services, true);
+            way_out.tell_health(counters, services, &self.rows, true);
             let (counted, closed) = way_out.close();
             for (name, counted) in counted {
                 // The command line's own lines have their name already.

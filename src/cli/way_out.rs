@@ -5,7 +5,7 @@
 use super::Failure;
 use super::signals::Stop;
 use crate::config::Raw;
-use crate::metrics::{Counters, SinkCounters};
+use crate::metrics::{Counters, LiveRows, SinkCounters};
 use crate::sinks::delivery::{Closed, Delivery, OpenError, Tell, by_sink, key_of};
 use crate::sinks::inventory::Inventory;
 use crate::sinks::record::{HealthRecord, Labels, ServiceRow};
@@ -60,14 +60,20 @@ impl WayOut {
     }
 
     /// Tells how the sensor is doing.
-    pub(super) fn tell_health(&mut self, counters: &Counters, services: &[ServiceRow], ended: bool) {
+    pub(super) fn tell_health(
+        &mut self,
+        counters: &Counters,
+        services: &[ServiceRow],
+        live: &LiveRows,
+        ended: bool,
+    ) {
         if !self.delivery.takes(Lane::Reports) {
             return;
         }
         self.health_told = Instant::now();
         let statuses = self.delivery.statuses();
         let sinks = by_sink(&statuses);
-        let record = HealthRecord::new(counters, services, &self.labels, (&statuses, &sinks), ended);
+        let record = HealthRecord::new(counters, services, &self.labels, (&statuses, &sinks), live, ended);
         let key = key_of(&["sensor", &self.labels.tenant, &self.labels.sensor]);
         self.delivery.report(Kind::Health, key, &record);
     }

@@ -13,6 +13,8 @@ pub struct LiveRows {
     pub queues: Vec<QueueRow>,
     /// Each stage that was measured.
     pub latencies: Vec<LatencyRow>,
+    /// Everything that can be wrong with the mirror, and whether it is.
+    pub troubles: Vec<(&'static str, bool)>,
 }
 
 /// One interface. What is counted is counted since the start, reopening included.

@@ -102,7 +102,8 @@ impl Consumer<'_> {
             if let Some((mut counters, services)) = sum.complete(self.parts) {
                 counters.add(&self.analysis.counters());
                 if let Some(watch) = &mut self.watch {
-                    let queue = QueueRow::of("reports", reports.len(), reports.capacity().unwrap_or_default());
+                    let queue =
+                        QueueRow::of("reports", reports.len(), reports.capacity().unwrap_or_default());
                     let queues = vec![queue, QueueRow::of("merge", self.merge.waiting(), 0)];
                     watch.judge(&counters, sum.latencies(), queues, &mut self.analysis, self.outputs);
                 }

@@ -16,6 +16,8 @@ const ORDINARY_MTU: u32 = 1_500;
 
 /// One thing that can be wrong.
 struct Trouble {
+    /// Its name in metrics.
+    name: &'static str,
     /// The part that is bad, and all there is.
     count: fn(&Counters, Wire) -> (u64, u64),
     /// It begins above this many in a thousand.
@@ -43,6 +45,7 @@ enum Wire {
 
 const TROUBLES: &[Trouble] = &[
     Trouble {
+        name: "one_way",
         count: |c, _| (c.sight.one_way_flows, c.sight.one_way_flows + c.sight.two_way_flows),
         begins_pm: 200,
         ends_pm: 100,
@@ -55,6 +58,7 @@ const TROUBLES: &[Trouble] = &[
         ends: Some("both directions are seen again"),
     },
     Trouble {
+        name: "copies",
         count: |c, _| (c.sight.copied_segments, c.segments.received),
         begins_pm: 50,
         ends_pm: 20,
@@ -67,6 +71,7 @@ const TROUBLES: &[Trouble] = &[
         ends: Some("packets come once again"),
     },
     Trouble {
+        name: "cut_tunnels",
         count: |c, _| (c.sight.cut_tunnel_packets, c.sight.tunnel_packets),
         begins_pm: 10,
         ends_pm: 2,
@@ -79,6 +84,7 @@ const TROUBLES: &[Trouble] = &[
         ends: Some("packets in tunnels are whole again"),
     },
     Trouble {
+        name: "cut_packets",
         count: |c, _| (c.anomalies.get(Anomaly::CaptureTruncated), c.packets.read),
         begins_pm: 10,
         ends_pm: 2,
@@ -91,6 +97,7 @@ const TROUBLES: &[Trouble] = &[
         ends: Some("packets are whole again"),
     },
     Trouble {
+        name: "giant_frames",
         count: |c, wire| {
             let long = if wire == Wire::Ordinary { c.sight.jumbo_frames } else { 0 };
             (c.sight.giant_frames + long, c.packets.read)
@@ -107,6 +114,7 @@ const TROUBLES: &[Trouble] = &[
         ends: None,
     },
     Trouble {
+        name: "encrypted",
         count: |c, _| (c.sight.encrypted_bytes, c.bytes.delivered),
         begins_pm: 500,
         ends_pm: 400,
@@ -119,6 +127,7 @@ const TROUBLES: &[Trouble] = &[
         ends: Some("most traffic can be read again"),
     },
     Trouble {
+        name: "loss",
         count: |c, _| (c.bytes.missing, c.bytes.missing + c.bytes.delivered),
         begins_pm: 10,
         ends_pm: 5,
@@ -162,9 +171,9 @@ impl Eyes {
         pairs.filter_map(|(trouble, state)| state.judge(trouble, counters, self.wire, now)).collect()
     }
 
-    /// Whether anything is wrong now.
-    pub fn sees_trouble(&self) -> bool {
-        self.states.iter().any(|state| state.is_on)
+    /// Every trouble there can be, and whether it is there.
+    pub fn troubles(&self) -> Vec<(&'static str, bool)> {
+        TROUBLES.iter().zip(&self.states).map(|(trouble, state)| (trouble.name, state.is_on)).collect()
     }
 }
 

@@ -78,7 +78,7 @@ impl Watch {
         for line in self.eyes.look(counters, now) {
             outputs.tell(&line);
         }
-        let latencies = self.minute.rows();
-        outputs.live(&LiveRows { interfaces: Vec::new(), queues, latencies });
+        let (latencies, troubles) = (self.minute.rows(), self.eyes.troubles());
+        outputs.live(&LiveRows { interfaces: Vec::new(), queues, latencies, troubles });
     }
 }

@@ -2,11 +2,12 @@
 //! It is given counters now and then and asks the sinks itself, and serves three paths on the page's address.
 //! It promises that a sink that is down makes the sensor degraded, not dead: restarting it would help nobody.
 
-use super::metrics::exposition;
+use super::metrics::{Exhibit, exposition};
+use super::process::Process;
 use super::serve::{Limits, serve};
 use super::site::is_ours;
 use super::{Error, Server};
-use crate::metrics::Counters;
+use crate::metrics::{Counters, LiveRows};
 use crate::sinks::delivery::Observer;
 use crate::sinks::status::{State, Status};
 use axum::Router;
@@ -24,6 +25,7 @@ type Mutex<T> = std::sync::Mutex<T>;
 #[derive(Default)]
 pub struct Live {
     counters: Mutex<Counters>,
+    rows: Mutex<LiveRows>,
     sinks: Option<Observer>,
 }
 
@@ -37,12 +39,17 @@ struct Readiness {
 impl Live {
     /// A sensor whose sinks can be asked.
     pub fn new(sinks: Option<Observer>) -> Arc<Self> {
-        Arc::new(Self { counters: Mutex::default(), sinks })
+        Arc::new(Self { counters: Mutex::default(), rows: Mutex::default(), sinks })
     }
 
     /// The counters as they are now.
     pub fn put(&self, counters: &Counters) {
         counters.clone_into(&mut self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    /// Interfaces, queues and latencies as they are now.
+    pub fn put_rows(&self, rows: &LiveRows) {
+        rows.clone_into(&mut self.rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     }
 
     /// Serves on a thread of its own until the process ends; gives where.
@@ -79,7 +86,9 @@ impl Live {
 
     fn metrics(&self) -> String {
         let counters = self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        exposition(&counters, &self.statuses())
+        let live = self.rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let (sinks, process) = (self.statuses(), Process::now());
+        exposition(&Exhibit { counters: &counters, sinks: &sinks, live: &live, process })
     }
 
     fn statuses(&self) -> Vec<Status> {

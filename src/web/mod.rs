@@ -7,6 +7,7 @@ mod html;
 mod live;
 mod metrics;
 mod overview;
+mod process;
 mod rules;
 mod serve;
 mod site;

@@ -38,6 +38,7 @@ fn check(bad: Traffic, so_so: Traffic, good: Traffic, begins: &str, ends: Option
     let told = sensor.watch(&[bad, bad, so_so, bad, so_so]);
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains(begins), "{told:?}");
+    assert_eq!(sensor.eyes.troubles().iter().filter(|(_, is_on)| *is_on).count(), 1);
     let told = sensor.watch(&[good, good, so_so]);
     assert_eq!(told, ends.map(str::to_owned).into_iter().collect::<Vec<_>>());
 
@@ -63,8 +64,21 @@ fn one_direction_is_missing_and_comes_back() {
         |c| flows(c, 21, 79),
         |c| flows(c, 15, 85),
         |c| flows(c, 10, 90),
-        "21.0 % of connections show one direction only",
+        "of connections show one direction only",
         Some("both directions are seen again"),
+    );
+}
+
+#[test]
+fn a_line_gives_the_share_the_state_and_the_remedy() {
+    let mut counters = Counters::default();
+    flows(&mut counters, 317, 1_000);
+    assert_eq!(
+        verdict(&counters),
+        [
+            "24.0 % of connections show one direction only, so no answer is known there; mirror both directions \
+          (receive and transmit) of the port, or both lines of the tap"
+        ]
     );
 }
 
@@ -88,7 +102,7 @@ fn the_mirror_sends_everything_twice() {
         |c| copies(c, 300, 300),
         |c| copies(c, 50, 50),
         |c| copies(c, 20, 300),
-        "30.0 % of segments come twice",
+        "of segments come twice",
         Some("packets come once again"),
     );
 }
@@ -154,7 +168,7 @@ fn bytes_are_lost_before_they_reach_the_sensor() {
         |c| bytes(c, 20),
         |c| bytes(c, 8),
         |c| bytes(c, 5),
-        "2.0 % of bytes were acknowledged by their receivers and never seen",
+        "of bytes were acknowledged by their receivers and never seen",
         Some("next to nothing is lost again"),
     );
 }
@@ -165,5 +179,5 @@ fn counters_that_go_back_are_no_trouble() {
     flows(&mut counters, 0, 1_000);
     eyes.look(&counters, EventTime::from_secs(1));
     assert!(eyes.look(&Counters::default(), EventTime::from_secs(100)).is_empty());
-    assert!(!eyes.sees_trouble());
+    assert!(eyes.troubles().iter().all(|(_, is_on)| !is_on));
 }

@@ -44,6 +44,7 @@ pub struct StatsRecord<'a> {
     // What follows goes beyond the first version of the schema.
     mfa_outcomes: Rows,
     tokens: Rows,
+    sight: Rows,
 }
 
 impl<'a> StatsRecord<'a> {
@@ -74,6 +75,7 @@ impl<'a> StatsRecord<'a> {
             anomalies: Rows(counters.anomalies.rows()),
             mfa_outcomes: Rows(counters.mfa_outcomes.rows()),
             tokens: Rows(counters.tokens.rows()),
+            sight: Rows(counters.sight.rows()),
         }
     }
 
