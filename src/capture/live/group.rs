@@ -52,7 +52,8 @@ pub(super) fn open(name: &str, config: &Config, shards: usize) -> Result<Group, 
     let mut sockets = Vec::with_capacity(shards);
     for _ in 0..shards.max(1) {
         let socket = Socket::new().map_err(at("a packet socket"))?;
-        let interface = netdevice::name_to_index(&socket, name).map_err(|error| at("its index")(error.into()))?;
+        let interface =
+            netdevice::name_to_index(&socket, name).map_err(|error| at("its index")(error.into()))?;
         let mapping = prepare(&socket, config)?;
         let is_loopback = name == "lo";
         if is_loopback {
@@ -127,13 +128,16 @@ fn join(sockets: &[&Socket], link: LinkType, ignore_outgoing: bool) -> io::Resul
     Ok(dealing)
 }
 
+/// Modems that give IP packets (`linux/if_arp.h`).
+const ARPHRD_RAWIP: u16 = 519;
+
 /// The link type of a hardware type (ARPHRD_ number), as frames come from a raw packet socket.
 fn link_of(hardware: u16) -> Result<LinkType, Failure> {
     match hardware {
         libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => Ok(ETHERNET),
         // Tunnels and modems whose frames begin with an IP header.
         libc::ARPHRD_NONE
-        | libc::ARPHRD_RAWIP
+        | ARPHRD_RAWIP
         | libc::ARPHRD_PPP
         | libc::ARPHRD_TUNNEL
         | libc::ARPHRD_TUNNEL6
