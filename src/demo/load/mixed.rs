@@ -84,6 +84,11 @@ impl Client {
     pub(super) fn new(number: u32, users: Arc<[User]>, left: u64, random: Random) -> Self {
         Self { number, users, user: 0, left, on_connection: 0, random }
     }
+
+    /// One that does everything on one connection, for the first user.
+    pub(super) fn on_one_connection(users: Arc<[User]>, left: u64, random: Random) -> Self {
+        Self { on_connection: left, ..Self::new(0, users, left, random) }
+    }
 }
 
 impl Actor for Client {
