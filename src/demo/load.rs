@@ -19,6 +19,9 @@ use std::time::Duration;
 const START: EventTime = EventTime::from_secs(1_794_211_200);
 /// Frames of a mixed transaction, in bytes, on average.
 const MIXED_TRANSACTION_BYTES: u64 = 5_900;
+/// How long tokens are valid, in the files and on the wire.
+const MIXED_LIFETIME_S: u64 = 3_600;
+const WORKING_DAY_S: u64 = 28_800;
 /// Clients at work at one time.
 const MIXED_CLIENTS: u64 = 200;
 const TINY_CLIENTS: u64 = 256;
@@ -32,16 +35,25 @@ pub struct Load {
 impl Load {
     /// About `bytes` of mixed API traffic: users with tokens, keys and cookies, lists of all sizes.
     pub fn mixed(bytes: u64, seed: u64) -> Self {
+        Self::mixed_with(START, MIXED_LIFETIME_S, bytes, seed)
+    }
+
+    /// The same at another time, with tokens that are valid for a working day: to be sent over a live interface.
+    pub fn mixed_at(start: EventTime, bytes: u64, seed: u64) -> Self {
+        Self::mixed_with(start, WORKING_DAY_S, bytes, seed)
+    }
+
+    fn mixed_with(start: EventTime, lifetime_s: u64, bytes: u64, seed: u64) -> Self {
         let mut random = Random::new(seed);
         let mut timeline = Timeline::new(random.fork());
         let transactions = (bytes / MIXED_TRANSACTION_BYTES).max(1);
         let users = (transactions / 8).clamp(50, 4_000);
         let users: Arc<[mixed::User]> =
-            (0..users).map(|number| mixed::User::any(number, START, &mut random)).collect();
+            (0..users).map(|number| mixed::User::any(number, start, lifetime_s, &mut random)).collect();
         for number in 0..MIXED_CLIENTS {
             let left = share(transactions, MIXED_CLIENTS, number);
             let client = mixed::Client::new(number as u32, users.clone(), left, random.fork());
-            timeline.enter(Box::new(client), START.after(Duration::from_millis(random.below(2_000))));
+            timeline.enter(Box::new(client), start.after(Duration::from_millis(random.below(2_000))));
         }
         Self { timeline }
     }

@@ -28,7 +28,7 @@ pub(super) struct User {
 }
 
 impl User {
-    pub(super) fn any(number: u64, start: EventTime, random: &mut Random) -> Self {
+    pub(super) fn any(number: u64, start: EventTime, lifetime_s: u64, random: &mut Random) -> Self {
         let place = &PLACES[(number % 10) as usize];
         let address = place.address(random);
         let app = random.pick(&[Some(App::Web), Some(App::Web), Some(App::Mobile), Some(App::Desktop)]);
@@ -44,7 +44,7 @@ impl User {
             amr,
             issued_at,
             auth_time: issued_at,
-            lifetime_s: 3_600,
+            lifetime_s,
         };
         let jwt = tokens::jwt(&claims, random);
         // Writing to a string does not fail, here and below.
