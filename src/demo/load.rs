@@ -76,7 +76,7 @@ impl Load {
     pub fn elephant(bytes: u64, seed: u64) -> Self {
         let mut random = Random::new(seed);
         let mut timeline = Timeline::new(random.fork());
-        let users: Arc<[mixed::User]> = [mixed::User::any(0, START, &mut random)].into();
+        let users: Arc<[mixed::User]> = [mixed::User::any(0, START, MIXED_LIFETIME_S, &mut random)].into();
         let left = (bytes / MIXED_TRANSACTION_BYTES).max(1);
         timeline.enter(Box::new(mixed::Client::on_one_connection(users, left, random.fork())), START);
         Self { timeline }
