@@ -83,6 +83,9 @@ mod tests {
         assert!(error.contains("syntax error"), "{error}");
         let error = compile("vlan 7 and tcp", ETHERNET, 4_096).unwrap_err();
         assert!(error.contains("takes the VLAN tag out"), "{error}");
-        assert!(compile("host vlan-7.test or tcp", ETHERNET, 4_096).is_err_and(|error| !error.contains("takes the VLAN")));
+        assert!(
+            compile("host vlan-7.test or tcp", ETHERNET, 4_096)
+                .is_err_and(|error| !error.contains("takes the VLAN"))
+        );
     }
 }

@@ -113,7 +113,9 @@ impl Config {
             let is_odd = |c: char| c.is_whitespace() || c.is_control() || c == '/';
             let too_long = self.backend == Backend::AfPacket && name.len() >= NAME_BYTES_MAX;
             if name.is_empty() || too_long || name.contains(is_odd) {
-                return Err(format!("capture.interfaces: {name:?} is no name of an interface, as in \"eth0\""));
+                return Err(format!(
+                    "capture.interfaces: {name:?} is no name of an interface, as in \"eth0\""
+                ));
             }
             if self.interfaces.iter().take(at).any(|earlier| earlier == name) {
                 return Err(format!("capture.interfaces: {name} is there twice"));

@@ -52,7 +52,8 @@ pub(super) fn open(name: &str, config: &Config, shards: usize) -> Result<Group, 
     let mut sockets = Vec::with_capacity(shards);
     for _ in 0..shards.max(1) {
         let socket = Socket::new().map_err(at("a packet socket"))?;
-        let interface = netdevice::name_to_index(&socket, name).map_err(|error| at("its index")(error.into()))?;
+        let interface =
+            netdevice::name_to_index(&socket, name).map_err(|error| at("its index")(error.into()))?;
         let mapping = prepare(&socket, config)?;
         let is_loopback = name == "lo";
         if is_loopback {

@@ -36,7 +36,9 @@ pub(super) fn open(config: &Config, shards: usize) -> Result<Opened, OpenError> 
                 None
             }
             Err(Failure::NotPermitted) => return Err(not_permitted(name)),
-            Err(Failure::Setting(words)) if words.starts_with("capture.") => return Err(OpenError::Setting(words)),
+            Err(Failure::Setting(words)) if words.starts_with("capture.") => {
+                return Err(OpenError::Setting(words));
+            }
             Err(Failure::Setting(words)) => return Err(OpenError::Setting(format!("{name}: {words}"))),
             Err(Failure::System(words)) => return Err(OpenError::System(format!("{name}: {words}"))),
         };

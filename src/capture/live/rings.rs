@@ -76,7 +76,7 @@ enum Turn {
 impl Rings {
     pub(super) fn new(
         shard: usize,
-            interfaces: Arc<[Interface]>,
+        interfaces: Arc<[Interface]>,
         rings: Vec<Option<Ring>>,
         arrivals: Receiver<Moving>,
         returned: Sender<Moving>,
@@ -185,7 +185,9 @@ impl Rings {
 
     /// Gives the frame of a ring unless an earlier one may still come into another.
     fn settle(&mut self, index: usize) -> Turn {
-        let Some(ring) = self.slots.get(index).and_then(|slot| slot.ring.as_ref()) else { return Turn::Quiet };
+        let Some(ring) = self.slots.get(index).and_then(|slot| slot.ring.as_ref()) else {
+            return Turn::Quiet;
+        };
         let Some(since) = ring.block_since() else { return Turn::Give(index) };
         let safe = since + SETTLED;
         let awaited = |slot: &Slot| {
@@ -209,7 +211,9 @@ impl Rings {
     fn note(&mut self, index: usize) {
         self.current = Some(index);
         let Some(slot) = self.slots.get_mut(index) else { return };
-        let Some((ring, frame)) = slot.ring.as_ref().and_then(|ring| Some((ring, ring.frame()?))) else { return };
+        let Some((ring, frame)) = slot.ring.as_ref().and_then(|ring| Some((ring, ring.frame()?))) else {
+            return;
+        };
         let data = ring.data(frame);
         slot.account.packets += 1;
         slot.account.bytes += data.len() as u64;
@@ -220,7 +224,9 @@ impl Rings {
             self.anomalies.count(Anomaly::ClockAnomaly);
         }
         let dealt = ring.dealt();
-        if dealt > 1 && fanout::shard_of_syn(ring.link(), data, dealt).is_some_and(|shard| shard != self.shard) {
+        if dealt > 1
+            && fanout::shard_of_syn(ring.link(), data, dealt).is_some_and(|shard| shard != self.shard)
+        {
             self.misrouted += 1;
             if self.misrouted == 1 {
                 self.warnings.push(
@@ -270,10 +276,7 @@ impl Rings {
                 slot.leave();
             }
             slot.drained();
-            if slot.leaving == Leaving::Done
-                && !self.is_stopping
-                && slot.ring.is_some()
-            {
+            if slot.leaving == Leaving::Done && !self.is_stopping && slot.ring.is_some() {
                 interface.show(self.shard, &slot.counted());
                 let Some(ring) = slot.ring.take() else { continue };
                 // Without a supervisor nobody waits for it.
@@ -285,7 +288,8 @@ impl Rings {
     /// Whether all is over.
     fn finish(&mut self) -> bool {
         self.control();
-        let is_over = self.is_stopping && self.slots.iter().all(|slot| slot.ring.is_none() || slot.leaving == Leaving::Done);
+        let is_over = self.is_stopping
+            && self.slots.iter().all(|slot| slot.ring.is_none() || slot.leaving == Leaving::Done);
         if is_over {
             self.count();
         }
@@ -295,7 +299,8 @@ impl Rings {
     /// Waits for a block in a ring that has none.
     fn wait(&mut self, time: Duration) {
         let timeout = Timespec::try_from(time).unwrap_or_default();
-        let waiting = || self.slots.iter().enumerate().filter(|(_, slot)| slot.is_open() && !slot.has_frame());
+        let waiting =
+            || self.slots.iter().enumerate().filter(|(_, slot)| slot.is_open() && !slot.has_frame());
         let rings = waiting().filter_map(|(_, slot)| slot.ring.as_ref());
         let mut fds: Vec<_> = rings.map(|ring| PollFd::new(ring.socket(), PollFlags::IN)).collect();
         if fds.is_empty() {
@@ -304,8 +309,10 @@ impl Rings {
             // A signal: the next round waits again.
             return;
         }
-        let troubled: Vec<bool> =
-            fds.iter().map(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL)).collect();
+        let troubled: Vec<bool> = fds
+            .iter()
+            .map(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL))
+            .collect();
         for ((index, slot), _) in waiting().zip(troubled).filter(|(_, troubled)| *troubled) {
             let error = slot.ring.as_ref().and_then(|ring| ring.socket().error().err());
             if let (Some(_), Some(interface)) = (error, self.interfaces.get(index)) {

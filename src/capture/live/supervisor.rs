@@ -141,7 +141,9 @@ impl Watcher {
 fn trouble(failure: &Failure) -> Option<String> {
     match failure {
         Failure::Missing | Failure::Down => None,
-        Failure::NotPermitted => Some("the process may not open packet sockets any more (CAP_NET_RAW)".to_owned()),
+        Failure::NotPermitted => {
+            Some("the process may not open packet sockets any more (CAP_NET_RAW)".to_owned())
+        }
         Failure::Setting(words) | Failure::System(words) => Some(words.clone()),
     }
 }

@@ -2,7 +2,10 @@
 //! documentation): the calls that no crate offers safely, and nothing else.
 //! It is given settings as plain values and gives sockets, and blocks of the ring as slices.
 //! It promises that a slice exists only while its block belongs to us.
-#![allow(unsafe_code, reason = "memory shared with the kernel, and its socket options, cannot be had in another way")]
+#![allow(
+    unsafe_code,
+    reason = "memory shared with the kernel, and its socket options, cannot be had in another way"
+)]
 
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -75,9 +78,8 @@ impl Socket {
         let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
         let mut length = mem::size_of_val(&address) as libc::socklen_t;
         // SAFETY: both pointers are to live values, and the kernel writes no more than the length says.
-        let code = unsafe {
-            libc::getsockname(self.0.as_raw_fd(), (&raw mut address).cast(), &raw mut length)
-        };
+        let code =
+            unsafe { libc::getsockname(self.0.as_raw_fd(), (&raw mut address).cast(), &raw mut length) };
         check(code).map(|()| address.sll_hatype)
     }
 

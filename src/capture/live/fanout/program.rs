@@ -3,9 +3,7 @@
 //! It promises jumps that lead forward to labels that exist.
 
 use super::super::sys::Instruction;
-use super::{
-    HOP_BY_HOP, IPV4, IPV6, MULTIPLIER, TAGS_MAX, TCP, UDP, VLANS, VXLAN_PORT, VXLAN_TO_TYPE,
-};
+use super::{HOP_BY_HOP, IPV4, IPV6, MULTIPLIER, TAGS_MAX, TCP, UDP, VLANS, VXLAN_PORT, VXLAN_TO_TYPE};
 
 // Classic BPF (Linux `filter.txt`): class, size and mode, operation.
 const LD_W_ABS: u16 = 0x20;
@@ -69,7 +67,8 @@ fn network(code: &mut Assembler, inside: bool) {
     let name = |what: &'static str| if inside { Label(what, 1) } else { Label(what, 0) };
     code.label(name("network"));
     for step in 0..TAGS_MAX as u8 {
-        let (tag, next) = (Label("tag", step + 2 * u8::from(inside)), Label("step", step + 2 * u8::from(inside)));
+        let (tag, next) =
+            (Label("tag", step + 2 * u8::from(inside)), Label("step", step + 2 * u8::from(inside)));
         code.op(LD_MEM, KIND);
         for vlan in VLANS {
             code.jump(JUMP_EQ, vlan.into(), Some(tag), None);
