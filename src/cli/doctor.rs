@@ -65,7 +65,11 @@ enum Format {
 
 impl Doctor {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let raw = self.config.load()?;
+        let mut raw = self.config.load()?;
+        if raw.state.dir.as_os_str().is_empty() {
+            // Where a run keeps it.
+            raw.state.dir = Raw::home().unwrap_or_default();
+        }
         if let Some(user) = &self.user {
             privileges::drop_to(Some(user)).map_err(Failure::running)?;
         }

@@ -117,6 +117,13 @@ mod linux {
     /// Gives up every capability but the one that opens interfaces; whether that one was there.
     pub(super) fn keep_capture_alone(before: &Status) -> Result<bool, String> {
         let keeps = before.may_capture();
+        if before.is_all_it_keeps() {
+            // A service manager gave it that way, and may forbid the call that changes it. What is inheritable then
+            // is inert: nothing is ambient any more, and no file of a program gives rights.
+            return thread::clear_ambient_capability_set()
+                .map(|()| keeps)
+                .map_err(|error| failed("ambient capabilities", error));
+        }
         let kept = if keeps { CapabilitySet::NET_RAW } else { CapabilitySet::empty() };
         let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
         thread::clear_ambient_capability_set()

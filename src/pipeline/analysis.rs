@@ -127,7 +127,11 @@ impl Analysis {
             if let Some(keeper) = self.keeper.as_mut().filter(|keeper| keeper.is_due())
                 && outputs.settle()
             {
+                let began = self.now.as_ref().map(|now| (now.clock)());
                 keeper.keep(&self.memory, outputs, &mut self.warnings);
+                if let (Some(now), Some(began)) = (&self.now, began) {
+                    keeper.rest_after((now.clock)().since(began));
+                }
             }
         }
         for (second, bytes) in seconds {

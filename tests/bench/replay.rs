@@ -3,7 +3,7 @@
 //! It promises ratios of runs on one file in one session; bare times say little on shared machines.
 //!
 //! Options behind `--`: `--runs N` (pairs of runs, 5), `--quick` (captures a tenth as large),
-//! `--only mixed` or `--only tiny`.
+//! `--only NAME` (`mixed`, `tiny`, `downloads`, `elephant`, `idle`).
 
 mod captures;
 mod spent;
@@ -61,7 +61,7 @@ fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
                 let runs = arguments.next().and_then(|runs| runs.parse().ok()).filter(|runs| *runs > 0);
                 asked.runs = runs.ok_or("--runs takes a number above 0")?;
             }
-            "--only" => asked.only = Some(arguments.next().ok_or("--only takes mixed or tiny")?),
+            "--only" => asked.only = Some(arguments.next().ok_or("--only takes the name of a capture")?),
             other => return Err(format!("unknown option {other}; known: --runs N, --quick, --only NAME")),
         }
     }

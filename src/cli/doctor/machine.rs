@@ -64,7 +64,7 @@ fn kernel(release: &str) -> Finding {
 fn memory(rings: &Rings, available: Option<u64>, limit: Option<u64>) -> Finding {
     let wanted = rings.mib_in_all();
     let Rings { interfaces, shards, mib } = rings;
-    let words = format!("{interfaces} interfaces x {shards} shards x {mib} MiB = {wanted} MiB of rings");
+    let words = format!("{wanted} MiB of rings (interfaces {interfaces} x shards {shards} x {mib} MiB)");
     let Some(available) = available else {
         return Finding::new("memory", State::Warn, format!("{words}; what is available cannot be told"));
     };
@@ -80,7 +80,7 @@ fn memory(rings: &Rings, available: Option<u64>, limit: Option<u64>) -> Finding 
         return Finding::new("memory", State::Warn, found)
             .mend(format!("allow {TABLES_MIB} MiB (MemoryMax=)"));
     }
-    Finding::new("memory", State::Ok, format!("{words} of {available} MiB available"))
+    Finding::new("memory", State::Ok, format!("{words}; {available} MiB are available"))
 }
 
 fn available_mib(meminfo: &str) -> Option<u64> {
@@ -150,7 +150,11 @@ mod tests {
         assert_eq!(memory(&RINGS, Some(768), None).state, State::Ok);
         let tight = memory(&RINGS, Some(767), None);
         assert_eq!(tight.state, State::Bad);
-        assert!(tight.found.contains("2 interfaces x 4 shards x 64 MiB = 512 MiB"), "{}", tight.found);
+        assert!(
+            tight.found.contains("512 MiB of rings (interfaces 2 x shards 4 x 64 MiB)"),
+            "{}",
+            tight.found
+        );
         assert_eq!(memory(&RINGS, Some(4_000), Some(255)).state, State::Warn);
         assert_eq!(memory(&RINGS, Some(4_000), Some(256)).state, State::Ok);
         assert_eq!(memory(&RINGS, None, None).state, State::Warn);

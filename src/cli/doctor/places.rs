@@ -3,6 +3,7 @@
 //! It promises to leave no trace: a file it makes is removed, a port it takes is given back, no key is made.
 
 use super::finding::{Finding, State};
+use crate::cli::privileges::Status;
 use crate::config::{Keys, Raw};
 use crate::web::{Error as WebError, Server};
 use std::fs;
@@ -19,7 +20,8 @@ const DEPTH_MAX: u32 = 4;
 pub(super) fn look(raw: &Raw) -> Vec<Finding> {
     let mut findings = Vec::new();
     if raw.state.dir.as_os_str().is_empty() {
-        let found = "state.dir is empty: what is learned and what waits for sinks ends with the run";
+        let found = "neither state.dir nor XDG_STATE_HOME nor HOME is set: what is learned, and what waits for sinks, \
+                     ends with the run";
         let mend = "set it: `--set state.dir=/var/lib/heelguard`";
         findings.push(Finding::new("state", State::Warn, found).mend(mend));
     } else {
@@ -37,15 +39,20 @@ fn state(folder: &Path) -> Finding {
     let there = nearest_existing(folder);
     let bad = |error: &io::Error| {
         let found = format!("{shown}: files cannot be made there: {error}");
-        let mend =
-            format!("run `install -d -m 700 -o \"$(id -un)\" {shown}` as root, or name another folder");
+        let owner = owner();
+        let mend = format!("run `install -d -m 700 -o {owner} {shown}` as root, or name another folder");
         Finding::new("state", State::Bad, found).mend(mend)
     };
     match try_file(&there) {
         Err(error) => bad(&error),
-        Ok(()) if there == folder => Finding::new("state", State::Ok, format!("{shown} can be written")),
+        Ok(()) if folder.is_dir() => Finding::new("state", State::Ok, format!("{shown} can be written")),
         Ok(()) => Finding::new("state", State::Ok, format!("{shown} is not there yet and can be made")),
     }
+}
+
+/// Whose files a run would make, as `install` takes it.
+fn owner() -> String {
+    Status::read().map_or_else(|_| "USER".to_owned(), |status| status.users[1].to_string())
 }
 
 /// The folder itself, or the first one above it that is there.
@@ -117,7 +124,11 @@ fn key(raw: &Raw) -> Finding {
     };
     let shown = path.display();
     let previous = &raw.privacy.previous_key_file;
-    if !path.exists() && previous.as_os_str().is_empty() {
+    let is_there = match path.try_exists() {
+        Ok(is_there) => is_there,
+        Err(error) => return Finding::new("key", State::Bad, format!("{shown} cannot be read: {error}")),
+    };
+    if !is_there && previous.as_os_str().is_empty() {
         let folder = path.parent().map(nearest_existing).unwrap_or_default();
         return match try_file(&folder) {
             Ok(()) => Finding::new("key", State::Ok, format!("{shown} is made by the first run")),

@@ -73,6 +73,11 @@ impl Status {
         self.permitted & !NET_RAW == 0
     }
 
+    /// Whether there is nothing to give up: the right to capture is there, in effect, and no other in any set.
+    pub(super) fn is_all_it_keeps(&self) -> bool {
+        (self.permitted, self.effective, self.inheritable & !NET_RAW) == (NET_RAW, NET_RAW, 0)
+    }
+
     pub(super) fn may_change_user(&self) -> bool {
         self.effective & (SETUID | SETGID) == SETUID | SETGID
     }
@@ -99,7 +104,7 @@ impl Status {
             ("user and groups", is_who),
             ("permitted capabilities", self.permitted == wanted),
             ("effective capabilities", self.effective == wanted),
-            ("inheritable capabilities", self.inheritable == 0),
+            ("inheritable capabilities", self.inheritable == 0 || before.is_all_it_keeps()),
             ("ambient capabilities", self.ambient == 0),
             ("bounding set", !before.may_shrink_bounds() || self.bounding & !NET_RAW == 0),
             ("no_new_privs", self.no_new_privs),
@@ -153,6 +158,16 @@ mod tests {
             let said = after.holds_to(&root, Some(&heelguard()), true).unwrap_err();
             assert!(said.contains(named), "{from}: {said}");
         }
+    }
+
+    #[test]
+    fn what_a_service_manager_gave_alone_may_stay_inheritable() {
+        // As with AmbientCapabilities=: the kernel wants it inheritable for that.
+        let given = SHED.replace("CapInh:\t0000000000000000", "CapInh:\t0000000000002000");
+        let (given, root) = (Status::parse(&given).unwrap(), Status::parse(ROOT).unwrap());
+        assert!(given.is_all_it_keeps() && !root.is_all_it_keeps());
+        assert_eq!(given.holds_to(&given, None, true), Ok(()));
+        assert!(given.holds_to(&root, Some(&heelguard()), true).is_err());
     }
 
     #[test]
