@@ -25,6 +25,7 @@ mod marks;
 mod roster;
 pub mod rules;
 pub mod runtime;
+pub mod sample;
 pub mod saved;
 pub mod session;
 pub mod shown;

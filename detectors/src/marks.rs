@@ -1,8 +1,9 @@
-//! Under what a transaction is looked up by several rules, hashed once for all of them.
+//! What several rules ask of one transaction, worked out once: its facts, and the hashes of what it is looked up under.
 //! It is given a transaction; rules ask for its principal, client or endpoint as a key of their tables.
 //! It promises the hashes of the keys themselves, and that an endpoint is copied only where it is new.
 
 use crate::episode::Findings;
+use crate::facts::Facts;
 use crate::identity::Principal;
 use crate::keyed::{Hashed, Lookup, hash_of};
 use crate::transaction::{Endpoint, Request, Transaction};
@@ -16,12 +17,14 @@ pub(crate) struct Marks {
     client: u64,
     /// Zero where the request was not seen.
     endpoint: u64,
+    facts: Facts,
 }
 
 impl Marks {
     /// Of this transaction.
-    pub(crate) fn of(tx: &Transaction) -> Self {
+    pub(crate) fn of(tx: &Transaction, facts: Facts) -> Self {
         Self {
+            facts,
             principal: hash_of(&tx.principal),
             client: hash_of(&tx.client.network()),
             endpoint: tx.request.as_ref().map_or(0, |request| At(request).hash()),
@@ -31,6 +34,11 @@ impl Marks {
 
 /// For the transaction that is looked at.
 impl Findings<'_> {
+    /// Whether it shows a person.
+    pub(crate) fn shows_person(&self) -> bool {
+        self.marks.facts.has(Facts::PERSON)
+    }
+
     /// Its principal.
     pub(crate) fn principal<'t>(&self, tx: &'t Transaction) -> Hashed<&'t Principal> {
         Hashed::new(&tx.principal, self.marks.principal)
@@ -78,7 +86,7 @@ mod tests {
     fn a_mark_is_the_hash_of_its_key() {
         let seen = transactions("10:00:00 2001:db8::7 -> use GET /me 200 user=ann key=k1").unwrap();
         for tx in &seen {
-            let marks = Marks::of(tx);
+            let marks = Marks::of(tx, Facts::of(tx));
             assert_eq!(marks.principal, hash_of(&tx.principal));
             assert_eq!(marks.client, hash_of(&tx.client.network()));
             assert_eq!(Some(marks.endpoint), tx.endpoint().as_ref().map(hash_of));

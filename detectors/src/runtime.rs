@@ -131,8 +131,9 @@ impl Runtime {
     /// Shows the next transaction to every detector that it says something to; alerts are appended.
     pub fn observe(&mut self, tx: &Transaction, alerts: &mut Vec<Alert>) {
         self.episodes.expire(tx.end, alerts);
-        let marks = Marks::of(tx);
-        for place in self.roster.asked(Facts::of(tx)) {
+        let facts = Facts::of(tx);
+        let marks = Marks::of(tx, facts);
+        for place in self.roster.asked(facts) {
             let Some((desk, detector)) = self.detectors.get_mut(place) else { continue };
             let mut findings =
                 Findings { desk, episodes: &mut self.episodes, now: tx.end, alerts, marks: &marks };

@@ -200,7 +200,7 @@ impl State {
             ProofLevel::Password => false,
             _ => return,
         };
-        if !presence::shows_person(tx) {
+        if !findings.shows_person() {
             return;
         }
         let Some(session) = presence::session_of(tx) else { return };

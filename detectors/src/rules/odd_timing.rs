@@ -167,7 +167,7 @@ impl Detector for State {
         if !tx.principal.is_user() {
             return;
         }
-        let shows_person = presence::shows_person(tx);
+        let shows_person = findings.shows_person();
         if !shows_person && !is_password_accepted(tx) {
             return;
         }
