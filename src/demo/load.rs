@@ -2,6 +2,7 @@
 //! It is given a kind and an amount and gives packets in the order of time.
 //! It promises the shapes that real API servers and clients showed: head sizes, body sizes, codings, reuse.
 
+mod identities;
 mod mixed;
 mod tiny;
 
@@ -17,12 +18,12 @@ use std::time::Duration;
 const START: EventTime = EventTime::from_secs(1_794_211_200);
 /// Frames of a mixed transaction, in bytes, on average.
 const MIXED_TRANSACTION_BYTES: u64 = 5_900;
-/// How long tokens are valid, in the files and on the wire.
-const MIXED_LIFETIME_S: u64 = 3_600;
+/// How long tokens are valid that are sent over a wire.
 const WORKING_DAY_S: u64 = 28_800;
 /// Clients at work at one time.
 const MIXED_CLIENTS: u64 = 200;
 const TINY_CLIENTS: u64 = 256;
+const GATEWAYS: u64 = 256;
 
 /// A generated load.
 pub struct Load {
@@ -32,7 +33,7 @@ pub struct Load {
 impl Load {
     /// About `bytes` of mixed API traffic: users with tokens, keys and cookies, lists of all sizes.
     pub fn mixed(bytes: u64, seed: u64) -> Self {
-        Self::mixed_with(START, MIXED_LIFETIME_S, bytes, seed)
+        Self::mixed_with(START, mixed::TOKEN_LIFETIME_S, bytes, seed)
     }
 
     /// The same at another time, with tokens that are valid for a working day: to be sent over a live interface.
@@ -46,7 +47,7 @@ impl Load {
         let transactions = (bytes / MIXED_TRANSACTION_BYTES).max(1);
         let users = (transactions / 8).clamp(50, 4_000);
         let users: Arc<[mixed::User]> =
-            (0..users).map(|number| mixed::User::any(number, start, lifetime_s, &mut random)).collect();
+            (0..users).map(|number| mixed::User::with_tokens(number, start, lifetime_s, &mut random)).collect();
         for number in 0..MIXED_CLIENTS {
             let left = share(transactions, MIXED_CLIENTS, number);
             let client = mixed::Client::new(number as u32, users.clone(), left, random.fork());
@@ -65,6 +66,18 @@ impl Load {
             let left = share(count, TINY_CLIENTS, number);
             let client = tiny::Client::new(number, keys.clone(), left, random.fork());
             timeline.enter(Box::new(client), START.after(Duration::from_micros(random.below(8_000))));
+        }
+        Self { timeline }
+    }
+
+    /// `count` tiny requests that a gateway forwards for `identities` clients in turn, each with a key of its own.
+    pub fn identities(identities: u64, count: u64, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mut timeline = Timeline::new(random.fork());
+        for number in 0..GATEWAYS {
+            let left = share(count, GATEWAYS, number);
+            let gateway = identities::Gateway::new(number, GATEWAYS, identities, left, random.fork());
+            timeline.enter(Box::new(gateway), START.after(Duration::from_micros(random.below(8_000))));
         }
         Self { timeline }
     }

@@ -17,6 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const HOST: &str = "api.example.com";
+/// How long a token is valid where nothing else is said.
+pub(super) const TOKEN_LIFETIME_S: u64 = 3_600;
 
 /// Someone with an account: what every request of theirs carries.
 pub(super) struct User {
@@ -28,7 +30,12 @@ pub(super) struct User {
 }
 
 impl User {
-    pub(super) fn any(number: u64, start: EventTime, lifetime_s: u64, random: &mut Random) -> Self {
+    pub(super) fn any(number: u64, start: EventTime, random: &mut Random) -> Self {
+        Self::with_tokens(number, start, TOKEN_LIFETIME_S, random)
+    }
+
+    /// The same with tokens that are valid for so long.
+    pub(super) fn with_tokens(number: u64, start: EventTime, lifetime_s: u64, random: &mut Random) -> Self {
         let place = &PLACES[(number % 10) as usize];
         let address = place.address(random);
         let app = random.pick(&[Some(App::Web), Some(App::Web), Some(App::Mobile), Some(App::Desktop)]);
