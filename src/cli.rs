@@ -13,14 +13,15 @@ mod place;
 mod privileges;
 mod progress;
 mod records;
+mod reload;
 mod replay;
 mod rules;
+mod run;
 mod schema;
 mod shell;
 mod signals;
 mod stopping;
 mod summary;
-#[allow(dead_code, reason = "the live sensor speaks to it")]
 mod systemd;
 mod way_out;
 
@@ -36,7 +37,7 @@ const EXAMPLES: &str = "\
 Examples:
   heelguard replay capture.pcap                     alerts of a capture, readable on a terminal
   heelguard replay --transactions tx.jsonl *.pcap   several captures as one timeline
-  tcpdump -i eth1 -w - tcp | heelguard replay -     whatever writes a capture
+  heelguard run -i eth1                             alerts of a mirror port, as they happen
   heelguard rules mfa_failure_burst                 the page of one detector
   heelguard doctor -i eth1                          whether this machine is ready to listen there
   heelguard demo                                    a generated day with attacks in it, and a page";
@@ -55,6 +56,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Watch interfaces and write alerts, until told to stop
+    Run(run::Run),
     /// Read captures as one timeline and write alerts
     Replay(replay::Replay),
     /// Replay a generated day of traffic with attacks in it, and show it
@@ -73,9 +76,6 @@ enum Command {
     Completions(shell::Completions),
     /// Print the man page
     Man(shell::Man),
-    /// The live sensor
-    #[command(hide = true)]
-    Run(NotHere),
     /// The scale-out worker
     #[command(hide = true)]
     Detect(NotHere),
@@ -120,6 +120,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         warn(&why);
     }
     let outcome = logging::start(cli.log.as_deref()).and_then(|()| match cli.command {
+        Command::Run(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Check(command) => command.run(),
@@ -129,11 +130,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Fingerprint(command) => command.run(),
         Command::Completions(command) => command.run::<Cli>(),
         Command::Man(shell::Man) => shell::Man::run::<Cli>(),
-        Command::Run(_) => Err(not_here(
-            "run",
-            "live capture",
-            "pipe one in: `tcpdump -i eth1 -w - tcp | heelguard replay -`",
-        )),
         Command::Detect(_) => {
             Err(not_here("detect", "the Kafka worker", "`heelguard replay` runs every detector on captures"))
         }
@@ -157,6 +153,11 @@ fn print(text: &str) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Tells the operator what the sensor does.
+fn inform(message: &str) {
+    let _ = writeln!(io::stderr(), "heelguard: {}", crate::sinks::escape::for_terminal(message));
 }
 
 /// Tells the operator something that is worth knowing and stops nothing.

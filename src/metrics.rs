@@ -38,10 +38,30 @@ counter_struct! {
         truncated_files,
         /// Bytes of packet data.
         bytes,
-        /// Packets that came to the kernel on live interfaces, dropped ones included.
+    }
+}
+
+counter_struct! {
+    /// What came from interfaces; received = read + kernel_dropped + lost + waiting.
+    LiveCounters {
+        /// Packets that the kernel received for us, those that it dropped included.
         received,
-        /// Packets that found no room in a ring.
+        /// Packets that the kernel dropped because nobody read fast enough.
         kernel_dropped,
+        /// Packets that were in a ring when it had to be given up.
+        lost,
+        /// Packets that wait in rings now.
+        waiting,
+        /// How often a ring was full and the kernel stopped filling it.
+        ring_freezes,
+        /// Packets that the snap length cut.
+        truncated,
+        /// First packets of connections that came to a shard that is not theirs.
+        misrouted,
+        /// How often an interface went down or was deleted.
+        interface_losses,
+        /// How often one came back.
+        interface_returns,
     }
 }
 
@@ -374,6 +394,8 @@ impl DropCounters {
 pub struct Counters {
     /// Files and bytes.
     pub capture: CaptureCounters,
+    /// Interfaces.
+    pub live: LiveCounters,
     /// Packets.
     pub packets: PacketCounters,
     /// Packets dropped, by reason.
@@ -408,6 +430,7 @@ impl Counters {
     /// Adds the other set to this one.
     pub fn add(&mut self, other: &Self) {
         self.capture.add(&other.capture);
+        self.live.add(&other.live);
         self.packets.add(&other.packets);
         self.dropped.add(&other.dropped);
         self.segments.add(&other.segments);
@@ -426,9 +449,12 @@ impl Counters {
 
     /// The first account that does not add up, in words; `None` when all do.
     pub fn imbalance(&self) -> Option<String> {
-        let Self { http, .. } = self;
+        let Self { http, live, packets, .. } = self;
         let transactions = self.transactions.rows().iter().map(|row| row.1).sum::<u64>();
+        // Files are received from nobody.
+        let received = if live.received == 0 { packets.read } else { live.received };
         let between_stages = [
+            ("capture", received, packets.read + live.kernel_dropped + live.lost),
             ("requests", http.requests, http.requests_out),
             ("responses", http.responses, http.responses_out),
             ("transactions", transactions + http.pairs, http.requests_out + http.responses_out),

@@ -114,7 +114,8 @@ fn a_mirror_that_sends_everything_twice_and_a_host_that_repeats_itself() {
         let days = (0..10).flat_map(|day| packets.iter().map(move |packet| (day, packet)));
         let days = days.map(|(day, (head, frame))| {
             let mut head = head.clone();
-            head[..4].copy_from_slice(&(time(&head).0 + day * 86_400).to_le_bytes());
+            let seconds = time(&head).0 + day * 86_400;
+            head[..4].copy_from_slice(&seconds.to_le_bytes());
             (head, frame.clone())
         });
         told(&days.collect::<Vec<_>>())

@@ -384,6 +384,26 @@ impl Sample {
         }
     }
 
+    /// As `*self = Self::of(tx)`, but what is the same text is left where it is.
+    pub fn renew(&mut self, tx: &Transaction) {
+        let request = match (self.request.take(), &tx.request) {
+            (Some((method, path)), Some(request)) => {
+                let same =
+                    |old: Arc<str>, new: &Arc<str>| if Arc::ptr_eq(&old, new) { old } else { new.clone() };
+                Some((same(method, &request.method), same(path, &request.path)))
+            }
+            (_, request) => request.as_ref().map(|request| (request.method.clone(), request.path.clone())),
+        };
+        *self = Self {
+            transaction: tx.id,
+            time: tx.end,
+            request,
+            status: tx.status(),
+            completeness: tx.completeness,
+            inferred: tx.mfa.is_some_and(|mfa| mfa.by_status_only),
+        };
+    }
+
     /// Evidence with a word on what it shows.
     pub fn evidence(&self, note: impl Into<String>) -> Evidence {
         let (method, path) = self.request.clone().unwrap_or_else(|| ("".into(), "".into()));
@@ -400,44 +420,65 @@ impl Sample {
 
 /// The first sample and the latest four: how it began and where it stands.
 #[derive(Clone, Debug, Default)]
-pub struct Samples(Few<(Sample, &'static str)>);
+pub struct Samples {
+    kept: Few<(Sample, &'static str)>,
+    /// How many of those behind the first are newer than those behind them: the next one takes the place there.
+    turned: u8,
+}
 
 impl Saved for Samples {
     fn save(&self, out: &mut Vec<u8>) {
-        self.0.save(out);
+        self.kept.len().save(out);
+        self.iter().for_each(|sample| sample.save(out));
     }
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
-        Saved::load(from).map(Self)
+        let kept: Few<_> = Saved::load(from)?;
+        if kept.len() > EVIDENCE_MAX { Err(Damaged) } else { Ok(Self { kept, turned: 0 }) }
     }
 
     fn shown(&self) -> Shown {
-        self.0.shown()
+        Shown::list(self.iter().map(Saved::shown))
     }
 }
 
 impl Samples {
     /// Adds a sample with what it shows.
     pub fn push(&mut self, tx: &Transaction, note: &'static str) {
-        if self.0.len() >= EVIDENCE_MAX {
-            self.0.remove(1);
+        if self.kept.len() < EVIDENCE_MAX {
+            self.kept.push((Sample::of(tx), note));
+            return;
         }
-        self.0.push((Sample::of(tx), note));
+        let place = 1 + usize::from(self.turned);
+        if let Some((sample, shows)) = self.kept.get_mut(place) {
+            sample.renew(tx);
+            *shows = note;
+        }
+        self.turned = (place % (EVIDENCE_MAX - 1)) as u8;
     }
 
     /// Forgets every sample.
     pub fn clear(&mut self) {
-        self.0 = Few::default();
+        *self = Self::default();
+    }
+
+    /// Oldest first.
+    fn iter(&self) -> impl ExactSizeIterator<Item = &(Sample, &'static str)> {
+        let behind = self.kept.len().saturating_sub(1).max(1);
+        let place = move |age: usize| {
+            age.checked_sub(1).map_or(0, |age| 1 + (age + usize::from(self.turned)) % behind)
+        };
+        (0..self.kept.len()).map(move |age| &self.kept[place(age)])
     }
 
     /// The samples as evidence.
     pub fn evidence(&self) -> Vec<Evidence> {
-        self.0.iter().map(|(sample, note)| sample.evidence(*note)).collect()
+        self.iter().map(|(sample, note)| sample.evidence(*note)).collect()
     }
 
     /// The doubts that hang on the samples.
     pub fn doubts(&self) -> Doubts {
-        Doubts::of(self.0.iter().map(|(sample, _)| sample))
+        Doubts::of(self.iter().map(|(sample, _)| sample))
     }
 }
 

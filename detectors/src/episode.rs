@@ -7,6 +7,7 @@ use crate::detector::{About, Crossing, Doubts, Finding, Grouping, Rule};
 use crate::facts::Facts;
 use crate::hash::StableHasher;
 use crate::health::Losses;
+use crate::marks::Marks;
 use crate::rules::sensor_self_check::RULE as SENSOR;
 use crate::suppress::Silence;
 use crate::time::EventTime;
@@ -60,6 +61,7 @@ pub struct Findings<'a> {
     pub(crate) episodes: &'a mut Episodes,
     pub(crate) now: EventTime,
     pub(crate) alerts: &'a mut Vec<Alert>,
+    pub(crate) marks: &'a Marks,
 }
 
 impl Findings<'_> {

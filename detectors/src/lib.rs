@@ -21,6 +21,8 @@ pub mod health;
 pub mod identity;
 pub mod keyed;
 pub mod label;
+mod marks;
+mod roster;
 pub mod rules;
 pub mod runtime;
 pub mod saved;

@@ -107,7 +107,9 @@ impl<T> Window<T> {
 
     /// Forgets every event.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        if !self.is_empty() || self.fresh > 0 {
+            *self = Self::default();
+        }
     }
 
     /// Events in the window.

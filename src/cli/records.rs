@@ -7,9 +7,10 @@ use super::place::{Place, refuse_collisions, refuse_shared};
 use super::progress::Progress;
 use super::systemd::Notifier;
 use super::way_out::WayOut;
-use super::{Failure, warn};
+use super::{Failure, inform, warn};
+use crate::capture::live;
 use crate::http::Services;
-use crate::metrics::{Counters, LiveRows, SinkCounters};
+use crate::metrics::{Counters, InterfaceRow, LiveRows, SinkCounters};
 use crate::pipeline::{self, Options};
 use crate::sinks::config::Sinks;
 use crate::sinks::delivery::Tell;
@@ -141,6 +142,7 @@ impl Plan {
             rows: LiveRows::default(),
             changes: None,
             notifier: Notifier::default(),
+            interfaces: None,
             progress: Progress::new(),
         })
     }
@@ -179,6 +181,8 @@ pub(super) struct Records {
     /// Another configuration, when somebody asked for it.
     changes: Option<Receiver<Box<Options>>>,
     notifier: Notifier,
+    /// The interfaces that traffic comes from.
+    interfaces: Option<live::Observer>,
     progress: Progress,
 }
 
@@ -256,6 +260,14 @@ impl pipeline::Outputs for Records {
 
     fn live(&mut self, rows: &LiveRows) {
         self.rows = rows.clone();
+        if let Some(observer) = &self.interfaces {
+            let statuses = observer.statuses().into_iter();
+            let row = |status: live::Status| {
+                let live::Status { name, up, received, dropped, freezes, .. } = status;
+                InterfaceRow { name, up, received, dropped, freezes }
+            };
+            self.rows.interfaces = statuses.map(row).collect();
+        }
     }
 
     fn counters(&mut self, counters: &Counters, services: &Services) {
@@ -279,7 +291,7 @@ impl pipeline::Outputs for Records {
 
     fn reloaded(&mut self, outcome: anyhow::Result<()>) {
         self.progress.aside(|| match outcome {
-            Ok(()) => warn("the configuration was read anew and is in force"),
+            Ok(()) => inform("the configuration was read anew and is in force"),
             Err(why) => warn(&format!("the configuration stays as it was: {why}")),
         });
         self.notifier.ready();
@@ -396,6 +408,11 @@ impl Records {
     /// Goes on by another configuration when one comes.
     pub(super) fn change_by(&mut self, changes: Receiver<Box<Options>>) {
         self.changes = Some(changes);
+    }
+
+    /// Traffic comes from these interfaces.
+    pub(super) fn listens_to(&mut self, interfaces: live::Observer) {
+        self.interfaces = Some(interfaces);
     }
 
     /// Tells the service manager that the sensor lives, each time it does something.

@@ -4,6 +4,7 @@
 //! alone is named.
 
 use super::run::Wire;
+use super::systemd::Notifier;
 use super::{ConfigArgs, Failure, replay};
 use crate::config::{Raw, differing};
 use crate::identity::Settings;
@@ -36,6 +37,7 @@ pub(super) struct Reloader {
     pub(super) identity: Arc<Settings>,
     pub(super) shards: usize,
     pub(super) tell: Tell,
+    pub(super) notifier: Notifier,
 }
 
 /// Who may ask for a configuration to be read anew; asking twice before it is done is asking once.
@@ -60,13 +62,17 @@ impl Reloader {
         let (changed, changes) = bounded(1);
         let work = move || {
             for () in asked {
+                self.notifier.reloading();
                 match self.read() {
                     Ok(options) => {
                         if changed.send(Box::new(options)).is_err() {
                             break;
                         }
                     }
-                    Err(why) => (self.tell)(&format!("the configuration stays as it was: {why}")),
+                    Err(why) => {
+                        (self.tell)(&format!("the configuration stays as it was: {why}"));
+                        self.notifier.ready();
+                    }
                 }
             }
         };

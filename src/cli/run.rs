@@ -2,13 +2,13 @@
 //! It is given interfaces and options, captures until it is told to stop, and writes what was asked for.
 //! It promises that rights are given up as soon as the interfaces are open, and before a byte of traffic is looked at.
 
-use super::records::{OutputArgs, Records};
+use super::records::OutputArgs;
 use super::reload::{Reloader, asking};
 use super::replay::{SHARDS_MAX, machine_shards, run_to_end, settings};
 use super::signals::{self, Stop};
 use super::systemd::Notifier;
 use super::way_out::WayOut;
-use super::{ConfigArgs, Failure, privileges, warn};
+use super::{ConfigArgs, Failure, inform, privileges, warn};
 use crate::capture::live::{self, OpenError};
 use crate::capture::replay::Progress as Reading;
 use crate::capture::{CaptureError, Next};
@@ -20,7 +20,7 @@ use crate::web::{Live, Server};
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// After it was told to stop, the sensor has so long beyond `spool.drain_timeout_s`.
 const STOP_TIME: Duration = Duration::from_secs(20);
@@ -112,6 +112,10 @@ impl Run {
         let shards = self.shards.map_or_else(machine_shards, |shards| shards as usize);
         let mut opened = live::open(&raw.capture.live, shards).map_err(refused)?;
         privileges::drop_to(self.user.as_deref()).map_err(Failure::running)?;
+        // Becoming another user made the process readable for that user again.
+        if let Err(why) = crate::hardening::no_core_dumps() {
+            warn(&why);
+        }
         for warning in opened.warnings.drain(..) {
             warn(&warning);
         }
@@ -130,9 +134,11 @@ impl Run {
             .map_err(|error| Failure::running(format!("cannot listen to signals: {error}")))?;
         let tell = records.teller();
         let way_out = WayOut::open(&raw, Full::Drop, &stop, &tell)?;
-        let live = Live::new(way_out.as_ref().map(|way_out| way_out.delivery.observer()));
+        let sinks = way_out.as_ref().map(|way_out| way_out.delivery.observer());
+        let live = Live::with_reload(sinks, move || asking.ask());
         let address = live.serve(server).map_err(Failure::running)?;
         records.show_on(live);
+        records.listens_to(opened.observer);
         let patience = STOP_TIME + Duration::from_secs(raw.spool.drain_timeout_s.into());
         if let Some(way_out) = way_out {
             records.leave_by(way_out);
@@ -145,20 +151,28 @@ impl Run {
             identity,
             shards,
             tell: Arc::clone(&tell),
+            notifier: notifier.clone(),
         };
         let started = |error: std::io::Error| Failure::running(format!("cannot start a thread: {error}"));
         records.change_by(reloader.start(asked).map_err(started)?);
-        watch_the_clock(stop.clone(), self.duration.map(Duration::from_secs), patience).map_err(started)?;
+        let ending = Ending {
+            stop,
+            capture: opened.stop,
+            notifier: notifier.clone(),
+            duration: self.duration.map(Duration::from_secs),
+            patience,
+        };
+        ending.watch().map_err(started)?;
 
         let mut taps: Vec<Box<dyn Source>> = Vec::new();
         for tap in opened.taps {
-            taps.push(Box::new(Listening { tap, stop: stop.clone(), is_stopped: false }));
+            taps.push(Box::new(Listening(tap)));
         }
-        opened.supervisor.start(&tell).map_err(started)?;
-        tell(&format!("{listening}; metrics are at http://{address}/metrics"));
+        opened.supervisor.start(Arc::clone(&tell)).map_err(started)?;
+        inform(&format!("{listening}; metrics are at http://{address}/metrics"));
         notifier.status(&listening);
         notifier.ready();
-        records.alive_to(notifier.clone());
+        records.alive_to(notifier);
         let ended = run_to_end(records, |records| match taps.as_mut_slice() {
             // One ring for several shards: its packets are dealt.
             [tap] if shards > 1 => pipeline::run(tap.as_mut(), &options, records),
@@ -176,54 +190,61 @@ fn refused(error: OpenError) -> Failure {
     }
 }
 
-/// Ends the run when its time is over, and the process when the run does not end although it should.
-fn watch_the_clock(stop: Stop, duration: Option<Duration>, patience: Duration) -> std::io::Result<()> {
-    const LOOK_EVERY: Duration = Duration::from_millis(50);
-    let watch = move || {
-        let mut passed = Duration::ZERO;
-        while !stop.is_asked() {
-            std::thread::sleep(LOOK_EVERY);
-            passed += LOOK_EVERY;
-            if duration.is_some_and(|duration| passed >= duration) {
-                stop.ask();
-            }
-        }
-        std::thread::sleep(patience);
-        warn(&format!(
-            "not at an end {} s after it was told to stop: what was not delivered waits in the spool",
-            patience.as_secs()
-        ));
-        std::process::exit(1);
-    };
-    std::thread::Builder::new().name("clock".to_owned()).spawn(watch).map(drop)
+/// How a run ends.
+struct Ending {
+    /// Whether somebody wishes it to.
+    stop: Stop,
+    capture: live::Stop,
+    notifier: Notifier,
+    /// How long it is to last.
+    duration: Option<Duration>,
+    /// How long the rest may take.
+    patience: Duration,
 }
 
-/// A tap that is closed when somebody wishes the run to end: what was captured until then is still read.
-struct Listening {
-    tap: live::Tap,
-    stop: Stop,
-    is_stopped: bool,
+impl Ending {
+    /// Closes the capture when somebody wishes so or the time is over, and ends the process when the rest does not.
+    fn watch(self) -> std::io::Result<()> {
+        const LOOK_EVERY: Duration = Duration::from_millis(50);
+        let began = Instant::now();
+        let watch = move || {
+            while !self.stop.is_asked() {
+                std::thread::sleep(LOOK_EVERY);
+                if self.duration.is_some_and(|duration| began.elapsed() >= duration) {
+                    self.stop.ask();
+                }
+            }
+            self.notifier.stopping();
+            self.capture.stop();
+            std::thread::sleep(self.patience);
+            let waited = self.patience.as_secs();
+            warn(&format!(
+                "not at an end {waited} s after it was to stop; what was not delivered waits in the spool"
+            ));
+            std::process::exit(1);
+        };
+        std::thread::Builder::new().name("ending".to_owned()).spawn(watch).map(drop)
+    }
 }
+
+/// A tap as a source of packets.
+struct Listening(live::Tap);
 
 impl Source for Listening {
     fn next(&mut self) -> Result<Next<'_>, CaptureError> {
-        if !self.is_stopped && self.stop.is_asked() {
-            self.is_stopped = true;
-            self.tap.stop();
-        }
-        self.tap.next()
+        self.0.next()
     }
 
     fn progress(&self) -> Reading {
-        Reading { bytes_read: self.tap.counters().capture.bytes, bytes_total: None }
+        Reading { bytes_read: self.0.counters().capture.bytes, bytes_total: None }
     }
 
     fn counters(&self) -> Counters {
-        self.tap.counters()
+        self.0.counters()
     }
 
     fn warnings(&mut self) -> Vec<String> {
-        Vec::new()
+        self.0.warnings()
     }
 
     fn is_live(&self) -> bool {

@@ -49,6 +49,17 @@ impl Vlans {
         }
     }
 
+    /// These ids inside another network.
+    #[must_use]
+    pub fn inside(self, outer: u16) -> Self {
+        let mut vlans = Self::default();
+        if outer != 0 {
+            vlans.push(outer);
+        }
+        self.as_slice().iter().for_each(|&id| vlans.push(id));
+        vlans
+    }
+
     /// The ids.
     pub fn as_slice(&self) -> &[u16] {
         self.ids.get(..usize::from(self.len)).unwrap_or(&[])

@@ -28,7 +28,10 @@ pub struct FlowTable<H: StreamHandler> {
     hasher: ahash::RandomState,
     byte_hash: ByteHash,
     index: ByHash<u32>,
-    slots: Vec<Option<Slot<H>>>,
+    /// The flow whose segment came last: segments come in trains, and the next one is often its own.
+    last: Option<Found>,
+    /// Boxed, so that the table grows without moving flows and an unused place costs a word.
+    slots: Vec<Option<Box<Slot<H>>>>,
     free: Vec<u32>,
     half_open: HalfOpenTable,
     linger: Linger,
@@ -40,6 +43,14 @@ pub struct FlowTable<H: StreamHandler> {
     held_bytes: usize,
     /// The hand of the CLOCK that chooses whom to give up at `flows_max`.
     hand: usize,
+}
+
+/// A flow that a look-up found.
+#[derive(Clone, Copy)]
+struct Found {
+    key: FlowKey,
+    hash: u64,
+    id: u32,
 }
 
 /// A flow and the table's notes about it.
@@ -67,6 +78,7 @@ impl<H: StreamHandler> FlowTable<H> {
             hasher,
             counters: Counters::default(),
             index: ByHash::default(),
+            last: None,
             slots: Vec::new(),
             free: Vec::new(),
             half_open: HalfOpenTable::new(
@@ -88,8 +100,11 @@ impl<H: StreamHandler> FlowTable<H> {
     pub fn push(&mut self, segment: &Segment<'_>, shared: &mut H::Shared) {
         self.counters.segments.received += 1;
         let key = FlowKey::of(segment, self.config.vlan_in_key);
-        let hash = self.hasher.hash_one(key);
-        if let Some(id) = self.find(hash, &key)
+        let known = self.last.filter(|last| last.key == key);
+        let hash = known.map_or_else(|| self.hasher.hash_one(key), |last| last.hash);
+        let id = known.map(|last| last.id).or_else(|| self.find(hash, &key));
+        self.last = id.map(|id| Found { key, hash, id });
+        if let Some(id) = id
             && self.fire_due(id, segment.time, shared) == Fate::Open
         {
             self.push_to_flow(id, hash, key, segment, shared);
@@ -287,7 +302,7 @@ impl<H: StreamHandler> FlowTable<H> {
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
         if let Some(place) = self.slots.get_mut(id as usize) {
-            *place = Some(slot);
+            *place = Some(Box::new(slot));
         }
         self.index.insert(hash, id);
         self.timers.insert((armed, id));
@@ -315,6 +330,8 @@ impl<H: StreamHandler> FlowTable<H> {
 
     fn close(&mut self, id: u32, at: EventTime, reason: CloseReason, shared: &mut H::Shared) {
         let Some(slot) = self.slots.get_mut(id as usize).and_then(Option::take) else { return };
+        let slot = *slot;
+        self.last = self.last.filter(|last| last.id != id);
         self.index.remove(&slot.hash);
         self.timers.remove(&(slot.armed, id));
         if let Some(holder) = slot.holder {
@@ -440,6 +457,6 @@ impl<H: StreamHandler> FlowTable<H> {
     }
 }
 
-fn slot_mut<H>(slots: &mut [Option<Slot<H>>], id: u32) -> Option<&mut Slot<H>> {
-    slots.get_mut(id as usize)?.as_mut()
+fn slot_mut<H>(slots: &mut [Option<Box<Slot<H>>>], id: u32) -> Option<&mut Slot<H>> {
+    slots.get_mut(id as usize)?.as_deref_mut()
 }

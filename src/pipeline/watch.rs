@@ -72,7 +72,7 @@ impl Watch {
         measured.add(&std::mem::take(&mut self.merged));
         self.minute.take(&measured, now);
         analysis.tell_delay(self.minute.latencies().quantile(Stage::PacketToAlert, 0.99));
-        let kernel = (counters.capture.received, counters.capture.kernel_dropped);
+        let kernel = (counters.live.received, counters.live.kernel_dropped);
         analysis.tell_kernel(kernel.0.saturating_sub(self.kernel.0), kernel.1.saturating_sub(self.kernel.1));
         self.kernel = kernel;
         for line in self.eyes.look(counters, now) {

@@ -12,8 +12,13 @@ use std::fmt::{Display, Write as _};
 mod tests;
 
 /// What goes up and down; all other counters only go up.
-const GAUGES: &[(&str, &str)] =
-    &[("flows", "open"), ("bytes", "buffered"), ("routes", "hosts"), ("routes", "routes")];
+const GAUGES: &[(&str, &str)] = &[
+    ("live", "waiting"),
+    ("flows", "open"),
+    ("bytes", "buffered"),
+    ("routes", "hosts"),
+    ("routes", "routes"),
+];
 
 /// Everything that is on the page.
 pub(super) struct Exhibit<'a> {
@@ -42,10 +47,12 @@ pub(super) fn exposition(exhibit: &Exhibit<'_>) -> String {
 }
 
 fn counters(page: &mut Page, counters: &Counters) {
-    let Counters { capture, packets, segments, bytes, flows, sight, http, evicted, tokens, routes, .. } =
-        counters;
+    let Counters {
+        capture, live, packets, segments, bytes, flows, sight, http, evicted, tokens, routes, ..
+    } = counters;
     let groups = [
         ("capture", capture.described()),
+        ("live", live.described()),
         ("packets", packets.described()),
         ("segments", segments.described()),
         ("bytes", bytes.described()),

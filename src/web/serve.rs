@@ -143,7 +143,7 @@ mod tests {
         let mut client = client(server(Limits::default()));
         client.write_all(b"GET / HTTP/1.1\r\nx: ").unwrap();
         // The far side may close while this is written; what it said is still there to be read.
-        let _ = client.write_all(&[b'x'; 2 * BUFFER_BYTES_MAX]);
+        let _ = client.write_all(&vec![b'x'; 2 * BUFFER_BYTES_MAX]);
         let mut answer = Vec::new();
         let _ = client.read_to_end(&mut answer);
         assert!(!String::from_utf8_lossy(&answer).contains("yes"));

@@ -179,8 +179,8 @@ fn a_sink_that_is_down_makes_a_sensor_degraded_not_dead() {
         lag_p99_s: 0.25,
         trouble: Some("sinks.kafka.brokers: refused".to_owned()),
     };
-    assert!(readiness(vec![status(State::Up)]).starts_with("{\"status\":\"ready\""));
-    let degraded = readiness(vec![status(State::Up), status(State::Down)]);
+    assert!(readiness(&[], vec![status(State::Up)]).starts_with("{\"status\":\"ready\""));
+    let degraded = readiness(&[], vec![status(State::Up), status(State::Down)]);
     assert!(degraded.starts_with("{\"status\":\"degraded\"") && degraded.contains("refused"), "{degraded}");
     let (counters, sinks) = (Counters::default(), [status(State::Down)]);
     let live = LiveRows::default();

@@ -18,10 +18,9 @@ pub(super) fn look(folder: &Path, name: &str) -> Vec<Finding> {
     let Some(card) = Card::read(folder, name) else {
         return vec![missing(folder, name)];
     };
-    let mut findings = vec![state(&card), promiscuous(&card), mtu(&card)];
-    findings.extend(drops(&card));
-    let findings = findings.into_iter().map(|finding| finding.about(name)).collect::<Vec<_>>();
-    findings.into_iter().chain(ethtool::look(name, card.sent > 0 && !card.looks_mirrored())).collect()
+    let findings = [state(&card), promiscuous(&card), mtu(&card), drops(&card)];
+    let findings = findings.into_iter().map(|finding| finding.about(name));
+    findings.chain(ethtool::look(name, card.sent > 0 && !card.looks_mirrored())).collect()
 }
 
 fn missing(folder: &Path, name: &str) -> Finding {
@@ -83,21 +82,21 @@ fn mtu(card: &Card) -> Finding {
 }
 
 /// What was lost before the kernel could hand it to anybody.
-fn drops(card: &Card) -> Option<Finding> {
+fn drops(card: &Card) -> Finding {
     let Card { name, received, dropped, missed, .. } = card;
     if *missed > 0 {
         let found = format!("the card lost {missed} packets beside {received} received: its ring was full");
         let mend = format!(
             "enlarge the ring (`ethtool -g {name}` shows the most) or spread the load over more queues"
         );
-        return Some(Finding::new("drops", State::Warn, found).mend(mend));
+        return Finding::new("drops", State::Warn, found).mend(mend);
     }
     if *dropped > received.saturating_mul(DROPS_TOLD_PER_THOUSAND) / 1_000 {
         let found = format!("the kernel dropped {dropped} packets beside {received} received");
         let mend = "run `sysctl net.core.netdev_max_backlog=10000` and look whether the number still grows";
-        return Some(Finding::new("drops", State::Warn, found).mend(mend));
+        return Finding::new("drops", State::Warn, found).mend(mend);
     }
-    Some(Finding::new("drops", State::Ok, format!("{dropped} of {received} packets")))
+    Finding::new("drops", State::Ok, format!("{dropped} of {received} packets"))
 }
 
 #[cfg(test)]

@@ -39,13 +39,13 @@ fn state(folder: &Path) -> Finding {
     let there = nearest_existing(folder);
     let bad = |error: &io::Error| {
         let found = format!("{shown}: files cannot be made there: {error}");
-        let mend =
-            format!("run `install -d -m 700 -o \"$(id -un)\" {shown}` as root, or name another folder");
+        let owner = owner();
+        let mend = format!("run `install -d -m 700 -o {owner} {shown}` as root, or name another folder");
         Finding::new("state", State::Bad, found).mend(mend)
     };
     match try_file(&there) {
         Err(error) => bad(&error),
-        Ok(()) if there == folder => Finding::new("state", State::Ok, format!("{shown} can be written")),
+        Ok(()) if folder.is_dir() => Finding::new("state", State::Ok, format!("{shown} can be written")),
         Ok(()) => Finding::new("state", State::Ok, format!("{shown} is not there yet and can be made")),
     }
 }

@@ -17,8 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const HOST: &str = "api.example.com";
-/// How long a token is valid where nothing else is said.
-pub(super) const TOKEN_LIFETIME_S: u64 = 3_600;
 
 /// Someone with an account: what every request of theirs carries.
 pub(super) struct User {
@@ -30,12 +28,7 @@ pub(super) struct User {
 }
 
 impl User {
-    pub(super) fn any(number: u64, start: EventTime, random: &mut Random) -> Self {
-        Self::with_tokens(number, start, TOKEN_LIFETIME_S, random)
-    }
-
-    /// The same with tokens that are valid for so long.
-    pub(super) fn with_tokens(number: u64, start: EventTime, lifetime_s: u64, random: &mut Random) -> Self {
+    pub(super) fn any(number: u64, start: EventTime, lifetime_s: u64, random: &mut Random) -> Self {
         let place = &PLACES[(number % 10) as usize];
         let address = place.address(random);
         let app = random.pick(&[Some(App::Web), Some(App::Web), Some(App::Mobile), Some(App::Desktop)]);
@@ -90,6 +83,11 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(number: u32, users: Arc<[User]>, left: u64, random: Random) -> Self {
         Self { number, users, user: 0, left, on_connection: 0, random }
+    }
+
+    /// One that does everything on one connection, for the first user.
+    pub(super) fn on_one_connection(users: Arc<[User]>, left: u64, random: Random) -> Self {
+        Self { on_connection: left, ..Self::new(0, users, left, random) }
     }
 }
 

@@ -45,6 +45,9 @@ pub struct StatsRecord<'a> {
     mfa_outcomes: Rows,
     tokens: Rows,
     sight: Rows,
+    // Of a sensor that listens to interfaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<Rows>,
 }
 
 impl<'a> StatsRecord<'a> {
@@ -76,6 +79,7 @@ impl<'a> StatsRecord<'a> {
             mfa_outcomes: Rows(counters.mfa_outcomes.rows()),
             tokens: Rows(counters.tokens.rows()),
             sight: Rows(counters.sight.rows()),
+            live: (counters.live.received > 0).then(|| Rows(counters.live.rows())),
         }
     }
 
