@@ -49,7 +49,11 @@ pub(crate) fn measure(
         files.rows.extend(bench.sensor()?);
         // A tenth for those that would take an hour.
         let tenth = Bench { capture: captures::ready(folder, kind, true)?, runs: 1, ..bench };
-        let whole = Bench { capture: captures::ready(folder, kind, is_quick)?, runs: runs.min(PEER_RUNS_MAX), ..bench };
+        let whole = Bench {
+            capture: captures::ready(folder, kind, is_quick)?,
+            runs: runs.min(PEER_RUNS_MAX),
+            ..bench
+        };
         for peer in PEERS {
             if peer.has_file_per_connection && kind == Kind::Idle {
                 continue;

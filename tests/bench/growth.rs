@@ -35,7 +35,10 @@ pub(crate) fn measure(folder: &Path, runs: usize, is_quick: bool) -> Result<Vec<
         for grown in &mut all {
             say(&format!("{} identities: run {run} of {runs}", grown.identities));
             let mut command = Command::new(env!("CARGO_BIN_EXE_heelguard"));
-            command.args(["replay", "--shards", "1", "--alerts", "/dev/null", "--stats"]).arg(&stats).arg("-");
+            command
+                .args(["replay", "--shards", "1", "--alerts", "/dev/null", "--stats"])
+                .arg(&stats)
+                .arg("-");
             command.stdout(Stdio::null()).stderr(Stdio::null());
             let mut load = Load::identities(grown.identities, transactions, SEED);
             let cost = spent::fed(command, move |pipe| {

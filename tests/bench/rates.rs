@@ -62,7 +62,8 @@ peak MiB |
             continue;
         };
         // Who took all that there was may take more.
-        let at_least = if climb.steps.iter().any(|step| step.is_taken && step.is_sender_slow) { "≥ " } else { "" };
+        let at_least =
+            if climb.steps.iter().any(|step| step.is_taken && step.is_sender_slow) { "≥ " } else { "" };
         text += &format!(
             "| {name} | {at_least}{:.0} | {:.0} | {:.0} | {} | {:.0} % | {} | {:.0} |\n",
             highest.offered,

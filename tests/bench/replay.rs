@@ -98,7 +98,8 @@ fn bench(asked: &Asked) -> Result<(), String> {
             "rows": measured.rows.iter().map(table::Measured::json).collect::<Vec<_>>(),
         });
         let path = folder.join("result.json");
-        std::fs::write(&path, format!("{json:#}\n")).map_err(|error| format!("{}: {error}", path.display()))?;
+        std::fs::write(&path, format!("{json:#}\n"))
+            .map_err(|error| format!("{}: {error}", path.display()))?;
         if asked.write {
             document::renew("docs/performance.md", "files", &text)?;
             document::renew("README.md", "speed", &text)?;

@@ -145,7 +145,8 @@ fn watch(
 ) -> Result<Vec<Look>, String> {
     let problem = |error: std::io::Error| format!("{}: {error}", asked.csv.display());
     let mut csv = File::create(&asked.csv).map_err(problem)?;
-    writeln!(csv, "s,sent,packets_per_s,received,dropped,transactions,cpu_percent,rss_kib").map_err(problem)?;
+    writeln!(csv, "s,sent,packets_per_s,received,dropped,transactions,cpu_percent,rss_kib")
+        .map_err(problem)?;
     let begun = Instant::now();
     let mut looks: Vec<Look> = Vec::new();
     let mut before = (Duration::ZERO, 0, listening.used()?);

@@ -44,8 +44,8 @@ impl Measured {
     /// The median of the pairs' ratios, the lowest and the highest.
     pub(crate) fn ratio(&self) -> (f64, f64, f64) {
         let tick = Duration::from_micros(1);
-        let ratios = self
-            .of_pairs(|(least, program)| program.cpu.as_secs_f64() / least.cpu.max(tick).as_secs_f64());
+        let ratios =
+            self.of_pairs(|(least, program)| program.cpu.as_secs_f64() / least.cpu.max(tick).as_secs_f64());
         let lowest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
         let highest = ratios.iter().copied().fold(0.0, f64::max);
         (median(&ratios), lowest, highest)

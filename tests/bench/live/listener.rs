@@ -27,7 +27,9 @@ const BUFFER_KIB: u32 = 65_536;
 /// A program that can listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listener {
-    Heelguard { shards: u16 },
+    Heelguard {
+        shards: u16,
+    },
     Tcpdump,
     /// One thread that records HTTP.
     Suricata,

@@ -38,14 +38,13 @@ impl Wire {
     pub(crate) fn arrived(&self) -> Result<(u64, u64), String> {
         let text = std::fs::read_to_string("/proc/self/net/dev").map_err(|error| error.to_string())?;
         let row = |end: &str| {
-            let line = text.lines().find_map(|line| line.trim_start().strip_prefix(end)?.strip_prefix(':'))?;
+            let line =
+                text.lines().find_map(|line| line.trim_start().strip_prefix(end)?.strip_prefix(':'))?;
             Some(line.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<u64>>())
         };
         // Received: bytes, packets, errors, drops and four more; then the same eight for sent.
         let (near, far) = (row(Self::NEAR), row(Self::FAR));
-        let counts = near.zip(far).and_then(|(near, far)| {
-            Some((*near.get(1)?, near.get(3)? + far.get(11)?))
-        });
+        let counts = near.zip(far).and_then(|(near, far)| Some((*near.get(1)?, near.get(3)? + far.get(11)?)));
         counts.ok_or_else(|| "the cable is gone".to_owned())
     }
 }
