@@ -3,6 +3,7 @@
 //! They promise connections that are new in every round, so that a listener never sees a packet twice.
 
 mod climb;
+mod cores;
 mod listener;
 mod page;
 mod round;
