@@ -5,10 +5,13 @@
 
 mod support;
 
+use heelguard_detectors::time::EventTime;
 use serde_json::Value;
 use std::fmt::Write as _;
 use support::conversation::pcap;
+use support::craft::{self, Tcp};
 use support::replay::{heelguard, replay, text};
+use support::story::{client, handshake, server};
 
 /// One packet of a capture: its header, and its frame.
 type Packet = (Vec<u8>, Vec<u8>);
@@ -166,4 +169,65 @@ fn a_snap_length_that_cuts() {
     }
     let (_, warnings) = told(&packets);
     assert!(warnings.iter().any(|line| line.contains("cut by the snap length")), "{warnings:?}");
+}
+
+/// Three megabytes from a server in half a minute, after these first bytes.
+fn download(opening: &[u8]) -> Vec<Packet> {
+    let start = EventTime::from_secs(1_795_255_200);
+    let mut segments: Vec<Tcp> = handshake().into();
+    segments.push(Tcp { payload: opening.to_vec(), ..client(0, "") });
+    for n in 0..2_200 {
+        let mut answer = server(n * 1_400, "").ack(opening.len() as i64);
+        answer.payload = vec![0x17; 1_400];
+        if n == 0 {
+            answer.payload[..5].copy_from_slice(&[0x16, 3, 3, 0x10, 0]);
+        }
+        segments.push(answer);
+        segments.push(client(opening.len() as i64, "").ack((n + 1) * 1_400));
+    }
+    for (n, segment) in segments.iter_mut().enumerate() {
+        segment.time = EventTime::from_micros(start.as_nanos() / 1_000 + n as u64 * 7_000);
+    }
+    packets(&craft::pcap(&segments))
+}
+
+#[test]
+fn a_site_under_tls_is_told_as_a_warning_and_as_an_alert() {
+    let (sight, warnings) = told(&download(&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]));
+    assert!(sight["encrypted_bytes"].as_u64() > Some(3_000_000), "{sight}");
+    assert!(warnings.len() == 1 && warnings[0].contains("begin with TLS"), "{warnings:?}");
+    let (sight, warnings) = told(&download(b"no protocol that anybody knows\r\n"));
+    assert_eq!((&sight["encrypted_bytes"], warnings), (&Value::from(0), Vec::new()));
+
+    let about_tls = |capture: &[Packet]| {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let path = home.path().join("capture.pcap");
+        let bytes: Vec<u8> = capture.iter().flat_map(|(head, frame)| [&head[..], frame].concat()).collect();
+        std::fs::write(&path, [&pcap("")[..24], &bytes].concat()).expect("written");
+        let run = |shards| replay(&[&path], &["--shards", shards]).alerts;
+        let alerts = run("1");
+        assert_eq!(alerts, run("3"), "three shards");
+        alerts.iter().filter(|alert| alert["subject"]["value"] == "sensor-1 (encrypted)").count()
+    };
+    assert!(about_tls(&download(&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3])) > 0);
+    assert_eq!(about_tls(&traffic()), 0);
+}
+
+#[test]
+fn an_older_segment_again_is_a_copy_if_its_timestamp_is_of_then() {
+    let copies = |again: u32| {
+        let stamped = |mut segment: Tcp, value: u32| {
+            segment.options.timestamps = Some((value, 1));
+            segment
+        };
+        let mut segments: Vec<Tcp> = handshake().into_iter().map(|segment| stamped(segment, 7)).collect();
+        segments.push(stamped(client(0, "GET / HTTP/1.1\r\n"), 8));
+        segments.push(stamped(client(16, "Host: x\r\n\r\n"), 8));
+        segments.push(stamped(client(0, "GET / HTTP/1.1\r\n"), again));
+        for (n, segment) in segments.iter_mut().enumerate() {
+            segment.time = EventTime::from_micros(1_795_255_200_000_000 + n as u64 * 300);
+        }
+        told(&packets(&craft::pcap(&segments))).0["copied_segments"].clone()
+    };
+    assert_eq!((copies(8), copies(9)), (Value::from(1), Value::from(0)));
 }

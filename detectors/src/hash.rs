@@ -175,7 +175,11 @@ mod tests {
         marks.sort_unstable();
         marks.dedup();
         assert_eq!(marks.len(), made);
-        assert_eq!(Mark::of(["/v1/users"]), 5_322_602_257_338_629_641, "state of before would not be understood");
+        assert_eq!(
+            Mark::of(["/v1/users"]),
+            5_322_602_257_338_629_641,
+            "state of before would not be understood"
+        );
     }
 
     /// From the reference implementation's `vectors_sip128`: key 00..0f, input 00, 01, 02 …

@@ -40,7 +40,7 @@ pub(super) struct Doctor {
     #[command(flatten)]
     config: ConfigArgs,
 
-    /// The interface that will be listened on, repeatable; without it the candidates are listed
+    /// The interface that will be listened on, repeatable; without any, also in the file, candidates are listed
     #[arg(short, long = "interface", value_name = "IFACE")]
     interfaces: Vec<String>,
 
@@ -75,8 +75,9 @@ impl Doctor {
         }
         let shards = self.shards.unwrap_or_else(|| super::replay::machine_shards() as u64);
         let mut named = HashSet::new();
-        let interfaces: Vec<String> =
-            self.interfaces.into_iter().filter(|name| named.insert(name.clone())).collect();
+        let wanted =
+            if self.interfaces.is_empty() { raw.capture.live.interfaces.clone() } else { self.interfaces };
+        let interfaces: Vec<String> = wanted.into_iter().filter(|name| named.insert(name.clone())).collect();
         let report = Report(examine(&raw, &interfaces, shards));
         match self.format {
             Format::Text => print(&report.text())?,
@@ -99,7 +100,8 @@ fn examine(raw: &Raw, interfaces: &[String], shards: u64) -> Vec<Finding> {
     for name in interfaces {
         findings.extend(interface::look(folder, name));
     }
-    let rings = machine::Rings { interfaces: interfaces.len().max(1) as u64, shards, mib: machine::RING_MIB };
+    let mib = raw.capture.live.ring_mib.into();
+    let rings = machine::Rings { interfaces: interfaces.len().max(1) as u64, shards, mib };
     findings.extend(machine::look(&rings));
     findings.push(limits::open_files(&rings));
     findings.extend(places::look(raw));

@@ -12,13 +12,12 @@ use crate::decode::{Segment, TcpFlags};
 use crate::metrics::Counters;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::time::EventTime;
-use std::time::Duration;
 
 /// TTLs of one sender may differ by this much from segment to segment: routes change a little.
 const TTL_DRIFT_MAX: u8 = 3;
-/// The same bytes again so soon are a copy made by the mirror: no sender repeats itself within a millisecond of the
-/// last word of the connection, for it waits at least as long as an answer takes.
-const COPY_WITHIN: Duration = Duration::from_millis(1);
+/// The same bytes again so soon after the flow's newest are a copy made by the mirror: no sender repeats itself within
+/// a millisecond, for it waits at least as long as an answer takes. In units of 1,024 ns.
+const COPY_WITHIN: u32 = 977;
 /// Both ways, in the order in which what is due at one time is done.
 pub(super) const DIRECTIONS: [Direction; 2] = [Direction::FromInitiator, Direction::FromResponder];
 
@@ -46,6 +45,8 @@ pub(super) struct Conversation<H> {
     pub(super) streams: [Stream; 2],
     last_seen: EventTime,
     negotiated: Negotiated,
+    /// When the newest bytes came, in units of 1,024 ns; it wraps after an hour, which is long enough to tell a copy.
+    new_at: u32,
     /// Whether it is counted which directions the mirror shows.
     sides_told: bool,
 }
@@ -68,7 +69,8 @@ impl<H: StreamHandler> Conversation<H> {
         let mut streams = [Stream::unseen(), Stream::unseen()];
         let negotiated = handshake.apply_to(&mut streams);
         let handler = H::opened(&info, ctx.shared);
-        let mut flow = Self { info, handler, streams, last_seen: at, negotiated, sides_told: false };
+        let mut flow =
+            Self { info, handler, streams, last_seen: at, negotiated, new_at: 0, sides_told: false };
         if let Some(early) = handshake.syn_data.take() {
             ctx.counters.bytes.received += early.len() as u64;
             flow.deliver(Direction::FromInitiator, at, &early, ctx);
@@ -96,6 +98,7 @@ impl<H: StreamHandler> Conversation<H> {
             streams: [Stream::unseen(), Stream::unseen()],
             last_seen: segment.time,
             negotiated: Negotiated { timestamps: true, signed: segment.options.signed },
+            new_at: 0,
             sides_told: false,
         };
         flow.note(Anomaly::TcpMidstream, ctx);
@@ -108,7 +111,6 @@ impl<H: StreamHandler> Conversation<H> {
 
     /// Takes in one segment without SYN.
     pub(super) fn segment(&mut self, segment: &Segment<'_>, ctx: &mut Context<'_, H::Shared>) -> Fate {
-        let is_soon = segment.time.since(self.last_seen) <= COPY_WITHIN;
         let at = self.touch(segment.time);
         let direction = self.direction_of(segment);
         let [stream, answer] = [direction, direction.opposite()].map(|d| &self.streams[d.index()]);
@@ -130,8 +132,8 @@ impl<H: StreamHandler> Conversation<H> {
         if segment.options.malformed {
             self.note(Anomaly::TcpInvalidSegment, ctx);
         }
-        if is_soon && self.repeats(direction, segment) {
-            ctx.counters.sight.copied_segments += 1;
+        if !segment.payload.is_empty() {
+            self.note_copy(direction, segment, ctx);
         }
         self.learn_timestamp(direction, segment);
         if !self.sides_told {
@@ -256,18 +258,23 @@ impl<H: StreamHandler> Conversation<H> {
         }
     }
 
-    /// Whether a segment only says again what was said: the newest bytes, or others with a timestamp of then. A sender
-    /// that repeats older bytes writes the time at which it does.
-    fn repeats(&self, direction: Direction, segment: &Segment<'_>) -> bool {
+    /// Counts a segment that only says again what was just said: the newest bytes, or others with a timestamp of then.
+    /// A sender that repeats older bytes writes the time at which it does.
+    fn note_copy(&mut self, direction: Direction, segment: &Segment<'_>, ctx: &mut Context<'_, H::Shared>) {
         let stream = &self.streams[direction.index()];
+        let at = (segment.time.as_nanos() >> 10) as u32;
         let end = SeqNo(segment.seq).plus(span(segment.payload.len())).plus(segment.missing);
+        if !stream.sender_seen() || end.after(stream.next) {
+            self.new_at = at;
+            return;
+        }
         let of_then = || match (segment.options.timestamps, stream.timestamp) {
             (Some((value, _)), Some(newest)) => newest.wrapping_sub(value).cast_signed() >= 0,
             _ => false,
         };
-        !segment.payload.is_empty()
-            && stream.sender_seen()
-            && (end == stream.next || end.before(stream.next) && of_then())
+        if at.wrapping_sub(self.new_at) <= COPY_WITHIN && (end == stream.next || of_then()) {
+            ctx.counters.sight.copied_segments += 1;
+        }
     }
 
     /// Counts the flow once it is plain which directions the mirror shows. It shows one only if nothing of the other

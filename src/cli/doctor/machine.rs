@@ -9,9 +9,6 @@ use std::path::Path;
 /// `TPACKET_V3` came with 3.2.
 const KERNEL_MIN: (u32, u32) = (3, 2);
 
-/// One ring, in MiB, where nothing else is said.
-pub(super) const RING_MIB: u64 = 64;
-
 /// What the sensor's own tables want at least, beside the rings.
 const TABLES_MIB: u64 = 256;
 

@@ -11,8 +11,13 @@ type Facts = (IpAddr, IpAddr, u16, u16, u32, Vec<u8>);
 fn ours(frame: &[u8]) -> Option<Facts> {
     let config = Config { checksums: Checksums::Off, ..Config::default() };
     let mut decoder = Decoder::new(config);
-    let packet =
-        Packet { time: EventTime::ZERO, link: ETHERNET, data: frame, original_len: frame.len() as u32, offload: Offload::default() };
+    let packet = Packet {
+        time: EventTime::ZERO,
+        link: ETHERNET,
+        data: frame,
+        original_len: frame.len() as u32,
+        offload: Offload::default(),
+    };
     let facts = decoder.decode(packet).map(|segment| {
         (
             segment.src.ip,

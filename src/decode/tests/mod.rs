@@ -32,7 +32,13 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new(config: Config) -> Self {
-        Self { decoder: Decoder::new(config), link: ETHERNET, seconds: 1_000, cut: 0, offload: Offload::default() }
+        Self {
+            decoder: Decoder::new(config),
+            link: ETHERNET,
+            seconds: 1_000,
+            cut: 0,
+            offload: Offload::default(),
+        }
     }
 
     /// What becomes of a frame: `seq payload`, `held`, or the reason of its drop.
