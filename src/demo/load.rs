@@ -3,6 +3,7 @@
 //! It promises the shapes that real API servers and clients showed: head sizes, body sizes, codings, reuse.
 
 mod downloads;
+mod identities;
 mod idle;
 mod mixed;
 mod tiny;
@@ -25,6 +26,7 @@ const WORKING_DAY_S: u64 = 28_800;
 /// Clients at work at one time.
 const MIXED_CLIENTS: u64 = 200;
 const TINY_CLIENTS: u64 = 256;
+const GATEWAYS: u64 = 256;
 const DOWNLOAD_CLIENTS: u64 = 16;
 
 /// A generated load.
@@ -99,6 +101,18 @@ impl Load {
         let mut random = Random::new(seed);
         let mut timeline = Timeline::new(random.fork());
         timeline.enter(Box::new(idle::Clients::new(START, connections, random.fork())), START);
+        Self { timeline }
+    }
+
+    /// `count` tiny requests that a gateway forwards for `identities` clients in turn, each with a key of its own.
+    pub fn identities(identities: u64, count: u64, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mut timeline = Timeline::new(random.fork());
+        for number in 0..GATEWAYS {
+            let left = share(count, GATEWAYS, number);
+            let gateway = identities::Gateway::new(number, GATEWAYS, identities, left, random.fork());
+            timeline.enter(Box::new(gateway), START.after(Duration::from_micros(random.below(8_000))));
+        }
         Self { timeline }
     }
 

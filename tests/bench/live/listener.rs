@@ -5,6 +5,7 @@
 use super::page::{self, Counts};
 use super::used::Used;
 use super::wire::Wire;
+use crate::peers::{self, SURICATA};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -20,14 +21,18 @@ const START_MAX: Duration = Duration::from_secs(60);
 const STOP_MAX: Duration = Duration::from_secs(90);
 /// What was sent is behind the listener's eyes by then.
 const SETTLE: Duration = Duration::from_millis(1_500);
-/// The capture buffer of every listener, in KiB: all get the same.
-const BUFFER_KIB: u32 = 262_144;
+/// The capture buffer of tcpdump, in KiB: as large as the sensor's by default.
+const BUFFER_KIB: u32 = 65_536;
 
 /// A program that can listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listener {
-    Heelguard { shards: u16 },
+    Heelguard {
+        shards: u16,
+    },
     Tcpdump,
+    /// One thread that records HTTP.
+    Suricata,
 }
 
 /// A program that listens now.
@@ -55,6 +60,7 @@ impl Listener {
         match self {
             Self::Heelguard { .. } => "heelguard",
             Self::Tcpdump => "tcpdump",
+            Self::Suricata => "suricata",
         }
     }
 
@@ -63,7 +69,8 @@ impl Listener {
         let problem = |error: std::io::Error| format!("{}: {error}", self.name());
         let log = File::create(self.log(folder)).map_err(problem)?;
         let mut command = self.command(folder)?;
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let too = log.try_clone().map_err(problem)?;
+        command.stdin(Stdio::null()).stdout(too).stderr(log);
         let child = command.spawn().map_err(problem)?;
         let mut listening = Listening { listener: self, child, folder: folder.to_owned() };
         let begun = Instant::now();
@@ -95,6 +102,18 @@ impl Listener {
                 let mut command = Command::new("tcpdump");
                 command.args(["-n", "-i", Wire::NEAR, "-w", "/dev/null", "-Z", "root", "-B"]);
                 command.arg(BUFFER_KIB.to_string());
+                Ok(command)
+            }
+            Self::Suricata => {
+                let records = folder.join("peer-suricata");
+                let problem = |error: std::io::Error| format!("{}: {error}", records.display());
+                // What an earlier run recorded is not for this one.
+                let _ = std::fs::remove_dir_all(&records);
+                std::fs::create_dir_all(&records).map_err(problem)?;
+                std::fs::write(records.join("suricata.yaml"), SURICATA).map_err(problem)?;
+                let mut command = Command::new("suricata");
+                command.args(["-c", "suricata.yaml", "-k", "none", "-l", ".", "--runmode", "workers"]);
+                command.arg(format!("--af-packet={}", Wire::NEAR)).current_dir(&records);
                 Ok(command)
             }
         }
@@ -132,6 +151,12 @@ impl Listening {
                 let log = self.log()?;
                 from_tcpdump(&log).ok_or_else(|| format!("tcpdump gave no counts: {log}"))
             }
+            Listener::Suricata => {
+                let log = self.log()?;
+                let found = peers::lines(&self.folder.join("peer-suricata/eve.json"), peers::is_http_of_eve)?;
+                let outcome = from_suricata(&log).ok_or_else(|| format!("suricata gave no counts: {log}"))?;
+                Ok(Outcome { transactions: Some(found), ..outcome })
+            }
         }
     }
 
@@ -153,6 +178,7 @@ impl Listening {
         match self.listener {
             Listener::Heelguard { .. } => self.counts().is_some(),
             Listener::Tcpdump => self.log().is_ok_and(|log| log.contains("listening on")),
+            Listener::Suricata => self.log().is_ok_and(|log| log.contains("Engine started")),
         }
     }
 
@@ -194,6 +220,17 @@ fn from_stats(path: &Path) -> Result<Outcome, String> {
         transactions: transactions.map(|all| all.values().filter_map(serde_json::Value::as_u64).sum()),
         balanced: json.get("balanced").and_then(serde_json::Value::as_bool),
     })
+}
+
+/// `veth1: packets: 12, drops: 0 (0.00%), invalid chksum: 0`.
+fn from_suricata(log: &str) -> Option<Outcome> {
+    let line = log.lines().rfind(|line| line.contains("packets: ") && line.contains("drops: "))?;
+    let count = |what: &str| {
+        let rest = line.split_once(what)?.1;
+        rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u64>().ok()
+    };
+    let (received, dropped) = (count("packets: ")?, count("drops: ")?);
+    Some(Outcome { received, dropped, read: received.saturating_sub(dropped), ..Outcome::default() })
 }
 
 /// `12 packets captured`, `12 packets received by filter`, `0 packets dropped by kernel`.

@@ -2,6 +2,7 @@
 //! It is given a round, a rate and a word when to stop, and counts what it put on the cable.
 //! It promises whole rounds, so that the transactions in them are known exactly, and no bursts to catch up.
 
+use super::cores::Core;
 use super::round::Round;
 use super::socket::{BATCH_MAX, Socket};
 use super::wire::Wire;
@@ -27,6 +28,7 @@ pub(crate) struct Told {
 /// A sender at the far end of the cable.
 pub(crate) struct Sender<'a> {
     socket: Socket,
+    core: Core,
     round: &'a Round,
     /// The number of the next round; it goes on from one listener to the next.
     number: u64,
@@ -34,15 +36,17 @@ pub(crate) struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    pub(crate) fn new(_wire: &Wire, round: &'a Round) -> Result<Self, String> {
+    pub(crate) fn new(wire: &Wire, round: &'a Round) -> Result<Self, String> {
         let socket = Socket::on(Wire::FAR).map_err(|error| format!("{}: {error}", Wire::FAR))?;
         let frames = (0..BATCH_MAX).map(|_| Vec::with_capacity(2_048)).collect();
-        Ok(Self { socket, round, number: 0, frames })
+        Ok(Self { socket, core: wire.senders, round, number: 0, frames })
     }
 
     /// Sends whole rounds until it is enough, at least one; gives their number and the time they took.
+    /// The calling thread is the sender's from then on.
     pub(crate) fn send(&mut self, packets_per_s: f64, told: &Told) -> Result<(u64, Duration), String> {
         let batch = ((packets_per_s / BATCHES_PER_S) as usize).clamp(1, BATCH_MAX);
+        self.core.take();
         let begun = Instant::now();
         let mut due = begun;
         let mut rounds = 0;

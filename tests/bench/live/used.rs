@@ -4,6 +4,9 @@
 
 use std::time::Duration;
 
+/// Ticks of the kernel's accounts in a second, as all programs see them (`USER_HZ`).
+const TICKS_PER_S: f64 = 100.0;
+
 /// Processor time so far, and memory now.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Used {
@@ -32,7 +35,7 @@ impl Used {
             value.trim_start_matches(':').split_whitespace().next()?.parse().ok()
         };
         Ok(Self {
-            cpu: Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64),
+            cpu: Duration::from_secs_f64(ticks as f64 / TICKS_PER_S),
             resident_kib: kib("VmRSS").unwrap_or(0),
             peak_kib: kib("VmHWM").unwrap_or(0),
         })

@@ -2,11 +2,14 @@
 //! It is stretched by the first thread before there are others, and is gone when the process ends.
 //! It promises silence: nothing but what is sent through it comes out at the other end.
 
+use super::cores::Core;
 use super::socket;
 use std::process::Command;
 
 /// A cable with a sender's end and a listener's end.
-pub(crate) struct Wire(());
+pub(crate) struct Wire {
+    pub(super) senders: Core,
+}
 
 impl Wire {
     /// Where frames go in.
@@ -30,7 +33,7 @@ impl Wire {
         for end in [far, near] {
             ip(&format!("link set {end} arp off multicast off promisc on up"))?;
         }
-        Ok(Self(()))
+        Ok(Self { senders: Core::apart() })
     }
 
     /// Packets that came out at the near end since the cable was made, and those lost inside it.
