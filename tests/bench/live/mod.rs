@@ -2,13 +2,14 @@
 //! They are given traffic and a rate and give what arrived, what was dropped, and what the listener used.
 //! They promise connections that are new in every round, so that a listener never sees a packet twice.
 
+#[path = "../../support/wire.rs"]
+mod cable;
 mod climb;
 mod cores;
 mod listener;
 mod page;
 mod round;
 mod sender;
-mod socket;
 mod used;
 mod wire;
 
