@@ -275,6 +275,10 @@ impl pipeline::Outputs for Records {
             live.put(counters);
             live.put_rows(&self.rows);
             *shown = Instant::now();
+            // Who follows the file of a quiet interface waits for no buffer to fill.
+            if let Some(sink) = self.transactions.as_mut().filter(|_| self.is_live) {
+                sink.flush();
+            }
         }
         if let Some(way_out) = self.way_out.as_mut().filter(|way_out| way_out.health_is_due()) {
             way_out.tell_health(counters, &super::replay::service_rows(services), &self.rows, false);

@@ -56,7 +56,10 @@ mod tests {
         // A card whose clock began at zero.
         assert_eq!(present.packet(EventTime::from_secs(100), ago), EventTime::from_secs(100));
         let quiet = present.quiet();
-        assert!(quiet >= EventTime::from_micros(109_900_000) && quiet < EventTime::from_secs(115), "{quiet:?}");
+        assert!(
+            quiet >= EventTime::from_micros(109_900_000) && quiet < EventTime::from_secs(115),
+            "{quiet:?}"
+        );
         assert_eq!(present.packet(EventTime::from_secs(101), Instant::now()), quiet, "time does not go back");
     }
 

@@ -4,13 +4,14 @@
 
 #![allow(dead_code, unused_imports, reason = "the soak and the search for a rate use a part each")]
 
+#[path = "../../support/wire.rs"]
+mod cable;
 mod climb;
 mod cores;
 mod listener;
 mod page;
 mod round;
 mod sender;
-mod socket;
 mod used;
 mod wire;
 

@@ -2,9 +2,9 @@
 //! It is given a round, a rate and a word when to stop, and counts what it put on the cable.
 //! It promises whole rounds, so that the transactions in them are known exactly, and no bursts to catch up.
 
+use super::cable::{BATCH_MAX, Socket};
 use super::cores::Core;
 use super::round::Round;
-use super::socket::{BATCH_MAX, Socket};
 use super::wire::Wire;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};

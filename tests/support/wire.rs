@@ -1,27 +1,72 @@
-//! The few system calls that no safe interface offers: a namespace, a raw socket, many frames in one call.
-//! A socket is given an interface's name and frames, and puts them on that interface as they are.
-//! It promises that every frame was taken by the kernel when a call comes back without an error.
+//! Virtual cables in a network that nobody else is in, and a socket that puts frames on them.
+//! A thread leaves its network, stretches cables and sends; threads and programs it starts later are there with it.
+//! It promises silence, so that nothing but what is sent comes out at the other end, and that every frame was taken by
+//! the kernel when a call comes back without an error. The network is gone when all who are in it are.
 
-#![allow(unsafe_code, reason = "sending many frames at once has no safe interface")]
+#![allow(
+    unsafe_code,
+    reason = "a namespace, a raw socket and many frames in one call have no safe interface"
+)]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of this module")]
 
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::process::Command;
 
 /// Frames in one call at most.
-pub(super) const BATCH_MAX: usize = 64;
+pub const BATCH_MAX: usize = 64;
 
-/// Gives the calling thread, and all threads it starts later, a network of their own.
-pub(super) fn leave_network() -> io::Result<()> {
+/// Gives the calling thread, and all threads it starts later, a network of their own; takes root.
+pub fn leave_network() -> Result<(), String> {
     // SAFETY: the call takes no pointers; it changes what this thread sees of the network and nothing else.
-    told(unsafe { libc::unshare(libc::CLONE_NEWNET) }).map(drop)
+    told(unsafe { libc::unshare(libc::CLONE_NEWNET) })
+        .map_err(|error| format!("a network namespace of its own, which takes root: {error}"))?;
+    // The kernel's own announcements would be counted as traffic.
+    for scope in ["all", "default"] {
+        let path = format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6");
+        // A kernel without IPv6 announces nothing.
+        let _ = std::fs::write(path, "1");
+    }
+    ip("link set lo up")
+}
+
+/// Makes a cable with these two ends, both up.
+pub fn stretch(far: &str, near: &str) -> Result<(), String> {
+    ip(&format!("link add {far} type veth peer name {near}"))?;
+    [far, near].iter().try_for_each(|end| ip(&format!("link set {end} arp off multicast off promisc on up")))
+}
+
+/// Frames that came out at the near end since the cable was made, and those lost inside it.
+pub fn arrived(far: &str, near: &str) -> Result<(u64, u64), String> {
+    let text = std::fs::read_to_string("/proc/thread-self/net/dev").map_err(|error| error.to_string())?;
+    let row = |end: &str| {
+        let line = text.lines().find_map(|line| line.trim_start().strip_prefix(end)?.strip_prefix(':'))?;
+        Some(line.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<u64>>())
+    };
+    // Received: bytes, packets, errors, drops and four more; then the same eight for sent.
+    let (near, far) = (row(near), row(far));
+    let counts = near.zip(far).and_then(|(near, far)| Some((*near.get(1)?, near.get(3)? + far.get(11)?)));
+    counts.ok_or_else(|| "the cable is gone".to_owned())
+}
+
+/// Runs `ip` with these words.
+pub fn ip(words: &str) -> Result<(), String> {
+    let output = Command::new("ip")
+        .args(words.split(' '))
+        .output()
+        .map_err(|error| format!("ip ({error}): apt install iproute2"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("ip {words}: {}", String::from_utf8_lossy(&output.stderr).trim()))
 }
 
 /// A raw socket on one interface.
-pub(super) struct Socket(OwnedFd);
+pub struct Socket(OwnedFd);
 
 impl Socket {
-    pub(super) fn on(interface: &str) -> io::Result<Self> {
+    pub fn on(interface: &str) -> io::Result<Self> {
         let name = CString::new(interface)?;
         // SAFETY: `name` is a string that ends with zero and lives through the call.
         let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
@@ -61,7 +106,7 @@ impl Socket {
     }
 
     /// Puts the frames on the interface, in their order; at most `BATCH_MAX` of them.
-    pub(super) fn send(&self, frames: &[Vec<u8>]) -> io::Result<()> {
+    pub fn send(&self, frames: &[Vec<u8>]) -> io::Result<()> {
         let mut parts = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH_MAX];
         // SAFETY: `mmsghdr` is numbers and pointers, for which all zeros is a valid value.
         let mut messages: [libc::mmsghdr; BATCH_MAX] = unsafe { std::mem::zeroed() };

@@ -1,0 +1,93 @@
+//! The configuration is read anew while traffic goes on.
+
+use crate::network::Network;
+use crate::page;
+use crate::sensor::{Place, Sensor};
+use crate::traffic::{codes, exchanges};
+use rustix::process::Signal;
+
+const IN_FORCE: &str = "the configuration was read anew and is in force";
+
+fn bursts_of(sensor: &Sensor, account: &str) -> usize {
+    let of = |alert: &serde_json::Value| {
+        alert["rule"] == "MFA-01" && alert["principal"]["id"] == format!("{account}@example.com")
+    };
+    sensor.alerts().iter().filter(|alert| of(alert)).count()
+}
+
+fn limit(failures: u32) -> String {
+    format!("[detectors.mfa_failure_burst]\nfailures = {failures}\n")
+}
+
+#[test]
+fn a_hundred_reloads_cost_no_packet_and_no_transaction() {
+    let Some(network) = Network::new() else { return };
+    let cable = network.cable("mirror");
+    let place = Place::new();
+    let mut sensor = place.start("one", &["-i", cable.near, "--shards", "2"]);
+    for number in 0..100 {
+        cable.send(&exchanges(number * 10..number * 10 + 5));
+        sensor.signal(Signal::HUP);
+        cable.send(&exchanges(number * 10 + 5..number * 10 + 10));
+        if number % 10 == 9 {
+            // Signals that come while one is worked off are one; now and then all are.
+            sensor.says(IN_FORCE, usize::from(number) / 10 + 1);
+        }
+    }
+    let arrived = sensor.hears(&cable);
+    let ended = sensor.end();
+    ended.has_read(arrived);
+    assert_eq!((ended.whole(), ended.transactions.len()), (1_000, 1_000));
+    assert_eq!((ended.live("kernel_dropped"), ended.live("lost")), (0, 0));
+    assert!(ended.said.matches(IN_FORCE).count() >= 10, "{}", ended.said);
+}
+
+#[test]
+fn a_changed_threshold_holds_from_then_on_and_a_broken_file_changes_nothing() {
+    let Some(network) = Network::new() else { return };
+    let cable = network.cable("mirror");
+    let place = Place::new();
+    let file = place.path("heelguard.toml");
+    std::fs::write(&file, limit(4)).unwrap();
+    let path = file.display().to_string();
+    let mut sensor = place.start("one", &["-i", cable.near, "--shards", "2", "--config", &path]);
+    let mut transactions = 0;
+    let mut three_wrong_codes = |sensor: &mut Sensor, account: &str, port: u16| {
+        cable.send(&codes(account, port, 3, false));
+        transactions += 4;
+        sensor.until(account, |sensor| (sensor.transactions().len() == transactions).then_some(()));
+    };
+    three_wrong_codes(&mut sensor, "alice", 50_001);
+
+    std::fs::write(&file, limit(3)).unwrap();
+    sensor.signal(Signal::HUP);
+    sensor.says(IN_FORCE, 1);
+    three_wrong_codes(&mut sensor, "bob", 50_002);
+    sensor.until("bob's alert", |sensor| (bursts_of(sensor, "bob") == 1).then_some(()));
+    assert_eq!(bursts_of(&sensor, "alice"), 0, "four were wanted when she failed");
+
+    std::fs::write(&file, "[detectors.mfa_failure_burst]\nfailures = many\n").unwrap();
+    sensor.signal(Signal::HUP);
+    sensor.says(&format!("the configuration stays as it was: {path}:2:"), 1);
+    three_wrong_codes(&mut sensor, "carol", 50_003);
+    sensor.until("carol's alert", |sensor| (bursts_of(sensor, "carol") == 1).then_some(()));
+
+    std::fs::write(&file, format!("{}[capture]\nsnaplen = 4096\n", limit(5))).unwrap();
+    let (status, body) = page::ask(sensor.address, "POST", "/reload", "");
+    assert_eq!(status, 403, "{body}");
+    assert!(body.contains("x-heelguard: reload"), "{body}");
+    assert_eq!(sensor.said_times(IN_FORCE), 1, "without the header nothing is read");
+    let (status, body) = page::ask(sensor.address, "POST", "/reload", "X-Heelguard: reload\r\n");
+    assert_eq!(status, 202, "{body}");
+    sensor.says("capture.snaplen has changed: it takes effect when the sensor is started anew", 1);
+    sensor.says(IN_FORCE, 2);
+    three_wrong_codes(&mut sensor, "dave", 50_004);
+
+    let arrived = sensor.hears(&cable);
+    let ended = sensor.end();
+    ended.has_read(arrived);
+    let of_dave = |alert: &&serde_json::Value| {
+        alert["rule"] == "MFA-01" && alert["principal"]["id"] == "dave@example.com"
+    };
+    assert_eq!(ended.alerts.iter().find(of_dave), None, "five are wanted now");
+}
