@@ -75,7 +75,7 @@ fn pairs() -> Vec<[(u16, Vec<u8>); 2]> {
         pairs.push(tcp.map(|inner| {
             outer = outer.wrapping_add(91);
             let ends = [[10, 9, 9, 1, outer, n], [10, 9, 9, 2, 0x12, 0xb5]];
-            (IPV4, ipv4(ends, UDP, 0, &[&[0; 24], &[8, 0], inner.as_slice()].concat()))
+            (IPV4, ipv4(ends, UDP, 0, &[&[0; 24][..], &[8, 0], inner.as_slice()].concat()))
         }));
     }
     pairs
