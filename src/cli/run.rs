@@ -143,7 +143,8 @@ impl Run {
         if let Some(way_out) = way_out {
             records.leave_by(way_out);
         }
-        let listening = format!("listening on {}", raw.capture.live.interfaces.join(", "));
+        let interfaces = raw.capture.live.interfaces.clone();
+        let listening = format!("listening on {}", interfaces.join(", "));
         let reloader = Reloader {
             config: self.config,
             wire: self.wire,
@@ -164,9 +165,10 @@ impl Run {
         };
         ending.watch().map_err(started)?;
 
+        let mtu = smallest_mtu(&interfaces);
         let mut taps: Vec<Box<dyn Source>> = Vec::new();
         for tap in opened.taps {
-            taps.push(Box::new(Listening(tap)));
+            taps.push(Box::new(Listening(tap, mtu)));
         }
         opened.supervisor.start(Arc::clone(&tell)).map_err(started)?;
         inform(&format!("{listening}; metrics are at http://{address}/metrics"));
@@ -180,6 +182,15 @@ impl Run {
         });
         ended.map(drop)
     }
+}
+
+/// The smallest MTU of these interfaces, where the system says.
+fn smallest_mtu(interfaces: &[String]) -> Option<u32> {
+    let mtu = |name: &String| {
+        let text = std::fs::read_to_string(format!("/sys/class/net/{name}/mtu")).ok()?;
+        text.trim().parse().ok()
+    };
+    interfaces.iter().filter_map(mtu).min()
 }
 
 /// What keeps a capture from being opened.
@@ -227,8 +238,8 @@ impl Ending {
     }
 }
 
-/// A tap as a source of packets.
-struct Listening(live::Tap);
+/// A tap as a source of packets, and the smallest MTU of what it listens to.
+struct Listening(live::Tap, Option<u32>);
 
 impl Source for Listening {
     fn next(&mut self) -> Result<Next<'_>, CaptureError> {
@@ -249,5 +260,9 @@ impl Source for Listening {
 
     fn is_live(&self) -> bool {
         true
+    }
+
+    fn mtu(&self) -> Option<u32> {
+        self.1
     }
 }

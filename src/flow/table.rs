@@ -15,6 +15,7 @@ use crate::metrics::Counters;
 use heelguard_detectors::anomaly::Anomaly;
 use heelguard_detectors::time::EventTime;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 
 /// At most this many deadlines are worked off in one call of `advance`.
 const EXPIRY_BUDGET: usize = 4096;
@@ -38,8 +39,8 @@ pub struct FlowTable<H: StreamHandler> {
     /// One entry a flow: a time at or before its deadline, moved on when it comes (lazy re-arming).
     timers: BTreeSet<(EventTime, u32)>,
     /// Flows that hold bytes out of order, the longest waiting first.
-    holders: BTreeMap<u64, u32>,
-    holders_ever: u64,
+    holders: BTreeMap<NonZeroU64, u32>,
+    holders_ever: NonZeroU64,
     held_bytes: usize,
     /// The hand of the CLOCK that chooses whom to give up at `flows_max`.
     hand: usize,
@@ -55,7 +56,6 @@ struct Found {
 
 /// A flow and the table's notes about it.
 struct Slot<H> {
-    hash: u64,
     key: FlowKey,
     /// Its entry in `timers`.
     armed: EventTime,
@@ -65,7 +65,7 @@ struct Slot<H> {
     rival: bool,
     held_bytes: usize,
     /// Its entry in `holders`.
-    holder: Option<u64>,
+    holder: Option<NonZeroU64>,
     flow: Conversation<H>,
 }
 
@@ -89,7 +89,7 @@ impl<H: StreamHandler> FlowTable<H> {
             linger: Linger::new(config.closing_max, config.closing_timeout()),
             timers: BTreeSet::new(),
             holders: BTreeMap::new(),
-            holders_ever: 0,
+            holders_ever: NonZeroU64::MIN,
             held_bytes: 0,
             hand: 0,
             config,
@@ -295,8 +295,7 @@ impl<H: StreamHandler> FlowTable<H> {
             self.close(other, segment.time, CloseReason::Evicted, shared);
         }
         let armed = flow.deadline(&self.config);
-        let slot =
-            Slot { hash, key, armed, referenced: false, rival: false, held_bytes: 0, holder: None, flow };
+        let slot = Slot { key, armed, referenced: false, rival: false, held_bytes: 0, holder: None, flow };
         let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
@@ -332,7 +331,8 @@ impl<H: StreamHandler> FlowTable<H> {
         let Some(slot) = self.slots.get_mut(id as usize).and_then(Option::take) else { return };
         let slot = *slot;
         self.last = self.last.filter(|last| last.id != id);
-        self.index.remove(&slot.hash);
+        let hash = self.hasher.hash_one(slot.key);
+        self.index.remove(&hash);
         self.timers.remove(&(slot.armed, id));
         if let Some(holder) = slot.holder {
             self.holders.remove(&holder);
@@ -348,7 +348,7 @@ impl<H: StreamHandler> FlowTable<H> {
             let [initiator, responder] = slot.flow.ends();
             let initiator_is_low = slot.key.is_low(slot.flow.info().initiator);
             let next = if initiator_is_low { [initiator, responder] } else { [responder, initiator] };
-            self.linger.remember(slot.hash, slot.key, at, next, reason);
+            self.linger.remember(hash, slot.key, at, next, reason);
         }
         slot.flow.close(at, reason, &mut self.context(shared));
     }
@@ -412,7 +412,7 @@ impl<H: StreamHandler> FlowTable<H> {
         slot.held_bytes = held_bytes;
         match slot.holder {
             None if held_bytes > 0 => {
-                self.holders_ever += 1;
+                self.holders_ever = self.holders_ever.saturating_add(1);
                 slot.holder = Some(self.holders_ever);
                 self.holders.insert(self.holders_ever, id);
             }
@@ -459,4 +459,15 @@ impl<H: StreamHandler> FlowTable<H> {
 
 fn slot_mut<H>(slots: &mut [Option<Box<Slot<H>>>], id: u32) -> Option<&mut Slot<H>> {
     slots.get_mut(id as usize)?.as_deref_mut()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_flow_takes_little() {
+        // With a handler of five words, as that of HTTP is.
+        assert!(size_of::<Slot<[u64; 5]>>() <= 384, "{}", size_of::<Slot<[u64; 5]>>());
+    }
 }

@@ -309,6 +309,6 @@ mod tests {
     #[test]
     fn an_idle_flow_is_small() {
         assert!(size_of::<HttpHandler>() <= 40, "{}", size_of::<HttpHandler>());
-        assert!(size_of::<Connection>() <= 336, "{}", size_of::<Connection>());
+        assert!(size_of::<Connection>() <= 256, "{}", size_of::<Connection>());
     }
 }

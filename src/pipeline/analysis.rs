@@ -139,6 +139,8 @@ impl Analysis {
         }
         self.write_alerts(outputs)?;
         if let (Some(now), Some(began)) = (&mut self.now, began) {
+            // Nobody waits for the end of a run that has none.
+            self.warnings.drain(..).for_each(|line| outputs.tell(&line));
             now.latencies.batch(Stage::Analysis, began, (now.clock)(), count);
         }
         Ok(())

@@ -27,6 +27,7 @@ pub(super) fn run(
     outputs: &mut dyn Outputs,
 ) -> anyhow::Result<Summary> {
     let shards = taps.len();
+    let mtu = taps.iter().filter_map(|tap| tap.mtu()).min();
     let (report_in, reports) = bounded::<Report>(REPORTS_PER_SHARD * shards);
     let wanted = &Wanted::default();
     thread::scope(|scope| {
@@ -43,7 +44,7 @@ pub(super) fn run(
         }
         drop(report_in);
         let (merge, parts) = (Merge::new(shards), shards);
-        let (progress, watch) = (None, Some(Watch::new(machine_clock)));
+        let (progress, watch) = (None, Some(Watch::new(machine_clock, mtu)));
         let mut consumer = Consumer { analysis, outputs, merge, wanted, parts, progress, settings, watch };
         let consumed = consumer.consume(reports);
         let mut end = End::default();

@@ -77,6 +77,10 @@ pub trait Source: Send {
     fn is_live(&self) -> bool {
         false
     }
+    /// The longest packet of the wire it listens to, where that is known.
+    fn mtu(&self) -> Option<u32> {
+        None
+    }
 }
 
 impl Source for Timeline {

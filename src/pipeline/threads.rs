@@ -28,7 +28,7 @@ pub(super) fn run(
     analysis: Analysis,
     outputs: &mut dyn Outputs,
 ) -> anyhow::Result<Summary> {
-    let (shards, is_live) = (options.shards, source.is_live());
+    let (shards, is_live, mtu) = (options.shards, source.is_live(), source.mtu());
     let (report_in, reports) = bounded::<Report>(REPORTS_PER_SHARD * shards);
     let (progress_in, progress) = bounded::<Told>(1);
     let wanted = &Wanted::default();
@@ -48,7 +48,7 @@ pub(super) fn run(
 
         let (merge, parts) = (Merge::new(shards), shards + 1);
         let progress = Some(progress);
-        let watch = is_live.then(|| Watch::new(machine_clock));
+        let watch = is_live.then(|| Watch::new(machine_clock, mtu));
         let mut consumer = Consumer { analysis, outputs, merge, wanted, parts, progress, settings, watch };
         let consumed = consumer.consume(reports);
         let mut end = End::default();

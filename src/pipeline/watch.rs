@@ -26,13 +26,14 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(clock: Clock) -> Self {
+    /// For a wire with this MTU, where it is known.
+    pub(super) fn new(clock: Clock, mtu: Option<u32>) -> Self {
         Self {
             clock,
             waiting: Waiting::default(),
             merged: Latencies::default(),
             minute: LastMinute::default(),
-            eyes: Eyes::new(None),
+            eyes: Eyes::new(mtu),
             kernel: (0, 0),
             asked_at: EventTime::ZERO,
         }

@@ -5,7 +5,6 @@
 //! Options behind `--`: `--minutes N` (60), `--rate PACKETS_PER_S` (50000), `--shards N` (1), `--csv FILE`
 //! (`target/bench/soak.csv`), `--of tcpdump` (the same with tcpdump in the sensor's place). Takes root.
 
-#[allow(dead_code, reason = "the search for the highest rate is not part of this bench")]
 mod live;
 #[allow(dead_code, reason = "of the peers only their names are needed")]
 mod peers;

@@ -2,6 +2,8 @@
 //! They are given traffic and a rate and give what arrived, what was dropped, and what the listener used.
 //! They promise connections that are new in every round, so that a listener never sees a packet twice.
 
+#![allow(dead_code, unused_imports, reason = "the soak and the search for a rate use a part each")]
+
 #[path = "../../support/wire.rs"]
 mod cable;
 mod climb;
