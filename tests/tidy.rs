@@ -10,6 +10,7 @@ mod tidy {
     mod format;
     mod layers;
     mod rules;
+    mod safety;
     #[cfg(target_os = "linux")]
     mod service;
     mod source;

@@ -18,13 +18,16 @@ use heelguard_detectors::time::EventTime;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Reports a shard may have waiting.
 pub(super) const REPORTS_PER_SHARD: usize = 8;
 
 /// How often is looked up when no report comes.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// A question that not all parts have answered stands for so long; an answer may have found no room.
+const STANDS: Duration = Duration::from_secs(5);
 
 /// What a shard tells after each round.
 pub(super) struct Report {
@@ -88,6 +91,7 @@ impl Consumer<'_> {
     /// the other threads waiting on full queues.
     pub(super) fn consume(&mut self, reports: Receiver<Report>) -> anyhow::Result<()> {
         let mut sum = Sum::default();
+        let mut asked = None;
         if let Some(watch) = &self.watch {
             self.analysis.is_of_now(watch.clock);
         }
@@ -97,9 +101,10 @@ impl Consumer<'_> {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
-            self.look_up(&mut sum)?;
+            self.look_up(&mut sum, &mut asked)?;
             // All shards, and the reader where there is one.
             if let Some((mut counters, services)) = sum.complete(self.parts) {
+                asked = None;
                 counters.add(&self.analysis.counters());
                 if let Some(watch) = &mut self.watch {
                     let queue =
@@ -130,7 +135,7 @@ impl Consumer<'_> {
         Ok(())
     }
 
-    fn look_up(&mut self, sum: &mut Sum) -> anyhow::Result<()> {
+    fn look_up(&mut self, sum: &mut Sum, asked: &mut Option<Instant>) -> anyhow::Result<()> {
         let reading = match &self.progress {
             None => None,
             Some(progress) => {
@@ -142,7 +147,10 @@ impl Consumer<'_> {
             }
         };
         self.outputs.progress(&self.analysis.progress(reading));
-        if self.outputs.wants_counters() | self.watch.as_mut().is_some_and(Watch::is_due) {
+        let is_wanted = self.outputs.wants_counters() | self.watch.as_mut().is_some_and(Watch::is_due);
+        // Asked anew after each report, parts that report in turn would each answer another question for ever.
+        if is_wanted && asked.is_none_or(|asked| asked.elapsed() >= STANDS) {
+            *asked = Some(Instant::now());
             self.wanted.ask();
         }
         if let Some(options) = self.outputs.reload() {

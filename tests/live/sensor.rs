@@ -115,7 +115,7 @@ impl Sensor {
             let ended = self.child.0.try_wait().unwrap();
             assert!(ended.is_none(), "{what}: it ended, {ended:?}: {}", self.said());
             assert!(began.elapsed() < PATIENCE, "{what} never came: {}", self.said());
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -128,13 +128,10 @@ impl Sensor {
 
     /// Waits until so many packets came to an interface.
     pub fn receives(&mut self, interface: &str, count: u64) {
-        let received = |sensor: &Self| {
+        self.until(&format!("packet {count} at {interface}"), |sensor| {
             let rows = page::readiness(sensor.address);
             let row = rows["interfaces"].as_array()?.iter().find(|row| row["name"] == interface)?;
-            row["received"].as_u64()
-        };
-        self.until(&format!("packet {count} at {interface}"), |sensor| {
-            received(sensor).filter(|received| *received >= count)
+            row["received"].as_u64().filter(|received| *received >= count)
         });
     }
 

@@ -267,3 +267,65 @@ fn words(error: &Error) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(words: &str) -> OpenError {
+        of_error("eth7", &Error::PcapError(words.to_owned()))
+    }
+
+    #[test]
+    fn what_libpcap_says_is_a_setting_a_right_or_trouble() {
+        let words = "You don't have permission to perform this capture on that device (socket: Operation not permitted)";
+        assert_eq!(said(words), not_permitted("eth7"));
+        let OpenError::Setting(words) = said("eth7: No such device exists (No such device)") else {
+            panic!("its name is at fault")
+        };
+        assert!(words.starts_with("no interface eth7"), "{words}");
+        let trouble = "eth7: That device is not up";
+        assert_eq!(said(trouble), OpenError::System(format!("eth7: {trouble}")));
+    }
+
+    #[test]
+    fn received_is_what_was_read_and_what_was_dropped_before_and_since() {
+        let account = Account { packets: 10, dropped: 4, ..Account::default() };
+        let slot = Slot { open: None, account, dropped_before: 4, next_try: Instant::now() };
+        assert_eq!((slot.counted().received, slot.counted().waiting()), (14, 0));
+        let mut slot = slot;
+        // A handle that is away tells nothing, and forgets nothing.
+        slot.count();
+        assert_eq!(slot.counted().dropped, 4);
+    }
+
+    #[test]
+    fn handles_that_are_all_away_are_quiet_and_end_when_told_to() {
+        let stop = Stop::default();
+        let mut handles = Handles {
+            config: Config::default(),
+            interfaces: Arc::new([Interface::new("no/where", 1, true)]),
+            slots: vec![Slot {
+                open: None,
+                account: Account::default(),
+                dropped_before: 0,
+                next_try: Instant::now() + RETRY,
+            }],
+            current: None,
+            failed: Some((0, "it was deleted".to_owned())),
+            present: Present::default(),
+            stop: stop.clone(),
+            stopping: None,
+            anomalies: AnomalyCounters::default(),
+            warnings: Vec::new(),
+        };
+        assert!(matches!(handles.next(), Next::Quiet(_)));
+        let told = "no/where: it was deleted: nothing is seen there until it is back";
+        assert_eq!(handles.warnings(), [told]);
+        assert_eq!(handles.counters().live.interface_losses, 1);
+        assert!(matches!(handles.next(), Next::Quiet(_)));
+        assert!(handles.warnings().is_empty(), "it is told once");
+        stop.stop();
+        assert!(matches!(handles.next(), Next::End));
+    }
+}

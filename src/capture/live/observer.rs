@@ -152,3 +152,70 @@ impl Interface {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(packets: u64) -> Account {
+        Account {
+            received: packets + 7,
+            dropped: 4,
+            freezes: 1,
+            packets,
+            bytes: packets * 100,
+            truncated: 2,
+            lost: 1,
+        }
+    }
+
+    #[test]
+    fn what_each_shard_shows_is_added_up_and_shown_anew_it_replaces_what_was() {
+        let interface = Interface::new("eth0", 2, true);
+        interface.show(0, &account(5));
+        interface.show(1, &account(10));
+        interface.show(0, &account(20));
+        // A shard that there is not.
+        interface.show(2, &account(1_000));
+        let observer = Observer { interfaces: Arc::new([interface]) };
+        let expected = Status {
+            name: "eth0".to_owned(),
+            up: true,
+            received: 44,
+            dropped: 8,
+            freezes: 2,
+            packets: 30,
+            bytes: 3_000,
+            lost: 2,
+            losses: 0,
+            returns: 0,
+        };
+        assert_eq!(observer.statuses(), [expected]);
+    }
+
+    #[test]
+    fn what_waits_is_what_came_without_what_was_dropped_read_or_lost() {
+        assert_eq!(account(5).waiting(), 2);
+        // The kernel was asked before the last packet was read.
+        assert_eq!(Account { received: 3, packets: 5, ..Account::default() }.waiting(), 0);
+        let mut sum = account(5);
+        sum.add(&account(6));
+        assert_eq!((sum.waiting(), sum.truncated), (4, 4));
+    }
+
+    #[test]
+    fn a_loss_that_many_see_is_one_and_counts_again_after_a_return() {
+        let interface = Interface::new("eth0", 4, true);
+        (0..4).for_each(|_| interface.lose());
+        assert!(!interface.is_up());
+        assert_eq!((interface.losses(), interface.returns()), (1, 0));
+        interface.come_back();
+        assert!(interface.is_up());
+        interface.lose();
+        assert_eq!((interface.losses(), interface.returns()), (2, 1));
+        // One that was never up is not lost.
+        let down = Interface::new("eth1", 4, false);
+        down.lose();
+        assert_eq!(down.losses(), 0);
+    }
+}

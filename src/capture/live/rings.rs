@@ -2,6 +2,9 @@
 //! It is given rings, and new ones when an interface comes back, and gives packets that lie in them.
 //! It promises that times never go back, and that after a stop everything the kernel had taken is given or counted.
 
+#[cfg(test)]
+mod tests;
+
 use super::observer::{Account, Interface};
 use super::present::{Present, SETTLED};
 use super::ring::Ring;

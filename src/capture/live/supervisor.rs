@@ -147,3 +147,62 @@ fn trouble(failure: &Failure) -> Option<String> {
         Failure::Setting(words) | Failure::System(words) => Some(words.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossbeam_channel::{bounded, unbounded};
+
+    /// No interface of any machine: `/` cannot be in a name.
+    const NOWHERE: &str = "no/where";
+
+    /// A watcher of an interface that does not exist, and what it tells.
+    fn watcher(up: bool) -> (Watcher, Tell, Receiver<String>) {
+        let interfaces: Arc<[Interface]> = Arc::new([Interface::new(NOWHERE, 2, up)]);
+        let taps = vec![bounded(1).0, bounded(1).0];
+        let watcher = Watcher::new(&Config::default(), interfaces, taps, unbounded().1, Stop::default());
+        let (told_in, told) = unbounded();
+        let tell: Tell = Arc::new(move |line: &str| told_in.send(line.to_owned()).unwrap());
+        (watcher, tell, told)
+    }
+
+    #[test]
+    fn a_loss_is_told_once_and_nothing_is_opened_before_all_rings_are_back() {
+        let (mut watcher, tell, told) = watcher(true);
+        watcher.look(0, &tell);
+        assert!(told.is_empty() && watcher.watches[0].away.is_none());
+        watcher.interfaces[0].lose();
+        (0..3).for_each(|_| watcher.look(0, &tell));
+        let lines: Vec<_> = told.try_iter().collect();
+        assert_eq!(lines, ["no/where is down or gone: nothing is seen there until it is back"]);
+        assert_eq!((watcher.watches[0].out, watcher.watches[0].away.as_ref().unwrap().wait), (2, RETRY_MIN));
+
+        watcher.watches[0].out = 0;
+        watcher.look(0, &tell);
+        assert!(watcher.watches[0].away.as_ref().unwrap().wait > RETRY_MIN, "it was tried");
+        // There is nobody it is for.
+        watcher.look(1, &tell);
+    }
+
+    #[test]
+    fn tries_become_rare_but_never_rarer_than_the_longest_wait() {
+        let (mut watcher, tell, _told) = watcher(false);
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            watcher.watches[0].away.as_mut().unwrap().next_try = Instant::now();
+            watcher.look(0, &tell);
+            waits.push(watcher.watches[0].away.as_ref().unwrap().wait);
+        }
+        assert!(waits.is_sorted() && waits[0] == RETRY_MIN * 2, "{waits:?}");
+        assert_eq!(waits[7], RETRY_MAX);
+        assert_eq!((watcher.interfaces[0].losses(), watcher.interfaces[0].returns()), (0, 0));
+    }
+
+    #[test]
+    fn what_keeps_an_interface_away_is_told_where_it_is_more_than_being_away() {
+        assert_eq!(trouble(&Failure::Missing), None);
+        assert_eq!(trouble(&Failure::Down), None);
+        assert!(trouble(&Failure::NotPermitted).is_some_and(|words| words.contains("CAP_NET_RAW")));
+        assert_eq!(trouble(&Failure::System("the ring: no".to_owned())).as_deref(), Some("the ring: no"));
+    }
+}

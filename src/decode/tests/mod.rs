@@ -5,6 +5,7 @@ mod differential;
 mod fragments;
 mod headers;
 mod links;
+mod offload;
 mod tunnels;
 
 use super::{Config, Decoder};
