@@ -102,8 +102,8 @@ fn a_part_of_a_page_is_renewed_and_the_rest_stays() {
 
 #[test]
 fn families_of_counters_are_added_up() {
-    let page = "HTTP/1.1 200 OK\r\n\r\n# TYPE heelguard_capture_received_total counter\n\
-                heelguard_capture_received_total 120\nheelguard_capture_kernel_dropped_total 20\n\
+    let page = "HTTP/1.1 200 OK\r\n\r\n# TYPE heelguard_live_received_total counter\n\
+                heelguard_live_received_total 120\nheelguard_live_kernel_dropped_total 20\n\
                 heelguard_transactions_total{completeness=\"whole\"} 7\n\
                 heelguard_transactions_total{completeness=\"gap\"} 2\n\
                 heelguard_transactions_total_of_another 99\n";
