@@ -78,6 +78,9 @@ fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
             other => return Err(format!("unknown option {other}; see the head of tests/bench/replay.rs")),
         }
     }
+    if asked.write && (asked.only.is_some() || asked.is_quick) {
+        return Err("--write renews whole tables: it goes with neither --only nor --quick".to_owned());
+    }
     Ok(asked)
 }
 
@@ -87,8 +90,20 @@ fn bench(asked: &Asked) -> Result<(), String> {
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let made_on = format!("{}; made by `make bench`", machine::machine());
     if asked.files {
-        let is_wanted = |name: &str| asked.only.as_deref().is_none_or(|only| only == name);
-        let measured = files::measure(&folder, asked.runs, asked.is_quick, &is_wanted)?;
+        on_files(asked, &folder, &made_on)?;
+    }
+    if asked.live {
+        // Last, because this process leaves the machine's network for it.
+        on_the_wire(asked, &folder, &made_on)?;
+    }
+    Ok(())
+}
+
+/// The parts on files: captures, and ever more identities.
+fn on_files(asked: &Asked, folder: &Path, made_on: &str) -> Result<(), String> {
+    let is_wanted = |name: &str| asked.only.as_deref().is_none_or(|only| only == name);
+    let measured = files::measure(folder, asked.runs, asked.is_quick, &is_wanted)?;
+    if !measured.rows.is_empty() {
         let mut text = format!("{made_on}; medians of {} pairs of runs.\n\n", asked.runs);
         text += &table::markdown(&measured.rows);
         let _ = write!(text, "\n{NOT_YET}{}", measured.absent());
@@ -104,20 +119,14 @@ fn bench(asked: &Asked) -> Result<(), String> {
             document::renew("docs/performance.md", "files", &text)?;
             document::renew("README.md", "speed", &text)?;
         }
-        if is_wanted("identities") {
-            let grown = growth::measure(&folder, asked.runs.min(3), asked.is_quick)?;
-            let text = format!("{made_on}.\n\n{}", growth::markdown(&grown));
-            show(&text)?;
-            if asked.write {
-                document::renew("docs/performance.md", "identities", &text)?;
-            }
-        }
     }
-    if asked.live {
-        // Last, because this process leaves the machine's network for it.
-        on_the_wire(asked, &folder, &made_on)?;
+    if !is_wanted("identities") {
+        return Ok(());
     }
-    Ok(())
+    let grown = growth::measure(folder, asked.runs.min(3), asked.is_quick)?;
+    let text = format!("{made_on}.\n\n{}", growth::markdown(&grown));
+    show(&text)?;
+    if asked.write { document::renew("docs/performance.md", "identities", &text) } else { Ok(()) }
 }
 
 /// The live part; where it cannot be measured that is said, and is a failure only when nothing else was asked for.

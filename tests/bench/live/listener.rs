@@ -215,7 +215,8 @@ fn from_stats(path: &Path) -> Result<Outcome, String> {
     let transactions = json.get("transactions").and_then(serde_json::Value::as_object);
     Ok(Outcome {
         received: number("/live/received")?,
-        dropped: number("/live/kernel_dropped")?,
+        // Lost are those that were in a ring when its interface went away.
+        dropped: number("/live/kernel_dropped")? + number("/live/lost")?,
         read: number("/packets/read")?,
         transactions: transactions.map(|all| all.values().filter_map(serde_json::Value::as_u64).sum()),
         balanced: json.get("balanced").and_then(serde_json::Value::as_bool),

@@ -40,8 +40,8 @@ pub(crate) fn read(text: &str) -> Counts {
         series.sum::<f64>() as u64
     };
     Counts {
-        received: sum("heelguard_capture_received_total"),
-        dropped: sum("heelguard_capture_kernel_dropped_total"),
+        received: sum("heelguard_live_received_total"),
+        dropped: sum("heelguard_live_kernel_dropped_total"),
         transactions: sum("heelguard_transactions_total"),
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// Batches in a second, where the rate is not so high that they would be larger than one call takes.
 const BATCHES_PER_S: f64 = 2_000.0;
 /// A sender that is later than this lets the lost time go.
-const LATE_MAX: Duration = Duration::from_millis(5);
+const LATE_MAX: Duration = Duration::from_millis(25);
 /// Waits shorter than this are spent turning: the system's clock cannot wake so soon.
 const TURN_MAX: Duration = Duration::from_micros(120);
 
