@@ -27,6 +27,9 @@ use std::process::ExitCode;
 /// Said below the table of files.
 const NOT_YET: &str = "HTTP/2 and the decryption of TLS are not measured: this version does not read them.\n";
 
+/// Said below the table of rates.
+const PICTURE: &str = "![Delivered packets, CPU and memory over the offered rate](performance.svg)\n";
+
 /// What is measured, and how long.
 struct Asked {
     runs: usize,
@@ -150,6 +153,7 @@ fn on_the_wire(asked: &Asked, folder: &Path, made_on: &str) -> Result<(), String
     let picture = picture::svg(&climbs.climbs, made_on);
     std::fs::write(folder.join("performance.svg"), &picture).map_err(|error| error.to_string())?;
     if asked.write {
+        let text = format!("{text}\n{PICTURE}");
         document::renew("docs/performance.md", "live", &text)?;
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.svg");
         std::fs::write(&path, picture).map_err(|error| format!("{}: {error}", path.display()))?;
