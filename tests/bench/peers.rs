@@ -52,6 +52,9 @@ af-packet:
     checksum-checks: no
 ";
 
+/// Whether a line of a program's records is one of a request.
+type IsRequest = fn(&str) -> bool;
+
 /// A program that reads captures.
 pub(crate) struct Peer {
     pub name: &'static str,
@@ -63,7 +66,7 @@ pub(crate) struct Peer {
     version: &'static str,
     arguments: &'static [&'static str],
     /// The file with a record for each request, and what such a line holds; none for programs without records.
-    records: Option<(&'static str, fn(&str) -> bool)>,
+    records: Option<(&'static str, IsRequest)>,
 }
 
 /// Those that are known. In arguments, `{}` is the capture.
@@ -172,7 +175,7 @@ pub(crate) fn is_http_of_eve(line: &str) -> bool {
 }
 
 /// How many lines of a file are of that kind.
-pub(crate) fn lines(path: &Path, is_one: fn(&str) -> bool) -> Result<u64, String> {
+pub(crate) fn lines(path: &Path, is_one: IsRequest) -> Result<u64, String> {
     let problem = |error: std::io::Error| format!("{}: {error}", path.display());
     let file = BufReader::new(File::open(path).map_err(problem)?);
     let mut count = 0;

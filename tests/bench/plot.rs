@@ -135,14 +135,14 @@ fn most<'a>(curves: impl IntoIterator<Item = &'a Curve>, part: fn(&(f64, f64)) -
     curves.into_iter().flat_map(|curve| &curve.points).map(part).fold(0.0, f64::max)
 }
 
-/// From zero to at least `most`, four to eight steps of 1, 2 or 5 times a power of ten.
+/// From zero to at least `most`, three to ten steps of 1, 2 or 5 times a power of ten.
 pub(crate) fn ticks(most: f64) -> Vec<f64> {
     let most = if most > 0.0 && most.is_finite() { most } else { 1.0 };
     let power = 10f64.powf((most / 4.0).log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|times| times * power);
     let step = step.into_iter().rev().find(|step| most / step >= 3.0).unwrap_or(power);
-    let count = (most / step).ceil() as u32;
-    (0..=count).map(|nth| f64::from(nth) * step).collect()
+    let behind = |tick: &f64| *tick < most + step * 0.999;
+    (0..=10u32).map(|nth| f64::from(nth) * step).take_while(behind).collect()
 }
 
 fn last(ticks: &[f64]) -> f64 {

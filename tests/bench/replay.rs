@@ -27,14 +27,24 @@ use std::process::ExitCode;
 /// Said below the table of files.
 const NOT_YET: &str = "HTTP/2 and the decryption of TLS are not measured: this version does not read them.\n";
 
+/// Said below the table of rates.
+const PICTURE: &str = "![Delivered packets, CPU and memory over the offered rate](performance.svg)\n";
+
 /// What is measured, and how long.
 struct Asked {
     runs: usize,
     is_quick: bool,
     only: Option<String>,
-    files: bool,
-    live: bool,
+    part: Part,
     write: bool,
+}
+
+/// Which of the two parts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Both,
+    Files,
+    Live,
 }
 
 fn main() -> ExitCode {
@@ -59,13 +69,13 @@ fn say(text: &str) {
 }
 
 fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
-    let mut asked = Asked { runs: 5, is_quick: false, only: None, files: true, live: true, write: false };
+    let mut asked = Asked { runs: 5, is_quick: false, only: None, part: Part::Both, write: false };
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--bench" => {} // cargo says so
             "--quick" => asked.is_quick = true,
-            "--files" => asked.live = false,
-            "--live" => asked.files = false,
+            "--files" => asked.part = Part::Files,
+            "--live" => asked.part = Part::Live,
             "--write" => asked.write = true,
             "--runs" => {
                 let runs = arguments.next().and_then(|runs| runs.parse().ok()).filter(|runs| *runs > 0);
@@ -73,7 +83,7 @@ fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
             }
             "--only" => {
                 asked.only = Some(arguments.next().ok_or("--only takes the name of a capture")?);
-                asked.live = false;
+                asked.part = Part::Files;
             }
             other => return Err(format!("unknown option {other}; see the head of tests/bench/replay.rs")),
         }
@@ -89,10 +99,10 @@ fn bench(asked: &Asked) -> Result<(), String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench");
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let made_on = format!("{}; made by `make bench`", machine::machine());
-    if asked.files {
+    if asked.part != Part::Live {
         on_files(asked, &folder, &made_on)?;
     }
-    if asked.live {
+    if asked.part != Part::Files {
         // Last, because this process leaves the machine's network for it.
         on_the_wire(asked, &folder, &made_on)?;
     }
@@ -132,7 +142,7 @@ fn on_files(asked: &Asked, folder: &Path, made_on: &str) -> Result<(), String> {
 /// The live part; where it cannot be measured that is said, and is a failure only when nothing else was asked for.
 fn on_the_wire(asked: &Asked, folder: &Path, made_on: &str) -> Result<(), String> {
     let climbs = match rates::measure(folder, asked.is_quick) {
-        Err(problem) if asked.files => {
+        Err(problem) if asked.part == Part::Both => {
             say(&format!("live rates were not measured: {problem}"));
             return Ok(());
         }
@@ -143,6 +153,7 @@ fn on_the_wire(asked: &Asked, folder: &Path, made_on: &str) -> Result<(), String
     let picture = picture::svg(&climbs.climbs, made_on);
     std::fs::write(folder.join("performance.svg"), &picture).map_err(|error| error.to_string())?;
     if asked.write {
+        let text = format!("{text}\n{PICTURE}");
         document::renew("docs/performance.md", "live", &text)?;
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.svg");
         std::fs::write(&path, picture).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -35,9 +35,9 @@ pub(crate) fn read(text: &str) -> Counts {
         let series = text.lines().filter_map(|line| {
             let (name, value) = line.rsplit_once(' ')?;
             let name = name.split('{').next()?;
-            (name == family).then(|| value.parse::<f64>().ok())?
+            (name == family).then(|| value.parse::<u64>().ok())?
         });
-        series.sum::<f64>() as u64
+        series.sum()
     };
     Counts {
         received: sum("heelguard_live_received_total"),
