@@ -67,12 +67,11 @@ fn it_ends_by_itself_when_its_time_is_over() {
     let cable = network.cable("mirror");
     let place = Place::new();
     let began = Instant::now();
-    let mut sensor = place.start("one", &["-i", cable.near, "--shards", "1", "--duration", "3"]);
+    let sensor = place.start("one", &["-i", cable.near, "--shards", "1", "--duration", "3"]);
     cable.send(&exchanges(0..20));
-    let arrived = sensor.hears(&cable);
     let ended = sensor.ended();
     assert!(began.elapsed() >= Duration::from_secs(3));
-    ended.has_read(arrived);
+    ended.has_read(cable.arrived());
     assert_eq!(ended.whole(), 20);
 }
 
