@@ -6,8 +6,9 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 CARGO ?= cargo
 # Further options of the demonstration: DEMO_ARGS=--once ends it after the alerts.
 DEMO_ARGS ?=
-# Further options of the measurement: BENCH_ARGS=--quick uses captures a tenth as large.
+# Further options of the measurement: BENCH_ARGS=--quick uses captures a tenth as large, --live is the wire alone.
 BENCH_ARGS ?=
+SOAK_ARGS ?=
 # Further options of the calibration: CALIBRATION_ARGS=--write renews the tables of detectors/README.md.
 CALIBRATION_ARGS ?=
 # Loops of `make kill-loop`, of those in tests/kill/main.rs; and how many seconds broker and database are away.
@@ -20,7 +21,7 @@ LINT_ARGS ?= -D warnings
 SERVICES := tests/support/services/install.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kill-loop services lint fmt bench calibration build setup clean
+.PHONY: help demo test kill-loop services lint fmt bench soak calibration build setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -39,8 +40,11 @@ kill-loop: setup services ## kill the sensor 460 times, take its sinks and its d
 services: ## Kafka and ClickHouse for the tests, in target/services; without them those tests are not run
 	@$(SERVICES) || [ "$$HEELGUARD_SERVICES" != required ]
 
-bench: setup ## what a replay costs beside libpcap alone (BENCH_ARGS="--quick --runs 3"); needs gcc, libpcap-dev, 2 GB of disk
+bench: setup ## what the sensor costs beside libpcap alone and its peers (BENCH_ARGS="--quick --runs 3"); needs 5 GB of disk
 	$(CARGO) bench --locked --bench replay -- $(BENCH_ARGS)
+
+soak: setup ## an hour on a virtual cable at one rate (SOAK_ARGS="--minutes 60 --rate 50000"): memory, drops, accounts; takes root
+	$(CARGO) bench --locked --bench soak -- $(SOAK_ARGS)
 
 calibration: setup ## alerts per million transactions of a benign week (CALIBRATION_ARGS="--list medium"); fails when noisy
 	$(CARGO) bench --locked --bench calibration -- $(CALIBRATION_ARGS)

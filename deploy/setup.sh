@@ -37,6 +37,7 @@ main() {
     has "${CXX:-c++}" || tools+=('a C++ compiler')
     has make || tools+=('make')
     has_perl || tools+=('Perl with its core modules')
+    ! has_compiler || has_pcap || tools+=("libpcap's headers")
     local rust
     rust=$(rust_trouble)
     if [[ -n $rust ]] && ! has rustup && ! has curl && ! has wget; then
@@ -56,7 +57,17 @@ main() {
 
 has() { command -v "$1" > /dev/null 2>&1; }
 
-has_compiler() { has "${CC:-cc}" || has gcc || has clang; }
+has_compiler() { [[ -n $(compiler) ]]; }
+
+compiler() {
+    local name
+    for name in "${CC:-cc}" gcc clang; do
+        ! has "$name" || { echo "$name" && return; }
+    done
+}
+
+# The header stands for the library: packages bring both.
+has_pcap() { "$(compiler)" -E -include pcap.h - < /dev/null > /dev/null 2>&1; }
 
 # Slim systems have a Perl without these; OpenSSL's build uses them.
 has_perl() { perl -MFindBin -MIPC::Cmd -MFile::Compare -e 1 2> /dev/null; }
@@ -69,6 +80,8 @@ look_for_test_tools() {
     has openssl || tools+=('openssl')
     has kcat || tools+=('kcat')
     [[ $OSTYPE != linux* ]] || has strace || tools+=('strace')
+    # Interfaces that come and go, for the live sensor.
+    [[ $OSTYPE != linux* ]] || has ip || [[ -x /usr/sbin/ip ]] || tools+=('iproute2')
 }
 
 has_java() {
@@ -111,15 +124,15 @@ install_tools() {
     say "missing: $(joined "$@")"
     if ! has apt-get; then
         say 'install them with the system'\''s package manager, then run this again:'
-        say '  Fedora, RHEL   dnf install gcc gcc-c++ make perl-core curl'
-        say '  Arch           pacman -S gcc make perl curl'
-        say '  Alpine         apk add build-base perl curl bash'
+        say '  Fedora, RHEL   dnf install gcc gcc-c++ make perl-core curl libpcap-devel'
+        say '  Arch           pacman -S gcc make perl curl libpcap'
+        say '  Alpine         apk add build-base perl curl bash libpcap-dev'
         say '  macOS          xcode-select --install'
         if $with_tests; then
             say 'and for the tests:'
-            say '  Fedora, RHEL   dnf install java-21-openjdk-headless maven python3 openssl strace kcat'
-            say '  Arch           pacman -S jre-openjdk-headless maven python openssl strace kcat'
-            say '  Alpine         apk add openjdk21-jre-headless maven python3 openssl strace kcat'
+            say '  Fedora, RHEL   dnf install java-21-openjdk-headless maven python3 openssl strace kcat iproute'
+            say '  Arch           pacman -S jre-openjdk-headless maven python openssl strace kcat iproute2'
+            say '  Alpine         apk add openjdk21-jre-headless maven python3 openssl strace kcat iproute2'
             say '  macOS          brew install openjdk maven python openssl kcat'
         fi
         exit 1
@@ -148,12 +161,12 @@ install_tools() {
 
 # Debian's names of everything that is wanted, in one line.
 packages() {
-    local names='gcc g++ libc6-dev make perl curl ca-certificates'
+    local names='gcc g++ libc6-dev libpcap-dev make perl curl ca-certificates'
     if $with_tests; then
         # The default Java of a system may be older than the newest it has.
         local java=openjdk-$java_wanted-jre-headless
         apt-cache show "$java" > /dev/null 2>&1 || java=default-jre-headless
-        names+=" $java maven python3 python3-venv openssl strace kcat"
+        names+=" $java maven python3 python3-venv openssl strace kcat iproute2"
     fi
     echo "$names"
 }

@@ -4,20 +4,25 @@
 
 mod check;
 mod demo;
+mod doctor;
 mod explain;
 mod failure;
 mod fingerprint;
 mod logging;
 mod place;
+mod privileges;
 mod progress;
 mod records;
+mod reload;
 mod replay;
 mod rules;
+mod run;
 mod schema;
 mod shell;
 mod signals;
 mod stopping;
 mod summary;
+mod systemd;
 mod way_out;
 
 pub use failure::Failure;
@@ -32,8 +37,9 @@ const EXAMPLES: &str = "\
 Examples:
   heelguard replay capture.pcap                     alerts of a capture, readable on a terminal
   heelguard replay --transactions tx.jsonl *.pcap   several captures as one timeline
-  tcpdump -i eth1 -w - tcp | heelguard replay -     whatever writes a capture
+  heelguard run -i eth1                             alerts of a mirror port, as they happen
   heelguard rules mfa_failure_burst                 the page of one detector
+  heelguard doctor -i eth1                          whether this machine is ready to listen there
   heelguard demo                                    a generated day with attacks in it, and a page";
 
 /// A passive sensor for API authentication: sees who called what with which proof, and when that turns bad.
@@ -50,12 +56,16 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Watch interfaces and write alerts, until told to stop
+    Run(run::Run),
     /// Read captures as one timeline and write alerts
     Replay(replay::Replay),
     /// Replay a generated day of traffic with attacks in it, and show it
     Demo(demo::Demo),
     /// Validate a configuration
     Check(check::Check),
+    /// Look at this machine and say what to change before the sensor runs here
+    Doctor(doctor::Doctor),
     /// Show the detectors, or the page of one
     Rules(rules::Rules),
     /// Print the schema of a record, of the configuration, or the tables to keep records in
@@ -66,15 +76,9 @@ enum Command {
     Completions(shell::Completions),
     /// Print the man page
     Man(shell::Man),
-    /// The live sensor
-    #[command(hide = true)]
-    Run(NotHere),
     /// The scale-out worker
     #[command(hide = true)]
     Detect(NotHere),
-    /// Looks at this machine
-    #[command(hide = true)]
-    Doctor(NotHere),
 }
 
 /// Commands that this build does not have; whatever follows them is read so that the answer can be given.
@@ -116,24 +120,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         warn(&why);
     }
     let outcome = logging::start(cli.log.as_deref()).and_then(|()| match cli.command {
+        Command::Run(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Doctor(command) => command.run(),
         Command::Rules(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Fingerprint(command) => command.run(),
         Command::Completions(command) => command.run::<Cli>(),
         Command::Man(shell::Man) => shell::Man::run::<Cli>(),
-        Command::Run(_) => Err(not_here(
-            "run",
-            "live capture",
-            "pipe one in: `tcpdump -i eth1 -w - tcp | heelguard replay -`",
-        )),
         Command::Detect(_) => {
             Err(not_here("detect", "the Kafka worker", "`heelguard replay` runs every detector on captures"))
-        }
-        Command::Doctor(_) => {
-            Err(not_here("doctor", "the machine check", "`heelguard check` validates a configuration"))
         }
     });
     match outcome {
@@ -155,6 +153,11 @@ fn print(text: &str) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Tells the operator what the sensor does.
+fn inform(message: &str) {
+    let _ = writeln!(io::stderr(), "heelguard: {}", crate::sinks::escape::for_terminal(message));
 }
 
 /// Tells the operator something that is worth knowing and stops nothing.

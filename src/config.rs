@@ -12,7 +12,7 @@ mod raw;
 #[cfg(test)]
 mod tests;
 
-pub use effective::{effective, json_schema};
+pub use effective::{differing, effective, json_schema};
 pub use keyfile::Keys;
 pub use nearest::nearest;
 pub use raw::Raw;

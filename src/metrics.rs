@@ -2,6 +2,10 @@
 //! A stage adds to its own set; the pipeline sums the sets when it publishes.
 //! For each stage what came in equals what went out plus what was dropped, by reason: `balanced` adds it up.
 
+mod live;
+
+pub use live::{InterfaceRow, LatencyRow, LiveRows, QueueRow};
+
 use heelguard_detectors::anomaly::Anomaly;
 
 macro_rules! counter_struct {
@@ -16,6 +20,11 @@ macro_rules! counter_struct {
 
             /// Names and values, in the order of the list.
             pub fn rows(&self) -> Vec<(&'static str, u64)> { vec![$((stringify!($field), self.$field),)*] }
+
+            /// Names, meanings and values, in the order of the list.
+            pub fn described(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$((stringify!($field), concat!($($doc),*), self.$field),)*]
+            }
         }
     };
 }
@@ -29,6 +38,30 @@ counter_struct! {
         truncated_files,
         /// Bytes of packet data.
         bytes,
+    }
+}
+
+counter_struct! {
+    /// What came from interfaces; received = read + kernel_dropped + lost + waiting.
+    LiveCounters {
+        /// Packets that the kernel received for us, those that it dropped included.
+        received,
+        /// Packets that the kernel dropped because nobody read fast enough.
+        kernel_dropped,
+        /// Packets that were in a ring when it had to be given up.
+        lost,
+        /// Packets that wait in rings now.
+        waiting,
+        /// How often a ring was full and the kernel stopped filling it.
+        ring_freezes,
+        /// Packets that the snap length cut.
+        truncated,
+        /// First packets of connections that came to a shard that is not theirs.
+        misrouted,
+        /// How often an interface went down or was deleted.
+        interface_losses,
+        /// How often one came back.
+        interface_returns,
     }
 }
 
@@ -127,6 +160,28 @@ counter_struct! {
         evicted,
         /// Flows open now.
         open,
+    }
+}
+
+counter_struct! {
+    /// How well the mirror serves the sensor; `pipeline::eyes` judges it.
+    SightCounters {
+        /// Flows of which one direction was seen, and bytes of the other were acknowledged.
+        one_way_flows,
+        /// Flows of which both directions were seen, with data.
+        two_way_flows,
+        /// Segments that were there a moment before: the mirror sent them twice.
+        copied_segments,
+        /// Packets of tunnels that are not fragments.
+        tunnel_packets,
+        /// Of them, those whose inner packet says that it is longer than what came.
+        cut_tunnel_packets,
+        /// Frames longer than an ordinary Ethernet carries, up to the longest of any wire.
+        jumbo_frames,
+        /// Frames longer than any wire carries: a network card has joined or not yet cut them.
+        giant_frames,
+        /// Delivered bytes of connections that begin with TLS and are not read.
+        encrypted_bytes,
     }
 }
 
@@ -339,6 +394,8 @@ impl DropCounters {
 pub struct Counters {
     /// Files and bytes.
     pub capture: CaptureCounters,
+    /// Interfaces.
+    pub live: LiveCounters,
     /// Packets.
     pub packets: PacketCounters,
     /// Packets dropped, by reason.
@@ -349,6 +406,8 @@ pub struct Counters {
     pub bytes: ByteCounters,
     /// Flows.
     pub flows: FlowCounters,
+    /// The mirror.
+    pub sight: SightCounters,
     /// HTTP messages.
     pub http: HttpCounters,
     /// Transactions.
@@ -371,11 +430,13 @@ impl Counters {
     /// Adds the other set to this one.
     pub fn add(&mut self, other: &Self) {
         self.capture.add(&other.capture);
+        self.live.add(&other.live);
         self.packets.add(&other.packets);
         self.dropped.add(&other.dropped);
         self.segments.add(&other.segments);
         self.bytes.add(&other.bytes);
         self.flows.add(&other.flows);
+        self.sight.add(&other.sight);
         self.http.add(&other.http);
         self.transactions.add(&other.transactions);
         self.alerts.add(&other.alerts);
@@ -388,9 +449,12 @@ impl Counters {
 
     /// The first account that does not add up, in words; `None` when all do.
     pub fn imbalance(&self) -> Option<String> {
-        let Self { http, .. } = self;
+        let Self { http, live, packets, .. } = self;
         let transactions = self.transactions.rows().iter().map(|row| row.1).sum::<u64>();
+        // Files are received from nobody.
+        let received = if live.received == 0 { packets.read } else { live.received };
         let between_stages = [
+            ("capture", received, packets.read + live.kernel_dropped + live.lost),
             ("requests", http.requests, http.requests_out),
             ("responses", http.responses, http.responses_out),
             ("transactions", transactions + http.pairs, http.requests_out + http.responses_out),

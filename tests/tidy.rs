@@ -10,6 +10,8 @@ mod tidy {
     mod format;
     mod layers;
     mod rules;
+    #[cfg(target_os = "linux")]
+    mod service;
     mod source;
     mod text;
 }

@@ -3,20 +3,19 @@
 //! It promises that a finding costs nothing but a look-up while its episode has nothing new to say.
 
 use crate::alert::{AlertClient, Confidence, Evidence, Fact, Scope, Severity, Subject, Visibility};
-use crate::few::Few;
 use crate::health::Checkup;
 use crate::identity::{Credential, Fingerprint, Principal, named};
-use crate::saved::{Damaged, Saved, saved};
-use crate::shown::{Entry, Shown};
+use crate::saved::Damaged;
+use crate::shown::Entry;
 use crate::time::EventTime;
-use crate::transaction::{Completeness, Endpoint, Transaction, TransactionId};
+use crate::transaction::{Completeness, Endpoint, Transaction};
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::episode::Findings;
 pub use crate::facts::Facts;
+pub use crate::sample::{Sample, Samples};
 
 /// Evidence an alert carries at most.
 pub const EVIDENCE_MAX: usize = 5;
@@ -348,96 +347,6 @@ impl Doubts {
     /// What the alert says could not be seen.
     pub fn visibility(self) -> Visibility {
         Visibility { loss_pct: f64::from(self.lost_bp) / 100.0, truncated: self.cut, one_way: self.one_way }
-    }
-}
-
-/// What is kept of a transaction that may become evidence.
-#[derive(Clone, Debug)]
-pub struct Sample {
-    transaction: TransactionId,
-    time: EventTime,
-    /// Method and path, where the request was seen.
-    request: Option<(Arc<str>, Arc<str>)>,
-    status: Option<u16>,
-    completeness: Completeness,
-    inferred: bool,
-}
-
-saved!(Sample { transaction, time, request, status, completeness, inferred } as |it: &Self| {
-    let named = |name, is_so| if is_so { Shown::word(name) } else { Shown::Nothing };
-    let completeness = named(it.completeness.name(), it.completeness != Completeness::Whole);
-    let inferred = named("by_status_only", it.inferred);
-    let parts = [it.time.shown(), it.request.shown(), it.status.shown(), completeness, inferred];
-    Shown::parts(parts.map(|part| ("", part)))
-});
-
-impl Sample {
-    /// The transaction's facts that evidence shows.
-    pub fn of(tx: &Transaction) -> Self {
-        Self {
-            transaction: tx.id,
-            time: tx.end,
-            request: tx.request.as_ref().map(|request| (request.method.clone(), request.path.clone())),
-            status: tx.status(),
-            completeness: tx.completeness,
-            inferred: tx.mfa.is_some_and(|mfa| mfa.by_status_only),
-        }
-    }
-
-    /// Evidence with a word on what it shows.
-    pub fn evidence(&self, note: impl Into<String>) -> Evidence {
-        let (method, path) = self.request.clone().unwrap_or_else(|| ("".into(), "".into()));
-        Evidence {
-            transaction: self.transaction,
-            time: self.time,
-            method,
-            path,
-            status: self.status,
-            note: note.into(),
-        }
-    }
-}
-
-/// The first sample and the latest four: how it began and where it stands.
-#[derive(Clone, Debug, Default)]
-pub struct Samples(Few<(Sample, &'static str)>);
-
-impl Saved for Samples {
-    fn save(&self, out: &mut Vec<u8>) {
-        self.0.save(out);
-    }
-
-    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
-        Saved::load(from).map(Self)
-    }
-
-    fn shown(&self) -> Shown {
-        self.0.shown()
-    }
-}
-
-impl Samples {
-    /// Adds a sample with what it shows.
-    pub fn push(&mut self, tx: &Transaction, note: &'static str) {
-        if self.0.len() >= EVIDENCE_MAX {
-            self.0.remove(1);
-        }
-        self.0.push((Sample::of(tx), note));
-    }
-
-    /// Forgets every sample.
-    pub fn clear(&mut self) {
-        self.0 = Few::default();
-    }
-
-    /// The samples as evidence.
-    pub fn evidence(&self) -> Vec<Evidence> {
-        self.0.iter().map(|(sample, note)| sample.evidence(*note)).collect()
-    }
-
-    /// The doubts that hang on the samples.
-    pub fn doubts(&self) -> Doubts {
-        Doubts::of(self.0.iter().map(|(sample, _)| sample))
     }
 }
 

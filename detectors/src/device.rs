@@ -87,7 +87,7 @@ impl Device {
 
     /// Whether the two are known to be two devices.
     pub fn differs_from(&self, other: &Self) -> bool {
-        self.compare(other) == Comparison::Different
+        self != other && self.compare(other) == Comparison::Different
     }
 
     /// The traits known on both sides that do not agree, in the order of `DeviceTrait`.

@@ -7,6 +7,7 @@ use crate::detector::{About, Crossing, Doubts, Finding, Grouping, Rule};
 use crate::facts::Facts;
 use crate::hash::StableHasher;
 use crate::health::Losses;
+use crate::marks::Marks;
 use crate::rules::sensor_self_check::RULE as SENSOR;
 use crate::suppress::Silence;
 use crate::time::EventTime;
@@ -60,6 +61,7 @@ pub struct Findings<'a> {
     pub(crate) episodes: &'a mut Episodes,
     pub(crate) now: EventTime,
     pub(crate) alerts: &'a mut Vec<Alert>,
+    pub(crate) marks: &'a Marks,
 }
 
 impl Findings<'_> {
@@ -185,6 +187,11 @@ impl Episodes {
     /// Findings silenced by this entry of `[[suppress]]`.
     pub(crate) fn silenced_by(&self, entry: usize) -> u64 {
         self.silenced.get(entry).copied().unwrap_or(0)
+    }
+
+    /// Counts on from where others stand.
+    pub(crate) fn count_on(&mut self, others: &Self) {
+        (self.counters, self.opened) = (others.counters, others.opened);
     }
 
     pub(crate) fn counters(&self) -> AlertCounters {

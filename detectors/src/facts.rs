@@ -2,12 +2,13 @@
 //! A rule says which facts it needs, and is not asked about transactions that lack one.
 //! It promises that a transaction has a fact or not by what it says of itself: no table is looked into.
 
-use crate::rules::presence;
-use crate::transaction::Transaction;
+use crate::identity::CredentialKind;
+use crate::rules::{keys, presence, retry_storm};
+use crate::transaction::{Outcome, Transaction};
 
 /// A set of facts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Facts(u16);
+pub struct Facts(u32);
 
 impl Facts {
     /// Nothing in particular: a rule that needs this is asked about everything.
@@ -31,6 +32,33 @@ impl Facts {
     /// A second factor was proved at some time in its session.
     pub const PROVED: Self = Self(1 << 8);
 
+    /// The server did what was asked, as far as a key can have to do with it.
+    pub const ACCEPTED: Self = Self(1 << 9);
+    /// A call to the API itself, not a step of getting in.
+    pub const CALL: Self = Self(1 << 10);
+    /// A program called with a static key, or with a password that goes with every request.
+    pub const KEY: Self = Self(1 << 11);
+    /// A JWT was presented, or somebody was turned away: it shows whether a route looks at its tokens.
+    pub const JWT_OR_DENIED: Self = Self(1 << 12);
+    /// A JWT was presented, or a thing for one use was used before.
+    pub const JWT_OR_REUSE: Self = Self(1 << 13);
+    /// A step of a login or of a second factor, or something sensitive.
+    pub const STEP: Self = Self(1 << 14);
+    /// The server said that it cannot answer now.
+    pub const NOT_NOW: Self = Self(1 << 15);
+    /// A GraphQL operation.
+    pub const GRAPHQL: Self = Self(1 << 16);
+    /// A user name and password by HTTP Basic.
+    pub const BASIC: Self = Self(1 << 17);
+    /// A key that others know.
+    pub const KNOWN_KEY: Self = Self(1 << 18);
+    /// A header says who the caller is, or where.
+    pub const CLAIM: Self = Self(1 << 19);
+    /// An outside client whose device can be told.
+    pub const DEVICE: Self = Self(1 << 20);
+    /// How many there are.
+    pub(crate) const COUNT: usize = 21;
+
     /// Both sets.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
@@ -44,18 +72,60 @@ impl Facts {
 
     /// The facts of one transaction.
     pub fn of(tx: &Transaction) -> Self {
-        [
+        let is_jwt = tx.jwt.is_some();
+        let is_sensitive = presence::is_sensitive(tx);
+        let facts = [
             (Self::FIRST_SIGHT, tx.repeat_of.is_none()),
             (Self::PERSON, presence::shows_person(tx)),
-            (Self::SENSITIVE, presence::is_sensitive(tx)),
+            (Self::SENSITIVE, is_sensitive),
             (Self::SUCCESS, tx.succeeded()),
             (Self::LOGIN, tx.login.is_some()),
             (Self::MFA, tx.mfa.is_some()),
-            (Self::JWT, tx.jwt.is_some()),
+            (Self::JWT, is_jwt),
             (Self::REUSE, tx.reuse.is_some()),
             (Self::PROVED, tx.proof.mfa_at.is_some()),
+            (Self::ACCEPTED, keys::is_accepted(tx)),
+            (Self::CALL, keys::is_call(tx)),
+            (Self::KEY, keys::or_password_of(tx).is_some()),
+            (Self::JWT_OR_DENIED, is_jwt || tx.outcome == Outcome::Denied),
+            (Self::JWT_OR_REUSE, is_jwt || tx.reuse.is_some()),
+            (Self::STEP, tx.login.is_some() || tx.mfa.is_some() || is_sensitive),
+            (Self::NOT_NOW, retry_storm::is_refused(tx)),
+            (Self::DEVICE, tx.device.is_some() && tx.client.external),
         ]
         .into_iter()
-        .fold(Self::NONE, |facts, (fact, holds)| if holds { facts.and(fact) } else { facts })
+        .fold(Self::NONE, Self::add_if);
+        let facts = tx.credentials.iter().fold(facts, |facts, credential| {
+            [
+                (Self::BASIC, credential.kind == CredentialKind::Basic),
+                (Self::KNOWN_KEY, credential.known.is_some()),
+            ]
+            .into_iter()
+            .fold(facts, Self::add_if)
+        });
+        let Some(request) = &tx.request else { return facts };
+        let claims = !request.identity_headers.is_empty() || tx.client.claimed_ip.is_some();
+        [(Self::GRAPHQL, request.graphql.is_some()), (Self::CLAIM, claims)]
+            .into_iter()
+            .fold(facts, Self::add_if)
+    }
+
+    /// Those that are not among them.
+    pub(crate) const fn others(self) -> Self {
+        Self(!self.0 & ((1 << Self::COUNT) - 1))
+    }
+
+    /// By number, each below `COUNT`.
+    pub(crate) fn numbers(self) -> impl Iterator<Item = usize> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let fact = left.trailing_zeros() as usize;
+            left &= left.checked_sub(1)?;
+            Some(fact)
+        })
+    }
+
+    fn add_if(self, (fact, holds): (Self, bool)) -> Self {
+        if holds { self.and(fact) } else { self }
     }
 }

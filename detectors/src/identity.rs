@@ -9,8 +9,15 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The first 128 bits of a keyed hash over class and value; written as 32 hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fingerprint(pub [u8; 16]);
+
+/// As the one number that it is.
+impl std::hash::Hash for Fingerprint {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        state.write_u128(u128::from_ne_bytes(self.0));
+    }
+}
 
 impl Saved for Fingerprint {
     fn save(&self, out: &mut Vec<u8>) {

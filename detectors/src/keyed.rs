@@ -3,19 +3,21 @@
 //! a quarter of the room is kept for those known for ten minutes. It promises its limit and counts what it evicts.
 
 mod index;
+mod lookup;
 mod slots;
 
 use crate::saved::{Damaged, Saved};
 use crate::shown::Entry;
 use crate::time::EventTime;
-use ahash::RandomState;
 use index::Index;
 use slots::Slots;
 use std::hash::Hash;
 use std::time::Duration;
 
+pub use lookup::{Hashed, Lookup, hash_of};
+
 /// From this age on a key counts as known.
-const KNOWN_AFTER: Duration = Duration::from_mins(10);
+const KNOWN_AFTER_NS: u64 = 10 * 60 * 1_000_000_000;
 /// No slot.
 const NONE: u32 = u32::MAX;
 /// Keys that were seen again since they were queued, and are queued anew before one goes after all.
@@ -26,14 +28,13 @@ const RECENT: usize = 4;
 /// State by key. Look-up only: there is no way to iterate, so hash order can reach no output.
 #[derive(Debug)]
 pub struct Keyed<K, S> {
-    hasher: RandomState,
     places: Index,
     slots: Slots<Slot<K, S>>,
     /// Slots whose key is gone, from one to the next by `after`.
     free: u32,
     /// New keys and known keys, each in the order of being queued.
     queues: [Queue; 2],
-    /// The latest look-ups, the latest first; a key may be there twice, or gone since.
+    /// The latest look-ups, the latest first; a key may be there twice.
     recent: [u32; RECENT],
     limit: usize,
     idle: Duration,
@@ -74,7 +75,6 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
         let empty = Queue { front: NONE, back: NONE, len: 0 };
         let limit = limit.clamp(4, NONE as usize);
         Self {
-            hasher: RandomState::new(),
             places: Index::new(limit),
             slots: Slots::default(),
             free: NONE,
@@ -87,25 +87,28 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
     }
 
     /// The key's state, made on first sight.
-    pub fn entry(&mut self, key: &K, now: EventTime) -> &mut S {
-        let hash = self.hasher.hash_one(key);
-        let place = if let Some(place) = self.find(hash, key) {
-            self.touch(place, now);
-            place
-        } else {
-            self.make_room(now);
-            self.add(hash, key.clone(), now)
+    pub fn entry(&mut self, key: impl Lookup<K>, now: EventTime) -> &mut S {
+        let hash = key.hash();
+        let place = match self.find(hash, &key) {
+            Some(place) => place,
+            None => self.meet(hash, key.make(), now),
         };
-        self.remember(place);
-        &mut self.slots[place].state
+        self.seen(place, now)
+    }
+
+    /// As `entry`, for a key that is often the one of the latest look-up: that one is compared before it is hashed.
+    pub fn entry_again(&mut self, key: impl Lookup<K>, now: EventTime) -> &mut S {
+        let [latest, ..] = self.recent;
+        if latest != NONE && key.is(&self.slots[latest].key) {
+            return self.seen(latest, now);
+        }
+        self.entry(key, now)
     }
 
     /// The key's state, if there is one.
-    pub fn get(&mut self, key: &K, now: EventTime) -> Option<&mut S> {
-        let place = self.find(self.hasher.hash_one(key), key)?;
-        self.touch(place, now);
-        self.remember(place);
-        Some(&mut self.slots[place].state)
+    pub fn get(&mut self, key: impl Lookup<K>, now: EventTime) -> Option<&mut S> {
+        let place = self.find(key.hash(), &key)?;
+        Some(self.seen(place, now))
     }
 
     /// Forgets keys that were quiet for longer than `idle`, looking at no more than `budget` of each age.
@@ -140,13 +143,36 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
         self.evicted
     }
 
-    fn find(&self, hash: u64, key: &K) -> Option<u32> {
-        self.places.find(hash, |place| self.slots[place].key == *key)
+    fn find(&self, hash: u64, key: &impl Lookup<K>) -> Option<u32> {
+        self.places.find(hash, |place| key.is(&self.slots[place].key))
     }
 
-    fn make_room(&mut self, now: EventTime) {
+    /// Makes room for a new key and gives it a slot.
+    #[cold]
+    fn meet(&mut self, hash: u64, key: K, now: EventTime) -> u32 {
         self.expire(now, 1);
         self.evict_for_one();
+        self.add(hash, key, now)
+    }
+
+    /// Notes that a key is seen now.
+    fn seen(&mut self, place: u32, now: EventTime) -> &mut S {
+        let [a, b, c, _] = self.recent;
+        self.recent = [place, a, b, c];
+        let slot = &mut self.slots[place];
+        slot.last = slot.last.max(now);
+        // A known key is never that old.
+        if now.as_nanos().saturating_sub(slot.first.as_nanos()) >= KNOWN_AFTER_NS {
+            self.make_known(place);
+        }
+        &mut self.slots[place].state
+    }
+
+    #[cold]
+    fn make_known(&mut self, place: u32) {
+        self.unlink(place);
+        self.slots[place].first = EventTime::MAX;
+        self.link(place);
     }
 
     fn evict_for_one(&mut self) {
@@ -190,29 +216,14 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
         place
     }
 
-    fn touch(&mut self, place: u32, now: EventTime) {
-        let slot = &mut self.slots[place];
-        slot.last = slot.last.max(now);
-        // A known key is never that old.
-        if now.since(slot.first) >= KNOWN_AFTER {
-            self.unlink(place);
-            self.slots[place].first = EventTime::MAX;
-            self.link(place);
-        }
-    }
-
-    fn remember(&mut self, place: u32) {
-        let [a, b, c, _] = self.recent;
-        self.recent = [place, a, b, c];
-    }
-
     fn remove(&mut self, place: u32) {
         self.unlink(place);
+        self.recent.iter_mut().filter(|recent| **recent == place).for_each(|recent| *recent = NONE);
         let slot = &mut self.slots[place];
         // What the state holds on the heap is given back now, not when the slot is used again.
         slot.state = S::default();
         slot.after = std::mem::replace(&mut self.free, place);
-        self.places.remove(self.hasher.hash_one(&slot.key), place);
+        self.places.remove(hash_of(&slot.key), place);
     }
 
     fn requeue(&mut self, place: u32) {
@@ -278,7 +289,7 @@ impl<K: Hash + Eq + Clone + Saved, S: Default + Saved> Keyed<K, S> {
     /// What was looked up at `at` and not since, the latest first.
     pub(crate) fn touched(&self, table: &'static str, at: EventTime) -> Vec<Entry> {
         let mut places: Vec<u32> = Vec::new();
-        for place in self.recent.into_iter().take_while(|&place| place != NONE) {
+        for place in self.recent.into_iter().filter(|&place| place != NONE) {
             if self.slots[place].last >= at && !places.contains(&place) {
                 places.push(place);
             }
@@ -296,8 +307,8 @@ impl<K: Hash + Eq + Clone + Saved, S: Default + Saved> Keyed<K, S> {
                 let key = K::load(from)?;
                 let state = S::load(from)?;
                 let (first, last, queued) = Saved::load(from)?;
-                let hash = loaded.hasher.hash_one(&key);
-                if loaded.find(hash, &key).is_some() || (age == Age::Known) != (first == EventTime::MAX) {
+                let hash = hash_of(&key);
+                if loaded.find(hash, &&key).is_some() || (age == Age::Known) != (first == EventTime::MAX) {
                     return Err(Damaged);
                 }
                 loaded.evict_for_one();

@@ -7,6 +7,8 @@ use crate::detector::{Detector, Facts, Findings, Several};
 use crate::episode::{Desk, Episodes};
 use crate::explain::{Watch, Watched};
 use crate::health::{Checkup, Health};
+use crate::marks::Marks;
+use crate::roster::Roster;
 use crate::rules;
 use crate::saved::{Damaged, Saved};
 use crate::suppress::{Silence, Suppression};
@@ -80,6 +82,7 @@ impl std::error::Error for ConfigError {}
 /// All enabled detectors with their episodes.
 pub struct Runtime {
     detectors: Vec<(Desk, Box<dyn Detector>)>,
+    roster: Roster,
     /// The detector that is told the time next.
     next: usize,
     episodes: Episodes,
@@ -121,18 +124,19 @@ impl Runtime {
         if watch.is_some() {
             episodes.listen();
         }
-        Ok(Self { detectors, next: 0, episodes, watch, suppress })
+        let roster = Roster::new(detectors.iter().map(|(desk, _)| desk.needs));
+        Ok(Self { detectors, roster, next: 0, episodes, watch, suppress })
     }
 
     /// Shows the next transaction to every detector that it says something to; alerts are appended.
     pub fn observe(&mut self, tx: &Transaction, alerts: &mut Vec<Alert>) {
         self.episodes.expire(tx.end, alerts);
         let facts = Facts::of(tx);
-        for (desk, detector) in &mut self.detectors {
-            if !facts.has(desk.needs) {
-                continue;
-            }
-            let mut findings = Findings { desk, episodes: &mut self.episodes, now: tx.end, alerts };
+        let marks = Marks::of(tx, facts);
+        for place in self.roster.asked(facts) {
+            let Some((desk, detector)) = self.detectors.get_mut(place) else { continue };
+            let mut findings =
+                Findings { desk, episodes: &mut self.episodes, now: tx.end, alerts, marks: &marks };
             detector.observe(tx, &mut findings);
         }
         if let Some(watch) = &mut self.watch {
@@ -170,9 +174,12 @@ impl Runtime {
         });
         let others = health.evicted.iter().map(|&(table, limit, keys)| (table.to_owned(), limit, keys));
         let evicted: Vec<_> = tables.chain(others).collect();
-        let checkup = Checkup { now, evicted: &evicted, spool: health.spool.as_ref() };
+        let (spool, alert_p99_ms) = (health.spool.as_ref(), health.alert_p99_ms);
+        let checkup = Checkup { now, evicted: &evicted, spool, alert_p99_ms };
+        let marks = Marks::default();
         for (desk, detector) in &mut self.detectors {
-            detector.check_up(&checkup, &mut Findings { desk, episodes: &mut self.episodes, now, alerts });
+            let mut findings = Findings { desk, episodes: &mut self.episodes, now, alerts, marks: &marks };
+            detector.check_up(&checkup, &mut findings);
         }
     }
 
@@ -223,6 +230,16 @@ impl Runtime {
             }
         }
         if from.is_empty() { Ok(()) } else { Err(Damaged) }
+    }
+
+    /// These rules by another configuration: windows, habits and open episodes go on, and so do the counters. The error
+    /// names what cannot be.
+    pub fn reconfigured(&self, config: RuntimeConfig) -> Result<Self, ConfigError> {
+        let mut changed = Self::new(config)?;
+        let unreadable = |_| ConfigError("what the detectors remember does not fit".to_owned());
+        changed.load(&self.save()).map_err(unreadable)?;
+        changed.episodes.count_on(&self.episodes);
+        Ok(changed)
     }
 
     /// Entries of `[[suppress]]` that no longer do anything, or did nothing so far, in words.

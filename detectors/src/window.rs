@@ -78,7 +78,10 @@ impl<T> Window<T> {
         let now = self.last().map_or(at, |last| last.max(at));
         while self.pop_outside(now, limit.within).is_some() {}
         self.insert(at, event);
-        while self.pop_outside(now, limit.within).is_some() || self.pop_beyond(limit.kept()).is_some() {}
+        if at < now {
+            while self.pop_outside(now, limit.within).is_some() {}
+        }
+        while self.pop_beyond(limit.kept()).is_some() {}
         self.count() >= limit.count
     }
 
@@ -107,7 +110,9 @@ impl<T> Window<T> {
 
     /// Forgets every event.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        if !self.is_empty() || self.fresh > 0 {
+            *self = Self::default();
+        }
     }
 
     /// Events in the window.

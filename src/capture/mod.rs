@@ -3,6 +3,7 @@
 //! It promises bounded memory whatever lengths a file claims, and everything before a damage reported.
 
 mod clock;
+pub mod live;
 mod pcap;
 mod pcapng;
 mod reader;
@@ -29,6 +30,29 @@ pub struct Packet<'a> {
     pub data: &'a [u8],
     /// Its length on the wire; more than `data.len()` when the snap length cut it.
     pub original_len: u32,
+    /// What the network card did to it; of files nothing is known.
+    pub offload: Offload,
+}
+
+/// What a network card, or its driver, took out of a frame or already knows about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offload {
+    /// The outermost VLAN id, when its tag was taken out of the bytes. Zero marks a priority, not a network.
+    pub vlan: Option<u16>,
+    /// What is known about the outermost transport checksum.
+    pub checksum: Checksum,
+}
+
+/// What is known about a transport checksum before anybody has summed the bytes up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Checksum {
+    /// Nothing: it has to be judged by itself.
+    #[default]
+    Unknown,
+    /// The card was still to write it, or the frame was joined from several: the field means nothing.
+    Unwritten,
+    /// The receiving side found it right.
+    Right,
 }
 
 /// What a source gives next.

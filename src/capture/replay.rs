@@ -6,7 +6,7 @@
 use super::clock::Clock;
 use super::reader::{Cut, Fault, Reader, Record, name_of};
 use super::source::is_stdin;
-use super::{CaptureError, Packet};
+use super::{CaptureError, Offload, Packet};
 use crate::metrics::{AnomalyCounters, CaptureCounters};
 use heelguard_detectors::anomaly::Anomaly;
 use heelguard_detectors::time::EventTime;
@@ -99,7 +99,13 @@ impl Timeline {
         let (Some(reader), Some((time, record))) = (&file.reader, &file.head) else { return Ok(None) };
         let data = reader.bytes(record);
         self.counters.bytes += data.len() as u64;
-        Ok(Some(Packet { time: *time, link: record.link, data, original_len: record.original_len }))
+        Ok(Some(Packet {
+            time: *time,
+            link: record.link,
+            data,
+            original_len: record.original_len,
+            offload: Offload::default(),
+        }))
     }
 
     /// How far the reading is.

@@ -2,7 +2,7 @@
 //! It is given the configuration, makes the packets, runs the pipeline and shows what was found.
 //! It promises the same alerts every time, and a page to look at them until Ctrl-C.
 
-use super::records::OutputArgs;
+use super::records::{OutputArgs, Records};
 use super::replay::{Ended, run_to_end, settings};
 use super::signals::Stop;
 use super::way_out::WayOut;
@@ -11,8 +11,9 @@ use crate::capture::replay::Progress as Reading;
 use crate::capture::{CaptureError, Next};
 use crate::demo::{Day, Options, report, score};
 use crate::metrics::Counters;
-use crate::pipeline::Source;
+use crate::pipeline::{self, Source};
 use crate::sinks::record::Labels;
+use crate::sinks::spool::Full;
 use crate::web::{Server, Snapshot};
 use clap::Args;
 use heelguard_detectors::alert::{Alert, AlertId};
@@ -44,13 +45,13 @@ impl Demo {
         let server = if self.once { None } else { Some(Server::bind(&raw.web).map_err(Failure::running)?) };
         let mut records = self.outputs.plan(&[], &raw.sinks)?.open(raw.labels(), false)?;
         records.keep_alerts();
-        if let Some(way_out) = WayOut::open(&raw, &Stop::default(), &records.teller())? {
+        if let Some(way_out) = WayOut::open(&raw, Full::Wait, &Stop::default(), &records.teller())? {
             records.leave_by(way_out);
         }
         let mut source = Generated { day: Day::new(Options::default()), bytes: 0 };
-        let Some(ended) = run_to_end(&mut source, &raw.options(settings(&raw)?, 1), records)? else {
-            return Ok(());
-        };
+        let options = raw.options(settings(&raw)?, 1);
+        let run = |records: &mut Records| pipeline::run(&mut source, &options, records);
+        let Some(ended) = run_to_end(records, run)? else { return Ok(()) };
         let verdict = report(&score(source.day.labels(), &ended.alerts));
         let _ = io::stderr().write_all(verdict.as_bytes());
         match server {

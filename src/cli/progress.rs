@@ -9,6 +9,11 @@ use std::io::{self, IsTerminal as _};
 /// Redraws a second at most: the run is busy with other things.
 const REDRAWS_PER_SECOND: u8 = 8;
 
+/// Where something has an end that is known.
+const OF_A_WHOLE: &str = "{bar:24} {bytes} of {total_bytes}  {bytes_per_sec}  {msg}";
+/// Where traffic comes until somebody ends it.
+const WITHOUT_END: &str = "{spinner} {elapsed_precise}  {msg}";
+
 #[derive(Clone)]
 pub(super) struct Progress(Option<ProgressBar>);
 
@@ -20,11 +25,21 @@ impl Progress {
         }
         let bar = ProgressBar::no_length();
         bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND));
-        let template = "{bar:24} {bytes} of {total_bytes}  {bytes_per_sec}  {msg}";
-        bar.set_style(
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
-        Self(Some(bar))
+        let progress = Self(Some(bar));
+        progress.drawn_as(OF_A_WHOLE);
+        progress
+    }
+
+    /// There is no end to draw a bar to.
+    pub(super) fn is_without_end(&self) {
+        self.drawn_as(WITHOUT_END);
+    }
+
+    fn drawn_as(&self, template: &str) {
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        if let Some(bar) = &self.0 {
+            bar.set_style(style);
+        }
     }
 
     pub(super) fn show(&self, progress: &pipeline::Progress) {
@@ -34,6 +49,8 @@ impl Progress {
                 bar.set_length(total);
             }
             bar.set_position(reading.bytes_read);
+        } else {
+            bar.tick();
         }
         bar.set_message(format!("{} transactions, {} alerts", progress.transactions, progress.alerts));
     }

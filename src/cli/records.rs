@@ -5,11 +5,13 @@
 use super::explain::Explainer;
 use super::place::{Place, refuse_collisions, refuse_shared};
 use super::progress::Progress;
+use super::systemd::Notifier;
 use super::way_out::WayOut;
-use super::{Failure, warn};
+use super::{Failure, inform, warn};
+use crate::capture::live;
 use crate::http::Services;
-use crate::metrics::{Counters, SinkCounters};
-use crate::pipeline;
+use crate::metrics::{Counters, InterfaceRow, LiveRows, SinkCounters};
+use crate::pipeline::{self, Options};
 use crate::sinks::config::Sinks;
 use crate::sinks::delivery::Tell;
 use crate::sinks::inventory::Inventory;
@@ -18,6 +20,7 @@ use crate::sinks::readable::{self, Colours};
 use crate::sinks::record::{AlertRecord, Labels, ServiceRow, StatsRecord, TransactionRecord};
 use crate::web::Live;
 use clap::{Args, ValueEnum};
+use crossbeam_channel::Receiver;
 use heelguard_detectors::alert::{Alert, Severity, Status};
 use heelguard_detectors::health::Spool;
 use heelguard_detectors::saved::Damaged;
@@ -136,6 +139,10 @@ impl Plan {
             way_out: None,
             is_live: false,
             live: None,
+            rows: LiveRows::default(),
+            changes: None,
+            notifier: Notifier::default(),
+            interfaces: None,
             progress: Progress::new(),
         })
     }
@@ -169,6 +176,13 @@ pub(super) struct Records {
     is_live: bool,
     /// Where the counters can be read while the run goes on, and when they were put there last.
     live: Option<(Arc<Live>, Instant)>,
+    /// What is told of a live sensor with its counters.
+    rows: LiveRows,
+    /// Another configuration, when somebody asked for it.
+    changes: Option<Receiver<Box<Options>>>,
+    notifier: Notifier,
+    /// The interfaces that traffic comes from.
+    interfaces: Option<live::Observer>,
     progress: Progress,
 }
 
@@ -244,14 +258,43 @@ impl pipeline::Outputs for Records {
         shown || self.way_out.as_ref().is_some_and(WayOut::health_is_due)
     }
 
+    fn live(&mut self, rows: &LiveRows) {
+        self.rows = rows.clone();
+        if let Some(observer) = &self.interfaces {
+            let statuses = observer.statuses().into_iter();
+            let row = |status: live::Status| {
+                let live::Status { name, up, received, dropped, freezes, .. } = status;
+                InterfaceRow { name, up, received, dropped, freezes }
+            };
+            self.rows.interfaces = statuses.map(row).collect();
+        }
+    }
+
     fn counters(&mut self, counters: &Counters, services: &Services) {
         if let Some((live, shown)) = &mut self.live {
             live.put(counters);
+            live.put_rows(&self.rows);
             *shown = Instant::now();
         }
         if let Some(way_out) = self.way_out.as_mut().filter(|way_out| way_out.health_is_due()) {
-            way_out.tell_health(counters, &super::replay::service_rows(services), false);
+            way_out.tell_health(counters, &super::replay::service_rows(services), &self.rows, false);
         }
+    }
+
+    fn tell(&mut self, line: &str) {
+        self.progress.aside(|| warn(line));
+    }
+
+    fn reload(&mut self) -> Option<Box<Options>> {
+        self.changes.as_ref()?.try_recv().ok()
+    }
+
+    fn reloaded(&mut self, outcome: anyhow::Result<()>) {
+        self.progress.aside(|| match outcome {
+            Ok(()) => inform("the configuration was read anew and is in force"),
+            Err(why) => warn(&format!("the configuration stays as it was: {why}")),
+        });
+        self.notifier.ready();
     }
 
     fn memory(&self) -> Option<Vec<u8>> {
@@ -268,6 +311,7 @@ impl pipeline::Outputs for Records {
     fn progress(&mut self, progress: &pipeline::Progress) {
         self.alerts.flush();
         self.progress.show(progress);
+        self.notifier.alive();
     }
 }
 
@@ -318,7 +362,7 @@ impl Records {
             sinks.push(("text".to_owned(), text));
         }
         if let Some(mut way_out) = way_out {
-            way_out.tell_health(counters, services, true);
+            way_out.tell_health(counters, services, &self.rows, true);
             let (counted, closed) = way_out.close();
             for (name, counted) in counted {
                 // The command line's own lines have their name already.
@@ -354,6 +398,26 @@ impl Records {
     /// Traffic is read while it happens: what is told may depend on the sensor's own state.
     pub(super) fn is_of_now(&mut self) {
         self.is_live = true;
+    }
+
+    /// There is no end to the traffic but the one that is asked for.
+    pub(super) fn is_without_end(&mut self) {
+        self.progress.is_without_end();
+    }
+
+    /// Goes on by another configuration when one comes.
+    pub(super) fn change_by(&mut self, changes: Receiver<Box<Options>>) {
+        self.changes = Some(changes);
+    }
+
+    /// Traffic comes from these interfaces.
+    pub(super) fn listens_to(&mut self, interfaces: live::Observer) {
+        self.interfaces = Some(interfaces);
+    }
+
+    /// Tells the service manager that the sensor lives, each time it does something.
+    pub(super) fn alive_to(&mut self, notifier: Notifier) {
+        self.notifier = notifier;
     }
 
     /// Shows the counters while the run goes on.

@@ -13,8 +13,9 @@ use crate::http::Services;
 use crate::identity::Settings;
 use crate::identity::geo::Geo;
 use crate::metrics::Counters;
-use crate::pipeline::{self, Source};
+use crate::pipeline::{self, Summary};
 use crate::sinks::record::{ServiceRow, imbalance};
+use crate::sinks::spool::Full;
 use crate::web::{Live, Server};
 use clap::Args;
 use heelguard_detectors::alert::{Alert, Severity};
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// Parser threads at most: beyond this, queues cost more than they save.
-const SHARDS_MAX: u64 = 64;
+pub(super) const SHARDS_MAX: u64 = 64;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -98,12 +99,14 @@ impl Replay {
             options.detection.watch = Some(watched);
             outputs.explain_by(explainer);
         }
-        let stop = signals::listen()
+        // Files are looked at anew with every batch; the signal only must not end us.
+        let stop = signals::listen(|| {})
             .map_err(|error| Failure::running(format!("cannot listen to signals: {error}")))?;
         if self.files.iter().any(|file| file.as_os_str() == "-") {
             outputs.is_of_now();
         }
-        let way_out = WayOut::open(&raw, &stop, &outputs.teller())?;
+        // A replay can wait for its sinks; a wire cannot.
+        let way_out = WayOut::open(&raw, Full::Wait, &stop, &outputs.teller())?;
         if let Some(server) = server {
             let live = Live::new(way_out.as_ref().map(|way_out| way_out.delivery.observer()));
             let address = live.serve(server).map_err(Failure::running)?;
@@ -114,7 +117,8 @@ impl Replay {
             outputs.leave_by(way_out);
         }
         let mut source = Stopping { source: &mut timeline, stop };
-        let Some(ended) = run_to_end(&mut source, &options, outputs)? else { return Ok(()) };
+        let run = |records: &mut Records| pipeline::run(&mut source, &options, records);
+        let Some(ended) = run_to_end(outputs, run)? else { return Ok(()) };
         match self.fail_on {
             Some(limit) if ended.tally.worst >= Some(limit) => Err(Failure::AlertRaised),
             _ => Ok(()),
@@ -128,14 +132,17 @@ pub(super) fn settings(raw: &Raw) -> Result<Arc<Settings>, Failure> {
     for warning in &keys.warnings {
         warn(warning);
     }
-    let geo = if raw.geoip.databases.is_empty() {
-        Geo::builtin()
-    } else {
-        Geo::with_databases(&raw.geoip.databases).map_err(Failure::running)?
-    };
-    let settings = Settings::build(&raw.network, &raw.identity, &raw.privacy, keys.keyring, geo);
+    let settings = Settings::build(&raw.network, &raw.identity, &raw.privacy, keys.keyring, geo(raw)?);
     let settings = settings.and_then(|settings| settings.with_tokens(&raw.identity));
     settings.map(Arc::new).map_err(Failure::running)
+}
+
+/// Where addresses are.
+pub(super) fn geo(raw: &Raw) -> Result<Geo, Failure> {
+    match raw.geoip.databases.as_slice() {
+        [] => Ok(Geo::builtin()),
+        databases => Geo::with_databases(databases).map_err(Failure::running),
+    }
 }
 
 /// What a run leaves for the command that asked for it.
@@ -147,14 +154,14 @@ pub(super) struct Ended {
     pub(super) alerts: Vec<Alert>,
 }
 
-/// Runs a source into outputs; nothing is left to say when the reader of stdout went away.
+/// Runs into outputs until there is no more to read, and closes them; nothing is left to say when the reader of stdout
+/// went away.
 pub(super) fn run_to_end(
-    source: &mut dyn Source,
-    options: &pipeline::Options,
     mut records: Records,
+    run: impl FnOnce(&mut Records) -> anyhow::Result<Summary>,
 ) -> Result<Option<Ended>, Failure> {
     let started = Instant::now();
-    let mut summary = match pipeline::run(source, options, &mut records) {
+    let mut summary = match run(&mut records) {
         Ok(summary) => summary,
         Err(error) => {
             records.abandon();
@@ -201,7 +208,7 @@ pub(super) fn service_rows(services: &Services) -> Vec<ServiceRow> {
 }
 
 /// One parser thread for each two processors: the reader and the analysis want theirs too.
-fn machine_shards() -> usize {
+pub(super) fn machine_shards() -> usize {
     std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).clamp(1, 8))
 }
 

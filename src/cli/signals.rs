@@ -14,30 +14,33 @@ impl Stop {
     pub(super) fn is_asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+
+    /// Wishes the run to end.
+    pub(super) fn ask(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
-/// Listens from now on. Without it, a signal ends the process as it always does.
+/// Listens from now on, and calls `hung_up` at each SIGHUP. Without it, a signal ends the process as it always does.
 #[cfg(unix)]
-pub(super) fn listen() -> std::io::Result<Stop> {
+pub(super) fn listen(hung_up: impl Fn() + Send + 'static) -> std::io::Result<Stop> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let stop = Stop::default();
     let asked = stop.clone();
     let mut signals = {
         let _inside = runtime.enter();
-        (
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-            // Files are looked at anew with every batch; the signal only must not end us.
-            signal(SignalKind::hangup())?,
-        )
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?)
     };
     let wait = async move {
         loop {
             tokio::select! {
                 _ = signals.0.recv() => {}
                 _ = signals.1.recv() => {}
-                _ = signals.2.recv() => continue,
+                _ = signals.2.recv() => {
+                    hung_up();
+                    continue;
+                }
             }
             if asked.0.swap(true, Ordering::Relaxed) {
                 std::process::exit(130);
@@ -51,6 +54,6 @@ pub(super) fn listen() -> std::io::Result<Stop> {
 
 /// Nothing to listen to here.
 #[cfg(not(unix))]
-pub(super) fn listen() -> std::io::Result<Stop> {
+pub(super) fn listen(_: impl Fn() + Send + 'static) -> std::io::Result<Stop> {
     Ok(Stop::default())
 }

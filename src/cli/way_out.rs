@@ -5,7 +5,7 @@
 use super::Failure;
 use super::signals::Stop;
 use crate::config::Raw;
-use crate::metrics::{Counters, SinkCounters};
+use crate::metrics::{Counters, LiveRows, SinkCounters};
 use crate::sinks::delivery::{Closed, Delivery, OpenError, Tell, by_sink, key_of};
 use crate::sinks::inventory::Inventory;
 use crate::sinks::record::{HealthRecord, Labels, ServiceRow};
@@ -27,12 +27,11 @@ pub(super) struct WayOut {
 }
 
 impl WayOut {
-    /// Opens what the configuration names; `None` when it names nothing.
-    pub(super) fn open(raw: &Raw, stop: &Stop, tell: &Tell) -> Result<Option<Self>, Failure> {
+    /// Opens what the configuration names; `None` when it names nothing. `full` says what happens when the spool is.
+    pub(super) fn open(raw: &Raw, full: Full, stop: &Stop, tell: &Tell) -> Result<Option<Self>, Failure> {
         let folder = Some(raw.state.dir.as_path()).filter(|folder| !folder.as_os_str().is_empty());
         let labels = raw.labels();
-        // A replay can wait for its sinks; a wire cannot.
-        let delivery = Delivery::open(&raw.sinks, &raw.spool, folder, Full::Wait, &labels, tell);
+        let delivery = Delivery::open(&raw.sinks, &raw.spool, folder, full, &labels, tell);
         let delivery = delivery.map_err(|error| match error {
             OpenError::Setting(message) => Failure::usage(message),
             OpenError::System(message) => Failure::running(message),
@@ -61,14 +60,20 @@ impl WayOut {
     }
 
     /// Tells how the sensor is doing.
-    pub(super) fn tell_health(&mut self, counters: &Counters, services: &[ServiceRow], ended: bool) {
+    pub(super) fn tell_health(
+        &mut self,
+        counters: &Counters,
+        services: &[ServiceRow],
+        live: &LiveRows,
+        ended: bool,
+    ) {
         if !self.delivery.takes(Lane::Reports) {
             return;
         }
         self.health_told = Instant::now();
         let statuses = self.delivery.statuses();
         let sinks = by_sink(&statuses);
-        let record = HealthRecord::new(counters, services, &self.labels, (&statuses, &sinks), ended);
+        let record = HealthRecord::new(counters, services, &self.labels, (&statuses, &sinks), live, ended);
         let key = key_of(&["sensor", &self.labels.tenant, &self.labels.sensor]);
         self.delivery.report(Kind::Health, key, &record);
     }

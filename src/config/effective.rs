@@ -21,6 +21,27 @@ pub fn effective(raw: &Raw) -> String {
     toml::to_string(&table).unwrap_or_default()
 }
 
+/// The keys that two configurations have different values for, in order, as `section.key`.
+pub fn differing(one: &Raw, other: &Raw) -> Vec<String> {
+    let mut keys = Vec::new();
+    compare(&table(one), &table(other), "", &mut keys);
+    keys
+}
+
+fn compare(one: &Table, other: &Table, path: &str, keys: &mut Vec<String>) {
+    let mut names: Vec<&String> = one.keys().chain(other.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        match (one.get(name), other.get(name)) {
+            (Some(Value::Table(one)), Some(Value::Table(other))) => compare(one, other, &path, keys),
+            (one, other) if one == other => {}
+            _ => keys.push(path),
+        }
+    }
+}
+
 /// Raw values as a table; keys without a value are left out.
 pub(super) fn table(raw: &Raw) -> Table {
     Table::try_from(raw).unwrap_or_default()

@@ -2,6 +2,7 @@
 //! It is given a TOML table and gives raw values; keys that are missing have their defaults.
 //! It promises to refuse unknown keys, and values that are of the right type but make no sense.
 
+use crate::capture::live;
 use crate::identity;
 use crate::pipeline;
 use crate::sinks::record::Labels;
@@ -21,7 +22,7 @@ pub struct Raw {
     /// `[sensor]`
     pub sensor: Sensor,
     /// `[capture]`
-    pub capture: decode::Config,
+    pub capture: Capture,
     /// `[limits]`
     pub limits: Limits,
     /// `[network]`
@@ -44,6 +45,18 @@ pub struct Raw {
     pub suppress: Vec<Suppression>,
     /// `[detectors.<name>]`
     pub detectors: rules::Config,
+}
+
+/// `[capture]`: where packets come from and how they are read; the layers' own settings stand beside each other.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Capture {
+    /// Interfaces.
+    #[serde(flatten)]
+    pub live: live::Config,
+    /// Packets.
+    #[serde(flatten)]
+    pub decode: decode::Config,
 }
 
 /// `[sensor]`: who writes the records.
@@ -126,6 +139,7 @@ impl Raw {
         if limits.values().any(|limit| limit.as_integer() == Some(0)) {
             return Err("a limit of 0 leaves nothing to work with; wanted 1 or more".to_owned());
         }
+        self.capture.live.check()?;
         self.spool.check()?;
         self.sinks.check()?;
         self.web.check()?;
@@ -158,7 +172,7 @@ impl Raw {
         let tokens = identity.tokens();
         pipeline::Options {
             shards,
-            decode: self.capture.clone(),
+            decode: self.capture.decode.clone(),
             flow: self.limits.flow.clone(),
             http: self.limits.http.clone(),
             lineage: identity::LineageConfig {
@@ -184,9 +198,14 @@ impl Raw {
         if !written.as_os_str().is_empty() {
             return Some(written.clone());
         }
+        Some(Self::home()?.join("fingerprint.key"))
+    }
+
+    /// Where a sensor keeps what outlives it, unless it is told otherwise; `None` when the environment does not say.
+    pub fn home() -> Option<PathBuf> {
         let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let state =
             folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))?;
-        Some(state.join("heelguard/fingerprint.key"))
+        Some(state.join("heelguard"))
     }
 }

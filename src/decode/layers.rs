@@ -6,7 +6,9 @@
 //! was taken on the sending host, whose network card fills checksums in later. These two are told apart by sender:
 //! a checksum that covers exactly the pseudo-header was left so on purpose and passes; any other wrong one passes
 //! while the sender's address has never written a right one, and is dropped from then on. Frames longer
-//! than any wire carries never crossed one, and pass. Whatever passes in doubt is counted.
+//! than any wire carries never crossed one, and pass. A live capture is told by the kernel, frame by frame, which
+//! checksums are still to be written and which were found right: nothing is guessed of those.
+//! Whatever passes in doubt is counted.
 
 use super::checksum::{self, Verdict};
 use super::config::{Checksums, Config};
@@ -14,8 +16,8 @@ use super::defrag::Defrag;
 use super::ip::{HeaderSum, IpPacket, PROTOCOL_GRE, PROTOCOL_IPV4, PROTOCOL_IPV6, PROTOCOL_TCP};
 use super::link::{self, IpVersion};
 use super::senders::{Layer, Senders};
-use super::{Endpoint, Segment, ipv4, ipv6, tcp};
-use crate::capture::Packet;
+use super::{Endpoint, Segment, ipv4, ipv6, tcp, tunnel};
+use crate::capture::{Checksum, Packet};
 use crate::metrics::{Counters, DropReason};
 use heelguard_detectors::anomaly::Anomaly;
 use std::time::Duration;
@@ -67,7 +69,10 @@ impl Layers {
         let Self { config, senders, defrag } = self;
         defrag.expire(packet.time, tally.counters);
         let cut_bytes = packet.original_len.saturating_sub(packet.data.len() as u32);
-        let frame = link::strip(packet.link, packet.data, cut_bytes > 0)?;
+        let mut frame = link::strip(packet.link, packet.data, cut_bytes > 0)?;
+        if let Some(id) = packet.offload.vlan {
+            frame.vlans = frame.vlans.inside(id);
+        }
         // The packet inside a tunnel would go through the lines below as a frame of its own.
         let wire_len = (frame.bytes.len() as u32).saturating_add(cut_bytes);
         let extensions_max = config.ip_extension_headers_max;
@@ -93,10 +98,11 @@ impl Layers {
             }
         };
         if ip.protocol != PROTOCOL_TCP {
+            tunnel::look_into(&ip, &mut tally.counters.sight);
             return Err(other(ip.protocol).into());
         }
         let tcp = tcp::parse(ip.payload, ip.missing)?;
-        judge_segment(config.checksums, &ip, senders, tally)?;
+        judge_segment(config.checksums, packet.offload.checksum, &ip, senders, tally)?;
         Ok(Segment {
             time: packet.time,
             src: Endpoint { ip: ip.src, port: tcp.src_port },
@@ -157,6 +163,7 @@ fn judge_header(
 #[inline]
 fn judge_segment(
     checksums: Checksums,
+    known: Checksum,
     ip: &IpPacket<'_>,
     senders: &mut Senders,
     tally: &mut Tally<'_>,
@@ -164,13 +171,24 @@ fn judge_segment(
     if checksums == Checksums::Off || ip.missing > 0 {
         return Ok(());
     }
+    let aware = checksums == Checksums::OffloadAware;
+    // The kernel knows of a frame, not of the datagram that several made.
+    let known = if tally.packets == 1 { known } else { Checksum::Unknown };
+    match known {
+        // Summed up by the card: nothing is left to do, and the sender is one that writes right ones.
+        Checksum::Right => {
+            senders.note(ip.src, Layer::Tcp);
+            return Ok(());
+        }
+        Checksum::Unwritten if aware => return Ok(()),
+        Checksum::Unwritten | Checksum::Unknown => {}
+    }
     let verdict = checksum::judge_tcp(ip.src, ip.dst, ip.payload);
     if verdict == Verdict::Good {
         senders.note(ip.src, Layer::Tcp);
         return Ok(());
     }
     let exact = senders.is_exact(ip.src, Layer::Tcp);
-    let aware = checksums == Checksums::OffloadAware;
     if verdict == Verdict::Partial && aware && !exact {
         return Ok(());
     }

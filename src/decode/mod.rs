@@ -14,6 +14,7 @@ mod senders;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 
 pub use config::{Checksums, Config};
 
@@ -26,6 +27,11 @@ use std::net::IpAddr;
 
 /// At most this many VLAN tags are kept.
 pub const VLANS_MAX: usize = 2;
+
+/// The longest frame of an ordinary Ethernet: 1,500 bytes, a header and two VLAN tags.
+const FRAME_BYTES_MAX: u32 = 1_522;
+/// The longest frame of any wire: 9,216 bytes, a header and two VLAN tags.
+const JUMBO_FRAME_BYTES_MAX: u32 = 9_238;
 
 /// VLAN ids of a packet, outermost first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -41,6 +47,17 @@ impl Vlans {
             *slot = id;
             self.len += 1;
         }
+    }
+
+    /// These ids inside another network.
+    #[must_use]
+    pub fn inside(self, outer: u16) -> Self {
+        let mut vlans = Self::default();
+        if outer != 0 {
+            vlans.push(outer);
+        }
+        self.as_slice().iter().for_each(|&id| vlans.push(id));
+        vlans
     }
 
     /// The ids.
@@ -148,6 +165,11 @@ impl Decoder {
         counters.packets.read += 1;
         if packet.data.len() < packet.original_len as usize {
             counters.anomalies.count(Anomaly::CaptureTruncated);
+        }
+        if packet.original_len > FRAME_BYTES_MAX {
+            let giant = packet.original_len > JUMBO_FRAME_BYTES_MAX;
+            let sight = &mut counters.sight;
+            *(if giant { &mut sight.giant_frames } else { &mut sight.jumbo_frames }) += 1;
         }
         let mut tally = Tally { counters, packets: 1 };
         match layers.segment(packet, &mut tally) {

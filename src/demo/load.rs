@@ -2,6 +2,9 @@
 //! It is given a kind and an amount and gives packets in the order of time.
 //! It promises the shapes that real API servers and clients showed: head sizes, body sizes, codings, reuse.
 
+mod downloads;
+mod identities;
+mod idle;
 mod mixed;
 mod tiny;
 
@@ -17,9 +20,14 @@ use std::time::Duration;
 const START: EventTime = EventTime::from_secs(1_794_211_200);
 /// Frames of a mixed transaction, in bytes, on average.
 const MIXED_TRANSACTION_BYTES: u64 = 5_900;
+/// How long tokens are valid, in the files and on the wire.
+const MIXED_LIFETIME_S: u64 = 3_600;
+const WORKING_DAY_S: u64 = 28_800;
 /// Clients at work at one time.
 const MIXED_CLIENTS: u64 = 200;
 const TINY_CLIENTS: u64 = 256;
+const GATEWAYS: u64 = 256;
+const DOWNLOAD_CLIENTS: u64 = 16;
 
 /// A generated load.
 pub struct Load {
@@ -29,16 +37,25 @@ pub struct Load {
 impl Load {
     /// About `bytes` of mixed API traffic: users with tokens, keys and cookies, lists of all sizes.
     pub fn mixed(bytes: u64, seed: u64) -> Self {
+        Self::mixed_with(START, MIXED_LIFETIME_S, bytes, seed)
+    }
+
+    /// The same at another time, with tokens that are valid for a working day: to be sent over a live interface.
+    pub fn mixed_at(start: EventTime, bytes: u64, seed: u64) -> Self {
+        Self::mixed_with(start, WORKING_DAY_S, bytes, seed)
+    }
+
+    fn mixed_with(start: EventTime, lifetime_s: u64, bytes: u64, seed: u64) -> Self {
         let mut random = Random::new(seed);
         let mut timeline = Timeline::new(random.fork());
         let transactions = (bytes / MIXED_TRANSACTION_BYTES).max(1);
         let users = (transactions / 8).clamp(50, 4_000);
         let users: Arc<[mixed::User]> =
-            (0..users).map(|number| mixed::User::any(number, START, &mut random)).collect();
+            (0..users).map(|number| mixed::User::any(number, start, lifetime_s, &mut random)).collect();
         for number in 0..MIXED_CLIENTS {
             let left = share(transactions, MIXED_CLIENTS, number);
             let client = mixed::Client::new(number as u32, users.clone(), left, random.fork());
-            timeline.enter(Box::new(client), START.after(Duration::from_millis(random.below(2_000))));
+            timeline.enter(Box::new(client), start.after(Duration::from_millis(random.below(2_000))));
         }
         Self { timeline }
     }
@@ -53,6 +70,48 @@ impl Load {
             let left = share(count, TINY_CLIENTS, number);
             let client = tiny::Client::new(number, keys.clone(), left, random.fork());
             timeline.enter(Box::new(client), START.after(Duration::from_micros(random.below(8_000))));
+        }
+        Self { timeline }
+    }
+
+    /// About `bytes` of the mixed traffic of one user, all of it on one connection.
+    pub fn elephant(bytes: u64, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mut timeline = Timeline::new(random.fork());
+        let users: Arc<[mixed::User]> = [mixed::User::any(0, START, MIXED_LIFETIME_S, &mut random)].into();
+        let left = (bytes / MIXED_TRANSACTION_BYTES).max(1);
+        timeline.enter(Box::new(mixed::Client::on_one_connection(users, left, random.fork())), START);
+        Self { timeline }
+    }
+
+    /// About `bytes` of large answers: files, and lists of hundreds of thousands of bytes.
+    pub fn downloads(bytes: u64, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mut timeline = Timeline::new(random.fork());
+        for number in 0..DOWNLOAD_CLIENTS {
+            let left = share(bytes, DOWNLOAD_CLIENTS, number);
+            let client = downloads::Client::new(number, left, random.fork());
+            timeline.enter(Box::new(client), START.after(Duration::from_millis(random.below(2_000))));
+        }
+        Self { timeline }
+    }
+
+    /// `connections` that carry one request each within a minute, and then wait: all are open at one time.
+    pub fn idle(connections: u64, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mut timeline = Timeline::new(random.fork());
+        timeline.enter(Box::new(idle::Clients::new(START, connections, random.fork())), START);
+        Self { timeline }
+    }
+
+    /// `count` tiny requests that a gateway forwards for `identities` clients in turn, each with a key of its own.
+    pub fn identities(identities: u64, count: u64, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mut timeline = Timeline::new(random.fork());
+        for number in 0..GATEWAYS {
+            let left = share(count, GATEWAYS, number);
+            let gateway = identities::Gateway::new(number, GATEWAYS, identities, left, random.fork());
+            timeline.enter(Box::new(gateway), START.after(Duration::from_micros(random.below(8_000))));
         }
         Self { timeline }
     }
@@ -76,4 +135,40 @@ impl Load {
 /// The part of `total` that falls to one of `parts`; the parts add up.
 fn share(total: u64, parts: u64, part: u64) -> u64 {
     total / parts + u64::from(part < total % parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::TcpFlags;
+
+    fn run(mut load: Load, mut look: impl FnMut(&[u8])) -> Totals {
+        while let Some(packet) = load.next_packet() {
+            look(packet.data);
+        }
+        load.totals().clone()
+    }
+
+    #[test]
+    fn idle_connections_are_all_open_before_one_is_closed() {
+        let (mut opened, mut open_at_first_end) = (0, None);
+        let totals = run(Load::idle(3_000, 1), |frame| {
+            // Ethernet and IPv4 without options: the flags are the 14th byte of TCP.
+            let flags = TcpFlags(frame[14 + 20 + 13]);
+            opened += u64::from(flags.0 == TcpFlags::SYN);
+            if flags.has(TcpFlags::FIN) {
+                open_at_first_end.get_or_insert(opened);
+            }
+        });
+        assert_eq!((totals.connections, totals.transactions, open_at_first_end), (3_000, 3_000, Some(3_000)));
+    }
+
+    #[test]
+    fn an_elephant_is_one_connection_and_downloads_are_few_and_large() {
+        let elephant = run(Load::elephant(1_000_000, 1), |_| {});
+        assert_eq!((elephant.connections, elephant.transactions), (1, 169));
+        let downloads = run(Load::downloads(40_000_000, 1), |_| {});
+        assert!(downloads.connections <= DOWNLOAD_CLIENTS && downloads.transactions < 100, "{downloads:?}");
+        assert!(downloads.bytes > 40_000_000, "{downloads:?}");
+    }
 }

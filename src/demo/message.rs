@@ -47,12 +47,15 @@ pub(super) enum Content {
     Sized(Kind, u64),
     /// A page of so many records.
     Page(Kind, u64),
+    /// A file of so many bytes that nothing can be read in.
+    File(u64),
 }
 
 impl Content {
     fn media_type(&self) -> &'static str {
         match self {
             Self::Form(_) => "application/x-www-form-urlencoded",
+            Self::File(_) => "application/octet-stream",
             _ => "application/json",
         }
     }
@@ -63,6 +66,13 @@ impl Content {
             Self::Json(text) | Self::Form(text) => out.extend_from_slice(text.as_bytes()),
             Self::Sized(kind, bytes) => records::write_sized(out, *kind, *bytes, random),
             Self::Page(kind, count) => records::write_page(out, *kind, *count, random),
+            Self::File(bytes) => {
+                let end = out.len() + *bytes as usize;
+                while out.len() < end {
+                    out.extend_from_slice(&random.next().to_le_bytes());
+                }
+                out.truncate(end);
+            }
         }
     }
 }

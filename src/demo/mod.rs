@@ -28,7 +28,7 @@ pub use score::{Score, Verdict, report, score};
 pub use timeline::Totals;
 pub use week::{Happening, Week, WeekOptions, phone_networks};
 
-use crate::capture::{LinkType, Packet};
+use crate::capture::{LinkType, Offload, Packet};
 use heelguard_detectors::time::EventTime;
 use people::Person;
 use random::Random;
@@ -134,7 +134,7 @@ fn office(
 }
 
 fn packet((time, data): (EventTime, &[u8])) -> Packet<'_> {
-    Packet { time, link: ETHERNET, data, original_len: data.len() as u32 }
+    Packet { time, link: ETHERNET, data, original_len: data.len() as u32, offload: Offload::default() }
 }
 
 /// A capture file of the classic form with nanoseconds (magic 0xA1B23C4D), so that no time is rounded.

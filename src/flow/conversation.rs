@@ -5,7 +5,7 @@
 use super::accept::{self, Negotiated, Verdict};
 use super::halfopen::Handshake;
 use super::recent::ByteHash;
-use super::seq::SeqNo;
+use super::seq::{SeqNo, span};
 use super::stream::{Hole, Phase, Stream};
 use super::{CloseReason, Config, Direction, FlowInfo, Origin, StreamHandler};
 use crate::decode::{Segment, TcpFlags};
@@ -15,6 +15,9 @@ use heelguard_detectors::time::EventTime;
 
 /// TTLs of one sender may differ by this much from segment to segment: routes change a little.
 const TTL_DRIFT_MAX: u8 = 3;
+/// The same bytes again so soon after the flow's newest are a copy made by the mirror: no sender repeats itself within
+/// a millisecond, for it waits at least as long as an answer takes. In units of 1,024 ns.
+const COPY_WITHIN: u32 = 977;
 /// Both ways, in the order in which what is due at one time is done.
 pub(super) const DIRECTIONS: [Direction; 2] = [Direction::FromInitiator, Direction::FromResponder];
 
@@ -42,6 +45,10 @@ pub(super) struct Conversation<H> {
     pub(super) streams: [Stream; 2],
     last_seen: EventTime,
     negotiated: Negotiated,
+    /// When the newest bytes came, in units of 1,024 ns; it wraps after an hour, which is long enough to tell a copy.
+    new_at: u32,
+    /// Whether it is counted which directions the mirror shows.
+    sides_told: bool,
 }
 
 impl<H: StreamHandler> Conversation<H> {
@@ -62,7 +69,8 @@ impl<H: StreamHandler> Conversation<H> {
         let mut streams = [Stream::unseen(), Stream::unseen()];
         let negotiated = handshake.apply_to(&mut streams);
         let handler = H::opened(&info, ctx.shared);
-        let mut flow = Self { info, handler, streams, last_seen: at, negotiated };
+        let mut flow =
+            Self { info, handler, streams, last_seen: at, negotiated, new_at: 0, sides_told: false };
         if let Some(early) = handshake.syn_data.take() {
             ctx.counters.bytes.received += early.len() as u64;
             flow.deliver(Direction::FromInitiator, at, &early, ctx);
@@ -90,6 +98,8 @@ impl<H: StreamHandler> Conversation<H> {
             streams: [Stream::unseen(), Stream::unseen()],
             last_seen: segment.time,
             negotiated: Negotiated { timestamps: true, signed: segment.options.signed },
+            new_at: 0,
+            sides_told: false,
         };
         flow.note(Anomaly::TcpMidstream, ctx);
         flow
@@ -122,7 +132,13 @@ impl<H: StreamHandler> Conversation<H> {
         if segment.options.malformed {
             self.note(Anomaly::TcpInvalidSegment, ctx);
         }
+        if !segment.payload.is_empty() {
+            self.note_copy(direction, segment, ctx);
+        }
         self.learn_timestamp(direction, segment);
+        if !self.sides_told {
+            self.tell_sides(direction, segment, ctx);
+        }
         self.streams[direction.opposite().index()].acknowledge(SeqNo(segment.ack), segment.window, true);
         self.review(at, ctx);
         if accept::carries(segment) {
@@ -242,6 +258,43 @@ impl<H: StreamHandler> Conversation<H> {
         }
     }
 
+    /// Counts a segment that only says again what was just said: the newest bytes, or others with a timestamp of then.
+    /// A sender that repeats older bytes writes the time at which it does.
+    fn note_copy(&mut self, direction: Direction, segment: &Segment<'_>, ctx: &mut Context<'_, H::Shared>) {
+        let stream = &self.streams[direction.index()];
+        let at = (segment.time.as_nanos() >> 10) as u32;
+        let end = SeqNo(segment.seq).plus(span(segment.payload.len())).plus(segment.missing);
+        if !stream.sender_seen() || end.after(stream.next) {
+            self.new_at = at;
+            return;
+        }
+        let of_then = || match (segment.options.timestamps, stream.timestamp) {
+            (Some((value, _)), Some(newest)) => newest.wrapping_sub(value).cast_signed() >= 0,
+            _ => false,
+        };
+        if at.wrapping_sub(self.new_at) <= COPY_WITHIN && (end == stream.next || of_then()) {
+            ctx.counters.sight.copied_segments += 1;
+        }
+    }
+
+    /// Counts the flow once it is plain which directions the mirror shows. It shows one only if nothing of the other
+    /// was seen, not even an acknowledgement, while bytes of it are acknowledged (a FIN alone is one).
+    fn tell_sides(&mut self, direction: Direction, segment: &Segment<'_>, ctx: &mut Context<'_, H::Shared>) {
+        let other = &self.streams[direction.opposite().index()];
+        if other.sender_seen() {
+            if !segment.payload.is_empty() {
+                self.sides_told = true;
+                ctx.counters.sight.two_way_flows += 1;
+            }
+            return;
+        }
+        let new = other.receiver.acked.map_or(0, |acked| SeqNo(segment.ack).later(acked).since(acked));
+        if new > 1 && !self.receiver_seen(direction) {
+            self.sides_told = true;
+            ctx.counters.sight.one_way_flows += 1;
+        }
+    }
+
     /// Linux's reading of the urgent pointer: it points behind the byte. Of two, the later one counts.
     fn point_urgent(
         &mut self,
@@ -311,7 +364,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_idle_flow_leaves_its_handler_half_a_kibibyte() {
-        assert!(size_of::<Conversation<()>>() <= 448, "{}", size_of::<Conversation<()>>());
+    fn an_idle_flow_leaves_its_handler_nearly_all_of_a_kibibyte() {
+        assert!(size_of::<Conversation<()>>() <= 272, "{}", size_of::<Conversation<()>>());
     }
 }

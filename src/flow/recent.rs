@@ -13,8 +13,8 @@ use std::collections::VecDeque;
 const UNACKED_SEGMENTS_MAX: usize = 256;
 /// The same where the receiver is not seen, so nothing is ever known to be acknowledged.
 const ONE_WAY_SEGMENTS_MAX: usize = 16;
-/// An idle direction keeps room for this many.
-const IDLE_SEGMENTS: usize = 8;
+/// An idle direction keeps room for so many at most.
+const IDLE_SEGMENTS_MAX: usize = 16;
 
 /// A keyed hash over payload bytes: four multiply-fold lanes, about a tenth of a nanosecond a byte.
 pub(super) struct ByteHash {
@@ -67,29 +67,50 @@ struct Delivered {
 }
 
 /// Delivered segments of one direction that a later copy is compared with, in order.
+///
+/// Most messages are one segment, acknowledged before the next one comes: the first has its place here, and only
+/// what follows an unacknowledged one needs memory of its own.
 #[derive(Default)]
 pub(super) struct Recent {
-    segments: VecDeque<Delivered>,
+    first: Option<Delivered>,
+    /// Empty where there is no first.
+    others: Option<Box<VecDeque<Delivered>>>,
 }
 
 impl Recent {
     /// Remembers bytes that were just delivered.
     pub(super) fn remember(&mut self, start: SeqNo, bytes: &[u8], receiver_seen: bool, key: &ByteHash) {
         let limit = if receiver_seen { UNACKED_SEGMENTS_MAX } else { ONE_WAY_SEGMENTS_MAX };
-        while self.segments.len() >= limit {
-            self.segments.pop_front();
+        while self.len() >= limit {
+            self.forget_first();
         }
-        self.segments.push_back(Delivered { start, len: span(bytes.len()), hash: key.hash(bytes) });
+        let delivered = Delivered { start, len: span(bytes.len()), hash: key.hash(bytes) };
+        match self.first {
+            None => self.first = Some(delivered),
+            Some(_) => self.others.get_or_insert_default().push_back(delivered),
+        }
     }
 
     /// Forgets what the receiver has acknowledged.
     pub(super) fn retire(&mut self, acked: SeqNo) {
-        while self.segments.front().is_some_and(|s| !s.start.plus(s.len).after(acked)) {
-            self.segments.pop_front();
+        while self.first.is_some_and(|s| !s.start.plus(s.len).after(acked)) {
+            self.forget_first();
         }
-        if self.segments.is_empty() && self.segments.capacity() > 4 * IDLE_SEGMENTS {
-            self.segments.shrink_to(IDLE_SEGMENTS);
+        if self
+            .others
+            .as_ref()
+            .is_some_and(|others| others.is_empty() && others.capacity() > IDLE_SEGMENTS_MAX)
+        {
+            self.others = None;
         }
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.others.as_ref().map_or(0, |others| others.len())
+    }
+
+    fn forget_first(&mut self) {
+        self.first = self.others.as_mut().and_then(|others| others.pop_front());
     }
 
     /// Whether a copy of delivered bytes contradicts them, or may. `acked` is the receiver's word, if seen.
@@ -102,7 +123,7 @@ impl Recent {
     ) -> bool {
         let end = start.plus(span(bytes.len()));
         let mut compared_to = acked.map_or(start, |acked| acked.later(start));
-        for known in &self.segments {
+        for known in self.first.iter().chain(self.others.iter().flat_map(|others| others.iter())) {
             let known_end = known.start.plus(known.len);
             if !known.start.before(end) || !known_end.after(start) {
                 continue;

@@ -15,6 +15,7 @@ use crate::metrics::Counters;
 use heelguard_detectors::anomaly::Anomaly;
 use heelguard_detectors::time::EventTime;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 
 /// At most this many deadlines are worked off in one call of `advance`.
 const EXPIRY_BUDGET: usize = 4096;
@@ -28,23 +29,33 @@ pub struct FlowTable<H: StreamHandler> {
     hasher: ahash::RandomState,
     byte_hash: ByteHash,
     index: ByHash<u32>,
-    slots: Vec<Option<Slot<H>>>,
+    /// The flow whose segment came last: segments come in trains, and the next one is often its own.
+    last: Option<Found>,
+    /// Boxed, so that the table grows without moving flows and an unused place costs a word.
+    slots: Vec<Option<Box<Slot<H>>>>,
     free: Vec<u32>,
     half_open: HalfOpenTable,
     linger: Linger,
     /// One entry a flow: a time at or before its deadline, moved on when it comes (lazy re-arming).
     timers: BTreeSet<(EventTime, u32)>,
     /// Flows that hold bytes out of order, the longest waiting first.
-    holders: BTreeMap<u64, u32>,
-    holders_ever: u64,
+    holders: BTreeMap<NonZeroU64, u32>,
+    holders_ever: NonZeroU64,
     held_bytes: usize,
     /// The hand of the CLOCK that chooses whom to give up at `flows_max`.
     hand: usize,
 }
 
+/// A flow that a look-up found.
+#[derive(Clone, Copy)]
+struct Found {
+    key: FlowKey,
+    hash: u64,
+    id: u32,
+}
+
 /// A flow and the table's notes about it.
 struct Slot<H> {
-    hash: u64,
     key: FlowKey,
     /// Its entry in `timers`.
     armed: EventTime,
@@ -54,7 +65,7 @@ struct Slot<H> {
     rival: bool,
     held_bytes: usize,
     /// Its entry in `holders`.
-    holder: Option<u64>,
+    holder: Option<NonZeroU64>,
     flow: Conversation<H>,
 }
 
@@ -67,6 +78,7 @@ impl<H: StreamHandler> FlowTable<H> {
             hasher,
             counters: Counters::default(),
             index: ByHash::default(),
+            last: None,
             slots: Vec::new(),
             free: Vec::new(),
             half_open: HalfOpenTable::new(
@@ -77,7 +89,7 @@ impl<H: StreamHandler> FlowTable<H> {
             linger: Linger::new(config.closing_max, config.closing_timeout()),
             timers: BTreeSet::new(),
             holders: BTreeMap::new(),
-            holders_ever: 0,
+            holders_ever: NonZeroU64::MIN,
             held_bytes: 0,
             hand: 0,
             config,
@@ -88,8 +100,11 @@ impl<H: StreamHandler> FlowTable<H> {
     pub fn push(&mut self, segment: &Segment<'_>, shared: &mut H::Shared) {
         self.counters.segments.received += 1;
         let key = FlowKey::of(segment, self.config.vlan_in_key);
-        let hash = self.hasher.hash_one(key);
-        if let Some(id) = self.find(hash, &key)
+        let known = self.last.filter(|last| last.key == key);
+        let hash = known.map_or_else(|| self.hasher.hash_one(key), |last| last.hash);
+        let id = known.map(|last| last.id).or_else(|| self.find(hash, &key));
+        self.last = id.map(|id| Found { key, hash, id });
+        if let Some(id) = id
             && self.fire_due(id, segment.time, shared) == Fate::Open
         {
             self.push_to_flow(id, hash, key, segment, shared);
@@ -280,14 +295,13 @@ impl<H: StreamHandler> FlowTable<H> {
             self.close(other, segment.time, CloseReason::Evicted, shared);
         }
         let armed = flow.deadline(&self.config);
-        let slot =
-            Slot { hash, key, armed, referenced: false, rival: false, held_bytes: 0, holder: None, flow };
+        let slot = Slot { key, armed, referenced: false, rival: false, held_bytes: 0, holder: None, flow };
         let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
         if let Some(place) = self.slots.get_mut(id as usize) {
-            *place = Some(slot);
+            *place = Some(Box::new(slot));
         }
         self.index.insert(hash, id);
         self.timers.insert((armed, id));
@@ -315,7 +329,10 @@ impl<H: StreamHandler> FlowTable<H> {
 
     fn close(&mut self, id: u32, at: EventTime, reason: CloseReason, shared: &mut H::Shared) {
         let Some(slot) = self.slots.get_mut(id as usize).and_then(Option::take) else { return };
-        self.index.remove(&slot.hash);
+        let slot = *slot;
+        self.last = self.last.filter(|last| last.id != id);
+        let hash = self.hasher.hash_one(slot.key);
+        self.index.remove(&hash);
         self.timers.remove(&(slot.armed, id));
         if let Some(holder) = slot.holder {
             self.holders.remove(&holder);
@@ -331,7 +348,7 @@ impl<H: StreamHandler> FlowTable<H> {
             let [initiator, responder] = slot.flow.ends();
             let initiator_is_low = slot.key.is_low(slot.flow.info().initiator);
             let next = if initiator_is_low { [initiator, responder] } else { [responder, initiator] };
-            self.linger.remember(slot.hash, slot.key, at, next, reason);
+            self.linger.remember(hash, slot.key, at, next, reason);
         }
         slot.flow.close(at, reason, &mut self.context(shared));
     }
@@ -395,7 +412,7 @@ impl<H: StreamHandler> FlowTable<H> {
         slot.held_bytes = held_bytes;
         match slot.holder {
             None if held_bytes > 0 => {
-                self.holders_ever += 1;
+                self.holders_ever = self.holders_ever.saturating_add(1);
                 slot.holder = Some(self.holders_ever);
                 self.holders.insert(self.holders_ever, id);
             }
@@ -440,6 +457,17 @@ impl<H: StreamHandler> FlowTable<H> {
     }
 }
 
-fn slot_mut<H>(slots: &mut [Option<Slot<H>>], id: u32) -> Option<&mut Slot<H>> {
-    slots.get_mut(id as usize)?.as_mut()
+fn slot_mut<H>(slots: &mut [Option<Box<Slot<H>>>], id: u32) -> Option<&mut Slot<H>> {
+    slots.get_mut(id as usize)?.as_deref_mut()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_flow_takes_little() {
+        // With a handler of five words, as that of HTTP is.
+        assert!(size_of::<Slot<[u64; 5]>>() <= 384, "{}", size_of::<Slot<[u64; 5]>>());
+    }
 }

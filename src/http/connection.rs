@@ -55,7 +55,8 @@ pub(super) struct Connection {
     pub(super) requests: Reader,
     pub(super) responses: Reader,
     pub(super) waiting: Waiting,
-    pub(super) answer: Option<Answer>,
+    /// Boxed, as the requests that wait are: an open connection is idle most of the time.
+    pub(super) answer: Option<Box<Answer>>,
     pub(super) hold: Option<Hold>,
     /// An answer ended, nobody waits for another, and no byte of a request came since.
     pub(super) answered: bool,
@@ -231,7 +232,7 @@ impl Connection {
             let server = self.server(cx);
             cx.shared.services.count(server, facts.host, ServiceKind::Http1);
         }
-        let mut pending = Pending::new(message, minor, expect, prefix_max);
+        let mut pending = Box::new(Pending::new(message, minor, expect, prefix_max));
         pending.refused = form == Form::Refused || framing.conflict;
         if form != Form::Strict {
             pending.anomalies.merge(cx.shared.note(Anomaly::Http1Malformed));

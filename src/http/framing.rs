@@ -142,6 +142,12 @@ impl<'a> Facts<'a> {
     }
 
     fn content_length(&mut self, value: &[u8]) {
+        if self.content_length == ContentLength::Absent
+            && let Some(bytes) = parse_decimal(value)
+        {
+            self.content_length = ContentLength::Valid(bytes);
+            return;
+        }
         for number in value.split(|&b| b == b',') {
             let number = parse_decimal(number.trim_ascii());
             // A repeated, equal length is understood by all who accept it, and refused by some.

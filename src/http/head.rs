@@ -1,8 +1,9 @@
 //! Message heads: finding their end and reading their lines.
 //! It is given the bytes from a start line on and gives a `Layout`: the start line and header ranges.
-//! Strict heads go through `httparse`; what it refuses goes to `lenient`, so that no evading header is lost.
+//! Plain heads are read by `plain`, other strict ones by `httparse`; what that refuses goes to `lenient`, so that
+//! no evading header is lost.
 
-use super::{Header, Side, StartLine, lenient};
+use super::{Header, Side, StartLine, lenient, plain};
 use memchr::memchr_iter;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -53,7 +54,15 @@ pub(super) enum Strict {
 }
 
 /// Reads a head by the book.
+#[inline]
 pub(super) fn strict(side: Side, bytes: &[u8], lines_max: usize) -> Strict {
+    plain::read(side, bytes, lines_max).unwrap_or_else(|| thorough(side, bytes, lines_max))
+}
+
+/// The same, whatever the head looks like.
+#[cold]
+#[inline(never)]
+pub(super) fn thorough(side: Side, bytes: &[u8], lines_max: usize) -> Strict {
     let mut slots = [const { MaybeUninit::uninit() }; USUAL_LINES];
     let usual = slots.get_mut(..lines_max.min(USUAL_LINES)).unwrap_or(&mut []);
     match strict_within(side, bytes, usual) {

@@ -12,6 +12,7 @@ mod head;
 mod lenient;
 mod opening;
 mod pairing;
+mod plain;
 mod preamble;
 mod reader;
 mod responses;

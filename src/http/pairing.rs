@@ -18,7 +18,7 @@ const OVERFLOW_MAX: usize = 65_536;
 /// The waiting requests of one connection.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    queue: VecDeque<Pending>,
+    queue: VecDeque<Box<Pending>>,
     bytes: usize,
     /// What answers the requests given up for the limit will have, in order, behind `queue`.
     overflow: VecDeque<Expect>,
@@ -68,7 +68,7 @@ impl Waiting {
     }
 
     /// A request's head was read; `idle` says that no answer is coming in.
-    pub(super) fn push(&mut self, mut pending: Pending, idle: bool, cx: &mut Context<'_>) {
+    pub(super) fn push(&mut self, mut pending: Box<Pending>, idle: bool, cx: &mut Context<'_>) {
         // One clean turn, a request that was sent when all were answered, restores trust in the order.
         if self.order == (Order::Doubtful { pairs: true }) && idle && self.is_empty() {
             self.order = Order::Known;
@@ -188,15 +188,14 @@ impl Waiting {
     /// An answer ended.
     pub(super) fn answered(
         &mut self,
-        answer: Answer,
+        mut answer: Box<Answer>,
         cx: &mut Context<'_>,
         client: Direction,
         at: EventTime,
     ) {
-        let mut answer = answer;
         answer.message.body.complete = answer.whole;
         match (answer.target, self.queue.front_mut()) {
-            (Target::Oldest(_), Some(oldest)) if oldest.receiving => oldest.early = Some(Box::new(answer)),
+            (Target::Oldest(_), Some(oldest)) if oldest.receiving => oldest.early = Some(answer),
             (Target::Oldest(_), Some(_)) => {
                 let pending = self.pop_front();
                 self.emit(cx, client, at, pending, Some(answer));
@@ -260,13 +259,13 @@ impl Waiting {
         ordinal
     }
 
-    fn pop_front(&mut self) -> Option<Pending> {
+    fn pop_front(&mut self) -> Option<Box<Pending>> {
         let pending = self.queue.pop_front()?;
         self.bytes = self.bytes.saturating_sub(pending.bytes());
         Some(pending)
     }
 
-    fn pop_back(&mut self) -> Option<Pending> {
+    fn pop_back(&mut self) -> Option<Box<Pending>> {
         let pending = self.queue.pop_back()?;
         self.bytes = self.bytes.saturating_sub(pending.bytes());
         Some(pending)
@@ -278,12 +277,11 @@ impl Waiting {
         cx: &mut Context<'_>,
         client: Direction,
         at: EventTime,
-        pending: Option<Pending>,
-        answer: Option<Answer>,
+        mut pending: Option<Box<Pending>>,
+        mut answer: Option<Box<Answer>>,
     ) {
-        let (mut pending, mut answer) = (pending, answer);
         if let Some(early) = pending.as_mut().and_then(|pending| pending.early.take()) {
-            answer = Some(*early);
+            answer = Some(early);
         }
         let ordinal = pending.as_ref().map_or_else(|| self.next_ordinal(), |pending| pending.ordinal);
         let mut anomalies = cx.flow.anomalies.take();

@@ -48,7 +48,7 @@ impl Connection {
                             answer.anomalies.merge(cx.shared.note(Anomaly::Http1FramingConflict));
                         }
                     }
-                    let switch = self.answer.as_ref().map_or(Switch::No, Answer::switch);
+                    let switch = self.answer.as_ref().map_or(Switch::No, |answer| answer.switch());
                     self.end_answer(cx, at, Cut::No, true);
                     match switch {
                         Switch::No => {}
@@ -92,7 +92,7 @@ impl Connection {
         let framing = facts.response_framing(minor, status, target.expect());
         let kept_max = cx.shared.config.response_body_prefix_bytes_max;
         let prefix_max = body::response_prefix(facts.content_type, self.waiting.next_sends(), kept_max);
-        let mut answer = Answer::new(message, minor, status, target, prefix_max);
+        let mut answer = Box::new(Answer::new(message, minor, status, target, prefix_max));
         answer.whole = framing.length != Length::Undecided;
         if form != Form::Strict {
             answer.anomalies.merge(cx.shared.note(Anomaly::Http1Malformed));

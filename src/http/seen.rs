@@ -15,6 +15,8 @@ pub struct Bytes {
     pub delivered: u64,
     /// Never seen.
     pub missing: u64,
+    /// Of those delivered: in connections that begin with TLS and are not read.
+    pub encrypted: u64,
 }
 
 impl Bytes {
@@ -22,6 +24,7 @@ impl Bytes {
     pub fn add(&mut self, other: Self) {
         self.delivered = self.delivered.saturating_add(other.delivered);
         self.missing = self.missing.saturating_add(other.missing);
+        self.encrypted = self.encrypted.saturating_add(other.encrypted);
     }
 }
 
@@ -67,10 +70,10 @@ mod tests {
         let at = |millis: u64| EventTime::from_micros(millis * 1_000);
         let mut seen = Seen::default();
         for (millis, delivered, missing) in [(100, 1, 0), (1_500, 2, 0), (999, 4, 8), (1_000, 16, 0)] {
-            seen.count(at(millis), Bytes { delivered, missing });
+            seen.count(at(millis), Bytes { delivered, missing, encrypted: 0 });
         }
         let rows: Vec<_> = seen.take().into_iter().collect();
-        let bytes = |delivered, missing| Bytes { delivered, missing };
+        let bytes = |delivered, missing| Bytes { delivered, missing, encrypted: 0 };
         assert_eq!(rows, [(at(1_000), bytes(5, 8)), (at(2_000), bytes(18, 0))]);
         assert!(seen.take().is_empty());
     }

@@ -109,6 +109,12 @@ impl Extractor {
         }
     }
 
+    /// Reads by other settings from here on; what was counted stays.
+    pub fn reconfigure(&mut self, settings: Arc<Settings>) {
+        let counters = std::mem::take(&mut self.counters);
+        *self = Self { counters, hits: self.hits, ..Self::new(settings) };
+    }
+
     /// Oddities that were noted here.
     pub fn counters(&self) -> &AnomalyCounters {
         &self.counters

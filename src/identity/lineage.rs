@@ -73,6 +73,11 @@ impl Lineage {
         }
     }
 
+    /// Knows other tokens beforehand; what was learned stays, and so do the limits of the start.
+    pub fn reconfigure(&mut self, config: &LineageConfig) {
+        self.tokens.consult(config.tokens.clone());
+    }
+
     /// What left for the limits.
     pub fn evicted(&self) -> EvictionCounters {
         EvictionCounters {

@@ -82,6 +82,11 @@ impl Routes {
         }
     }
 
+    /// Learns by other limits from here on; what is beyond them already stays.
+    pub fn reconfigure(&mut self, config: RoutesConfig) {
+        self.config = config;
+    }
+
     /// Learns from one transaction and gives its request the route as it is known now.
     pub fn settle(&mut self, transaction: &mut Transaction) {
         let accepted = transaction.status().is_some_and(|status| (200..300).contains(&status));

@@ -40,6 +40,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The keys that fingerprints are made under.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
     /// What was written, made ready; the message says what is wrong and what is allowed.
     pub fn build(
         network: &Network,

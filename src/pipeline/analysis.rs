@@ -3,6 +3,7 @@
 //! It promises to be a pure function of that order.
 
 use super::keeping::{Keeper, Memory};
+use super::latency::{Clock, Latencies, Stage};
 use super::merge::Released;
 use super::{Options, Outputs, Progress};
 use crate::capture::replay::Progress as Reading;
@@ -10,10 +11,11 @@ use crate::http::Bytes;
 use crate::identity::{Legs, Lineage, Routes};
 use crate::metrics::{AlertCounters, Counters, EvictionCounters, HttpCounters, TransactionCounters};
 use heelguard_detectors::alert::{Alert, Status};
-use heelguard_detectors::health::Health;
+use heelguard_detectors::health::{Health, Kernel};
 use heelguard_detectors::runtime::Runtime;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{Completeness, Transaction};
+use std::time::Duration;
 
 pub(super) struct Analysis {
     memory: Memory,
@@ -26,6 +28,17 @@ pub(super) struct Analysis {
     http_out: HttpCounters,
     transactions: TransactionCounters,
     written: AlertCounters,
+    now: Option<Now>,
+}
+
+/// What only a live sensor has.
+struct Now {
+    clock: Clock,
+    /// Measured since they were last asked for.
+    latencies: Latencies,
+    /// Packets since the detectors were last told.
+    kernel: Kernel,
+    alert_p99: Option<Duration>,
 }
 
 impl Analysis {
@@ -55,7 +68,34 @@ impl Analysis {
             http_out: HttpCounters::default(),
             transactions: TransactionCounters::default(),
             written: AlertCounters::default(),
+            now: None,
         })
+    }
+
+    /// Traffic is read while it happens: from now on it is measured, and told what the sensor knows of itself.
+    pub(super) fn is_of_now(&mut self, clock: Clock) {
+        let (latencies, kernel) = Default::default();
+        self.now = Some(Now { clock, latencies, kernel, alert_p99: None });
+    }
+
+    /// Tells how many packets came to the kernel, and were dropped by it, since this was last told.
+    pub(super) fn tell_kernel(&mut self, received: u64, dropped: u64) {
+        if let Some(now) = &mut self.now {
+            now.kernel.received = now.kernel.received.saturating_add(received);
+            now.kernel.dropped = now.kernel.dropped.saturating_add(dropped);
+        }
+    }
+
+    /// Tells how long the slowest alert in a hundred took lately.
+    pub(super) fn tell_delay(&mut self, alert_p99: Option<Duration>) {
+        if let Some(now) = &mut self.now {
+            now.alert_p99 = alert_p99;
+        }
+    }
+
+    /// What was measured since this was last asked.
+    pub(super) fn latencies(&mut self) -> Latencies {
+        self.now.as_mut().map(|now| std::mem::take(&mut now.latencies)).unwrap_or_default()
     }
 
     pub(super) fn consume(
@@ -63,6 +103,7 @@ impl Analysis {
         released: Released<'_>,
         outputs: &mut dyn Outputs,
     ) -> anyhow::Result<()> {
+        let (began, count) = (self.now.as_ref().map(|now| (now.clock)()), released.sightings.len() as u64);
         let mut seconds = released.seconds.into_iter().peekable();
         for mut sighting in released.sightings {
             while let Some((second, bytes)) = seconds.next_if(|(end, _)| *end <= sighting.transaction.end) {
@@ -87,18 +128,42 @@ impl Analysis {
             if let Some(keeper) = self.keeper.as_mut().filter(|keeper| keeper.is_due())
                 && outputs.settle()
             {
+                let began = self.now.as_ref().map(|now| (now.clock)());
                 keeper.keep(&self.memory, outputs, &mut self.warnings);
+                if let (Some(now), Some(began)) = (&self.now, began) {
+                    keeper.rest_after((now.clock)().since(began));
+                }
             }
         }
         for (second, bytes) in seconds {
             self.check_up(second, bytes, outputs);
         }
-        self.write_alerts(outputs)
+        self.write_alerts(outputs)?;
+        if let (Some(now), Some(began)) = (&mut self.now, began) {
+            // Nobody waits for the end of a run that has none.
+            self.warnings.drain(..).for_each(|line| outputs.tell(&line));
+            now.latencies.batch(Stage::Analysis, began, (now.clock)(), count);
+        }
+        Ok(())
+    }
+
+    /// Goes on by other rules and limits. Windows, learned habits and open episodes stay; after an error all does.
+    pub(super) fn reconfigure(&mut self, options: &Options) -> anyhow::Result<()> {
+        let Memory { lineage, routes, detectors } = &mut self.memory;
+        *detectors = detectors
+            .reconfigured(options.detection.clone())
+            .map_err(|message| anyhow::anyhow!("{message}"))?;
+        lineage.reconfigure(&options.lineage);
+        routes.reconfigure(options.routes.clone());
+        Ok(())
     }
 
     /// Tells the detectors how well the sensor saw in the second that ends here.
     fn check_up(&mut self, end: EventTime, bytes: Bytes, outputs: &dyn Outputs) {
         let health = self.health(bytes, outputs);
+        if let Some(now) = &mut self.now {
+            now.kernel = Kernel::default();
+        }
         self.memory.detectors.health(&health, end, &mut self.alerts);
     }
 
@@ -108,7 +173,11 @@ impl Analysis {
             ("sessions and tokens", "limits.handles_max", handles),
             ("accounts", "limits.accounts_max", accounts),
         ];
-        Health { delivered: bytes.delivered, missing: bytes.missing, evicted, spool: outputs.spool() }
+        let Bytes { delivered, missing, encrypted } = bytes;
+        let kernel = self.now.as_ref().map(|now| now.kernel).unwrap_or_default();
+        let p99 = self.now.as_ref().and_then(|now| now.alert_p99);
+        let alert_p99_ms = p99.map(|p99| u64::try_from(p99.as_millis()).unwrap_or(u64::MAX));
+        Health { delivered, missing, encrypted, kernel, alert_p99_ms, evicted, spool: outputs.spool() }
     }
 
     /// The input is over. Where state is kept, what is open stays open for the next run; else it ends here.
@@ -179,6 +248,9 @@ impl Analysis {
     fn write_alerts(&mut self, outputs: &mut dyn Outputs) -> anyhow::Result<()> {
         for alert in self.alerts.drain(..) {
             outputs.alert(&alert)?;
+            if let Some(now) = self.now.as_mut().filter(|_| alert.status != Status::Closed) {
+                now.latencies.span(Stage::PacketToAlert, alert.time, (now.clock)());
+            }
             match alert.status {
                 Status::Open => self.written.open += 1,
                 Status::Update => self.written.update += 1,

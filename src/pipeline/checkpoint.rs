@@ -30,7 +30,7 @@ impl Default for Config {
 /// How every file begins.
 const MAGIC: &[u8; 8] = b"HGSTATE\n";
 /// Raised when a section's layout changes; older files are then set aside, not guessed at.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Bytes of the checksum at the end: BLAKE3 over everything before it.
 const SUM_BYTES: usize = 32;
 /// No sane state is larger; a larger file is set aside unread.

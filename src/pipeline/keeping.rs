@@ -60,10 +60,15 @@ impl Memory {
     }
 }
 
+/// A live sensor keeps state for one part in so many of its time at the most.
+const PAUSE_SHARE: u32 = 50;
+
 /// Writes checkpoints when they are due.
 pub(super) struct Keeper {
     store: Store,
     key: [u8; 8],
+    /// As it is configured.
+    interval_min: Duration,
     interval: Duration,
     /// The last transaction that the memory knows.
     last: (EventTime, u128),
@@ -92,10 +97,12 @@ impl Keeper {
                 Err(why) => told.push(store.refuse("checkpoint", &why).map_err(failed)?),
             }
         }
+        let interval = Duration::from_secs(u64::from(config.interval_s.max(1)));
         Ok(Self {
             store,
             key: lineage.key,
-            interval: Duration::from_secs(u64::from(config.interval_s.max(1))),
+            interval_min: interval,
+            interval,
             last,
             written_at: last.0,
             began_at: last.0,
@@ -119,6 +126,11 @@ impl Keeper {
     /// Whether the next checkpoint is due.
     pub(super) fn is_due(&self) -> bool {
         self.last.0.since(self.written_at) >= self.interval
+    }
+
+    /// Keeping state took so long, while traffic was waiting: the larger it grows, the less often it is kept.
+    pub(super) fn rest_after(&mut self, took: Duration) {
+        self.interval = self.interval_min.max(took * PAUSE_SHARE);
     }
 
     /// Writes a checkpoint. A folder that cannot be written to is told once; the run goes on.

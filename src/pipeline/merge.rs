@@ -21,6 +21,8 @@ pub(super) struct Released<'a> {
     pub(super) sightings: std::vec::Drain<'a, Box<Sighting>>,
     /// By end.
     pub(super) seconds: BTreeMap<EventTime, Bytes>,
+    /// Everything that ended before this is out.
+    pub(super) watermark: EventTime,
 }
 
 impl Merge {
@@ -42,9 +44,19 @@ impl Merge {
         }
     }
 
+    /// Nothing that comes later ended before.
+    pub(super) fn watermark(&self) -> EventTime {
+        self.watermarks.iter().copied().min().unwrap_or(EventTime::MAX)
+    }
+
+    /// Sightings that wait for other shards.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Everything that ended before all watermarks, in order, and the seconds that did.
     pub(super) fn release(&mut self) -> Released<'_> {
-        let watermark = self.watermarks.iter().copied().min().unwrap_or(EventTime::MAX);
+        let watermark = self.watermark();
         let mut seconds = std::mem::take(&mut self.seconds);
         if watermark != EventTime::MAX {
             self.seconds = seconds.split_off(&watermark);
@@ -55,6 +67,6 @@ impl Merge {
         } else {
             self.waiting.partition_point(|s| s.transaction.end < watermark)
         };
-        Released { sightings: self.waiting.drain(..ready), seconds }
+        Released { sightings: self.waiting.drain(..ready), seconds, watermark }
     }
 }

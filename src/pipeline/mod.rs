@@ -11,11 +11,16 @@
 mod analysis;
 mod batch;
 pub mod checkpoint;
+mod consume;
+pub mod eyes;
 mod keeping;
+pub mod latency;
+mod live;
 mod merge;
 mod shard;
 mod snapshot;
 mod threads;
+mod watch;
 
 use crate::capture::replay::{Progress as Reading, Timeline};
 use crate::capture::{CaptureError, Next};
@@ -23,7 +28,7 @@ use crate::decode::{self, Decoder};
 use crate::flow;
 use crate::http;
 use crate::identity::{LineageConfig, RoutesConfig, Settings};
-use crate::metrics::Counters;
+use crate::metrics::{Counters, LiveRows};
 use analysis::Analysis;
 use heelguard_detectors::alert::Alert;
 use heelguard_detectors::health::Spool;
@@ -34,6 +39,7 @@ use heelguard_detectors::transaction::Transaction;
 use merge::Merge;
 use shard::Shard;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the pipeline is built from; every part was checked before.
 pub struct Options {
@@ -67,6 +73,14 @@ pub trait Source: Send {
     fn counters(&self) -> Counters;
     /// What an operator should know, once.
     fn warnings(&mut self) -> Vec<String>;
+    /// Whether packets come as they happen, so that nothing may wait for more of them.
+    fn is_live(&self) -> bool {
+        false
+    }
+    /// The longest packet of the wire it listens to, where that is known.
+    fn mtu(&self) -> Option<u32> {
+        None
+    }
 }
 
 impl Source for Timeline {
@@ -118,6 +132,16 @@ pub trait Outputs {
     }
     /// The counters so far, some time after they were wanted. What is between two stages is not in them.
     fn counters(&mut self, _: &Counters, _: &http::Services) {}
+    /// Another configuration to go on with, once, when somebody asked for it.
+    fn reload(&mut self) -> Option<Box<Options>> {
+        None
+    }
+    /// Whether that configuration is in force now.
+    fn reloaded(&mut self, _: anyhow::Result<()>) {}
+    /// Something that an operator should know now.
+    fn tell(&mut self, _: &str) {}
+    /// Queues and latencies, told before the counters where traffic is read while it happens.
+    fn live(&mut self, _: &LiveRows) {}
     /// What waits to be delivered; nothing where nothing is to be delivered.
     fn spool(&self) -> Option<Spool> {
         None
@@ -162,11 +186,27 @@ pub fn run(source: &mut dyn Source, options: &Options, outputs: &mut dyn Outputs
     };
     summary.counters.add(&source.counters());
     summary.warnings.extend(source.warnings());
+    summary.warnings.extend(eyes::verdict(&summary.counters));
+    Ok(summary)
+}
+
+/// Runs taps, one a shard, to their ends: both directions of a flow must come from one of them.
+pub fn run_live(
+    taps: &mut [Box<dyn Source + '_>],
+    options: &Options,
+    outputs: &mut dyn Outputs,
+) -> anyhow::Result<Summary> {
+    let analysis = Analysis::new(options, outputs)?;
+    let mut summary = live::run(taps, options, analysis, outputs)?;
+    summary.warnings.extend(taps.iter_mut().flat_map(|tap| tap.warnings()));
     Ok(summary)
 }
 
 /// Segments between two looks at the merge.
 const ROUND_SEGMENTS: u32 = 4_096;
+
+/// Packet time between two looks at the merge, where packets come as they happen.
+const ROUND_TIME: Duration = Duration::from_millis(50);
 
 fn run_inline(
     source: &mut dyn Source,

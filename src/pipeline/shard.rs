@@ -3,14 +3,17 @@
 //! It promises that all bytes of a flow pass through one shard, so a flow's story does not depend on the number of shards.
 
 use super::Options;
+use super::consume::{End, Report};
+use super::latency::Latencies;
 use super::snapshot::Answer;
 use crate::decode::Segment;
 use crate::flow::FlowTable;
 use crate::http::{Bytes, HttpHandler, HttpShared, Services};
-use crate::identity::{Extractor, Sighting};
+use crate::identity::{Extractor, Settings, Sighting};
 use crate::metrics::Counters;
 use heelguard_detectors::time::EventTime;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub(super) struct Shard {
     flows: FlowTable<HttpHandler>,
@@ -18,6 +21,7 @@ pub(super) struct Shard {
     extractor: Extractor,
     /// Boxed: a sighting is large, and it is sorted and handed on several times.
     sightings: Vec<Box<Sighting>>,
+    latencies: Latencies,
 }
 
 impl Shard {
@@ -27,6 +31,7 @@ impl Shard {
             http: HttpShared::new(options.http.clone()),
             extractor: Extractor::new(options.identity.clone()),
             sightings: Vec::new(),
+            latencies: Latencies::default(),
         }
     }
 
@@ -60,13 +65,44 @@ impl Shard {
         self.http.seen.take()
     }
 
-    /// What it counted so far.
-    pub(super) fn answer(&self, question: u64) -> Answer {
-        Answer { question, counters: self.counters(), services: self.http.services.clone() }
+    /// How long it took; whoever drives the shard knows the time, and measures.
+    pub(super) fn latencies(&mut self) -> &mut Latencies {
+        &mut self.latencies
+    }
+
+    /// What it counted so far, and measured since the last answer.
+    pub(super) fn answer(&mut self, question: u64) -> Answer {
+        let latencies = std::mem::take(&mut self.latencies);
+        Answer { question, counters: self.counters(), services: self.http.services.clone(), latencies }
+    }
+
+    /// Moves time on, and gives what was completed since the last report; with counters, if they are asked for.
+    pub(super) fn report(&mut self, shard: usize, now: EventTime, question: Option<u64>) -> Report {
+        let watermark = self.advance(now);
+        let sightings = std::mem::take(&mut self.sightings);
+        let answer = question.map(|question| Box::new(self.answer(question)));
+        Report { shard, sightings, seen: self.seen(), watermark, parsed: None, answer }
+    }
+
+    /// The capture is over: what is still open ends now.
+    pub(super) fn last_report(&mut self, shard: usize, now: EventTime) -> Report {
+        self.finish(now);
+        Report { watermark: EventTime::MAX, ..self.report(shard, now, None) }
+    }
+
+    /// From here on exchanges are read by other settings.
+    pub(super) fn reconfigure(&mut self, settings: Arc<Settings>) {
+        self.extractor.reconfigure(settings);
     }
 
     pub(super) fn into_results(self) -> (Counters, Services) {
         (self.counters(), self.http.services)
+    }
+
+    /// What it leaves behind.
+    pub(super) fn into_end(self, last_packet: EventTime) -> End {
+        let (counters, services) = self.into_results();
+        End { counters, services, last_packet, errors: Vec::new() }
     }
 
     fn counters(&self) -> Counters {

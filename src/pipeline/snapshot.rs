@@ -2,6 +2,7 @@
 //! It is given a number that goes up each time somebody wants to know; each part answers a number once.
 //! It promises that nobody waits for it, and that parts that were not asked do nothing.
 
+use super::latency::Latencies;
 use crate::http::Services;
 use crate::metrics::Counters;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +33,8 @@ pub(super) struct Answer {
     pub(super) question: u64,
     pub(super) counters: Counters,
     pub(super) services: Services,
+    /// Measured since the part's last answer.
+    pub(super) latencies: Latencies,
 }
 
 /// Adds answers up.
@@ -41,19 +44,28 @@ pub(super) struct Sum {
     answers: usize,
     counters: Counters,
     services: Services,
+    latencies: Latencies,
 }
 
 impl Sum {
     /// Takes an answer; answers to older questions are passed over.
     pub(super) fn take(&mut self, answer: &Answer) {
+        // A measurement is told once, so it counts whichever question it came with.
+        self.latencies.add(&answer.latencies);
         if answer.question > self.question {
-            *self = Self { question: answer.question, ..Self::default() };
+            let latencies = std::mem::take(&mut self.latencies);
+            *self = Self { question: answer.question, latencies, ..Self::default() };
         }
         if answer.question == self.question {
             self.answers += 1;
             self.counters.add(&answer.counters);
             self.services.add(&answer.services);
         }
+    }
+
+    /// What was measured since this was last asked.
+    pub(super) fn latencies(&mut self) -> Latencies {
+        std::mem::take(&mut self.latencies)
     }
 
     /// The sum, once all parts have answered.
@@ -67,12 +79,16 @@ impl Sum {
 
 #[cfg(test)]
 mod tests {
+    use super::super::latency::Stage;
     use super::*;
+    use heelguard_detectors::time::EventTime;
 
     fn answer(question: u64, files: u64) -> Answer {
         let mut counters = Counters::default();
         counters.capture.files = files;
-        Answer { question, counters, services: Services::default() }
+        let mut latencies = Latencies::default();
+        latencies.span(Stage::Shard, EventTime::ZERO, EventTime::from_secs(files));
+        Answer { question, counters, services: Services::default(), latencies }
     }
 
     #[test]
@@ -93,5 +109,8 @@ mod tests {
         sum.take(&answer(2, 20));
         assert_eq!(sum.complete(2).map(|(counters, _)| counters.capture.files), Some(30));
         assert!(sum.complete(2).is_none());
+        let slowest = |sum: &mut Sum| sum.latencies().quantile(Stage::Shard, 1.0).map(|took| took.as_secs());
+        assert_eq!(slowest(&mut sum), Some(100), "an old answer measured too");
+        assert_eq!(slowest(&mut sum), None);
     }
 }

@@ -1,89 +1,63 @@
-//! The pipeline on several threads: one reader, one thread a shard, analysis on the caller's thread.
+//! One source for several shards: one reader, one thread a shard, analysis on the caller's thread.
 //! Queues are bounded and a full one waits, so loss can only happen where packets are captured.
 //! Shutdown is the drop of a sender: each stage ends when its input closes.
 
 use super::analysis::Analysis;
 use super::batch::Batch;
+use super::consume::{Consumer, End, REPORTS_PER_SHARD, Report, Told, joined};
+use super::latency::machine_clock;
 use super::merge::Merge;
 use super::shard::Shard;
-use super::snapshot::{Answer, Sum, Wanted};
-use super::{Options, Outputs, Source, Summary};
-use crate::capture::replay::Progress as Reading;
-use crate::capture::{CaptureError, Next};
+use super::snapshot::{Answer, Wanted};
+use super::watch::Watch;
+use super::{Options, Outputs, ROUND_TIME, Source, Summary};
+use crate::capture::Next;
 use crate::decode::{Decoder, Segment};
-use crate::http::{Bytes, Services};
-use crate::identity::Sighting;
-use crate::metrics::Counters;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crate::identity::Settings;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use heelguard_detectors::time::EventTime;
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::thread;
 
 /// Batches a shard may have waiting.
 const QUEUE_BATCHES: usize = 8;
 
-/// What a shard tells the analysis after each batch.
-struct Report {
-    shard: usize,
-    sightings: Vec<Box<Sighting>>,
-    seen: BTreeMap<EventTime, Bytes>,
-    watermark: EventTime,
-    /// The shard's counters, when somebody asked.
-    answer: Option<Box<Answer>>,
-}
-
-/// How far the reader is, and its counters when somebody asked.
-type Told = (Reading, Option<Box<Answer>>);
-
-/// What the reader leaves behind.
-struct ReaderEnd {
-    decoder: Counters,
-    errors: Vec<CaptureError>,
-    last_packet: EventTime,
-}
-
 pub(super) fn run(
     source: &mut dyn Source,
     options: &Options,
-    mut analysis: Analysis,
+    analysis: Analysis,
     outputs: &mut dyn Outputs,
 ) -> anyhow::Result<Summary> {
-    let shards = options.shards;
-    let (report_in, reports) = bounded::<Report>(QUEUE_BATCHES * shards);
+    let (shards, is_live, mtu) = (options.shards, source.is_live(), source.mtu());
+    let (report_in, reports) = bounded::<Report>(REPORTS_PER_SHARD * shards);
     let (progress_in, progress) = bounded::<Told>(1);
     let wanted = &Wanted::default();
     thread::scope(|scope| {
-        let (queues, workers): (Vec<_>, Vec<_>) = (0..shards)
-            .map(|index| {
-                let (sender, receiver) = bounded::<Batch>(QUEUE_BATCHES);
-                let (spare_in, spares) = bounded::<Batch>(QUEUE_BATCHES + 2);
-                let report_in = report_in.clone();
-                let worker =
-                    scope.spawn(move || work(index, (options, wanted), &receiver, &spare_in, &report_in));
-                (Queue { sender, spares, batch: Batch::new() }, worker)
-            })
-            .unzip();
+        let (mut queues, mut workers, mut settings) = (Vec::new(), Vec::new(), Vec::new());
+        for index in 0..shards {
+            let (sender, receiver) = bounded::<Batch>(QUEUE_BATCHES);
+            let (spare_in, spares) = bounded::<Batch>(QUEUE_BATCHES + 2);
+            let (settings_in, changed) = unbounded();
+            let way = Way { batches: receiver, spares: spare_in, changed, reports: report_in.clone() };
+            workers.push(scope.spawn(move || work(index, (options, wanted), &way)));
+            queues.push(Queue { sender, spares, batch: Batch::new() });
+            settings.push(settings_in);
+        }
         drop(report_in);
         let reader = scope.spawn(move || read(source, (options, wanted), queues, &progress_in));
 
-        // A failing output must not leave the other threads waiting on full queues: the receivers drop first.
-        let mut merge = Merge::new(shards);
-        let consumed = consume(reports, (&progress, wanted), &mut merge, &mut analysis, outputs, shards);
-
-        let mut counters = Counters::default();
-        let mut services = Services::default();
+        let (merge, parts) = (Merge::new(shards), shards + 1);
+        let progress = Some(progress);
+        let watch = is_live.then(|| Watch::new(machine_clock, mtu));
+        let mut consumer = Consumer { analysis, outputs, merge, wanted, parts, progress, settings, watch };
+        let consumed = consumer.consume(reports);
+        let mut end = End::default();
         for worker in workers {
-            let (counted, seen) = joined(worker.join())?;
-            counters.add(&counted);
-            services.add(&seen);
+            end.add(joined(worker.join())?);
         }
-        let end = joined(reader.join())?;
+        end.add(joined(reader.join())?);
         consumed?;
-        analysis.finish(end.last_packet, outputs)?;
-        counters.add(&end.decoder);
-        counters.add(&analysis.counters());
-        let (errors, last_packet) = (end.errors, end.last_packet);
-        Ok(Summary { counters, services, errors, warnings: analysis.warnings(), last_packet })
+        consumer.finish(end)
     })
 }
 
@@ -94,48 +68,67 @@ struct Queue {
     batch: Batch,
 }
 
+/// A shard's ends of the queues.
+struct Way {
+    batches: Receiver<Batch>,
+    spares: Sender<Batch>,
+    changed: Receiver<Arc<Settings>>,
+    reports: Sender<Report>,
+}
+
 /// Reads, decodes and deals segments to their flows' shards until the source ends.
 fn read(
     source: &mut dyn Source,
     (options, wanted): (&Options, &Wanted),
     mut queues: Vec<Queue>,
     progress: &Sender<Told>,
-) -> ReaderEnd {
+) -> End {
     let mut answered = 0;
     let mut decoder = Decoder::new(options.decode.clone());
-    let mut end =
-        ReaderEnd { decoder: Counters::default(), errors: Vec::new(), last_packet: EventTime::ZERO };
+    let mut end = End::default();
+    let (is_live, mut sent_at) = (source.is_live(), EventTime::ZERO);
     loop {
-        match source.next() {
+        let is_due = match source.next() {
             Ok(Next::Packet(packet)) => {
                 end.last_packet = packet.time;
+                let is_late = is_live && packet.time.since(sent_at) >= ROUND_TIME;
                 let Some(segment) = decoder.decode(packet) else { continue };
                 let shard = shard_of(&segment, queues.len());
                 let Some(queue) = queues.get_mut(shard) else { continue };
                 queue.batch.push(&segment);
-                if queue.batch.is_full() {
-                    if !send_round(&mut queues, end.last_packet) {
-                        break;
-                    }
-                    // Progress is a courtesy: when nobody looks, it is not told.
-                    if progress.is_empty() {
-                        let answer = wanted.newer_than(&mut answered).map(|question| {
-                            let mut counters = decoder.counters().clone();
-                            counters.add(&source.counters());
-                            Box::new(Answer { question, counters, services: Services::default() })
-                        });
-                        let _ = progress.try_send((source.progress(), answer));
-                    }
-                }
+                is_late || queue.batch.is_full()
             }
-            Ok(Next::Quiet(time)) => end.last_packet = end.last_packet.max(time),
+            Ok(Next::Quiet(time)) => {
+                end.last_packet = end.last_packet.max(time);
+                true
+            }
             Ok(Next::End) => break,
-            Err(error) => end.errors.push(error),
+            Err(error) => {
+                end.errors.push(error);
+                false
+            }
+        };
+        if !is_due {
+            continue;
+        }
+        sent_at = end.last_packet;
+        if !send_round(&mut queues, end.last_packet) {
+            break;
+        }
+        // Progress is a courtesy: when nobody looks, it is not told.
+        if progress.is_empty() {
+            let answer = wanted.newer_than(&mut answered).map(|question| {
+                let mut counters = decoder.counters().clone();
+                counters.add(&source.counters());
+                let (services, latencies) = Default::default();
+                Box::new(Answer { question, counters, services, latencies })
+            });
+            let _ = progress.try_send((source.progress(), answer));
         }
     }
     send_round(&mut queues, end.last_packet);
     decoder.finish();
-    end.decoder = decoder.counters().clone();
+    end.counters = decoder.counters().clone();
     end
 }
 
@@ -150,71 +143,28 @@ fn send_round(queues: &mut [Queue], now: EventTime) -> bool {
 }
 
 /// One shard: batches in, sightings out, until the reader is done.
-fn work(
-    index: usize,
-    (options, wanted): (&Options, &Wanted),
-    batches: &Receiver<Batch>,
-    spares: &Sender<Batch>,
-    reports: &Sender<Report>,
-) -> (Counters, Services) {
+fn work(index: usize, (options, wanted): (&Options, &Wanted), way: &Way) -> End {
     let mut shard = Shard::new(options);
     let mut last = EventTime::ZERO;
     let mut answered = 0;
-    for mut batch in batches {
+    for mut batch in &way.batches {
+        if let Ok(settings) = way.changed.try_recv() {
+            shard.reconfigure(settings);
+        }
         for segment in batch.segments() {
             shard.push(&segment);
         }
         last = batch.now;
-        let watermark = shard.advance(last);
-        let sightings = std::mem::take(shard.sightings());
-        let answer = wanted.newer_than(&mut answered).map(|question| Box::new(shard.answer(question)));
-        let report = Report { shard: index, sightings, seen: shard.seen(), watermark, answer };
-        if reports.send(report).is_err() {
-            return shard.into_results();
+        let answer = wanted.newer_than(&mut answered);
+        if way.reports.send(shard.report(index, last, answer)).is_err() {
+            return shard.into_end(last);
         }
         batch.clear();
         // The reader makes new batches when none come back in time.
-        let _ = spares.try_send(batch);
+        let _ = way.spares.try_send(batch);
     }
-    shard.finish(last);
-    let sightings = std::mem::take(shard.sightings());
-    let seen = shard.seen();
-    let _ = reports.send(Report { shard: index, sightings, seen, watermark: EventTime::MAX, answer: None });
-    shard.into_results()
-}
-
-fn consume(
-    reports: Receiver<Report>,
-    (progress, wanted): (&Receiver<Told>, &Wanted),
-    merge: &mut Merge,
-    analysis: &mut Analysis,
-    outputs: &mut dyn Outputs,
-    shards: usize,
-) -> anyhow::Result<()> {
-    let mut sum = Sum::default();
-    for mut report in reports {
-        merge.take(report.shard, &mut report.sightings, report.watermark);
-        merge.take_seen(report.seen);
-        analysis.consume(merge.release(), outputs)?;
-        if let Some(answer) = &report.answer {
-            sum.take(answer);
-        }
-        if let Ok((reading, answer)) = progress.try_recv() {
-            if let Some(answer) = &answer {
-                sum.take(answer);
-            }
-            outputs.progress(&analysis.progress(Some(reading)));
-            if outputs.wants_counters() {
-                wanted.ask();
-            }
-        }
-        // All shards and the reader.
-        if let Some((mut counters, services)) = sum.complete(shards + 1) {
-            counters.add(&analysis.counters());
-            outputs.counters(&counters, &services);
-        }
-    }
-    Ok(())
+    let _ = way.reports.send(shard.last_report(index, last));
+    shard.into_end(last)
 }
 
 /// Both directions of a flow give the same shard. The sum is not keyed: an attacker who aims at one
@@ -232,13 +182,4 @@ fn shard_of(segment: &Segment<'_>, shards: usize) -> usize {
     };
     let mixed = fold(&segment.src).wrapping_add(fold(&segment.dst));
     ((mixed ^ (mixed >> 32)) % shards.max(1) as u64) as usize
-}
-
-/// A worker that panicked is a bug of ours; the run ends with its message instead of wrong results.
-fn joined<T>(result: thread::Result<T>) -> anyhow::Result<T> {
-    result.map_err(|payload| {
-        let text = payload.downcast_ref::<&str>().map(ToString::to_string);
-        let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
-        anyhow::anyhow!("a worker thread stopped: {text}")
-    })
 }

@@ -14,6 +14,11 @@ pub trait Destination: Send {
     /// batch, and after each trouble before the next try.
     fn prepare(&mut self) -> Result<(), Trouble>;
 
+    /// Looks whether records would be taken now, for an operator who asks; none is handed over afterwards.
+    fn look(&mut self) -> Result<(), Trouble> {
+        self.prepare()
+    }
+
     /// Hands a batch over. After trouble nothing of the batch is known to have arrived, and the same batch comes
     /// again, byte by byte.
     fn deliver(&mut self, batch: &Batch) -> Result<Delivered, Trouble>;

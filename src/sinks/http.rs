@@ -5,6 +5,7 @@
 use super::tls::TlsFiles;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
+use hyper::http::request::Builder;
 use hyper::{HeaderMap, Request, Uri, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -15,7 +16,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{self, Runtime};
 
 /// What speaks to the network for this client and for others on hyper.
 pub type Connector = HttpsConnector<HttpConnector>;
@@ -90,14 +91,29 @@ impl HttpClient {
         body: impl Into<Bytes>,
         timeout: Duration,
     ) -> Result<Answer, HttpError> {
-        let uri: Uri = url.parse().map_err(|_| HttpError("the URL cannot be read".to_owned()))?;
-        let peer = peer(&uri);
-        let mut request = Request::post(uri).header(header::USER_AGENT, USER_AGENT);
+        self.send(Request::post(url), headers, body.into(), timeout)
+    }
+
+    /// Asks what may be asked: a request that changes nothing at the far side (RFC 9110, section 9.3.7).
+    pub fn options(&self, url: &str, timeout: Duration) -> Result<Answer, HttpError> {
+        self.send(Request::options(url), &[], Bytes::new(), timeout)
+    }
+
+    fn send(
+        &self,
+        mut request: Builder,
+        headers: &[(&str, &str)],
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<Answer, HttpError> {
+        let uri = request.uri_ref().ok_or_else(|| HttpError("the URL cannot be read".to_owned()))?;
+        let peer = peer(uri);
+        request = request.header(header::USER_AGENT, USER_AGENT);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request
-            .body(Full::new(body.into()))
+            .body(Full::new(body))
             .map_err(|error| HttpError(format!("{peer}: the request cannot be made: {error}")))?;
         self.runtime.run(timeout, self.exchange(request)).map_err(|error| {
             let why = error.map_or_else(|| timed_out(timeout), |error| reason(error.as_ref()));
@@ -200,7 +216,7 @@ struct Blocking(Option<Runtime>);
 
 impl Blocking {
     fn new(section: &str) -> Result<Self, String> {
-        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime::Builder::new_current_thread().enable_all().build();
         runtime.map(|runtime| Self(Some(runtime))).map_err(|error| format!("{section}: {error}"))
     }
 

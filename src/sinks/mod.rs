@@ -19,6 +19,7 @@ pub mod http;
 pub mod inventory;
 pub mod jsonl;
 pub mod kafka;
+pub mod reach;
 pub mod readable;
 pub mod record;
 pub mod schema;

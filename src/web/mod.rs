@@ -7,7 +7,9 @@ mod html;
 mod live;
 mod metrics;
 mod overview;
+mod process;
 mod rules;
+mod serve;
 mod site;
 mod stats;
 
@@ -139,9 +141,10 @@ impl Server {
                 let _ = tokio::signal::ctrl_c().await;
             };
             tokio::select! {
-                served = async { axum::serve(listener, router).await } => served.map_err(refused),
-                () = interrupted => Ok(()),
+                () = serve::serve(listener, router, serve::Limits::default()) => {}
+                () = interrupted => {}
             }
+            Ok(())
         })
     }
 }

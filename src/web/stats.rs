@@ -22,6 +22,7 @@ pub(super) fn page(snapshot: &Snapshot) -> Html {
     table(&mut html, "Segments", &counters.segments.rows());
     table(&mut html, "Bytes", &counters.bytes.rows());
     table(&mut html, "Flows", &counters.flows.rows());
+    table(&mut html, "What the mirror shows", &counters.sight.rows());
     table(&mut html, "Messages", &counters.http.rows());
     table(&mut html, "Transactions", &counters.transactions.rows());
     table(&mut html, "Alerts", &counters.alerts.rows());

@@ -2,10 +2,10 @@
 
 use super::html::Html;
 use super::live::readiness;
-use super::metrics::exposition;
+use super::metrics::{Exhibit, exposition};
 use super::site::Site;
 use super::{Config, Live, Snapshot, rules};
-use crate::metrics::{Counters, DropReason, SinkCounters};
+use crate::metrics::{Counters, DropReason, LiveRows, SinkCounters};
 use crate::sinks::record::{ServiceRow, samples};
 use crate::sinks::status::{State, Status};
 use axum::body::Body;
@@ -179,10 +179,12 @@ fn a_sink_that_is_down_makes_a_sensor_degraded_not_dead() {
         lag_p99_s: 0.25,
         trouble: Some("sinks.kafka.brokers: refused".to_owned()),
     };
-    assert!(readiness(vec![status(State::Up)]).starts_with("{\"status\":\"ready\""));
-    let degraded = readiness(vec![status(State::Up), status(State::Down)]);
+    assert!(readiness(&[], vec![status(State::Up)]).starts_with("{\"status\":\"ready\""));
+    let degraded = readiness(&[], vec![status(State::Up), status(State::Down)]);
     assert!(degraded.starts_with("{\"status\":\"degraded\"") && degraded.contains("refused"), "{degraded}");
-    let text = exposition(&Counters::default(), &[status(State::Down)]);
+    let (counters, sinks) = (Counters::default(), [status(State::Down)]);
+    let live = LiveRows::default();
+    let text = exposition(&Exhibit { counters: &counters, sinks: &sinks, live: &live, process: None });
     for line in [
         "heelguard_sink_up{sink=\"kafka\",lane=\"alerts\"} 0\n",
         "heelguard_sink_records_total{sink=\"kafka\",lane=\"alerts\",outcome=\"lost\"} 1\n",

@@ -16,15 +16,21 @@ const VERSION: u64 = 1;
 pub(crate) enum Kind {
     Mixed,
     Tiny,
+    Downloads,
+    Elephant,
+    Idle,
 }
 
 impl Kind {
-    pub(crate) const ALL: &[Self] = &[Self::Mixed, Self::Tiny];
+    pub(crate) const ALL: &[Self] = &[Self::Mixed, Self::Tiny, Self::Downloads, Self::Elephant, Self::Idle];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Mixed => "mixed",
             Self::Tiny => "tiny",
+            Self::Downloads => "downloads",
+            Self::Elephant => "elephant",
+            Self::Idle => "idle",
         }
     }
 
@@ -33,6 +39,9 @@ impl Kind {
         match self {
             Self::Mixed => Load::mixed(1_150_000_000 / part, 20_261_109),
             Self::Tiny => Load::tiny(650_000 / part, 20_261_109),
+            Self::Downloads => Load::downloads(1_150_000_000 / part, 20_261_109),
+            Self::Elephant => Load::elephant(1_150_000_000 / part, 20_261_109),
+            Self::Idle => Load::idle(1_000_000 / part, 20_261_109),
         }
     }
 }

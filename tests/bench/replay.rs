@@ -1,33 +1,40 @@
-//! `cargo bench --bench replay`: what a replay costs, beside the least that reading a capture can cost.
-//! It makes its own captures, runs `touch` (libpcap alone) and `heelguard replay` in turn, and compares CPU times.
-//! It promises ratios of runs on one file in one session; bare times say little on shared machines.
+//! `cargo bench --bench replay`: what the sensor costs, beside the least that reading packets can cost, and its peers.
+//! On files it runs `touch` (libpcap alone) and each program in turn and compares CPU times; on a virtual cable it looks
+//! for the highest rate without a drop. It promises ratios of one session; bare times say little on shared machines.
 //!
-//! Options behind `--`: `--runs N` (pairs of runs, 5), `--quick` (captures a tenth as large),
-//! `--only mixed` or `--only tiny`.
+//! Options behind `--`: `--runs N` (pairs of runs, 5), `--quick` (captures a tenth as large, short steps),
+//! `--only NAME` (one capture: `mixed`, `tiny` …, or `identities`), `--files` or `--live` (that part alone),
+//! `--write` (renews docs/performance.md, docs/performance.svg and the README's part on speed).
 
 mod captures;
+mod document;
+mod files;
+mod growth;
+mod live;
+mod machine;
+mod peers;
+mod picture;
+mod plot;
+mod rates;
 mod spent;
 mod table;
 
-use captures::Capture;
-use spent::Spent;
-use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
-use table::{Measured, Report};
+use std::path::Path;
+use std::process::ExitCode;
 
-/// What is asked of the program, beside the file.
-const WORKS: &[(&str, &[&str])] = &[
-    ("alerts only", &["--shards", "1"]),
-    ("every transaction written", &["--shards", "1", "--transactions", "/dev/null"]),
-    ("alerts only, two shards", &["--shards", "2"]),
-];
+/// Said below the table of files.
+const NOT_YET: &str = "HTTP/2 and the decryption of TLS are not measured: this version does not read them.\n";
 
+/// What is measured, and how long.
 struct Asked {
     runs: usize,
-    quick: bool,
+    is_quick: bool,
     only: Option<String>,
+    files: bool,
+    live: bool,
+    write: bool,
 }
 
 fn main() -> ExitCode {
@@ -46,23 +53,29 @@ fn told(problem: &str, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Progress and problems; the table alone goes to standard output.
+/// Progress and problems; the tables alone go to standard output.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
-    let mut asked = Asked { runs: 5, quick: false, only: None };
+    let mut asked = Asked { runs: 5, is_quick: false, only: None, files: true, live: true, write: false };
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--bench" => {} // cargo says so
-            "--quick" => asked.quick = true,
+            "--quick" => asked.is_quick = true,
+            "--files" => asked.live = false,
+            "--live" => asked.files = false,
+            "--write" => asked.write = true,
             "--runs" => {
                 let runs = arguments.next().and_then(|runs| runs.parse().ok()).filter(|runs| *runs > 0);
                 asked.runs = runs.ok_or("--runs takes a number above 0")?;
             }
-            "--only" => asked.only = Some(arguments.next().ok_or("--only takes mixed or tiny")?),
-            other => return Err(format!("unknown option {other}; known: --runs N, --quick, --only NAME")),
+            "--only" => {
+                asked.only = Some(arguments.next().ok_or("--only takes the name of a capture")?);
+                asked.live = false;
+            }
+            other => return Err(format!("unknown option {other}; see the head of tests/bench/replay.rs")),
         }
     }
     Ok(asked)
@@ -72,47 +85,65 @@ fn bench(asked: &Asked) -> Result<(), String> {
     // The folder for temporary files lies in the target folder.
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench");
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let touch = compile_touch(&folder)?;
-    let mut report = Report::of_this_machine(asked.runs);
-    for kind in captures::Kind::ALL {
-        if asked.only.as_ref().is_some_and(|only| only != kind.name()) {
-            continue;
+    let made_on = format!("{}; made by `make bench`", machine::machine());
+    if asked.files {
+        let is_wanted = |name: &str| asked.only.as_deref().is_none_or(|only| only == name);
+        let measured = files::measure(&folder, asked.runs, asked.is_quick, &is_wanted)?;
+        let mut text = format!("{made_on}; medians of {} pairs of runs.\n\n", asked.runs);
+        text += &table::markdown(&measured.rows);
+        let _ = write!(text, "\n{NOT_YET}{}", measured.absent());
+        show(&text)?;
+        let json = serde_json::json!({
+            "machine": made_on,
+            "rows": measured.rows.iter().map(table::Measured::json).collect::<Vec<_>>(),
+        });
+        let path = folder.join("result.json");
+        std::fs::write(&path, format!("{json:#}\n"))
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        if asked.write {
+            document::renew("docs/performance.md", "files", &text)?;
+            document::renew("README.md", "speed", &text)?;
         }
-        let capture = captures::ready(&folder, *kind, asked.quick)?;
-        for &(work, options) in WORKS {
-            report.rows.push(measure(&folder, &touch, &capture, work, options, asked.runs)?);
+        if is_wanted("identities") {
+            let grown = growth::measure(&folder, asked.runs.min(3), asked.is_quick)?;
+            let text = format!("{made_on}.\n\n{}", growth::markdown(&grown));
+            show(&text)?;
+            if asked.write {
+                document::renew("docs/performance.md", "identities", &text)?;
+            }
         }
     }
-    report.write(&folder)
-}
-
-/// Runs both programs in turn; a pair shares what the machine was doing at that time.
-fn measure(
-    folder: &Path,
-    touch: &Path,
-    capture: &Capture,
-    work: &'static str,
-    options: &[&str],
-    runs: usize,
-) -> Result<Measured, String> {
-    let stats = folder.join("stats.json");
-    let mut pairs = Vec::new();
-    for run in 1..=runs {
-        say(&format!("{}, {work}: run {run} of {runs}", capture.kind.name()));
-        let least = spend(touch, &[capture.path.as_os_str()])?;
-        let mut arguments = vec![OsStr::new("replay"), OsStr::new("--alerts"), OsStr::new("/dev/null")];
-        arguments.extend([OsStr::new("--stats"), stats.as_os_str()]);
-        arguments.extend(options.iter().map(OsStr::new));
-        arguments.push(capture.path.as_os_str());
-        pairs.push((least, spend(Path::new(env!("CARGO_BIN_EXE_heelguard")), &arguments)?));
+    if asked.live {
+        // Last, because this process leaves the machine's network for it.
+        on_the_wire(asked, &folder, &made_on)?;
     }
-    Ok(Measured { kind: capture.kind, work, truth: capture.truth, found: found(&stats)?, pairs })
+    Ok(())
 }
 
-fn spend(program: &Path, arguments: &[&OsStr]) -> Result<Spent, String> {
-    let mut command = Command::new(program);
-    command.args(arguments).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    Spent::by(command).map_err(|problem| format!("{}: {problem}", program.display()))
+/// The live part; where it cannot be measured that is said, and is a failure only when nothing else was asked for.
+fn on_the_wire(asked: &Asked, folder: &Path, made_on: &str) -> Result<(), String> {
+    let climbs = match rates::measure(folder, asked.is_quick) {
+        Err(problem) if asked.files => {
+            say(&format!("live rates were not measured: {problem}"));
+            return Ok(());
+        }
+        climbs => climbs?,
+    };
+    let text = format!("{made_on}.\n\n{}", rates::markdown(&climbs));
+    show(&text)?;
+    let picture = picture::svg(&climbs.climbs, made_on);
+    std::fs::write(folder.join("performance.svg"), &picture).map_err(|error| error.to_string())?;
+    if asked.write {
+        document::renew("docs/performance.md", "live", &text)?;
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.svg");
+        std::fs::write(&path, picture).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn show(text: &str) -> Result<(), String> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| error.to_string())
 }
 
 /// Transactions of every completeness that the last run counted.
@@ -122,21 +153,4 @@ fn found(stats: &Path) -> Result<u64, String> {
     let transactions = json.get("transactions").and_then(serde_json::Value::as_object);
     let counts = transactions.ok_or("the stats hold no transactions")?.values();
     Ok(counts.filter_map(serde_json::Value::as_u64).sum())
-}
-
-fn compile_touch(folder: &Path) -> Result<PathBuf, String> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/touch.c");
-    let program = folder.join("touch");
-    let mut compiler = Command::new("gcc");
-    compiler.args(["-O3", "-march=native", "-Wall", "-o"]).arg(&program).arg(&source).arg("-lpcap");
-    let output = compiler.output().map_err(|error| {
-        format!(
-            "gcc cannot be run ({error}); the comparison needs gcc and libpcap: apt install gcc libpcap-dev"
-        )
-    })?;
-    if output.status.success() {
-        return Ok(program);
-    }
-    let problem = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(format!("touch.c cannot be compiled; it needs libpcap: apt install libpcap-dev\n{problem}"))
 }

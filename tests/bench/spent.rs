@@ -4,35 +4,44 @@
 
 #![allow(unsafe_code, reason = "the standard library does not tell what a child process used")]
 
-use std::process::Command;
+use crate::table::Cost;
+use std::process::{ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The cost of one run.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Spent {
-    /// In user mode and in the kernel.
-    pub cpu: Duration,
-    pub wall: Duration,
-    pub peak_bytes: u64,
+/// Runs the command; it must end with success.
+pub(crate) fn by(command: Command) -> Result<Cost, String> {
+    run(command, |_| ())
 }
 
-impl Spent {
-    /// Runs the command; it must end with success.
-    pub(crate) fn by(mut command: Command) -> Result<Self, String> {
-        let begun = Instant::now();
-        let child = command.spawn().map_err(|error| error.to_string())?;
-        let pid = libc::pid_t::try_from(child.id()).map_err(|error| error.to_string())?;
-        let (status, usage) = wait(pid)?;
-        let wall = begun.elapsed();
-        if !libc::WIFEXITED(status) || libc::WEXITSTATUS(status) != 0 {
-            return Err(format!("ended with status {status:#x}"));
+/// The same for a command that reads what `feed` writes; what feeding costs does not count.
+pub(crate) fn fed(mut command: Command, feed: impl FnOnce(ChildStdin) + Send) -> Result<Cost, String> {
+    command.stdin(Stdio::piped());
+    run(command, |stdin| {
+        if let Some(stdin) = stdin {
+            feed(stdin);
         }
-        Ok(Self {
-            cpu: duration(usage.ru_utime) + duration(usage.ru_stime),
-            wall,
-            peak_bytes: usage.ru_maxrss.unsigned_abs() * 1_024,
-        })
+    })
+}
+
+fn run(mut command: Command, feed: impl FnOnce(Option<ChildStdin>) + Send) -> Result<Cost, String> {
+    let begun = Instant::now();
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let pid = libc::pid_t::try_from(child.id()).map_err(|error| error.to_string())?;
+    let stdin = child.stdin.take();
+    let (status, usage) = std::thread::scope(|scope| {
+        scope.spawn(move || feed(stdin));
+        wait(pid)
+    })?;
+    let wall = begun.elapsed();
+    if !libc::WIFEXITED(status) || libc::WEXITSTATUS(status) != 0 {
+        return Err(format!("ended with status {status:#x}"));
     }
+    Ok(Cost {
+        // In user mode and in the kernel.
+        cpu: duration(usage.ru_utime) + duration(usage.ru_stime),
+        wall,
+        peak_bytes: usage.ru_maxrss.unsigned_abs() * 1_024,
+    })
 }
 
 fn wait(pid: libc::pid_t) -> Result<(i32, libc::rusage), String> {

@@ -1,144 +1,141 @@
-//! The result: one line for each capture and work, as Markdown to read and JSON to keep.
+//! The result on files: one line for each capture and program, as Markdown to read and JSON to keep.
 //! It is given pairs of runs and gives medians and ratios.
 //! It promises that a ratio is the median of the pairs' ratios, not a ratio of medians.
 
-use crate::captures::{Kind, Truth};
-use crate::spent::Spent;
 use serde_json::json;
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::Path;
 use std::time::Duration;
 
-/// All pairs of runs of one work on one capture: `touch` first, `heelguard` second.
-pub(crate) struct Measured {
-    pub kind: Kind,
-    pub work: &'static str,
-    pub truth: Truth,
-    /// Transactions that the sensor counted.
-    pub found: u64,
-    pub pairs: Vec<(Spent, Spent)>,
+/// The heading above the lines.
+pub(crate) const HEAD: &str = "\
+| capture | program | x touch (spread) | x heelguard | µs/transaction | peak MiB | found |
+|---|---|---:|---:|---:|---:|---|
+";
+
+/// What one run cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cost {
+    pub cpu: Duration,
+    pub wall: Duration,
+    pub peak_bytes: u64,
 }
 
-/// All that was measured.
-pub(crate) struct Report {
-    machine: String,
-    runs: usize,
-    pub rows: Vec<Measured>,
+/// All pairs of runs of one program on one capture: `touch` first, the program second.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Measured {
+    pub capture: String,
+    pub program: String,
+    /// What is in the capture.
+    pub transactions: u64,
+    pub connections: u64,
+    pub bytes: u64,
+    /// Transactions that the program found; `None` when it does not look for any.
+    pub found: Option<u64>,
+    pub pairs: Vec<(Cost, Cost)>,
+    /// Whether memory is told for each connection too: all of them are open at one time.
+    pub is_about_connections: bool,
 }
 
 impl Measured {
     fn cpu_s(&self) -> f64 {
-        median(self.pairs.iter().map(|(_, sensor)| sensor.cpu.as_secs_f64()))
+        median(&self.of_pairs(|(_, program)| program.cpu.as_secs_f64()))
     }
 
-    fn touch_s(&self) -> f64 {
-        median(self.pairs.iter().map(|(least, _)| least.cpu.as_secs_f64()))
-    }
-
-    fn wall_s(&self) -> f64 {
-        median(self.pairs.iter().map(|(_, sensor)| sensor.wall.as_secs_f64()))
-    }
-
-    fn ratio(&self) -> f64 {
+    /// The median of the pairs' ratios, the lowest and the highest.
+    pub(crate) fn ratio(&self) -> (f64, f64, f64) {
         let tick = Duration::from_micros(1);
-        median(
-            self.pairs
-                .iter()
-                .map(|(least, sensor)| sensor.cpu.as_secs_f64() / least.cpu.max(tick).as_secs_f64()),
-        )
-    }
-
-    fn cpu_s_per_gb(&self) -> f64 {
-        self.cpu_s() / (self.truth.bytes as f64 / 1e9)
+        let ratios =
+            self.of_pairs(|(least, program)| program.cpu.as_secs_f64() / least.cpu.max(tick).as_secs_f64());
+        let lowest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = ratios.iter().copied().fold(0.0, f64::max);
+        (median(&ratios), lowest, highest)
     }
 
     fn us_per_transaction(&self) -> f64 {
-        self.cpu_s() * 1e6 / self.truth.transactions as f64
+        self.cpu_s() * 1e6 / self.transactions as f64
     }
 
-    fn peak_mib(&self) -> f64 {
-        self.pairs.iter().map(|(_, sensor)| sensor.peak_bytes).max().unwrap_or(0) as f64 / 1_048_576.0
-    }
-}
-
-impl Report {
-    pub(crate) fn of_this_machine(runs: usize) -> Self {
-        let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let machine = format!("{}, {cores} cores", model.unwrap_or("unknown processor"));
-        Self { machine, runs, rows: Vec::new() }
+    fn peak_bytes(&self) -> u64 {
+        self.pairs.iter().map(|(_, program)| program.peak_bytes).max().unwrap_or(0)
     }
 
-    /// The table to standard output, the numbers to `result.json`.
-    pub(crate) fn write(&self, folder: &Path) -> Result<(), String> {
-        let mut out = std::io::stdout().lock();
-        out.write_all(self.markdown().as_bytes()).map_err(|error| error.to_string())?;
-        let path = folder.join("result.json");
-        let text = format!("{:#}\n", self.json());
-        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+    fn of_pairs(&self, value: impl Fn(&(Cost, Cost)) -> f64) -> Vec<f64> {
+        self.pairs.iter().map(value).collect()
     }
 
-    fn markdown(&self) -> String {
-        let mut text = format!("{}; medians of {} pairs of runs\n\n", self.machine, self.runs);
-        text +=
-            "| capture | work | CPU s | x touch | CPU s/GB | µs/transaction | wall s | peak MiB | found |\n";
-        text += "|---|---|---:|---:|---:|---:|---:|---:|---|\n";
-        for row in &self.rows {
-            let truth = row.truth.transactions;
-            let found = if row.found == truth {
-                format!("all {truth}")
-            } else {
-                format!("**{} of {truth}**", row.found)
-            };
-            // Writing to a string does not fail.
-            let _ = writeln!(
-                text,
-                "| {} | {} | {:.2} | {:.1} | {:.2} | {:.2} | {:.2} | {:.0} | {found} |",
-                row.kind.name(),
-                row.work,
-                row.cpu_s(),
-                row.ratio(),
-                row.cpu_s_per_gb(),
-                row.us_per_transaction(),
-                row.wall_s(),
-                row.peak_mib(),
-            );
+    /// One line; `first` is the line that the others of the capture are compared with.
+    fn line(&self, first: &Self) -> String {
+        let (ratio, lowest, highest) = self.ratio();
+        let against = if std::ptr::eq(self, first) {
+            "1".to_owned()
+        } else {
+            digits(ratio / first.ratio().0.max(f64::MIN_POSITIVE))
+        };
+        let mut peak = format!("{:.0}", self.peak_bytes() as f64 / 1_048_576.0);
+        if self.is_about_connections {
+            let _ = write!(peak, " ({:.0} B/connection)", self.peak_bytes() as f64 / self.connections as f64);
         }
-        text
+        let found = match self.found {
+            None => "–".to_owned(),
+            Some(found) if found == self.transactions => format!("all {found}"),
+            Some(found) => format!("**{found} of {}**", self.transactions),
+        };
+        format!(
+            "| {} | {} | {} ({}–{}) | {against} | {} | {peak} | {found} |\n",
+            self.capture,
+            self.program,
+            digits(ratio),
+            digits(lowest),
+            digits(highest),
+            digits(self.us_per_transaction()),
+        )
     }
 
-    fn json(&self) -> serde_json::Value {
-        let rows: Vec<_> = self
-            .rows
-            .iter()
-            .map(|row| {
-                json!({
-                    "capture": row.kind.name(),
-                    "work": row.work,
-                    "bytes": row.truth.bytes,
-                    "packets": row.truth.packets,
-                    "connections": row.truth.connections,
-                    "transactions": row.truth.transactions,
-                    "found": row.found,
-                    "cpu_s": row.cpu_s(),
-                    "touch_cpu_s": row.touch_s(),
-                    "x_touch": row.ratio(),
-                    "wall_s": row.wall_s(),
-                    "cpu_s_per_gb": row.cpu_s_per_gb(),
-                    "us_per_transaction": row.us_per_transaction(),
-                    "peak_mib": row.peak_mib(),
-                })
-            })
-            .collect();
-        json!({ "machine": self.machine, "runs": self.runs, "rows": rows })
+    pub(crate) fn json(&self) -> serde_json::Value {
+        let (ratio, lowest, highest) = self.ratio();
+        json!({
+            "capture": self.capture,
+            "program": self.program,
+            "bytes": self.bytes,
+            "connections": self.connections,
+            "transactions": self.transactions,
+            "found": self.found,
+            "cpu_s": self.cpu_s(),
+            "touch_cpu_s": median(&self.of_pairs(|(least, _)| least.cpu.as_secs_f64())),
+            "wall_s": median(&self.of_pairs(|(_, program)| program.wall.as_secs_f64())),
+            "x_touch": ratio,
+            "x_touch_lowest": lowest,
+            "x_touch_highest": highest,
+            "us_per_transaction": self.us_per_transaction(),
+            "peak_bytes": self.peak_bytes(),
+        })
     }
 }
 
-/// The middle value; of an even number the upper of the two in the middle.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
+/// The table; the first line of a capture is the sensor with alerts only.
+pub(crate) fn markdown(rows: &[Measured]) -> String {
+    let mut text = HEAD.to_owned();
+    for row in rows {
+        let first = rows.iter().find(|other| other.capture == row.capture).unwrap_or(row);
+        text += &row.line(first);
+    }
+    text
+}
+
+/// The middle value; of an even number the mean of the two in the middle.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    let upper = values.get(values.len() / 2).copied().unwrap_or(f64::NAN);
+    let lower = values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN);
+    f64::midpoint(lower, upper)
+}
+
+/// A number with the digits that say something: 0.42, 3.9, 48.
+pub(crate) fn digits(value: f64) -> String {
+    match value {
+        value if value >= 20.0 => format!("{value:.0}"),
+        value if value >= 1.0 => format!("{value:.1}"),
+        value => format!("{value:.2}"),
+    }
 }

@@ -10,6 +10,8 @@ mod support;
 
 mod commands;
 mod config;
+#[cfg(target_os = "linux")]
+mod doctor;
 mod inventory;
 mod json_schema;
 mod records;

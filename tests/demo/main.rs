@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
 
 mod reading;
+mod reload;
 mod sensor;
 
 use heelguard::demo::{Day, Load, Options};

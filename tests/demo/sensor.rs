@@ -8,24 +8,63 @@ use heelguard::config::Raw;
 use heelguard::demo::{Day, Score, report, score};
 use heelguard::identity::{Settings, geo::Geo, secret::Keyring};
 use heelguard::metrics::Counters;
-use heelguard::pipeline::{self, Outputs, Progress, Source};
+use heelguard::pipeline::{self, Options, Outputs, Progress, Source};
 use heelguard_detectors::alert::Alert;
 use heelguard_detectors::transaction::Transaction;
 use std::sync::Arc;
 
 /// The score, and the report that people would read.
 pub(crate) fn score_of(day: Day) -> (Score, String) {
-    let raw = Raw::default();
-    let keyring = Keyring::from_bytes(&[7; 32]).expect("a key");
-    let settings = Settings::build(&raw.network, &raw.identity, &raw.privacy, keyring, Geo::builtin());
-    let options = raw.options(Arc::new(settings.expect("the defaults are right")), 1);
     let mut source = Generated(day);
-    let mut heard = Heard { alerts: Vec::new(), transactions: 0 };
-    pipeline::run(&mut source, &options, &mut heard).expect("it runs to its end");
+    let mut heard = Heard::default();
+    pipeline::run(&mut source, &options(&Raw::default()), &mut heard).expect("it runs to its end");
     assert_eq!(heard.transactions, source.0.totals().transactions, "every transaction is found");
     let score = score(source.0.labels(), &heard.alerts);
     let text = report(&score);
     (score, text)
+}
+
+/// What the built-in configuration makes of the pipeline, or another one.
+pub(crate) fn options(raw: &Raw) -> Options {
+    let keyring = Keyring::from_bytes(&[7; 32]).expect("a key");
+    let settings = Settings::build(&raw.network, &raw.identity, &raw.privacy, keyring, Geo::builtin());
+    raw.options(Arc::new(settings.expect("it is right")), 1)
+}
+
+/// A day heard as from a wire: what was raised and how many transactions there were. `changes` gives the configuration
+/// to go on with, each time the sensor asks.
+pub(crate) fn heard_live(day: Day, changes: impl FnMut(&Heard) -> Option<Box<Options>>) -> Heard {
+    let mut heard = Live { heard: Heard::default(), changes };
+    let mut taps: Vec<Box<dyn Source>> = vec![Box::new(Generated(day))];
+    let summary =
+        pipeline::run_live(&mut taps, &options(&Raw::default()), &mut heard).expect("it runs to its end");
+    assert_eq!(summary.counters.imbalance(), None);
+    heard.heard
+}
+
+struct Live<C> {
+    heard: Heard,
+    changes: C,
+}
+
+impl<C: FnMut(&Heard) -> Option<Box<Options>>> Outputs for Live<C> {
+    fn alert(&mut self, alert: &Alert) -> anyhow::Result<()> {
+        self.heard.alert(alert)
+    }
+
+    fn transaction(&mut self, transaction: &Transaction) -> anyhow::Result<()> {
+        self.heard.transaction(transaction)
+    }
+
+    fn progress(&mut self, _: &Progress) {}
+
+    fn reload(&mut self) -> Option<Box<Options>> {
+        (self.changes)(&self.heard)
+    }
+
+    fn reloaded(&mut self, outcome: anyhow::Result<()>) {
+        outcome.expect("it can be used");
+    }
 }
 
 struct Generated(Day);
@@ -48,9 +87,11 @@ impl Source for Generated {
     }
 }
 
-struct Heard {
-    alerts: Vec<Alert>,
-    transactions: u64,
+/// What came out.
+#[derive(Default)]
+pub(crate) struct Heard {
+    pub(crate) alerts: Vec<Alert>,
+    pub(crate) transactions: u64,
 }
 
 impl Outputs for Heard {

@@ -141,10 +141,15 @@ fn dependencies() -> Vec<(String, &'static str)> {
     let mut found = Vec::new();
     for path in ["Cargo.toml", "detectors/Cargo.toml"] {
         let manifest: toml::Table = document(path).text.parse().expect("a manifest is TOML");
-        for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
-            let names =
-                manifest.get(table).and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys);
-            found.extend(names.map(|name| (name.clone(), path)));
+        // Those of every platform, and those of one.
+        let targets = manifest.get("target").and_then(toml::Value::as_table).into_iter();
+        let targets = targets.flat_map(|targets| targets.values().filter_map(toml::Value::as_table));
+        for tables in targets.chain([&manifest]) {
+            for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
+                let names =
+                    tables.get(table).and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys);
+                found.extend(names.map(|name| (name.clone(), path)));
+            }
         }
     }
     assert!(found.len() > 10, "only {found:?}: the check has gone blind");

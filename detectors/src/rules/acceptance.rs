@@ -2,6 +2,7 @@
 //! to turn others away. Shared by the rules about tokens that must not be accepted.
 //! It promises that a public route, which looks at no token, accepts none; nor does one that looked at another proof.
 
+use crate::detector::Findings;
 use crate::identity::{Credential, CredentialKind, Location};
 use crate::keyed::Keyed;
 use crate::time::EventTime;
@@ -27,13 +28,13 @@ pub(super) fn accepted_token(tx: &Transaction) -> Option<&Credential> {
 }
 
 /// Notes the route of a request that was turned away for who made it, not for how often.
-pub(super) fn note_refusal(guarded: &mut Guarded, tx: &Transaction) {
+pub(super) fn note_refusal(guarded: &mut Guarded, tx: &Transaction, findings: &Findings<'_>) {
     let for_who = tx.protocol == Protocol::Grpc || matches!(tx.status(), Some(401 | 403));
     if tx.outcome == Outcome::Denied
         && for_who
-        && let Some(endpoint) = tx.endpoint()
+        && let Some(request) = &tx.request
     {
-        *guarded.entry(&endpoint, tx.end) = Some(tx.end);
+        *guarded.entry(findings.endpoint(request), tx.end) = Some(tx.end);
     }
 }
 

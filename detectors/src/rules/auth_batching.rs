@@ -30,7 +30,7 @@
 //! MITRE ATT&CK T1110; OWASP API2:2023 scenario 1, API4:2023; GraphQL specification of October 2021, section 2.7.
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, stateless};
+use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, stateless};
 use crate::runtime::Limits;
 use crate::transaction::{Graphql, Transaction};
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::GRAPHQL
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(graphql) = tx.request.as_ref().and_then(|request| request.graphql.as_ref()) else { return };
         if graphql.auth_operations < self.operations {

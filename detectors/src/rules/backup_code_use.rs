@@ -31,7 +31,7 @@
 use super::actor::Actor;
 use super::habits::Habits;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, tables};
+use crate::detector::{Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, tables};
 use crate::identity::Factor;
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -107,6 +107,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::STEP
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let logged_in = tx.login.as_ref().is_some_and(|login| login.outcome == LoginOutcome::Success);
         let attempt = tx.mfa.filter(|mfa| mfa.event == MfaEvent::Attempt);

@@ -35,9 +35,7 @@
 use super::acceptance::{Guarded, accepted_token, is_guarded, note_refusal};
 use super::forgery;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span, tables,
-};
+use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span, tables};
 use crate::identity::Fingerprint;
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -137,8 +135,12 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::JWT_OR_DENIED
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
-        note_refusal(&mut self.guarded, tx);
+        note_refusal(&mut self.guarded, tx, findings);
         let Some(jwt) = &tx.jwt else { return };
         if !matches!(jwt.check, SignatureCheck::Valid | SignatureCheck::Invalid) {
             return;

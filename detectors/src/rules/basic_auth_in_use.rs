@@ -29,7 +29,7 @@
 //! MITRE ATT&CK T1552, T1040; OWASP API2:2023; RFC 7617 section 4.
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, tables};
+use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, tables};
 use crate::identity::CredentialKind;
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -90,6 +90,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::BASIC
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(request) = &tx.request else { return };
         let is_basic = |kind: CredentialKind| kind == CredentialKind::Basic;
@@ -97,7 +101,7 @@ impl Detector for State {
             return;
         }
         let severity = severity(tx);
-        let told = self.hosts.entry(&request.host, tx.end);
+        let told = self.hosts.entry_again(&request.host, tx.end);
         if !told.is_news(tx.end, severity, self.again_after) {
             return;
         }

@@ -148,7 +148,7 @@ impl State {
         else {
             return false;
         };
-        let largest = self.routes.entry(&(request.host.clone(), request.route.clone()), now);
+        let largest = self.routes.entry_again(&(request.host.clone(), request.route.clone()), now);
         *largest = asked.max(*largest);
         *largest == asked
     }
@@ -169,14 +169,14 @@ impl Detector for State {
         };
         let is_named = tx.principal.kind != PrincipalKind::Anonymous;
         if is_named {
-            let reader = self.principals.entry(&tx.principal, tx.end);
+            let reader = self.principals.entry(findings.principal(tx), tx.end);
             if let Some(form) = reader.note(read, tx, &self.thresholds) {
                 raise(tx, About::Principal(&tx.principal), reader, form, &self.thresholds, findings);
                 return;
             }
         }
         let network = tx.client.network();
-        let shared = self.clients.entry(&network, tx.end);
+        let shared = self.clients.entry(findings.client(&network), tx.end);
         shared.meet(&tx.principal);
         if is_named && !shared.has_several {
             return;

@@ -35,7 +35,7 @@
 
 use super::keys;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, tables};
+use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, tables};
 use crate::identity::{Credential, Fingerprint, KnownKey, Notoriety};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -94,6 +94,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::KNOWN_KEY
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         for credential in &tx.credentials {
             let Some(known) = credential.known else { continue };

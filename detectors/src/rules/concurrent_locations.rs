@@ -172,7 +172,10 @@ impl Detector for State {
             return;
         }
         let now = tx.end;
-        let account = self.accounts.entry(&tx.principal, now);
+        let account = self.accounts.entry(findings.principal(tx), now);
+        if account.stays_on(tx, country) {
+            return;
+        }
         let mut stay = Stay::of(tx, country);
         stay.is_shared = if let Some(known) = account.stays.iter().find(|other| other.is_same(&stay)) {
             known.is_shared
@@ -183,7 +186,7 @@ impl Detector for State {
             }
             regulars.are_many()
         };
-        account.settle(&stay);
+        account.settle(country, stay.is_shared, now);
         if !account.arrive(stay, self.within) {
             return;
         }
@@ -232,15 +235,22 @@ impl Stay {
 }
 
 impl Account {
+    /// Whether the account is used where it was used last and nowhere else, as is usual; notes that it is again.
+    fn stays_on(&mut self, tx: &Transaction, country: Country) -> bool {
+        let [only] = &mut *self.stays else { return false };
+        if only.network != tx.client.network() || only.session != presence::session_of(tx) {
+            return false;
+        }
+        (only.country, only.asn, only.device, only.last) = (country, tx.client.asn, tx.device, tx.end);
+        only.sample.renew(tx);
+        let is_shared = only.is_shared;
+        self.settle(country, is_shared, tx.end);
+        true
+    }
+
     /// Notes where the account is used now, and forgets what no longer goes on; whether that is somewhere else.
     fn arrive(&mut self, stay: Stay, within: Duration) -> bool {
         let now = stay.last;
-        if let [only] = &mut *self.stays
-            && only.is_same(&stay)
-        {
-            *only = stay;
-            return false;
-        }
         self.stays.retain(|other| now.since(other.last) <= within);
         if let Some(place) = self.stays.iter().position(|other| other.is_same(&stay)) {
             self.stays.remove(place);
@@ -273,17 +283,17 @@ impl Account {
     }
 
     /// Learns the countries of addresses that are not shared.
-    fn settle(&mut self, stay: &Stay) {
-        let day = stay.last.as_secs() / DAY_S;
-        let known = self.homes.iter().position(|home| home.country == stay.country);
-        if stay.is_shared || known.is_some_and(|place| self.homes[place].day == day) {
+    fn settle(&mut self, country: Country, is_shared: bool, now: EventTime) {
+        let day = now.as_secs() / DAY_S;
+        let known = self.homes.iter().position(|home| home.country == country);
+        if is_shared || known.is_some_and(|place| self.homes[place].day == day) {
             return;
         }
         let before = known.map(|place| self.homes.remove(place));
         if self.homes.len() >= HOMES_MAX {
             self.homes.remove(0);
         }
-        self.homes.push(Home { country: stay.country, day, is_settled: before.is_some() });
+        self.homes.push(Home { country, day, is_settled: before.is_some() });
     }
 
     /// Autonomous systems in use, each by a device that differs from those counted before.

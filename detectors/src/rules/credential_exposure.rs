@@ -111,7 +111,7 @@ impl State {
     }
 
     fn observe_cleartext(&mut self, tx: &Transaction, request: &Request, findings: &mut Findings<'_>) {
-        let told = self.services.entry(&request.host, tx.end);
+        let told = self.services.entry_again(&request.host, tx.end);
         if !told.is_news(tx.end, self.again_after) {
             return;
         }

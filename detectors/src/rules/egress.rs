@@ -2,7 +2,7 @@
 //! It is given the accounts that are seen at an address where they are at home.
 //! It promises that a stranger's address does not become shared by accounts that were never at home near it.
 
-use crate::hash::StableHasher;
+use crate::hash::Mark;
 use crate::identity::Principal;
 use crate::saved::saved;
 use std::time::Duration;
@@ -26,7 +26,7 @@ impl Regulars {
         if self.are_many() {
             return;
         }
-        let account = StableHasher::of_parts(&[principal.id.as_bytes()]) as u64;
+        let account = Mark::of([&*principal.id]);
         if !self.accounts.contains(&account) {
             self.accounts.push(account);
         }

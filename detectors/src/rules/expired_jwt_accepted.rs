@@ -37,9 +37,7 @@
 use super::acceptance::{Guarded, accepted_token, is_guarded, note_refusal};
 use super::clock::Skew;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span, tables,
-};
+use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span, tables};
 use crate::identity::{Fingerprint, named};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -143,8 +141,12 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::JWT_OR_DENIED
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
-        note_refusal(&mut self.guarded, tx);
+        note_refusal(&mut self.guarded, tx, findings);
         let Some(jwt) = &tx.jwt else { return };
         let Some((kind, by_s)) = overdue(tx, jwt).filter(|&(_, by_s)| by_s > self.leeway_s) else { return };
         let (Some(token), Some(endpoint)) = (accepted_token(tx), tx.endpoint()) else { return };

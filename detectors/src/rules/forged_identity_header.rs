@@ -39,9 +39,7 @@
 //! MITRE ATT&CK T1190, T1078; OWASP API2:2023, API8:2023; RFC 7239 section 8.1; RFC 9440 section 3.
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Several, Span, tables,
-};
+use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, Span, tables};
 use crate::hash::StableHasher;
 use crate::identity::ProofLevel;
 use crate::keyed::Keyed;
@@ -194,6 +192,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::CLAIM
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(request) = &tx.request else { return };
         if !request.identity_headers.is_empty() {

@@ -169,7 +169,7 @@ impl Detector for State {
         if is_hidden {
             return;
         }
-        let account = self.accounts.entry(&tx.principal, tx.end);
+        let account = self.accounts.entry(findings.principal(tx), tx.end);
         if let Some(last) = &mut account.last
             && last.ip == tx.client.ip
         {

@@ -149,7 +149,7 @@ impl Detector for State {
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let (Some(jwt), Some(request)) = (&tx.jwt, &tx.request) else { return };
         let cost = Cost::of(jwt, &self.thresholds);
-        let host = self.hosts.entry(&request.host, tx.end);
+        let host = self.hosts.entry_again(&request.host, tx.end);
         let effect = host.effect(tx, self.thresholds.slow_factor);
         if !cost.is_any() {
             host.take_wait(tx);

@@ -34,9 +34,7 @@
 
 use super::keys;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Several, tables,
-};
+use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, tables};
 use crate::identity::{AddressClass, Country, Credential, Fingerprint};
 use crate::keyed::Keyed;
 use crate::label::Labels;
@@ -57,22 +55,6 @@ const WORDS_MAX: usize = 5;
 /// How long a key is remembered without use.
 const KEPT: Duration = Duration::from_hours(90 * 24);
 const DAY: Duration = Duration::from_hours(24);
-
-/// Autonomous systems of the large clouds, those of one operator together (public registries).
-const OPERATORS: &[&[u32]] = &[
-    // Amazon
-    &[16509, 14618, 8987, 7224],
-    // Google
-    &[15169, 396_982, 36384, 394_089, 396_178, 19527, 43515],
-    // Microsoft
-    &[8075, 8070, 8069, 3598, 35106],
-    // Oracle
-    &[31898, 54253, 64102, 33517, 20054, 6142, 46558],
-    // Alibaba
-    &[45102, 37963, 134_963],
-    // Cloudflare
-    &[13335, 209_242, 132_892, 202_623, 14789, 203_898, 139_242, 394_536, 395_747],
-];
 
 /// When it fires.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -152,6 +134,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::KEY
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         if tx.credentials.is_empty() {
             return;
@@ -164,9 +150,10 @@ impl Detector for State {
         let key = if is_accepted { Some(self.keys.entry(id, tx.end)) } else { self.keys.get(id, tx.end) };
         let Some(key) = key else { return };
         let has_home = key.has_home(tx.end, self.learn, self.calls);
-        let is_new = network.is_new_to(&key.networks);
+        let is_known = key.networks.contains(&network);
+        let is_new = !is_known && network.is_new_to(&key.networks);
         if is_accepted {
-            key.accept(network, tx.end);
+            key.accept(network, is_known, tx.end);
         }
         if !is_new || !has_home || is_refused && !key.refuse(network, tx.end, self.again_after) {
             return;
@@ -222,10 +209,10 @@ impl Key {
     }
 
     /// Notes an accepted call.
-    fn accept(&mut self, network: Network, now: EventTime) {
+    fn accept(&mut self, network: Network, is_known: bool, now: EventTime) {
         self.first.get_or_insert(now);
         self.calls = self.calls.saturating_add(1);
-        if !self.networks.contains(&network) && self.networks.len() < NETWORKS_MAX {
+        if !is_known && self.networks.len() < NETWORKS_MAX {
             self.networks.push(network);
         }
     }
@@ -244,9 +231,17 @@ impl Key {
     }
 }
 
+/// The first autonomous system of a large cloud for each of its others (public registries).
 fn operator(asn: u32) -> u32 {
-    let operator = OPERATORS.iter().find(|systems| systems.contains(&asn));
-    operator.and_then(|systems| systems.first()).copied().unwrap_or(asn)
+    match asn {
+        14618 | 8987 | 7224 => 16509,                                                         // Amazon
+        396_982 | 36384 | 394_089 | 396_178 | 19527 | 43515 => 15169,                         // Google
+        8070 | 8069 | 3598 | 35106 => 8075,                                                   // Microsoft
+        54253 | 64102 | 33517 | 20054 | 6142 | 46558 => 31898,                                // Oracle
+        37963 | 134_963 => 45102,                                                             // Alibaba
+        209_242 | 132_892 | 202_623 | 14789 | 203_898 | 139_242 | 394_536 | 395_747 => 13335, // Cloudflare
+        _ => asn,
+    }
 }
 
 fn severity(tx: &Transaction, is_accepted: bool) -> Severity {

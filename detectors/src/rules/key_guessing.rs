@@ -37,9 +37,7 @@
 use super::crowd::Crowd;
 use super::keys;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Several, Span, client_of, tables,
-};
+use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, Span, client_of, tables};
 use crate::identity::{Credential, Fingerprint};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -151,7 +149,7 @@ impl State {
 
     fn observe_guess(&mut self, tx: &Transaction, credential: &Credential, findings: &mut Findings<'_>) {
         let network = tx.client.network();
-        let crowd = self.clients.entry(&network, tx.end);
+        let crowd = self.clients.entry(findings.client(&network), tx.end);
         crowd.note(tx.end, keys::number(credential.fingerprint), true, self.window);
         crowd.samples.push(tx, "key refused");
         // Whoever calls for many customers has the dead keys of some among the good ones of the others.
@@ -170,7 +168,7 @@ impl State {
     }
 
     fn observe_acceptance(&mut self, tx: &Transaction, credential: &Credential, findings: &mut Findings<'_>) {
-        if let Some(crowd) = self.clients.get(&tx.client.network(), tx.end) {
+        if let Some(crowd) = self.clients.get(findings.client(&tx.client.network()), tx.end) {
             crowd.note(tx.end, keys::number(credential.fingerprint), false, self.window);
         }
         let key = self.keys.entry(&credential.fingerprint, tx.end);
@@ -193,6 +191,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::KEY
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         if tx.credentials.is_empty() {
             return;

@@ -23,7 +23,7 @@ pub(super) fn of(tx: &Transaction) -> Option<&Credential> {
 }
 
 /// The same, or a password that goes with every request (Basic, Digest): a key by another name.
-pub(super) fn or_password_of(tx: &Transaction) -> Option<&Credential> {
+pub(crate) fn or_password_of(tx: &Transaction) -> Option<&Credential> {
     let is_password = |c: &Credential| matches!(c.kind, CredentialKind::Basic | CredentialKind::Digest);
     of(tx).or_else(|| find(tx, is_password))
 }
@@ -34,7 +34,7 @@ pub(super) fn number(fingerprint: Fingerprint) -> u64 {
 }
 
 /// Whether the server did what was asked: a redirect says nothing about a key.
-pub(super) fn is_accepted(tx: &Transaction) -> bool {
+pub(crate) fn is_accepted(tx: &Transaction) -> bool {
     tx.succeeded() && (tx.status().is_none() || matches!(tx.status(), Some(200..=299)))
 }
 
@@ -45,7 +45,7 @@ pub(super) fn is_refused(tx: &Transaction) -> bool {
 }
 
 /// A call to the API itself, not a step of getting in.
-pub(super) fn is_call(tx: &Transaction) -> bool {
+pub(crate) fn is_call(tx: &Transaction) -> bool {
     matches!(tx.activity, Activity::Use | Activity::Sensitive | Activity::KeyIssue)
 }
 

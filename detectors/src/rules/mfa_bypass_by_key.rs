@@ -45,10 +45,8 @@
 use super::keys::{self, Crowd, Telling};
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Several, tables,
-};
-use crate::hash::StableHasher;
+use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, tables};
+use crate::hash::Mark;
 use crate::identity::{AddressClass, Credential, Fingerprint, ProofLevel};
 use crate::keyed::Keyed;
 use crate::label::{Label, Labels};
@@ -196,21 +194,20 @@ impl State {
     }
 
     /// A person's session says what the route asks for; one of unknown history says nothing.
-    fn observe_session(&mut self, tx: &Transaction) {
+    fn observe_session(&mut self, tx: &Transaction, request: &Request, findings: &Findings<'_>) {
         let has_mfa = match tx.proof.level {
             ProofLevel::Mfa => true,
             ProofLevel::Password => false,
             _ => return,
         };
-        if !presence::shows_person(tx) {
+        if !findings.shows_person() {
             return;
         }
         let Some(session) = presence::session_of(tx) else { return };
-        let account = hash(&[&tx.principal.id]) as u32;
+        let account = Mark::of([&*tx.principal.id]) as u32;
         let session = Session { id: keys::number(session), account, last: tx.end, has_mfa };
         let kept = (self.thresholds.sessions as usize).max(SESSIONS_KEPT);
-        let Some(endpoint) = tx.endpoint() else { return };
-        self.routes.entry(&endpoint, tx.end).note(session, kept);
+        self.routes.entry(findings.endpoint(request), tx.end).note(session, kept);
     }
 
     fn observe_key(
@@ -223,10 +220,10 @@ impl State {
         let now = tx.end;
         let label = privilege(request.labels);
         let class = label.map_or(ASKS_MFA, Label::name);
-        let place = label.map_or_else(|| route_of(request), |_| hash(&[class]));
+        let place = label.map_or_else(|| route_of(request), |_| Mark::of([class]));
         let key = self.keys.entry(&credential.fingerprint, now);
         let is_new = key.does(place as u32, now, self.known);
-        let route = tx.endpoint().and_then(|endpoint| self.routes.get(&endpoint, now));
+        let route = self.routes.get(findings.endpoint(request), now);
         let share = route.map_or_else(Share::default, |route| route.share(now, self.window));
         if label.is_none() && !share.asks(&self.thresholds) {
             return;
@@ -252,7 +249,7 @@ impl State {
         let telling = if is_new || owner_has_mfa && label.is_some() {
             Telling::Key
         } else {
-            let crowd = self.crowds.entry(&hash(&[&request.host, class, bypass.severity().name()]), now);
+            let crowd = self.crowds.entry(&Mark::of([&*request.host, class, bypass.severity().name()]), now);
             crowd.joins(now, self.again_after, self.thresholds.keys)
         };
         let about = match telling {
@@ -269,13 +266,17 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::CALL.and(Facts::ACCEPTED)
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         if !keys::is_call(tx) || !keys::is_accepted(tx) {
             return;
         }
         let Some(request) = &tx.request else { return };
         match keys::or_password_of(tx) {
-            None => self.observe_session(tx),
+            None => self.observe_session(tx, request, findings),
             Some(key) if tx.proof.level != ProofLevel::Mfa => self.observe_key(tx, request, key, findings),
             Some(_) => {}
         }
@@ -288,6 +289,10 @@ impl Route {
     fn note(&mut self, session: Session, kept: usize) {
         let sessions = &mut self.0;
         // The session just seen is the one most often seen again.
+        if let Some(latest) = sessions.back_mut().filter(|latest| latest.id == session.id) {
+            *latest = session;
+            return;
+        }
         if let Some(place) = sessions.iter().rposition(|known| known.id == session.id) {
             sessions.remove(place);
         } else if sessions.len() >= kept {
@@ -391,11 +396,7 @@ fn privilege(labels: Labels) -> Option<Label> {
 }
 
 fn route_of(request: &Request) -> u64 {
-    hash(&[&request.method, &request.host, &request.route])
-}
-
-fn hash<const N: usize>(parts: &[&str; N]) -> u64 {
-    StableHasher::of_parts(&parts.map(str::as_bytes)) as u64
+    Mark::of([&*request.method, &*request.host, &*request.route])
 }
 
 fn of_one(tx: &Transaction, request: &Request, bypass: Bypass<'_>) -> Finding {

@@ -33,9 +33,7 @@
 //! MITRE ATT&CK T1190; OWASP API2:2023, API5:2023.
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, tables,
-};
+use crate::detector::{About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, tables};
 use crate::hash::StableHasher;
 use crate::identity::PrincipalKind;
 use crate::keyed::Keyed;
@@ -149,6 +147,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::CALL
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(request) = tx.request.as_ref().filter(|request| is_call(tx, request)) else { return };
         let is_anonymous = tx.credentials.is_empty() && tx.principal.kind == PrincipalKind::Anonymous;
@@ -161,11 +163,10 @@ impl Detector for State {
             self.neighbourhoods.entry(&neighbourhood(request), tx.end).refused = Some(request.route.clone());
             return;
         }
-        let Some(endpoint) = tx.endpoint() else { return };
-        let route = self.routes.entry(&endpoint, tx.end);
+        let route = self.routes.entry(findings.endpoint(request), tx.end);
         route.answers.note(is_anonymous);
         let place = *route.neighbourhood.get_or_insert_with(|| neighbourhood(request));
-        let neighbours = self.neighbourhoods.entry(&place, tx.end);
+        let neighbours = self.neighbourhoods.entry_again(&place, tx.end);
         neighbours.answers.note(is_anonymous);
         if !is_anonymous {
             return;
@@ -179,7 +180,7 @@ impl Detector for State {
         }
         let Some(because) = because(answers, neighbours, tx, request, &self.thresholds) else { return };
         route.told_at = Some(tx.end);
-        let Endpoint { method, host, route: template } = &endpoint;
+        let Request { method, host, route: template, .. } = request;
         let crossing = Crossing {
             about: About::Endpoint { method, host, route: template, part: "" },
             severity: if matches!(because, Because::Route) { RULE.severity } else { Severity::Medium },
@@ -188,7 +189,7 @@ impl Detector for State {
             window: None,
         };
         let limit = self.thresholds.anonymous;
-        findings.raise(&crossing, || finding(tx, &endpoint, route, &because, limit));
+        findings.raise(&crossing, || finding(tx, request, route, &because, limit));
     }
 
     tables!(routes, neighbourhoods);
@@ -260,8 +261,9 @@ fn first_segment(request: &Request) -> &str {
     request.route.trim_start_matches('/').split('/').next().unwrap_or_default()
 }
 
-fn finding(tx: &Transaction, endpoint: &Endpoint, route: &Route, because: &Because, limit: u32) -> Finding {
+fn finding(tx: &Transaction, request: &Request, route: &Route, because: &Because, limit: u32) -> Finding {
     let (client, answers) = (tx.client.ip, route.answers);
+    let endpoint = format!("{} {}", request.method, request.route);
     let (message, by) = match because {
         Because::Route => {
             let others = Several(answers.authenticated, "answer");

@@ -10,7 +10,7 @@ mod crowd;
 mod egress;
 mod forgery;
 mod habits;
-mod keys;
+pub(crate) mod keys;
 mod network;
 pub(crate) mod presence;
 mod prompts;
@@ -55,6 +55,9 @@ macro_rules! registry {
                 edges: include_str!(concat!("edges/", stringify!($name), ".txt")),
             },
         )*];
+
+        /// How many rules there are.
+        pub(crate) const COUNT: usize = [$(stringify!($name)),*].len();
 
         /// Every enabled rule, in the order of the registry.
         pub(crate) fn instances(config: &Config, limits: &Limits) -> Vec<Instance> {

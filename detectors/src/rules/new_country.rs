@@ -157,7 +157,7 @@ impl Detector for State {
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(country) = tx.client.country else { return };
         let (now, again_after, fresh_mfa) = (tx.end, self.again_after, self.fresh_mfa);
-        let account = self.accounts.entry(&tx.principal, now);
+        let account = self.accounts.entry(findings.principal(tx), now);
         account.acquaintance.note(tx);
         account.forget(now, self.known);
         let hidden = tx.client.class.filter(|class| class.hides_place()).map(AddressClass::name);

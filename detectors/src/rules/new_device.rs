@@ -139,7 +139,7 @@ impl Detector for State {
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(device) = tx.device.filter(tells_devices_apart) else { return };
         let now = tx.end;
-        let account = self.accounts.entry(&tx.principal, now);
+        let account = self.accounts.entry(findings.principal(tx), now);
         account.acquaintance.note(tx);
         account.devices.retain(|known| now.since(known.last) <= self.known);
         let Some(place) = account.place_of(device, now) else { return };

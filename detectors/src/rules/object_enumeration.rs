@@ -32,11 +32,12 @@
 //! MITRE ATT&CK T1213, T1087; OWASP API1:2023.
 
 mod reader;
+mod route;
 
 use super::actor::Actor;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Several, Span, tables,
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, Span, tables,
 };
 use crate::identity::{Principal, PrincipalKind};
 use crate::keyed::Keyed;
@@ -44,9 +45,9 @@ use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::transaction::{Activity, Request, Transaction};
 use reader::{Object, Reader};
+use route::{On, Route};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long it is remembered what a caller was given.
@@ -96,9 +97,6 @@ pub struct State {
     clients: Keyed<(IpAddr, Route), Shared>,
 }
 
-/// Host and route template.
-type Route = (Arc<str>, Arc<str>);
-
 /// A client; its requests are counted as one caller's once several principals stand behind it.
 #[derive(Debug, Default)]
 struct Shared {
@@ -123,6 +121,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::CALL
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(request) = tx.request.as_ref().filter(|request| request.route.contains('{')) else { return };
         if !matches!(tx.activity, Activity::Use | Activity::Sensitive) {
@@ -130,27 +132,26 @@ impl Detector for State {
         }
         let Some(given) = answer(tx) else { return };
         let Some(object) = Object::of(&request.path, &request.route, given) else { return };
-        let route = (request.host.clone(), request.route.clone());
-        let key = (Actor::of(tx), route);
-        let reader = self.actors.entry(&key, tx.end);
+        let on = On::of(request);
+        let actor = Actor::of(tx);
+        let reader = self.actors.entry((&actor, on), tx.end);
         reader.note(object, tx, self.within);
         if reader.enumerates(&self.thresholds) {
-            raise(tx, request, key.0.about(), reader, &self.thresholds, self.within, findings);
+            raise(tx, request, actor.about(), reader, &self.thresholds, self.within, findings);
             return;
         }
         if tx.principal.kind == PrincipalKind::Anonymous {
             return;
         }
         let network = tx.client.network();
-        let place = (network, key.1);
-        let shared = self.clients.entry(&place, tx.end);
+        let shared = self.clients.entry((&network, on), tx.end);
         let first = shared.first.get_or_insert_with(|| tx.principal.clone());
         let reader = match &mut shared.reader {
             Some(reader) => reader,
             None if *first == tx.principal => return,
             // What the first one read elsewhere comes along: it was below the limit, or would have been told.
             none => {
-                let before = self.actors.get(&(Actor::Principal(first.clone()), place.1), tx.end);
+                let before = self.actors.get((&Actor::Principal(first.clone()), on), tx.end);
                 none.insert(Box::new(before.cloned().unwrap_or_default()))
             }
         };

@@ -46,7 +46,7 @@ use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
     About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, tables,
 };
-use crate::hash::StableHasher;
+use crate::hash::Mark;
 use crate::identity::{AddressClass, Country, Principal};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -167,11 +167,11 @@ impl Detector for State {
         if !tx.principal.is_user() {
             return;
         }
-        let shows_person = presence::shows_person(tx);
+        let shows_person = findings.shows_person();
         if !shows_person && !is_password_accepted(tx) {
             return;
         }
-        let account = self.accounts.entry(&tx.principal, tx.end);
+        let account = self.accounts.entry(findings.principal(tx), tx.end);
         if !shows_person {
             account.habit.step();
             return;
@@ -200,8 +200,8 @@ impl Account {
             self.logins.add(tx.end, None);
             return self.logins.is_machines(limits.logins, limits.variation_pct).then_some(Odd::Logins);
         }
-        let path = tx.request.as_ref().map_or("", |request| &request.path);
-        self.requests.add(tx.end, Some(StableHasher::of_parts(&[path.as_bytes()]) as u64));
+        let path = tx.request.as_ref().map_or("", |request| &*request.path);
+        self.requests.add(tx.end, Some(Mark::of([path])));
         self.requests.is_machines(limits.requests, limits.variation_pct).then_some(Odd::Requests)
     }
 

@@ -36,9 +36,7 @@
 
 use super::actor::Actor;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Samples, Span, tables,
-};
+use crate::detector::{Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Span, tables};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::saved::saved;
@@ -134,6 +132,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::NOT_NOW
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         if !is_refused(tx) {
             return;
@@ -206,7 +208,7 @@ fn note(rows: &mut Vec<Row>, tx: &Transaction, mark: u64) -> Option<Retry> {
 }
 
 /// Whether the server could not, or would not now.
-fn is_refused(tx: &Transaction) -> bool {
+pub(crate) fn is_refused(tx: &Transaction) -> bool {
     tx.response.as_ref().is_some_and(|response| {
         matches!(response.status, 429 | 500..=599)
             || response.grpc_status.is_some_and(|status| GRPC_NOT_NOW.contains(&status))

@@ -41,9 +41,7 @@
 use super::habits::Habits;
 use super::presence::Acquaintance;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables,
-};
+use crate::detector::{About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables};
 use crate::identity::{Factor, Principal};
 use crate::keyed::Keyed;
 use crate::label::Label;
@@ -209,12 +207,16 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::STEP
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(step) = Step::of(tx) else { return };
         if !tx.principal.is_user() {
             return;
         }
-        let account = self.accounts.entry(&tx.principal, tx.end);
+        let account = self.accounts.entry(findings.principal(tx), tx.end);
         if step == Step::WrongCode {
             if account.failures.push(tx.end, (), self.burst) {
                 account.burst = Some(tx.end);

@@ -2,9 +2,9 @@
 //!
 //! ## What it sees
 //!
-//! The sensor itself, when it sees less than an operator believes: bytes that the capture lost, second-factor traffic
-//! that is no longer there, tables that a flood of identities washes out, more alerts than people can read, and
-//! records that nobody takes.
+//! The sensor itself, when it sees less than an operator believes: bytes that the capture lost, packets that the kernel
+//! dropped, traffic that is encrypted, second-factor traffic that is no longer there, tables that a flood of identities
+//! washes out, more alerts than people can read, alerts that come late, and records that nobody takes.
 //!
 //! ## Why it matters
 //!
@@ -13,30 +13,40 @@
 //!
 //! ## How it decides
 //!
-//! Every ten seconds of packet time it looks at five things. Loss: more than one per cent of the bytes that TCP's
-//! numbers account for were never seen in five minutes, and at least 64 KiB of them; high from ten per cent on.
-//! Silence: no second-factor step of any kind for more than twice the longest silence of the last two weeks; only
-//! seconds in which traffic was seen count, and nothing is said in the first week or before a hundred steps.
-//! Identity flood: tables give up keys because they are full, 1,000 a minute or more; the alert names the fastest table
-//! and the setting that bounds it. Alert limit: more than `limits.alerts_per_minute_max` alerts a minute (half as many of low
-//! severity, three quarters of medium); the rest is counted and the loudest detectors and subjects are named.
-//! Spool, where traffic is read while it happens: more than half of the room for records that wait for sinks is used;
-//! high from nine tenths on. Each of the
-//! five is one alert about the sensor that stays open while it lasts.
+//! Every ten seconds of packet time it looks at eight things, and each is one alert about the sensor that stays open
+//! while it lasts.
+//!
+//! - Loss: more than one per cent of the bytes that TCP's numbers account for were never seen in five minutes, and at
+//!   least 64 KiB of them; high from ten per cent on.
+//! - Kernel drops, where traffic is read while it happens: more than one per cent of the packets that came to the
+//!   interfaces in five minutes found no room in a ring, and at least a hundred; high from ten per cent on.
+//! - Encrypted: more than half of the bytes in five minutes were in connections that begin with TLS, and at least 1 MiB.
+//! - Silence: no second-factor step of any kind for more than twice the longest silence of the last two weeks; only
+//!   seconds in which traffic was seen count, and nothing is said in the first week or before a hundred steps.
+//! - Identity flood: tables give up keys because they are full, 1,000 a minute or more; the alert names the fastest
+//!   table and the setting that bounds it.
+//! - Alert limit: more than `limits.alerts_per_minute_max` alerts a minute (half as many of low severity, three quarters
+//!   of medium); the rest is counted and the loudest detectors and subjects are named.
+//! - Alert delay, where traffic is read while it happens: one alert in a hundred of the last minute took more than five
+//!   seconds from the packet that completed it to the outputs.
+//! - Spool, where traffic is read while it happens: more than half of the room for records that wait for sinks is used;
+//!   high from nine tenths on.
 //!
 //! ## Benign look-alikes
 //!
 //! A capture with a short snap length has lost most of its bytes, rightly so. A holiday is a longer silence than any
 //! before it. A site with more live accounts than a table has room for evicts all the time: raise the limit.
-//! Not looked at yet: the encrypted share of a host, because this build counts TLS by address and cannot tell which
-//! host a connection was for; the time from packet to alert, which a capture file does not have. A sink that is down
-//! for maintenance fills the spool, rightly so.
+//! A sink that is down for maintenance fills the spool, rightly so. The encrypted share is that of everything the sensor
+//! sees: which host a TLS connection was for is not read from it yet, so one encrypted host among many readable ones is
+//! not told, and a mirror in front of the load balancer is encrypted by design: raise `encrypted_pct` to 100 there.
 //!
 //! ## Tuning
 //!
 //! Raise `lost_pct` for a tap that is known to be oversubscribed, `silence_times` where second factors come in waves.
-//! Facts: `lost_pct` and `lost_bytes`; `silent_s` and `usual_s`; `table`, `limit` and `tables` (each with its keys a
-//! minute); `spool_pct` and `sinks` (each with the records that wait for it); `suppressed_by_detector` and `suppressed_most` (counts that are never too high).
+//! Facts: `lost_pct` and `lost_bytes`; `dropped_pct` and `dropped_packets`; `encrypted_pct` and `encrypted_bytes`;
+//! `delay_p99_s`; `silent_s` and `usual_s`; `table`, `limit` and `tables` (each with its keys a
+//! minute); `spool_pct` and `sinks` (each with the records that wait for it); `suppressed_by_detector` and
+//! `suppressed_most` (counts that are never too high).
 //!
 //! ## References
 //!
@@ -46,7 +56,7 @@ use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
     About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Span,
 };
-use crate::health::Checkup;
+use crate::health::{Checkup, Seen, Share};
 use crate::runtime::Limits;
 use crate::saved::{Damaged, Saved};
 use crate::time::EventTime;
@@ -73,8 +83,14 @@ pub struct Thresholds {
     pub lost_pct: u32,
     /// Lost bytes it takes at least (64 KiB: one burst of retransmissions on a quiet line is no loss).
     pub lost_bytes: u64,
-    /// The window they are counted in (300 s: a burst of a second is not the capture's state).
+    /// The window they, dropped packets and encrypted bytes are counted in (300 s: a burst of a second is not the capture's state).
     pub lost_window_s: u32,
+    /// Packets the kernel must have dropped, beside `lost_pct` of all (100: one hiccup of the machine is no state).
+    pub dropped_packets: u64,
+    /// Encrypted bytes beyond which it fires (50 %: from there on what is read is not the site).
+    pub encrypted_pct: u32,
+    /// Encrypted bytes it takes at least (1 MiB: a few connections to elsewhere say nothing of a site).
+    pub encrypted_bytes: u64,
     /// Times the usual silence that are unusual (2: quiet days differ, but not by that much).
     pub silence_times: u32,
     /// Silence that is never told (1 h: on a small site nobody logs in for a while).
@@ -85,6 +101,8 @@ pub struct Thresholds {
     pub silence_steps: u64,
     /// Keys given up in a minute by one table (1,000: ten times what a site at its limit loses in growth).
     pub evicted_per_min: u64,
+    /// Time from packet to alert that one alert in a hundred may take (5 s: whoever answers an attack by hand is slower).
+    pub alert_delay_s: u32,
     /// Fill of the spool beyond which it fires (50 %: as long again, and records are dropped).
     pub spool_pct: u32,
 }
@@ -95,11 +113,15 @@ impl Default for Thresholds {
             lost_pct: 1,
             lost_bytes: 65_536,
             lost_window_s: 300,
+            dropped_packets: 100,
+            encrypted_pct: 50,
+            encrypted_bytes: 1_048_576,
             silence_times: 2,
             silence_min_s: 3_600,
             silence_days: 7,
             silence_steps: 100,
             evicted_per_min: 1_000,
+            alert_delay_s: 5,
             spool_pct: 50,
         }
     }
@@ -126,8 +148,51 @@ pub struct State {
     thresholds: Thresholds,
     silence: Silence,
     flood: Flood,
-    /// The last look at losses that found too many.
-    lost_until: EventTime,
+    /// The last look that found too much of it: lost bytes, dropped packets, encrypted bytes.
+    told_until: [EventTime; 3],
+}
+
+/// A share of what was seen that can be too large, and how it is told.
+struct Excess<'a> {
+    part: &'a str,
+    of: fn(&Seen) -> Share,
+    limit_pct: u32,
+    /// Less than this is nothing.
+    least: u64,
+    severity: Severity,
+    told_until: &'a mut EventTime,
+}
+
+impl Excess<'_> {
+    /// Raises it when there is too much of it in the window; `words` are message and facts.
+    fn look(
+        self,
+        now: EventTime,
+        window: Duration,
+        findings: &mut Findings<'_>,
+        words: impl FnOnce(Share) -> (String, Vec<(&'static str, Fact)>),
+    ) {
+        let share = (self.of)(&findings.losses().since(now.before(window)));
+        if share.part < self.least || !share.exceeds_pct(self.limit_pct) {
+            return;
+        }
+        let first = findings.losses().begun_after(now.before(window));
+        let fresh = (self.of)(&findings.losses().within(*self.told_until, now)).part;
+        *self.told_until = now;
+        let high = self.severity == Severity::Medium && share.exceeds_pct(HIGH_LOST_PCT);
+        let sensor = findings.sensor();
+        let crossing = Crossing {
+            about: About::Sensor { name: &sensor, part: self.part },
+            severity: if high { Severity::High } else { self.severity },
+            first,
+            fresh,
+            window: Some(window),
+        };
+        findings.raise(&crossing, || {
+            let (message, facts) = words(share);
+            finding(message, share.part, self.least, facts)
+        });
+    }
 }
 
 impl State {
@@ -136,40 +201,87 @@ impl State {
             thresholds: thresholds.clone(),
             silence: Silence::default(),
             flood: Flood::default(),
-            lost_until: EventTime::ZERO,
+            told_until: [EventTime::ZERO; 3],
         }
     }
 
-    fn check_losses(&mut self, now: EventTime, findings: &mut Findings<'_>) {
-        let limits = &self.thresholds;
-        let window = Duration::from_secs(u64::from(limits.lost_window_s));
-        let share = findings.losses().since(now.before(window));
-        if share.missing < limits.lost_bytes || !share.exceeds_pct(limits.lost_pct) {
-            return;
-        }
-        let high = share.exceeds_pct(HIGH_LOST_PCT);
-        let first = findings.losses().begun_after(now.before(window));
-        let fresh = findings.losses().within(self.lost_until, now).missing;
-        self.lost_until = now;
+    /// Lost bytes, dropped packets and encrypted bytes.
+    fn check_shares(&mut self, now: EventTime, findings: &mut Findings<'_>) {
+        let Thresholds { lost_pct, encrypted_pct, .. } = self.thresholds;
+        let window = Duration::from_secs(u64::from(self.thresholds.lost_window_s));
+        let [lost, dropped, encrypted] = &mut self.told_until;
+        let loss = Excess {
+            part: "loss",
+            of: Seen::lost,
+            limit_pct: lost_pct,
+            least: self.thresholds.lost_bytes,
+            severity: Severity::Medium,
+            told_until: lost,
+        };
+        loss.look(now, window, findings, |Share { part, whole }| {
+            let pct = Share { part, whole }.pct();
+            let message = format!(
+                "{pct} % of {whole} bytes were lost in {}: what happened in them is in no count (limit {lost_pct} %)",
+                Span(window),
+            );
+            (message, vec![("lost_pct", Fact::Number(pct)), ("lost_bytes", Fact::Count(part))])
+        });
+        let drops = Excess {
+            part: "kernel drops",
+            of: Seen::dropped,
+            limit_pct: lost_pct,
+            least: self.thresholds.dropped_packets,
+            severity: Severity::Medium,
+            told_until: dropped,
+        };
+        drops.look(now, window, findings, |Share { part, whole }| {
+            let pct = Share { part, whole }.pct();
+            let message = format!(
+                "the kernel dropped {pct} % of {whole} packets in {}: the sensor is too slow for this traffic, or its \
+                 rings are too small (limit {lost_pct} %)",
+                Span(window),
+            );
+            (message, vec![("dropped_pct", Fact::Number(pct)), ("dropped_packets", Fact::Count(part))])
+        });
+        let unread = Excess {
+            part: "encrypted",
+            of: Seen::encrypted,
+            limit_pct: encrypted_pct,
+            least: self.thresholds.encrypted_bytes,
+            severity: Severity::Low,
+            told_until: encrypted,
+        };
+        unread.look(now, window, findings, |Share { part, whole }| {
+            let pct = Share { part, whole }.pct();
+            let message = format!(
+                "{pct} % of {whole} bytes in {} were in connections that begin with TLS, and were not read (limit \
+                 {encrypted_pct} %)",
+                Span(window),
+            );
+            (message, vec![("encrypted_pct", Fact::Number(pct)), ("encrypted_bytes", Fact::Count(part))])
+        });
+    }
+
+    fn check_delay(&self, checkup: &Checkup<'_>, findings: &mut Findings<'_>) {
+        let limit = self.thresholds.alert_delay_s;
+        let too_slow = |delay: &u64| *delay > u64::from(limit).saturating_mul(1_000);
+        let Some(delay_ms) = checkup.alert_p99_ms.filter(too_slow) else { return };
         let sensor = findings.sensor();
         let crossing = Crossing {
-            about: About::Sensor { name: &sensor, part: "loss" },
-            severity: if high { Severity::High } else { Severity::Medium },
-            first,
-            fresh,
-            window: Some(window),
+            about: About::Sensor { name: &sensor, part: "alert delay" },
+            severity: Severity::Medium,
+            first: checkup.now,
+            fresh: 1,
+            window: None,
         };
         findings.raise(&crossing, || {
-            let lost_pct = f64::from(share.lost_bp()) / 100.0;
-            let all = share.delivered.saturating_add(share.missing);
+            let delay_s = delay_ms as f64 / 1_000.0;
             let message = format!(
-                "{lost_pct} % of {all} bytes were lost in {}: what happened in them is in no count (limit {} %)",
-                Span(window),
-                limits.lost_pct
+                "one alert in a hundred takes {delay_s} s or more from its packet to the outputs: the sensor lags \
+                 behind its traffic (limit {limit} s)"
             );
-            let facts =
-                vec![("lost_pct", Fact::Number(lost_pct)), ("lost_bytes", Fact::Count(share.missing))];
-            finding(message, share.missing, limits.lost_bytes, facts)
+            let facts = vec![("delay_p99_s", Fact::Number(delay_s))];
+            finding(message, delay_ms, u64::from(limit).saturating_mul(1_000), facts)
         });
     }
 
@@ -269,9 +381,10 @@ impl Detector for State {
     }
 
     fn check_up(&mut self, checkup: &Checkup<'_>, findings: &mut Findings<'_>) {
-        self.check_losses(checkup.now, findings);
+        self.check_shares(checkup.now, findings);
         self.check_silence(checkup.now, findings);
         self.check_flood(checkup, findings);
+        self.check_delay(checkup, findings);
         self.check_spool(checkup, findings);
     }
 
@@ -284,13 +397,13 @@ impl Detector for State {
     fn save(&self, out: &mut Vec<u8>) {
         self.silence.save(out);
         self.flood.save(out);
-        self.lost_until.save(out);
+        self.told_until.save(out);
     }
 
     fn load(&mut self, from: &mut &[u8]) -> Result<(), Damaged> {
         self.silence = Saved::load(from)?;
         self.flood = Saved::load(from)?;
-        self.lost_until = Saved::load(from)?;
+        self.told_until = Saved::load(from)?;
         Ok(())
     }
 }

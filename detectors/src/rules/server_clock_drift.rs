@@ -176,7 +176,7 @@ impl Detector for State {
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(skew) = Skew::of(tx) else { return };
         let address = (tx.flow.dst.ip(), tx.flow.dst.port());
-        let server = self.servers.entry(&address, tx.end);
+        let server = self.servers.entry_again(&address, tx.end);
         server.note(tx, skew, self.window);
         let needed = self.thresholds.exchanges.max(1);
         if server.exchanges < needed {

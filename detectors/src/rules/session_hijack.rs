@@ -43,9 +43,7 @@
 use super::network::{Apart, Network};
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables,
-};
+use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables};
 use crate::few::Few;
 use crate::identity::{Credential, CredentialKind, Fingerprint, PrincipalKind, ProofLevel};
 use crate::keyed::Keyed;
@@ -132,6 +130,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::DEVICE
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         let Some(device) = tx.device.filter(|_| tx.client.external) else { return };
         let Some((handle, credential)) = Handle::of(tx) else { return };

@@ -34,10 +34,7 @@
 
 use super::keys;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Doubts, EVIDENCE_MAX, Finding, Findings, Grouping, Maturity, Rule, Sample,
-    Several, Span, tables,
-};
+use crate::detector::{About, Crossing, Detector, Doubts, EVIDENCE_MAX, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample, Several, Span, tables};
 use crate::identity::{Country, Credential, Fingerprint};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -141,21 +138,25 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::KEY.and(Facts::ACCEPTED)
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         if tx.credentials.is_empty() || !keys::is_accepted(tx) {
             return;
         }
         let Some(credential) = keys::or_password_of(tx) else { return };
         let key = self.keys.entry(&credential.fingerprint, tx.end);
-        if !key.is_elsewhere(tx, self.within, self.uses_max) {
+        let is_told = key.told_at.is_some_and(|told| tx.end.since(told) < self.again_after);
+        if !key.is_elsewhere(tx, self.within, self.uses_max) || is_told {
             return;
         }
         let spread = key.spread();
         let limits = &self.thresholds;
         let is_shared =
             spread.networks >= u64::from(limits.networks) || spread.devices >= u64::from(limits.devices);
-        let is_told = key.told_at.is_some_and(|told| tx.end.since(told) < self.again_after);
-        if !is_shared || is_told {
+        if !is_shared {
             return;
         }
         key.told_at = Some(tx.end);
@@ -175,19 +176,12 @@ impl Detector for State {
 impl Key {
     /// Notes where the key is used now and forgets what no longer goes on; whether it is used elsewhere, too.
     fn is_elsewhere(&mut self, tx: &Transaction, within: Duration, uses_max: usize) -> bool {
-        let Transaction { end: now, client, device, .. } = tx;
-        self.uses.retain(|other| now.since(other.last) <= within);
-        let current = Use {
-            asn: client.asn,
-            country: client.country,
-            device: *device,
-            address: client.ip,
-            last: *now,
-            sample: Sample::of(tx),
+        self.uses.retain(|other| tx.end.since(other.last) <= within);
+        let known = self.uses.iter().position(|other| other.is_of(tx));
+        let current = match known.map(|place| self.uses.remove(place)) {
+            Some(known) => known.again(tx),
+            None => Use::of(tx),
         };
-        if let Some(place) = self.uses.iter().position(|other| other.is_like(&current)) {
-            self.uses.remove(place);
-        }
         if self.uses.len() >= uses_max {
             self.uses.remove(0);
         }
@@ -201,10 +195,29 @@ impl Key {
 }
 
 impl Use {
-    /// Whether the two are one, as far as networks and devices tell: a fleet of one program is.
-    fn is_like(&self, other: &Self) -> bool {
-        let same_network = self.asn == other.asn && (self.asn.is_some() || self.country == other.country);
-        same_network && self.device == other.device
+    fn of(tx: &Transaction) -> Self {
+        let client = &tx.client;
+        Self {
+            asn: client.asn,
+            country: client.country,
+            device: tx.device,
+            address: client.ip,
+            last: tx.end,
+            sample: Sample::of(tx),
+        }
+    }
+
+    /// Whether it goes on, as far as networks and devices tell: a fleet of one program is one.
+    fn is_of(&self, tx: &Transaction) -> bool {
+        let Transaction { client, device, .. } = tx;
+        let same_network = self.asn == client.asn && (self.asn.is_some() || self.country == client.country);
+        same_network && self.device == *device
+    }
+
+    fn again(self, tx: &Transaction) -> Self {
+        let mut sample = self.sample;
+        sample.renew(tx);
+        Self { country: tx.client.country, address: tx.client.ip, last: tx.end, sample, ..self }
     }
 }
 

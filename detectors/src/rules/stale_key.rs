@@ -33,9 +33,7 @@
 
 use super::keys::{self, Crowd, Telling};
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Several, tables,
-};
+use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, tables};
 use crate::hash::StableHasher;
 use crate::identity::{Credential, Fingerprint};
 use crate::keyed::Keyed;
@@ -152,6 +150,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::KEY.and(Facts::ACCEPTED)
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         if tx.credentials.is_empty() || !keys::is_accepted(tx) {
             return;

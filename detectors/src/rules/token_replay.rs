@@ -43,9 +43,7 @@
 
 use super::network::{Apart, Network};
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{
-    About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables,
-};
+use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables};
 use crate::identity::{Credential, CredentialKind, Fingerprint, PrincipalKind};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
@@ -182,6 +180,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::JWT_OR_REUSE
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         if let Some(reuse) = tx.reuse {
             self.observe_reuse(tx, reuse, findings);

@@ -11,8 +11,13 @@ type Facts = (IpAddr, IpAddr, u16, u16, u32, Vec<u8>);
 fn ours(frame: &[u8]) -> Option<Facts> {
     let config = Config { checksums: Checksums::Off, ..Config::default() };
     let mut decoder = Decoder::new(config);
-    let packet =
-        Packet { time: EventTime::ZERO, link: ETHERNET, data: frame, original_len: frame.len() as u32 };
+    let packet = Packet {
+        time: EventTime::ZERO,
+        link: ETHERNET,
+        data: frame,
+        original_len: frame.len() as u32,
+        offload: Offload::default(),
+    };
     let facts = decoder.decode(packet).map(|segment| {
         (
             segment.src.ip,
@@ -111,7 +116,7 @@ proptest! {
     fn noise_is_refused_in_peace(link in 0..300_u32, bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
         let mut decoder = Decoder::new(Config::default());
         let original_len = bytes.len() as u32 + link % 3;
-        let packet = Packet { time: EventTime::ZERO, link: LinkType(link), data: &bytes, original_len };
+        let packet = Packet { time: EventTime::ZERO, link: LinkType(link), data: &bytes, original_len, offload: Offload::default() };
         let _ = decoder.decode(packet);
         decoder.finish();
         prop_assert_eq!(decoder.counters().imbalance(), None);

@@ -159,6 +159,7 @@ fn a_flood_of_fragments_is_bounded_and_the_oldest_go_first() {
             link: ETHERNET,
             data: &frame,
             original_len: frame.len() as u32,
+            offload: Offload::default(),
         };
         assert!(bench.decoder.decode(packet).is_none());
     }

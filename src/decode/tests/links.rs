@@ -23,6 +23,7 @@ fn in_envelope_of(link: u32, envelope: &[u8], packet: &[u8], expected: &str) {
             link: LinkType(link),
             data: &frame[..len],
             original_len: len as u32,
+            offload: Offload::default(),
         };
         assert!(bench.decoder.decode(packet).is_none(), "{len} of {} bytes", frame.len());
     }
@@ -50,8 +51,13 @@ fn vlan_ids_are_kept_outermost_first_and_priority_tags_are_no_vlan() {
     let frame =
         [&macs(&[0x88, 0xa8, 0xe0, 5, 0x81, 0, 0, 6, 0x81, 0, 0x20, 0, 0x08, 0])[..], &packet].concat();
     let mut decoder = Decoder::new(Config::default());
-    let packet =
-        Packet { time: EventTime::ZERO, link: ETHERNET, data: &frame, original_len: frame.len() as u32 };
+    let packet = Packet {
+        time: EventTime::ZERO,
+        link: ETHERNET,
+        data: &frame,
+        original_len: frame.len() as u32,
+        offload: Offload::default(),
+    };
     assert_eq!(decoder.decode(packet).unwrap().vlans.as_slice(), [5, 6]);
 }
 

@@ -5,9 +5,10 @@ mod differential;
 mod fragments;
 mod headers;
 mod links;
+mod tunnels;
 
 use super::{Config, Decoder};
-use crate::capture::{LinkType, Packet};
+use crate::capture::{LinkType, Offload, Packet};
 use heelguard_detectors::anomaly::Anomaly;
 use heelguard_detectors::time::EventTime;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -25,11 +26,19 @@ pub(super) struct Bench {
     pub(super) seconds: u64,
     /// Bytes of each packet that the snap length cuts off.
     pub(super) cut: u32,
+    /// What the kernel says of each.
+    pub(super) offload: Offload,
 }
 
 impl Bench {
     pub(super) fn new(config: Config) -> Self {
-        Self { decoder: Decoder::new(config), link: ETHERNET, seconds: 1_000, cut: 0 }
+        Self {
+            decoder: Decoder::new(config),
+            link: ETHERNET,
+            seconds: 1_000,
+            cut: 0,
+            offload: Offload::default(),
+        }
     }
 
     /// What becomes of a frame: `seq payload`, `held`, or the reason of its drop.
@@ -40,6 +49,7 @@ impl Bench {
             link: self.link,
             data: frame,
             original_len: frame.len() as u32 + self.cut,
+            offload: self.offload,
         };
         let segment = self.decoder.decode(packet).map(|segment| {
             let missing = if segment.missing > 0 { format!(" +{}", segment.missing) } else { String::new() };

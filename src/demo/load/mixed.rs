@@ -28,7 +28,7 @@ pub(super) struct User {
 }
 
 impl User {
-    pub(super) fn any(number: u64, start: EventTime, random: &mut Random) -> Self {
+    pub(super) fn any(number: u64, start: EventTime, lifetime_s: u64, random: &mut Random) -> Self {
         let place = &PLACES[(number % 10) as usize];
         let address = place.address(random);
         let app = random.pick(&[Some(App::Web), Some(App::Web), Some(App::Mobile), Some(App::Desktop)]);
@@ -44,7 +44,7 @@ impl User {
             amr,
             issued_at,
             auth_time: issued_at,
-            lifetime_s: 3_600,
+            lifetime_s,
         };
         let jwt = tokens::jwt(&claims, random);
         // Writing to a string does not fail, here and below.
@@ -83,6 +83,11 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(number: u32, users: Arc<[User]>, left: u64, random: Random) -> Self {
         Self { number, users, user: 0, left, on_connection: 0, random }
+    }
+
+    /// One that does everything on one connection, for the first user.
+    pub(super) fn on_one_connection(users: Arc<[User]>, left: u64, random: Random) -> Self {
+        Self { on_connection: left, ..Self::new(0, users, left, random) }
     }
 }
 

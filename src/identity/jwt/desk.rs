@@ -97,6 +97,12 @@ impl TokenDesk {
         }
     }
 
+    /// Looks things up in another reference from here on.
+    pub(crate) fn consult(&mut self, reference: Arc<TokenReference>) {
+        self.keys.consult(reference.clone());
+        self.reference = reference;
+    }
+
     /// Appends what was learned of keys, signers and tokens. Verdicts are not kept: keys and lists of secrets may be
     /// others when it is loaded, so what was found out is found out again.
     pub(crate) fn save(&self, out: &mut Vec<u8>) {

@@ -97,6 +97,11 @@ impl KeySets {
         }
     }
 
+    /// Believes other configured keys from here on.
+    pub(super) fn consult(&mut self, reference: Arc<TokenReference>) {
+        self.reference = reference;
+    }
+
     pub(super) fn evicted(&self) -> u64 {
         self.documents.evicted + self.configurations.evicted + self.places.evicted
     }

@@ -54,6 +54,14 @@ impl LineFile {
         Ok(())
     }
 
+    /// Looks whether lines could be appended; makes no file, for whoever looks may be another user than the sensor's.
+    pub(super) fn look(&self) -> io::Result<()> {
+        match OpenOptions::new().append(true).open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => may_make_files(&self.path),
+            other => other.map(drop),
+        }
+    }
+
     /// Appends whole lines.
     pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         if lines.is_empty() {
@@ -85,6 +93,15 @@ impl LineFile {
         let old = self.turning.age.is_some_and(|age| open.since.elapsed().is_ok_and(|since| since >= age));
         open.regular && open.bytes > 0 && (old || open.bytes + more as u64 > self.turning.bytes)
     }
+}
+
+/// Whether a file could be made beside this path.
+fn may_make_files(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    #[cfg(unix)]
+    return Ok(rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?);
+    #[cfg(not(unix))]
+    return fs::metadata(folder).map(drop);
 }
 
 impl Open {

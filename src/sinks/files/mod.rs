@@ -73,6 +73,14 @@ impl Destination for Files {
         Ok(())
     }
 
+    fn look(&mut self) -> Result<(), Trouble> {
+        let name = &self.name;
+        let mut files = self.files.iter();
+        files.try_for_each(|Lines { kind, file, .. }| {
+            file.look().map_err(|error| trouble(name, *kind, file, &error))
+        })
+    }
+
     fn deliver(&mut self, batch: &Batch) -> Result<Delivered, Trouble> {
         if self.batch != batch.name() {
             self.compose(batch);

@@ -44,6 +44,10 @@ pub struct StatsRecord<'a> {
     // What follows goes beyond the first version of the schema.
     mfa_outcomes: Rows,
     tokens: Rows,
+    sight: Rows,
+    // Of a sensor that listens to interfaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<Rows>,
 }
 
 impl<'a> StatsRecord<'a> {
@@ -74,6 +78,8 @@ impl<'a> StatsRecord<'a> {
             anomalies: Rows(counters.anomalies.rows()),
             mfa_outcomes: Rows(counters.mfa_outcomes.rows()),
             tokens: Rows(counters.tokens.rows()),
+            sight: Rows(counters.sight.rows()),
+            live: (counters.live.received > 0).then(|| Rows(counters.live.rows())),
         }
     }
 

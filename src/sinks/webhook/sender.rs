@@ -155,6 +155,12 @@ impl Destination for Webhook {
         Ok(())
     }
 
+    /// Any answer to a question that asks for nothing shows that somebody is there, with a certificate that is right.
+    fn look(&mut self) -> Result<(), Trouble> {
+        let answer = self.client.options(&self.url, self.timeout);
+        answer.map(drop).map_err(|error| Trouble::new(format!("{}.url: {error}", self.section)))
+    }
+
     fn deliver(&mut self, batch: &Batch) -> Result<Delivered, Trouble> {
         let name = batch.name();
         if self.progress.batch != name {

@@ -4,7 +4,7 @@
 
 use super::Thresholds;
 use crate::detector::Samples;
-use crate::hash::StableHasher;
+use crate::hash::Mark;
 use crate::saved::saved;
 use crate::time::EventTime;
 use crate::transaction::Transaction;
@@ -33,7 +33,7 @@ pub(super) struct Object {
 impl Object {
     /// The object of this path by its route's template; nothing if no variable part can be told.
     pub(super) fn of(path: &str, route: &str, given: bool) -> Option<Self> {
-        let (mut hasher, mut number, mut variable) = (StableHasher::default(), None, 0_u32);
+        let (mut mark, mut number, mut variable) = (Mark::default(), None, 0_u32);
         let mut parts = segments(path);
         for template in segments(route) {
             let part = parts.next()?;
@@ -41,14 +41,13 @@ impl Object {
                 continue;
             }
             variable = variable.saturating_add(1);
-            hasher.write(part);
-            hasher.write(b"/");
+            mark = mark.and(part);
             number = match (number, number_of(part)) {
                 (Some(sum), Some(more)) => Some(u64::wrapping_add(sum, more)),
                 (sum, more) => sum.or(more),
             };
         }
-        (variable > 0).then(|| Self { mark: hasher.finish() as u64, number, given })
+        (variable > 0).then(|| Self { mark: mark.number(), number, given })
     }
 
     fn follows(self, before: Asked) -> bool {

@@ -55,11 +55,12 @@ impl Run {
 
     /// So many events, most of them somewhere else, at gaps whose variation is below so many per cent.
     pub(super) fn is_machines(&self, events: u32, variation_pct: u32) -> bool {
+        if self.events < events.max(3) || self.moves * 2 < self.gaps {
+            return false;
+        }
         let (spread, sum) = self.spread();
         let limit = u128::from(variation_pct.min(100));
-        self.events >= events.max(3)
-            && self.moves * 2 >= self.gaps
-            && spread * 10_000 < limit * limit * sum * sum
+        spread * 10_000 < limit * limit * sum * sum
     }
 
     /// Events of the run.

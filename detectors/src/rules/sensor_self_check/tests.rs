@@ -1,7 +1,7 @@
 //! Stories of a sensor that sees less than it should, second by second.
 
 use crate::alert::{Alert, Confidence, Status};
-use crate::health::{Health, Spool};
+use crate::health::{Health, Kernel, Spool};
 use crate::rules;
 use crate::runtime::{Limits, Runtime, RuntimeConfig};
 use crate::story;
@@ -24,10 +24,15 @@ fn sensor(section: &str, limits: Limits) -> Sensor {
 
 /// Tells so many seconds of this traffic, from `from` seconds after the start; a restart in the middle changes nothing.
 fn watch(sensor: &mut Sensor, from: u64, seconds: u64, delivered: u64, missing: u64) -> Vec<Alert> {
+    live(sensor, from, seconds, &Health { delivered, missing, ..Health::default() })
+}
+
+/// The same, of traffic that may be read while it happens.
+fn live(sensor: &mut Sensor, from: u64, seconds: u64, health: &Health) -> Vec<Alert> {
     let mut alerts = Vec::new();
     for second in from..from + seconds {
         let end = EventTime::from_secs(START + second + 1);
-        sensor.runtime.health(&Health { delivered, missing, ..Health::default() }, end, &mut alerts);
+        sensor.runtime.health(health, end, &mut alerts);
         if second == from + seconds / 2 {
             let saved = sensor.runtime.save();
             sensor.runtime = Runtime::new(sensor.config.clone()).unwrap();
@@ -105,6 +110,115 @@ fn an_alert_says_what_was_lost_while_it_formed_and_is_less_sure() {
     assert_eq!(told(0), (0.0, Confidence::High));
     assert_eq!(told(1_000), (1.0, Confidence::High));
     assert_eq!(told(1_010), (1.01, Confidence::Medium));
+}
+
+/// What is said of a ring in which so many of these packets a second find no room, for a minute.
+fn with_drops(section: &str, received: u64, dropped: u64) -> Vec<String> {
+    let health = Health { delivered: 1, kernel: Kernel { received, dropped }, ..Health::default() };
+    about(&live(&mut sensor(section, Limits::default()), 0, 60, &health), "(kernel drops)")
+}
+
+#[test]
+fn packets_that_the_kernel_drops_are_told_like_lost_bytes() {
+    assert_eq!(
+        with_drops("", 1_000, 20),
+        [
+            "10:00:10.000 POS-06 sensor_self_check medium sensor (kernel drops): the kernel dropped 2 % of 10000 packets in \
+          300 s: the sensor is too slow for this traffic, or its rings are too small (limit 1 %)\n"
+        ]
+    );
+    assert!(with_drops("", 1_000, 10).is_empty(), "one per cent is not more than one per cent");
+    let worse = with_drops("", 1_000, 101);
+    assert!(worse.iter().any(|line| line.contains(" high ")), "{worse:?}");
+    let not_yet = with_drops("", 1_000, 100);
+    assert!(!not_yet.iter().any(|line| line.contains(" high ")), "{not_yet:?}");
+    assert!(with_drops("lost_pct = 2", 1_000, 20).is_empty());
+}
+
+#[test]
+fn a_hiccup_is_no_state_of_the_kernel() {
+    let hiccup = |section: &str, dropped| {
+        let mut sensor = sensor(section, Limits::default());
+        let kernel = Kernel { received: 1_000, dropped };
+        let mut alerts = live(&mut sensor, 0, 1, &Health { kernel, ..Health::default() });
+        alerts.extend(watch(&mut sensor, 1, 60, 1_000, 0));
+        about(&alerts, "(kernel drops)").len()
+    };
+    assert_eq!((hiccup("", 99), hiccup("", 100)), (0, 1));
+    assert_eq!((hiccup("dropped_packets = 150", 149), hiccup("dropped_packets = 150", 150)), (0, 1));
+}
+
+#[test]
+fn what_the_kernel_dropped_makes_other_alerts_less_sure() {
+    let told = |dropped| {
+        let mut sensor = sensor("", Limits::default());
+        let kernel = Kernel { received: 10_000, dropped };
+        live(&mut sensor, 0, 60, &Health { delivered: 1_000, kernel, ..Health::default() });
+        let mut alerts = Vec::new();
+        let burst = "10:01:00 203.0.113.7 -> mfa POST /mfa 401 user=ann x3 every 1s";
+        for tx in story::transactions(burst).unwrap() {
+            sensor.runtime.observe(&tx, &mut alerts);
+        }
+        (alerts[0].visibility.loss_pct, alerts[0].confidence)
+    };
+    assert_eq!(told(0), (0.0, Confidence::High));
+    assert_eq!(told(100), (1.0, Confidence::High));
+    assert_eq!(told(101), (1.01, Confidence::Medium));
+}
+
+/// What is said of a minute of this traffic.
+fn with_tls(section: &str, delivered: u64, encrypted: u64) -> Vec<String> {
+    let health = Health { delivered, encrypted, ..Health::default() };
+    about(&live(&mut sensor(section, Limits::default()), 0, 60, &health), "(encrypted)")
+}
+
+#[test]
+fn a_site_that_is_mostly_encrypted_is_told_with_its_share() {
+    assert_eq!(
+        with_tls("", 1_000_000, 600_000),
+        [
+            "10:00:10.000 POS-06 sensor_self_check low sensor (encrypted): 60 % of 10000000 bytes in 300 s were in \
+          connections that begin with TLS, and were not read (limit 50 %)\n"
+        ]
+    );
+    assert!(with_tls("", 1_000_000, 500_000).is_empty(), "half is not most");
+    assert!(!with_tls("", 1_000_000, 500_001).is_empty());
+    assert!(with_tls("encrypted_pct = 90", 1_000_000, 900_000).is_empty());
+    assert!(!with_tls("encrypted_pct = 90", 1_000_000, 900_001).is_empty());
+}
+
+#[test]
+fn a_little_that_is_encrypted_says_nothing_of_a_site() {
+    let once = |section: &str, encrypted| {
+        let mut sensor = sensor(section, Limits::default());
+        let health = Health { delivered: encrypted, encrypted, ..Health::default() };
+        let mut alerts = live(&mut sensor, 0, 1, &health);
+        alerts.extend(watch(&mut sensor, 1, 60, 1, 0));
+        about(&alerts, "(encrypted)").len()
+    };
+    assert_eq!((once("", 1_048_575), once("", 1_048_576)), (0, 1));
+    assert_eq!((once("encrypted_bytes = 7", 6), once("encrypted_bytes = 7", 7)), (0, 1));
+}
+
+/// What is said when one alert in a hundred takes so long.
+fn with_delay(section: &str, alert_p99_ms: Option<u64>) -> Vec<String> {
+    let health = Health { delivered: 1, alert_p99_ms, ..Health::default() };
+    about(&live(&mut sensor(section, Limits::default()), 0, 30, &health), "(alert delay)")
+}
+
+#[test]
+fn alerts_that_come_late_are_told_and_a_file_has_none() {
+    assert_eq!(
+        with_delay("", Some(5_200)),
+        [
+            "10:00:01.000 POS-06 sensor_self_check medium sensor (alert delay): one alert in a hundred takes 5.2 s or \
+          more from its packet to the outputs: the sensor lags behind its traffic (limit 5 s)\n"
+        ]
+    );
+    assert!(with_delay("", Some(5_000)).is_empty() && !with_delay("", Some(5_001)).is_empty());
+    assert!(with_delay("alert_delay_s = 9", Some(9_000)).is_empty());
+    assert_eq!(with_delay("alert_delay_s = 9", Some(9_001)).len(), 1);
+    assert!(with_delay("", None).is_empty());
 }
 
 #[test]

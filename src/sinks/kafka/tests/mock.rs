@@ -1,7 +1,7 @@
 //! Errors that brokers answer, and brokers that are not there.
 
 use super::super::*;
-use crate::sinks::destination::Delivered;
+use crate::sinks::destination::{Delivered, Trouble};
 use crate::sinks::record::samples;
 use crate::sinks::spool::{Batch, Kind, Record};
 use rdkafka::config::ClientConfig;
@@ -151,19 +151,43 @@ fn passing_errors_are_waited_out_without_a_duplicate() {
     assert_eq!((records, ids.len()), (100, 100));
 }
 
+/// Delivers while every broker is away for so long.
+fn deliver_through_an_outage(
+    far: &Far,
+    kafka: &mut dyn Destination,
+    outage: Duration,
+) -> Result<Delivered, Trouble> {
+    far.cluster.broker_down(-1).unwrap();
+    std::thread::scope(|scope| {
+        let delivering = scope.spawn(|| kafka.deliver(&hundred()));
+        std::thread::sleep(outage);
+        far.cluster.broker_up(-1).unwrap();
+        delivering.join().unwrap()
+    })
+}
+
 #[test]
-fn a_broker_that_is_away_for_four_seconds_loses_nothing() {
+fn a_broker_that_is_away_for_a_second_is_waited_for() {
     let far = Far::new();
     let mut kafka = far.open(Lane::Alerts);
     kafka.prepare().unwrap();
-    far.cluster.broker_down(-1).unwrap();
-    let delivered = std::thread::scope(|scope| {
-        let delivering = scope.spawn(|| kafka.deliver(&hundred()));
-        std::thread::sleep(Duration::from_secs(4));
-        far.cluster.broker_up(-1).unwrap();
-        delivering.join().unwrap()
-    });
+    let delivered = deliver_through_an_outage(&far, kafka.as_mut(), Duration::from_secs(1));
     assert_eq!(delivered.unwrap(), arrived());
+    assert_eq!(far.ids(ALERTS, 100).1.len(), 100);
+}
+
+#[test]
+fn a_broker_that_is_away_for_longer_is_told_and_nothing_is_lost() {
+    let far = Far::new();
+    let mut kafka = far.open(Lane::Alerts);
+    kafka.prepare().unwrap();
+    let began = Instant::now();
+    let told = deliver_through_an_outage(&far, kafka.as_mut(), Duration::from_secs(8)).unwrap_err();
+    assert!(told.message.contains("refuses the connection"), "{}", told.message);
+    // Long before a record's own time is over.
+    assert!(began.elapsed() < Duration::from_secs(20));
+    kafka.prepare().unwrap();
+    assert_eq!(kafka.deliver(&hundred()).unwrap(), arrived());
     assert_eq!(far.ids(ALERTS, 100).1.len(), 100);
 }
 

@@ -1,0 +1,101 @@
+//! Another configuration while the sensor runs: read anew when somebody asks, checked as a whole, and handed over.
+//! It is given the command line's words and what is in force, and works on a thread of its own.
+//! It promises that a configuration that cannot be used changes nothing, and that what takes effect at the next start
+//! alone is named.
+
+use super::run::Wire;
+use super::systemd::Notifier;
+use super::{ConfigArgs, Failure, replay};
+use crate::config::{Raw, differing};
+use crate::identity::Settings;
+use crate::pipeline::Options;
+use crate::sinks::delivery::Tell;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::sync::Arc;
+
+/// What can change between two transactions; everything else is what the sensor was started with.
+const CHANGEABLE: &[&str] = &[
+    "detectors.",
+    "suppress",
+    "identity.",
+    "network.",
+    "geoip.",
+    "privacy.principals",
+    "limits.route_",
+    "limits.routes_",
+    "limits.keys_per_table_max",
+    "limits.alerts_per_minute_max",
+];
+
+/// Reads the configuration anew.
+pub(super) struct Reloader {
+    pub(super) config: ConfigArgs,
+    /// What the command line says in place of the file.
+    pub(super) wire: Wire,
+    /// What the sensor was started with, as changed since.
+    pub(super) running: Raw,
+    pub(super) identity: Arc<Settings>,
+    pub(super) shards: usize,
+    pub(super) tell: Tell,
+    pub(super) notifier: Notifier,
+}
+
+/// Who may ask for a configuration to be read anew; asking twice before it is done is asking once.
+#[derive(Clone)]
+pub(super) struct Asking(Sender<()>);
+
+impl Asking {
+    pub(super) fn ask(&self) {
+        let _ = self.0.try_send(());
+    }
+}
+
+/// Asks, and those who are asked.
+pub(super) fn asking() -> (Asking, Receiver<()>) {
+    let (sender, receiver) = bounded(1);
+    (Asking(sender), receiver)
+}
+
+impl Reloader {
+    /// Reads anew each time somebody asks, until nobody can ask or take any more.
+    pub(super) fn start(mut self, asked: Receiver<()>) -> std::io::Result<Receiver<Box<Options>>> {
+        let (changed, changes) = bounded(1);
+        let work = move || {
+            for () in asked {
+                self.notifier.reloading();
+                match self.read() {
+                    Ok(options) => {
+                        if changed.send(Box::new(options)).is_err() {
+                            break;
+                        }
+                    }
+                    Err(why) => {
+                        (self.tell)(&format!("the configuration stays as it was: {why}"));
+                        self.notifier.ready();
+                    }
+                }
+            }
+        };
+        std::thread::Builder::new().name("reload".to_owned()).spawn(work)?;
+        Ok(changes)
+    }
+
+    fn read(&mut self) -> Result<Options, Failure> {
+        let mut raw = self.config.load()?;
+        self.wire.amend(&mut raw);
+        for key in differing(&self.running, &raw) {
+            if !CHANGEABLE.iter().any(|changeable| key.starts_with(changeable)) {
+                (self.tell)(&format!("{key} has changed: it takes effect when the sensor is started anew"));
+            }
+        }
+        let geo = replay::geo(&raw)?;
+        let keyring = self.identity.keyring().clone();
+        let settings = Settings::build(&raw.network, &raw.identity, &raw.privacy, keyring, geo)
+            .and_then(|settings| settings.with_tokens(&raw.identity))
+            .map_err(Failure::running)?;
+        self.identity = Arc::new(settings);
+        let options = raw.options(Arc::clone(&self.identity), self.shards);
+        self.running = raw;
+        Ok(options)
+    }
+}

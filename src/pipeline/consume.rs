@@ -1,0 +1,177 @@
+//! The last stage: what shards report, merged, analysed and told, on the caller's thread.
+//! It is given reports as they come, and looks up now and then although none does.
+//! It promises that analysis alone decides when a shard waits, and that a changed configuration is taken between two
+//! transactions.
+
+use super::analysis::Analysis;
+use super::merge::Merge;
+use super::snapshot::{Answer, Sum, Wanted};
+use super::watch::Watch;
+use super::{Outputs, Summary};
+use crate::capture::CaptureError;
+use crate::capture::replay::Progress as Reading;
+use crate::http::{Bytes, Services};
+use crate::identity::{Settings, Sighting};
+use crate::metrics::{Counters, QueueRow};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use heelguard_detectors::time::EventTime;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+/// Reports a shard may have waiting.
+pub(super) const REPORTS_PER_SHARD: usize = 8;
+
+/// How often is looked up when no report comes.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What a shard tells after each round.
+pub(super) struct Report {
+    pub(super) shard: usize,
+    pub(super) sightings: Vec<Box<Sighting>>,
+    pub(super) seen: BTreeMap<EventTime, Bytes>,
+    pub(super) watermark: EventTime,
+    /// When the newest sighting ended and when the round was parsed, where somebody measures.
+    pub(super) parsed: Option<(EventTime, EventTime)>,
+    /// The shard's counters, when somebody asked.
+    pub(super) answer: Option<Box<Answer>>,
+}
+
+impl Report {
+    /// The end of its newest sighting.
+    pub(super) fn newest(&self) -> Option<EventTime> {
+        self.sightings.iter().map(|sighting| sighting.transaction.end).max()
+    }
+}
+
+/// How far the reader is, and its counters when somebody asked.
+pub(super) type Told = (Reading, Option<Box<Answer>>);
+
+/// What a stage in front of the analysis leaves behind.
+#[derive(Default)]
+pub(super) struct End {
+    pub(super) counters: Counters,
+    pub(super) services: Services,
+    pub(super) errors: Vec<CaptureError>,
+    pub(super) last_packet: EventTime,
+}
+
+impl End {
+    /// Adds what another stage left.
+    pub(super) fn add(&mut self, other: Self) {
+        self.counters.add(&other.counters);
+        self.services.add(&other.services);
+        self.errors.extend(other.errors);
+        self.last_packet = self.last_packet.max(other.last_packet);
+    }
+}
+
+/// Who takes the reports, and what the shards are told.
+pub(super) struct Consumer<'a> {
+    pub(super) analysis: Analysis,
+    pub(super) outputs: &'a mut dyn Outputs,
+    pub(super) merge: Merge,
+    pub(super) wanted: &'a Wanted,
+    /// Parts that answer when counters are wanted.
+    pub(super) parts: usize,
+    /// Where a reader says how far it is; `None` where shards capture themselves.
+    pub(super) progress: Option<Receiver<Told>>,
+    /// How each shard gets other settings.
+    pub(super) settings: Vec<Sender<Arc<Settings>>>,
+    /// The sensor's look at itself, where traffic is read while it happens.
+    pub(super) watch: Option<Watch>,
+}
+
+impl Consumer<'_> {
+    /// Takes reports until the last shard is done. The receiver ends with this call: a failing output must not leave
+    /// the other threads waiting on full queues.
+    pub(super) fn consume(&mut self, reports: Receiver<Report>) -> anyhow::Result<()> {
+        let mut sum = Sum::default();
+        if let Some(watch) = &self.watch {
+            self.analysis.is_of_now(watch.clock);
+        }
+        loop {
+            match reports.recv_timeout(LOOK_EVERY) {
+                Ok(report) => self.take(report, &mut sum)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            self.look_up(&mut sum)?;
+            // All shards, and the reader where there is one.
+            if let Some((mut counters, services)) = sum.complete(self.parts) {
+                counters.add(&self.analysis.counters());
+                if let Some(watch) = &mut self.watch {
+                    let queue =
+                        QueueRow::of("reports", reports.len(), reports.capacity().unwrap_or_default());
+                    let queues = vec![queue, QueueRow::of("merge", self.merge.waiting(), 0)];
+                    watch.judge(&counters, sum.latencies(), queues, &mut self.analysis, self.outputs);
+                }
+                self.outputs.counters(&counters, &services);
+            }
+        }
+    }
+
+    fn take(&mut self, mut report: Report, sum: &mut Sum) -> anyhow::Result<()> {
+        self.merge.take(report.shard, &mut report.sightings, report.watermark);
+        self.merge.take_seen(report.seen);
+        if let Some((watch, (newest, at))) = self.watch.as_mut().zip(report.parsed) {
+            watch.parsed(newest, at);
+        }
+        let released = self.merge.release();
+        let watermark = released.watermark;
+        self.analysis.consume(released, self.outputs)?;
+        if let Some(watch) = &mut self.watch {
+            watch.released(watermark);
+        }
+        if let Some(answer) = &report.answer {
+            sum.take(answer);
+        }
+        Ok(())
+    }
+
+    fn look_up(&mut self, sum: &mut Sum) -> anyhow::Result<()> {
+        let reading = match &self.progress {
+            None => None,
+            Some(progress) => {
+                let Ok((reading, answer)) = progress.try_recv() else { return Ok(()) };
+                if let Some(answer) = &answer {
+                    sum.take(answer);
+                }
+                Some(reading)
+            }
+        };
+        self.outputs.progress(&self.analysis.progress(reading));
+        if self.outputs.wants_counters() | self.watch.as_mut().is_some_and(Watch::is_due) {
+            self.wanted.ask();
+        }
+        if let Some(options) = self.outputs.reload() {
+            let outcome = self.analysis.reconfigure(&options);
+            if outcome.is_ok() {
+                for shard in &self.settings {
+                    // A shard that has ended needs none.
+                    let _ = shard.send(Arc::clone(&options.identity));
+                }
+            }
+            self.outputs.reloaded(outcome);
+        }
+        Ok(())
+    }
+
+    /// What is left once every stage has ended.
+    pub(super) fn finish(mut self, mut end: End) -> anyhow::Result<Summary> {
+        self.analysis.finish(end.last_packet, self.outputs)?;
+        end.counters.add(&self.analysis.counters());
+        let End { counters, services, errors, last_packet } = end;
+        Ok(Summary { counters, services, errors, warnings: self.analysis.warnings(), last_packet })
+    }
+}
+
+/// A worker that panicked is a bug of ours; the run ends with its message instead of wrong results.
+pub(super) fn joined<T>(result: thread::Result<T>) -> anyhow::Result<T> {
+    result.map_err(|payload| {
+        let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+        anyhow::anyhow!("a worker thread stopped: {text}")
+    })
+}

@@ -1,0 +1,151 @@
+//! Connections to the page and to what machines ask: HTTP/1 over a listener, the same for both.
+//! It is given a listener that has its port and a router that answers, and serves until it is dropped.
+//! It promises that nobody keeps others away: connections are counted, the oldest makes room for the newest, and a
+//! request head that does not come in time ends its connection.
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+
+/// How much strangers on this machine may take up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Connections open at once. A browser opens six, a scraper one; when all are taken, the oldest is closed: a
+    /// client that only holds them must not keep a liveness probe waiting.
+    pub(super) connections_max: usize,
+    /// How long a connection may take to bring a request head, the first one or the next.
+    pub(super) head_within: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections_max: 64, head_within: Duration::from_secs(5) }
+    }
+}
+
+/// A request head and a body that nobody reads fit in there.
+const BUFFER_BYTES_MAX: usize = 16 * 1024;
+
+/// More headers than any browser sends.
+const HEADERS_MAX: usize = 64;
+
+/// The system has no descriptor for a connection: that passes, but not at once.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Answers every connection of a listener, for as long as it is polled.
+pub(super) async fn serve(listener: TcpListener, router: Router, limits: Limits) {
+    let mut connections = JoinSet::new();
+    let mut open: VecDeque<AbortHandle> = VecDeque::with_capacity(limits.connections_max);
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        while connections.try_join_next().is_some() {}
+        open.retain(|connection| !connection.is_finished());
+        if open.len() >= limits.connections_max
+            && let Some(oldest) = open.pop_front()
+        {
+            oldest.abort();
+        }
+        open.push_back(connections.spawn(converse(stream, router.clone(), limits.head_within)));
+    }
+}
+
+/// One connection from its first request to its last. What goes wrong with it concerns its client alone.
+async fn converse(stream: TcpStream, router: Router, head_within: Duration) {
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_within)
+        .max_buf_size(BUFFER_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .await;
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+mod tests {
+    use super::*;
+    use std::io::{ErrorKind, Read as _, Write as _};
+    use std::net::{SocketAddr, TcpStream as Client};
+    use std::time::Instant;
+
+    /// Longer than anything here takes, on any machine.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// A server on a thread of its own, which says "yes" to everything.
+    fn server(limits: Limits) -> SocketAddr {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().fallback(async || "yes");
+        std::thread::spawn(move || runtime.block_on(serve(listener, router, limits)));
+        address
+    }
+
+    fn client(address: SocketAddr) -> Client {
+        let client = Client::connect(address).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        client
+    }
+
+    fn ask(client: &mut Client) -> String {
+        client.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+        let mut answer = vec![0; 4096];
+        let read = client.read(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..read]).into_owned()
+    }
+
+    /// Whether the far side ends the connection, by closing or resetting it.
+    fn is_closed(client: &mut Client) -> bool {
+        let mut rest = Vec::new();
+        match client.read_to_end(&mut rest) {
+            Ok(_) => true,
+            Err(error) => error.kind() == ErrorKind::ConnectionReset,
+        }
+    }
+
+    #[test]
+    fn a_head_that_does_not_come_ends_its_connection_and_no_other() {
+        let address = server(Limits { head_within: Duration::from_millis(300), ..Limits::default() });
+        let (mut silent, mut slow) = (client(address), client(address));
+        slow.write_all(b"GET / HT").unwrap();
+        let began = Instant::now();
+        let mut usual = client(address);
+        assert!(ask(&mut usual).starts_with("HTTP/1.1 200 OK"));
+        assert!(ask(&mut usual).ends_with("yes"), "a second request on the same connection");
+        assert!(is_closed(&mut slow) && is_closed(&mut silent));
+        assert!(began.elapsed() >= Duration::from_millis(250), "not before its time");
+        assert!(is_closed(&mut usual), "one that says nothing any more is idle, too");
+    }
+
+    #[test]
+    fn two_hundred_idle_clients_keep_nobody_away() {
+        let limits = Limits { connections_max: 32, head_within: PATIENCE };
+        let address = server(limits);
+        let mut idle: Vec<Client> = (0..200).map(|_| client(address)).collect();
+        let began = Instant::now();
+        assert!(ask(&mut client(address)).ends_with("yes"));
+        assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
+        // The first made room for the last, which are still there.
+        assert!(is_closed(&mut idle[0]));
+        assert!(ask(&mut idle[199]).ends_with("yes"));
+    }
+
+    #[test]
+    fn a_head_without_end_is_refused() {
+        let mut client = client(server(Limits::default()));
+        client.write_all(b"GET / HTTP/1.1\r\nx: ").unwrap();
+        // The far side may close while this is written; what it said is still there to be read.
+        let _ = client.write_all(&vec![b'x'; 2 * BUFFER_BYTES_MAX]);
+        let mut answer = Vec::new();
+        let _ = client.read_to_end(&mut answer);
+        assert!(!String::from_utf8_lossy(&answer).contains("yes"));
+    }
+}
