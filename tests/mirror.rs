@@ -177,13 +177,13 @@ fn download(opening: &[u8]) -> Vec<Packet> {
     let mut segments: Vec<Tcp> = handshake().into();
     segments.push(Tcp { payload: opening.to_vec(), ..client(0, "") });
     for n in 0..2_200 {
-        let mut answer = server(n * 1_400, "").ack(opening.len() as i64);
+        let mut answer = server(n * 1_400, "").ack(i64::try_from(opening.len()).expect("short"));
         answer.payload = vec![0x17; 1_400];
         if n == 0 {
             answer.payload[..5].copy_from_slice(&[0x16, 3, 3, 0x10, 0]);
         }
         segments.push(answer);
-        segments.push(client(opening.len() as i64, "").ack((n + 1) * 1_400));
+        segments.push(client(i64::try_from(opening.len()).expect("short"), "").ack((n + 1) * 1_400));
     }
     for (n, segment) in segments.iter_mut().enumerate() {
         segment.time = EventTime::from_micros(start.as_nanos() / 1_000 + n as u64 * 7_000);

@@ -74,13 +74,12 @@ impl<T> Chunks<T> {
     /// Adds a value and tells its place.
     pub(super) fn push(&mut self, value: T) -> u32 {
         let place = self.len() as u32;
-        match self.0.last_mut().filter(|chunk| chunk.len() < CHUNK) {
-            Some(chunk) => chunk.push(value),
-            None => {
-                let mut chunk = Vec::with_capacity(CHUNK);
-                chunk.push(value);
-                self.0.push(chunk);
-            }
+        if let Some(chunk) = self.0.last_mut().filter(|chunk| chunk.len() < CHUNK) {
+            chunk.push(value);
+        } else {
+            let mut chunk = Vec::with_capacity(CHUNK);
+            chunk.push(value);
+            self.0.push(chunk);
         }
         place
     }
