@@ -13,7 +13,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// What must come has come by then, on any machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A folder for the sensors of one test.
 pub struct Place(tempfile::TempDir);
@@ -166,11 +166,11 @@ impl Sensor {
             assert!(began.elapsed() < PATIENCE, "it does not end: {}", self.said());
             std::thread::sleep(Duration::from_millis(10));
         };
-        let stats = std::fs::read(self.records.with_extension("stats")).unwrap_or_default();
+        let counted = std::fs::read(self.records.with_extension("stats")).unwrap_or_default();
         Ended {
             status,
             said: self.said(),
-            stats: serde_json::from_slice(&stats).unwrap_or_default(),
+            stats: serde_json::from_slice(&counted).unwrap_or_default(),
             alerts: self.alerts(),
             transactions: self.transactions(),
         }
