@@ -106,6 +106,7 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
     }
 
     /// The key's state, if there is one.
+    #[expect(clippy::needless_pass_by_value, reason = "the same keys are given to `entry`, which keeps them")]
     pub fn get(&mut self, key: impl Lookup<K>, now: EventTime) -> Option<&mut S> {
         let place = self.find(key.hash(), &key)?;
         Some(self.seen(place, now))

@@ -59,13 +59,13 @@ pub(super) fn asking() -> (Asking, Receiver<()>) {
 impl Reloader {
     /// Reads anew each time somebody asks, until nobody can ask or take any more.
     pub(super) fn start(mut self, asked: Receiver<()>) -> std::io::Result<Receiver<Box<Options>>> {
-        let (changed, changes) = bounded(1);
+        let (sender, changes) = bounded(1);
         let work = move || {
             for () in asked {
                 self.notifier.reloading();
                 match self.read() {
                     Ok(options) => {
-                        if changed.send(Box::new(options)).is_err() {
+                        if sender.send(Box::new(options)).is_err() {
                             break;
                         }
                     }

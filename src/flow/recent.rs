@@ -74,6 +74,7 @@ struct Delivered {
 pub(super) struct Recent {
     first: Option<Delivered>,
     /// Empty where there is no first.
+    #[expect(clippy::box_collection, reason = "most directions never need it, and there are very many")]
     others: Option<Box<VecDeque<Delivered>>>,
 }
 

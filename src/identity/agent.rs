@@ -4,11 +4,15 @@
 
 use super::device::Hash;
 use super::names::Names;
+use ahash::RandomState;
 use heelguard_detectors::transaction::AgentKind;
 use std::sync::LazyLock;
 
 /// Bytes that are looked at; no honest agent says more.
 const AGENT_BYTES_MAX: usize = 512;
+
+/// Agents remembered.
+const AGENTS: usize = 1024;
 
 /// What a user agent says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +155,29 @@ impl Agent {
         hash.add(b'/');
         hash.add_all(own.unwrap_or_default().iter().map(u8::to_ascii_lowercase));
         Self { kind, product: hash.short(), system }
+    }
+}
+
+/// Agents met before, by a keyed hash of what was sent; two that meet in a slot take turns.
+pub(crate) struct Agents {
+    hasher: RandomState,
+    slots: Vec<Option<(u64, Agent)>>,
+}
+
+impl Agents {
+    /// With nothing remembered yet.
+    pub(crate) fn new() -> Self {
+        Self { hasher: RandomState::new(), slots: vec![None; AGENTS] }
+    }
+
+    /// What a value of `User-Agent` says.
+    pub(crate) fn read(&mut self, value: &[u8]) -> Agent {
+        let hash = self.hasher.hash_one(value);
+        let Some(slot) = self.slots.get_mut(hash as usize % AGENTS) else { return Agent::read(value) };
+        match slot {
+            Some((known, agent)) if *known == hash => *agent,
+            _ => slot.insert((hash, Agent::read(value))).1,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::names::Names;
 use super::records;
 use super::settings::Settings;
 use super::shape;
+use super::short;
 use super::tables::{Answered, Cookie, Field, ResponseHeader};
 use super::text;
 use super::urlencoded;
@@ -89,6 +90,10 @@ pub(crate) struct Answer<'a> {
     /// An HTML page with a field for a password.
     pub(crate) password_form: bool,
     pub(crate) is_html: bool,
+    /// The head names a content coding, be it `identity`.
+    pub(crate) coded: bool,
+    /// The first coding it names is another.
+    pub(crate) packed: bool,
     pub(crate) document: Option<Document>,
     /// allauth's `flows`: what could be done next.
     flows: bool,
@@ -101,27 +106,32 @@ pub(crate) struct Answer<'a> {
 
 impl<'a> Answer<'a> {
     /// Reads the head.
-    pub(crate) fn head(message: &'a Message, settings: &Settings) -> Self {
-        let mut answer = Self { status: message.status(), ..Self::default() };
+    pub(crate) fn head(&mut self, message: &'a Message, settings: &Settings) {
+        self.status = message.status();
+        let mut coding = None;
         for (name, value) in message.header_lines() {
+            if name.eq_ignore_ascii_case(b"content-encoding") {
+                self.coded = true;
+                coding = coding.or(Some(value));
+            }
             let Some(role) = settings.response_headers.get(name) else { continue };
             match role {
-                ResponseHeader::ContentType => answer.content_type = Some(value),
-                ResponseHeader::SetCookie => answer.set_cookie(value, settings),
-                ResponseHeader::Location => answer.redirect(value, settings),
-                ResponseHeader::RetryAfter => answer.retry_after = true,
-                ResponseHeader::WwwAuthenticate => answer.www_authenticate(value, settings),
-                ResponseHeader::Session => answer.issue(HandleKind::Session, value.into(), false),
+                ResponseHeader::ContentType => self.content_type = Some(value),
+                ResponseHeader::SetCookie => self.set_cookie(value, settings),
+                ResponseHeader::Location => self.redirect(value, settings),
+                ResponseHeader::RetryAfter => self.retry_after = true,
+                ResponseHeader::WwwAuthenticate => self.www_authenticate(value, settings),
+                ResponseHeader::Session => self.issue(HandleKind::Session, value.into(), false),
                 ResponseHeader::Access => {
                     let token = value.rsplit(|&b| b == b' ').next().unwrap_or(value);
-                    answer.issue(HandleKind::Access, token.into(), false);
+                    self.issue(HandleKind::Access, token.into(), false);
                 }
-                ResponseHeader::Mfa => answer.asks_for(value, settings),
+                ResponseHeader::Mfa => self.asks_for(value, settings),
                 ResponseHeader::ContentEncoding => {}
             }
         }
-        answer.is_html = answer.content_type.is_some_and(is_page);
-        answer
+        self.is_html = self.content_type.is_some_and(is_page);
+        self.packed = coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity"));
     }
 
     /// Reads the decoded body. `share`: the part of the whole body that `body` is, as bytes of both.
@@ -468,7 +478,7 @@ fn private_key(text: &[u8]) -> Option<&'static str> {
     if text.len() < PRIVATE_KEY_MIN {
         return None;
     }
-    let begin = memchr::memmem::find(text.get(..text.len().min(4096))?, b"-----BEGIN ")?;
+    let begin = short::places(text.get(..text.len().min(4096))?, b"-----BEGIN ", 5).next()?;
     let line = text.get(begin..text.len().min(begin + 64))?;
     memchr::memmem::find(line, b"PRIVATE KEY").map(|_| "private_key")
 }

@@ -3,7 +3,7 @@
 //! It promises that what an untrusted peer claims is never believed, only noted, and that garbage ends the walk.
 
 use super::prefixes::Prefixes;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Hops that are walked; no honest chain is longer.
 const HOPS_MAX: usize = 32;
@@ -110,7 +110,12 @@ fn elements(form: Form, line: &[u8]) -> impl Iterator<Item = Option<IpAddr>> {
 
 /// An address as proxies write it: bare, quoted, in brackets, with a port, with a zone.
 fn address(text: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(text.trim_ascii()).ok()?.trim_matches('"');
+    // Bare IPv4 in nearly every case.
+    let text = std::str::from_utf8(text.trim_ascii()).ok()?;
+    if let Ok(ip) = text.parse::<Ipv4Addr>() {
+        return Some(ip.into());
+    }
+    let text = text.trim_matches('"');
     let ip = match text.strip_prefix('[') {
         Some(rest) => {
             let (ip, port) = rest.split_once(']')?;

@@ -5,7 +5,7 @@
 //! The order is that of the headers nearly every request of a client carries. What comes and goes with the kind of
 //! request (`Sec-Fetch-*`, `Upgrade-Insecure-Requests`) or with a browser's update (client hints) is no part of it.
 
-use super::agent::{Agent, System};
+use super::agent::{Agent, Agents, System};
 use heelguard_detectors::transaction::{AgentKind, Device};
 
 /// Headers that make an order; one alone has none.
@@ -30,8 +30,8 @@ impl Traits {
     }
 
     /// `User-Agent`.
-    pub(crate) fn agent(&mut self, value: &[u8]) {
-        self.agent = (!value.is_empty()).then(|| Agent::read(value));
+    pub(crate) fn agent(&mut self, value: &[u8], agents: &mut Agents) {
+        self.agent = (!value.is_empty()).then(|| agents.read(value));
     }
 
     /// `Sec-CH-UA-Platform`.
@@ -118,7 +118,7 @@ mod tests {
             match *name {
                 "User-Agent" => {
                     traits.in_order(name.as_bytes());
-                    traits.agent(value.as_bytes());
+                    traits.agent(value.as_bytes(), &mut Agents::new());
                 }
                 "Sec-CH-UA-Platform" => traits.platform(value.as_bytes()),
                 "Sec-CH-UA-Mobile" => traits.mobile(value.as_bytes()),

@@ -7,6 +7,7 @@ mod provisional;
 mod record;
 mod threads;
 
+use super::agent::Agents;
 use super::answer::Answer;
 use super::clues::{Clues, Handle, HandleKind, Sighting};
 use super::credential::{Found, Presented};
@@ -42,7 +43,6 @@ pub struct Extractor {
     memory: Memory,
     texts: Texts,
     locator: Locator,
-    route: Route,
     hits: Hits,
     counters: AnomalyCounters,
     /// Account names of this exchange, where they may not be written.
@@ -51,8 +51,28 @@ pub struct Extractor {
     legs: RandomState,
     /// For the marks of requests: known to this process alone, the same in all shards.
     marks: RandomState,
+    /// Absent only while an exchange is read.
+    reading: Option<Box<Reading>>,
+}
+
+/// What messages are read with, and what is remembered from one to the next.
+struct Reading {
     decoders: [BodyDecoder; 2],
+    agents: Agents,
     documents: graphql::Reader,
+    route: Route,
+}
+
+impl Reading {
+    fn new(settings: &Settings) -> Self {
+        let decoder = || BodyDecoder::new(DecodeLimits::default());
+        Self {
+            decoders: [decoder(), decoder()],
+            agents: Agents::new(),
+            documents: graphql::Reader::default(),
+            route: Route::new(settings.hides_names()),
+        }
+    }
 }
 
 /// What was found among the request's credentials, hashed.
@@ -74,22 +94,18 @@ struct Proved {
 impl Extractor {
     /// With nothing remembered yet.
     pub fn new(settings: Arc<Settings>) -> Self {
-        let decoder = || BodyDecoder::new(DecodeLimits::default());
-        let route = Route { hides_names: settings.hides_names(), ..Route::default() };
         let seeds = [0u8, 1, 2, 3].map(|n| settings.keyring.code_mark(&[n], EventTime::ZERO));
         Self {
             memory: Memory::new(settings.listed.clone()),
+            reading: Some(Box::new(Reading::new(&settings))),
             settings,
             texts: Texts::new(),
             locator: Locator::new(),
-            route,
             hits: mfa::NO_HITS,
             counters: AnomalyCounters::default(),
             hidden_names: Vec::new(),
             legs: RandomState::with_seeds(1, 2, 3, 4),
             marks: RandomState::with_seeds(seeds[0], seeds[1], seeds[2], seeds[3]),
-            decoders: [decoder(), decoder()],
-            documents: graphql::Reader::default(),
         }
     }
 
@@ -113,34 +129,37 @@ impl Extractor {
     #[expect(clippy::needless_pass_by_value, reason = "the raw exchange must not outlive its sighting")]
     pub fn extract(&mut self, exchange: Exchange) -> Sighting {
         let settings = self.settings.clone();
-        let mut decoders = std::mem::take(&mut self.decoders);
-        let mut route = std::mem::take(&mut self.route);
-        let mut documents = std::mem::take(&mut self.documents);
+        let mut reading = self.reading.take().unwrap_or_else(|| Box::new(Reading::new(&settings)));
         let sighting = {
-            let [request_decoder, response_decoder] = &mut decoders;
+            let Reading { decoders: [request_decoder, response_decoder], agents, documents, route } =
+                &mut *reading;
             let mut noted = AnomalySet::EMPTY;
-            let asking = exchange.request.as_ref().map(|message| {
-                read_request(message, request_decoder, &mut documents, &mut route, &settings, &mut noted)
-            });
-            if asking.is_none() {
+            let mut asking = Asking::default();
+            if let Some(message) = &exchange.request {
+                let tools = (request_decoder, documents, agents);
+                read_request(&mut asking, message, tools, route, &settings, &mut noted);
+            } else {
                 route.read(&[], |_| false);
             }
+            let asked = exchange.request.is_some();
             let labels = route.labels;
-            let publishes = asking.as_ref().is_some_and(|a| jwt::may_publish(a.path));
-            let plain = asking.as_ref().is_some_and(|a| labels == Labels::NONE && a.only_reads());
-            let answer = exchange.response.as_ref().map(|message| {
-                read_answer(message, response_decoder, (labels, plain, publishes), &settings, &mut noted)
-            });
-            let mut asking = asking.unwrap_or_default();
+            let publishes = asked && jwt::may_publish(asking.path);
+            let plain = asked && labels == Labels::NONE && asking.only_reads();
+            let mut answer = Answer::default();
+            if let Some(message) = &exchange.response {
+                let asks = (labels, plain, publishes);
+                read_answer(&mut answer, message, response_decoder, asks, &settings, &mut noted);
+            }
+            let answer = exchange.response.is_some().then_some(&answer);
             asking.presented.certificates_from(settings.trusted.contains(exchange.client.ip));
             if exchange.protocol == Protocol::Grpc {
                 asking.presented.is_metadata();
             }
             let issued = answer.iter().flat_map(|answer| &answer.issued);
             issued.for_each(|issued| asking.presented.also_hides(issued.value.clone()));
-            self.sighting(&exchange, &asking, answer.as_ref(), &route, noted)
+            self.sighting(&exchange, &asking, answer, route, noted)
         };
-        (self.decoders, self.documents, self.route) = (decoders, documents, route);
+        self.reading = Some(reading);
         sighting
     }
 
@@ -187,7 +206,7 @@ impl Extractor {
         noted.iter().for_each(|anomaly| self.counters.count(anomaly));
 
         let mut clues = self.clues(exchange, asked, answer, &step, &mut proved, route);
-        Self::forget_telling_names(&mut clues, asked, answer);
+        self.forget_telling_names(&mut clues, asked, answer);
         let principal = provisional_principal(&clues, &proved, told.ip);
         let mut anomalies = exchange.anomalies;
         anomalies.merge(noted);
@@ -255,6 +274,8 @@ impl Extractor {
         let certificate_subject = subject.map(|subject| self.settings.name(subject));
         let certificate_believed = presented.certificate_believed;
         let mut proved = Proved { certificate_subject, certificate_believed, ..Proved::default() };
+        proved.handles.reserve_exact(presented.found.len());
+        proved.credentials.reserve_exact(presented.found.len());
         for found in &presented.found {
             let known = self.know(found);
             proved.beyond_limit |= known.beyond_limit;
@@ -320,14 +341,14 @@ impl Proved {
 
 /// Reads the request and what its path says; finds the credentials in all of it.
 fn read_request<'a>(
+    asking: &mut Asking<'a>,
     message: &'a Message,
-    decoder: &'a mut BodyDecoder,
-    documents: &'a mut graphql::Reader,
+    (decoder, documents, agents): (&'a mut BodyDecoder, &'a mut graphql::Reader, &mut Agents),
     route: &mut Route,
     settings: &Settings,
     noted: &mut AnomalySet,
-) -> Asking<'a> {
-    let mut asking = Asking::head(message, settings);
+) {
+    asking.head(message, settings, agents);
     let mut body: &[u8] = &[];
     if !message.body.prefix.is_empty() {
         let unpacked = decoder.decode(message);
@@ -337,7 +358,7 @@ fn read_request<'a>(
         body = unpacked.bytes;
         asking.body(body, settings);
     }
-    asking.graphql = documents.read(&mut asking, body, settings);
+    asking.graphql = documents.read(asking, body, settings);
     asking.find_in_fields();
     asking.presented.path(asking.path, &settings.fields);
     if let Some(document) = asking.fields.get(Field::Query) {
@@ -371,39 +392,40 @@ fn read_request<'a>(
             asking.presented.ticket_in_path(value);
         }
     }
-    asking
 }
 
 /// Reads the answer. A coded body is only unpacked where identity asks for it; of an answer to a plain call
 /// (a GET on a route with no label) only the records are counted.
 fn read_answer<'a>(
+    answer: &mut Answer<'a>,
     message: &'a Message,
     decoder: &'a mut BodyDecoder,
     (labels, plain, publishes): (Labels, bool, bool),
     settings: &Settings,
     noted: &mut AnomalySet,
-) -> Answer<'a> {
-    let mut answer = Answer::head(message, settings);
-    let uncoded = message.header("content-encoding").is_none_or(|c| c.eq_ignore_ascii_case(b"identity"));
-    if message.body.prefix.is_empty()
-        || !uncoded && !publishes && labels == Labels::NONE && answer.status < 400
-    {
-        return answer;
+) {
+    answer.head(message, settings);
+    let packed = answer.packed && !publishes && labels == Labels::NONE && answer.status < 400;
+    if message.body.prefix.is_empty() || packed {
+        return;
     }
     let share = (message.body.prefix.len() as u64, message.body.bytes);
-    let body = decoder.decode(message);
-    if let Some(anomaly) = body.anomaly {
-        noted.insert(anomaly);
+    let mut body: &[u8] = &message.body.prefix;
+    if answer.coded {
+        let unpacked = decoder.decode(message);
+        if let Some(anomaly) = unpacked.anomaly {
+            noted.insert(anomaly);
+        }
+        body = unpacked.bytes;
     }
     if answer.status == 200 {
-        answer.document = Document::read(body.bytes, publishes);
+        answer.document = Document::read(body, publishes);
     }
     if plain && answer.status < 300 {
-        answer.records(body.bytes, share, settings);
+        answer.records(body, share, settings);
     } else {
-        answer.body(body.bytes, share, settings);
+        answer.body(body, share, settings);
     }
-    answer
 }
 
 /// The ticket that ties a challenge to the attempts that follow: handed out with the one, presented with the others.

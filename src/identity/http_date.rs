@@ -67,6 +67,25 @@ fn seconds(time: EventTime) -> i64 {
 /// A date of RFC 9110 5.6.7 in Unix seconds, in any of its three forms. A year of two digits that is more than
 /// fifty years ahead of `now_s` is one of the century before.
 pub(crate) fn parse(text: &[u8], now_s: i64) -> Option<i64> {
+    fixed(text).or_else(|| parse_any(text, now_s))
+}
+
+/// The form that all servers write, byte by byte: `Sun, 06 Nov 1994 08:49:37 GMT`. What is another is none.
+fn fixed(text: &[u8]) -> Option<i64> {
+    let [_, _, _, b',', b' ', date @ .., b' ', b'G', b'M', b'T'] = text else { return None };
+    let [d1, d2, b' ', m1, m2, m3, b' ', y1, y2, y3, y4, b' ', time @ ..] = date else { return None };
+    let [h1, h2, b':', n1, n2, b':', s1, s2] = time else { return None };
+    let digits = |digits: &[u8]| {
+        digits.iter().try_fold(0i64, |sum, b| b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0')))
+    };
+    let weekday = text.get(..3)?.iter().all(u8::is_ascii_alphabetic);
+    let (day, year) = (digits(&[*d1, *d2])?, digits(&[*y1, *y2, *y3, *y4])?);
+    let month = MONTHS.iter().position(|name| name.as_bytes() == [*m1, *m2, *m3]).filter(|_| weekday)?;
+    let (hour, minute, second) = (digits(&[*h1, *h2])?, digits(&[*n1, *n2])?, digits(&[*s1, *s2])?);
+    moment((year, i64::try_from(month).ok()? + 1, day), (hour, minute, second))
+}
+
+fn parse_any(text: &[u8], now_s: i64) -> Option<i64> {
     let text = std::str::from_utf8(text.trim_ascii()).ok()?;
     let words: Vec<&str> = text.split_ascii_whitespace().take(7).collect();
     let (day, month, year, time) = match words.as_slice() {
@@ -85,11 +104,15 @@ pub(crate) fn parse(text: &[u8], now_s: i64) -> Option<i64> {
     let month = i64::try_from(MONTHS.iter().position(|name| *name == month)?).ok()? + 1;
     let mut clock = time.split(':').map(number);
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
-    let valid = (1..=31).contains(&day) && year <= 9999 && hour < 24 && minute < 60 && second <= 60;
-    if !valid || clock.next().is_some() {
+    if clock.next().is_some() {
         return None;
     }
-    Some(days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second)
+    moment((year, month, day), (hour, minute, second))
+}
+
+fn moment((year, month, day): (i64, i64, i64), (hour, minute, second): (i64, i64, i64)) -> Option<i64> {
+    let valid = (1..=31).contains(&day) && year <= 9999 && hour < 24 && minute < 60 && second <= 60;
+    valid.then(|| days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second)
 }
 
 /// One to four digits.

@@ -107,34 +107,39 @@ impl Lineage {
     }
 
     /// Completes principal, proof and session of a transaction, and remembers what its answer handed out and ended.
-    pub fn attribute(&mut self, sighting: Sighting) -> Transaction {
-        let Sighting { transaction: mut tx, mut clues } = sighting;
-        self.tokens.judge(&mut tx, &mut clues);
-        let agreed = accepted(&tx);
-        let mut caller = self.caller(&tx, &clues);
-        self.meet(&tx, &clues, &mut caller, agreed);
+    pub fn attribute(&mut self, mut sighting: Sighting) -> Transaction {
+        self.complete(&mut sighting);
+        sighting.transaction
+    }
+
+    /// The same, in its place.
+    pub fn complete(&mut self, sighting: &mut Sighting) {
+        let Sighting { transaction: tx, clues } = sighting;
+        self.tokens.judge(tx, clues);
+        let agreed = accepted(tx);
+        let mut caller = self.caller(tx, clues);
+        self.meet(tx, clues, &mut caller, agreed);
         if agreed {
-            self.learn_names(&tx, &clues, &mut caller);
+            self.learn_names(tx, clues, &mut caller);
         }
         if let Some(account) = caller.account.and_then(|id| self.accounts.get(id)) {
             tx.principal = Principal { kind: account.kind, id: account.name.clone(), source: caller.source };
         } else if tx.outcome == Outcome::Denied && tx.principal.source == PrincipalSource::Jwt {
-            tx.principal = nobody(&tx);
+            tx.principal = nobody(tx);
         }
-        tx.proof = self.proof(&tx, &clues, &caller);
-        tx.session = self.session(&tx, &clues, &caller, agreed);
-        tx.reuse = self.reuse(&tx, &clues);
+        tx.proof = self.proof(tx, clues, &caller);
+        tx.session = self.session(tx, clues, &caller, agreed);
+        tx.reuse = self.reuse(tx, clues);
         // The second sight of an exchange teaches nothing that the first did not.
         if agreed && tx.repeat_of.is_none() {
-            self.learn_factor(&tx, &clues, &caller);
-            self.hand_out(&tx, &clues, &caller);
-            self.spend(&tx, &clues);
-            self.end(&tx, &clues, &caller);
+            self.learn_factor(tx, clues, &caller);
+            self.hand_out(tx, clues, &caller);
+            self.spend(tx, clues);
+            self.end(tx, clues, &caller);
         }
         if let Some(with) = caller.with {
             self.handles.let_go(with.line);
         }
-        tx
     }
 }
 

@@ -35,6 +35,7 @@ mod route;
 mod routes;
 mod settings;
 mod shape;
+mod short;
 mod step;
 mod tables;
 mod text;

@@ -33,9 +33,18 @@ impl<T: Copy> Names<T> {
             .map(|(name, meaning)| (name.into_bytes().into_boxed_slice(), meaning))
             .take(usize::from(u16::MAX))
             .collect();
-        entries.sort_by_key(|(name, _)| slot(name));
-        let starts =
-            (0..=SLOTS).map(|s| entries.partition_point(|(name, _)| slot(name) < s) as u16).collect();
+        entries.sort_by_cached_key(|(name, _)| slot(name));
+        let mut starts = vec![0u16; SLOTS + 1];
+        for (name, _) in &entries {
+            if let Some(count) = starts.get_mut(slot(name) + 1) {
+                *count += 1;
+            }
+        }
+        let mut before = 0;
+        for start in &mut starts {
+            before += *start;
+            *start = before;
+        }
         Self { starts, entries }
     }
 
@@ -46,13 +55,13 @@ impl<T: Copy> Names<T> {
         self.entries
             .get(from..to)?
             .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .find(|(known, _)| **known == *name || known.eq_ignore_ascii_case(name))
             .map(|&(_, meaning)| meaning)
     }
 }
 
 /// Length, first, middle and last letter, without case.
-fn slot(name: &[u8]) -> usize {
+pub(crate) fn slot(name: &[u8]) -> usize {
     let letter = |at: usize| usize::from(name.get(at).copied().unwrap_or(0) | 0x20);
     let len = name.len();
     let mixed = (len.wrapping_mul(0x9E5) ^ letter(0).wrapping_mul(0x35))

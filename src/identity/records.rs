@@ -185,17 +185,22 @@ fn masks(block: &[u8; BLOCK]) -> Masks {
 
 /// A bit for each byte that equals `wanted` once the bits of `set` are set in it.
 fn equal(block: &[u8; BLOCK], wanted: u8, set: u8) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
-    let (wanted, set) = (u64::from_le_bytes([wanted; 8]), u64::from_le_bytes([set; 8]));
-    let (words, _) = block.as_chunks::<8>();
-    words.iter().rev().fold(0, |bits, word| {
-        let differs = (u64::from_le_bytes(*word) | set) ^ wanted;
-        // The high bit of each byte is set where the byte differs; adding to seven bits cannot carry over.
-        let high = (differs & LOW).wrapping_add(LOW) | differs;
-        // One bit a byte, gathered into the highest byte by multiplication.
-        let equal = (!high >> 7) & ONES;
-        bits << 8 | equal.wrapping_mul(0x0102_0408_1020_4080) >> 56
+    let marks = block.map(|byte| if byte | set == wanted { 0xFF } else { 0u8 });
+    let (words, _) = marks.as_chunks::<8>();
+    // Of each word its own bit of every byte: bit `8 * j + i` speaks of byte `j` of word `i`.
+    let bits = words.iter().zip(0..).fold(0, |bits, (word, i)| bits | u64::from_le_bytes(*word) & ONES << i);
+    transposed(bits)
+}
+
+/// The lowest bit of every byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// Rows as columns: bit `8 * i + j` for bit `8 * j + i`, by exchanging ever larger squares (Hacker's Delight 7-3).
+fn transposed(bits: u64) -> u64 {
+    let squares = [(7, 0x00AA_00AA_00AA_00AA), (14, 0x0000_CCCC_0000_CCCC), (28, 0x0000_0000_F0F0_F0F0)];
+    squares.into_iter().fold(bits, |bits, (apart, mask)| {
+        let other = (bits ^ bits >> apart) & mask;
+        bits ^ other ^ other << apart
     })
 }
 

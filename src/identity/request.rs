@@ -2,6 +2,7 @@
 //! It is given the message and its decoded body and borrows from both.
 //! It promises to look at each header line once, by table, and never to copy what it does not decode.
 
+use super::agent::Agents;
 use super::answer::{split_query, starts_with_ignoring_case};
 use super::client_ip::Forwarding;
 use super::credential::Presented;
@@ -47,27 +48,34 @@ pub(crate) struct Asking<'a> {
 
 impl<'a> Asking<'a> {
     /// Reads head and target.
-    pub(crate) fn head(message: &'a Message, settings: &Settings) -> Self {
-        let mut asking = Self { method: message.method(), ..Self::default() };
+    pub(crate) fn head(&mut self, message: &'a Message, settings: &Settings, agents: &mut Agents) {
+        self.method = message.method();
         for (name, value) in message.header_lines() {
             if let Some(role) = settings.request_headers.get(name) {
-                asking.header(role, name, value, settings);
+                self.header(role, name, value, settings, agents);
             }
         }
-        asking.target(message.target());
-        asking.host = asking.host.rsplit(|&b| b == b'@').next().unwrap_or(asking.host);
-        let query = asking.query;
-        asking.fields.read_pairs(query, Location::Query, &settings.fields);
-        asking
+        self.target(message.target());
+        self.host = self.host.rsplit(|&b| b == b'@').next().unwrap_or(self.host);
+        if !self.query.is_empty() {
+            self.fields.read_pairs(self.query, Location::Query, &settings.fields);
+        }
     }
 
-    fn header(&mut self, role: RequestHeader, name: &'a [u8], value: &'a [u8], settings: &Settings) {
+    fn header(
+        &mut self,
+        role: RequestHeader,
+        name: &'a [u8],
+        value: &'a [u8],
+        settings: &Settings,
+        agents: &mut Agents,
+    ) {
         match role {
             RequestHeader::Cookie => self.presented.cookies(value, &settings.cookies),
             RequestHeader::Host => self.host = value,
             RequestHeader::UserAgent => {
                 self.traits.in_order(name);
-                self.traits.agent(value);
+                self.traits.agent(value, agents);
                 self.agent = Some(value);
             }
             RequestHeader::ContentType => self.content_type = Some(value),

@@ -2,17 +2,22 @@
 //! It is given a raw path and gives the path as it may be written down, its template, and labels.
 //! It promises to depend on the path alone: every shard, every run and every sensor gives the same template.
 
+use super::credential::SECRET_BYTES_MIN;
 use super::labels::{self, Labels};
+use super::names;
 use super::shape;
+use super::short;
 use super::text::MASK;
 use super::urlencoded;
 use heelguard_detectors::identity::Factor;
-use memchr::memmem;
+use std::borrow::Cow;
 
 /// Most bytes of a recorded path.
 pub(crate) const PATH_BYTES_MAX: usize = 16 * 1024;
 /// Most segments of a template; the rest is written `{rest}`.
 const SEGMENTS_MAX: usize = 16;
+/// Literals remembered.
+const WORDS: usize = 512;
 /// A literal segment that is longer is an identifier.
 const LITERAL_BYTES_MAX: usize = 48;
 
@@ -23,7 +28,7 @@ const OWN_ACCOUNT: &[&str] = &["me", "session", "userinfo", "whoami", "current-u
 #[derive(Default)]
 pub(crate) struct Route {
     /// E-mail addresses are names that may not be written.
-    pub(crate) hides_names: bool,
+    hides_names: bool,
     /// The path as it may be written down.
     pub(crate) path: Vec<u8>,
     /// The template.
@@ -35,9 +40,44 @@ pub(crate) struct Route {
     pub(crate) factor: Option<Factor>,
     /// The segments that look like secrets, as ranges of the raw path.
     pub(crate) secrets: Vec<std::ops::Range<usize>>,
+    words: Words,
+}
+
+/// Literal segments met before, with what they say; two that meet in a slot take turns.
+#[derive(Default)]
+struct Words(Vec<Option<Word>>);
+
+#[derive(Clone)]
+struct Word {
+    text: Box<str>,
+    labels: Labels,
+}
+
+impl Words {
+    fn find(&self, segment: &[u8]) -> Option<&Word> {
+        let word = self.0.get(names::slot(segment) % WORDS)?.as_ref()?;
+        (word.text.as_bytes() == segment).then_some(word)
+    }
+
+    /// Remembers a literal, unless it is written in other letters than it has.
+    fn keep(&mut self, segment: &[u8], labels: Labels) {
+        self.0.resize(WORDS, None);
+        if segment.len() <= LITERAL_BYTES_MAX
+            && let Ok(text) = std::str::from_utf8(segment)
+            && !text.contains(char::is_control)
+            && let Some(slot) = self.0.get_mut(names::slot(segment) % WORDS)
+        {
+            *slot = Some(Word { text: text.into(), labels });
+        }
+    }
 }
 
 impl Route {
+    /// Of no path yet.
+    pub(crate) fn new(hides_names: bool) -> Self {
+        Self { hides_names, ..Self::default() }
+    }
+
     /// Reads a raw path, without query. `presented` are values of credentials in the same request.
     pub(crate) fn read(&mut self, path: &[u8], is_presented: impl Fn(&[u8]) -> bool) {
         self.path.clear();
@@ -46,6 +86,8 @@ impl Route {
         self.labels = Labels::NONE;
         self.configured = false;
         self.factor = None;
+        let has = |letter| memchr::memchr(letter, path).is_some();
+        let (escaped, parametrised) = (has(b'%'), has(b';'));
         let mut at = 0usize;
         for (index, raw) in path.split(|&b| b == b'/').enumerate() {
             let start = at;
@@ -57,12 +99,12 @@ impl Route {
                 }
             }
             // Matrix parameters (`;jsessionid=…`) stand in no template.
-            let (bare, parameters) = match memchr::memchr(b';', raw) {
-                Some(semicolon) => raw.split_at_checked(semicolon).unwrap_or((raw, &[])),
-                None => (raw, [].as_slice()),
-            };
-            let decoded = urlencoded::decode_path(bare);
-            let kind = Segment::of(&decoded, &is_presented);
+            let semicolon = if parametrised { memchr::memchr(b';', raw) } else { None };
+            let split = semicolon.and_then(|semicolon| raw.split_at_checked(semicolon));
+            let (bare, parameters) = split.unwrap_or((raw, &[]));
+            let decoded = if escaped { urlencoded::decode_path(bare) } else { Cow::Borrowed(bare) };
+            let known = self.words.find(&decoded);
+            let kind = Segment::of(&decoded, known.is_some(), &is_presented);
             if kind == Segment::Secret {
                 self.path.extend_from_slice(MASK.as_bytes());
                 self.secrets.push(start..start + bare.len());
@@ -71,7 +113,9 @@ impl Route {
             } else {
                 self.path.extend_from_slice(bare);
             }
-            self.parameters(parameters, start + bare.len(), &is_presented);
+            if !parameters.is_empty() {
+                self.parameters(parameters, start + bare.len(), &is_presented);
+            }
             match index {
                 0..=SEGMENTS_MAX => self.template_segment(kind, &decoded),
                 _ if self.template.ends_with("{rest}") => {}
@@ -98,7 +142,7 @@ impl Route {
             let value_at = memchr::memchr(b'=', parameter).map_or(0, |equals| equals + 1);
             let (name, value) = parameter.split_at_checked(value_at).unwrap_or((&[], parameter));
             let names_session = name.to_ascii_lowercase().windows(4).any(|w| w == b"sess" || w == b"sid=");
-            let looks = Segment::of(&urlencoded::decode_path(value), is_presented) == Segment::Secret;
+            let looks = Segment::of(&urlencoded::decode_path(value), false, is_presented) == Segment::Secret;
             self.path.push(b';');
             self.path.extend_from_slice(name);
             if looks || names_session && !value.is_empty() {
@@ -114,18 +158,27 @@ impl Route {
 
     fn template_segment(&mut self, kind: Segment, decoded: &[u8]) {
         match kind {
-            Segment::Literal => {
-                for letter in String::from_utf8_lossy(decoded).chars() {
-                    self.template.push(if letter.is_control() { '?' } else { letter });
-                }
-                self.labels.add(labels::of_segment(decoded));
-            }
+            Segment::Literal => self.literal(decoded),
             Segment::Number | Segment::Token => self.template.push_str("{id}"),
             Segment::Uuid => self.template.push_str("{uuid}"),
             Segment::Email => self.template.push_str("{email}"),
             Segment::Date => self.template.push_str("{date}"),
             Segment::Secret => self.template.push_str(MASK),
         }
+    }
+
+    fn literal(&mut self, decoded: &[u8]) {
+        if let Some(word) = self.words.find(decoded) {
+            self.template.push_str(&word.text);
+            self.labels.add(word.labels);
+            return;
+        }
+        for letter in String::from_utf8_lossy(decoded).chars() {
+            self.template.push(if letter.is_control() { '?' } else { letter });
+        }
+        let labels = labels::of_segment(decoded);
+        self.labels.add(labels);
+        self.words.keep(decoded, labels);
     }
 
     /// Where second factors are checked, a number in the path may be the code.
@@ -146,7 +199,7 @@ impl Route {
         if self.labels.any(Labels::MFA_IN_AUTH) && self.labels.any(Labels::AUTH.or(Labels::LOGIN)) {
             self.labels.add(Labels::MAYBE_MFA);
         }
-        if memmem::find(self.template.as_bytes(), b"device/auth").is_some() {
+        if short::holds(self.template.as_bytes(), b"device/auth", 6) {
             self.labels.add(Labels::OAUTH_CLIENT);
         }
     }
@@ -165,11 +218,18 @@ enum Segment {
 }
 
 impl Segment {
-    fn of(segment: &[u8], is_presented: &impl Fn(&[u8]) -> bool) -> Self {
+    /// `known`: it was a literal before.
+    fn of(segment: &[u8], known: bool, is_presented: &impl Fn(&[u8]) -> bool) -> Self {
         if segment.is_empty() {
             return Self::Literal;
         }
-        if segment.len() >= 6 && (is_presented(segment) || holds_secret(segment)) {
+        if segment.len() >= SECRET_BYTES_MIN && is_presented(segment) {
+            return Self::Secret;
+        }
+        if known {
+            return Self::Literal;
+        }
+        if segment.len() >= SECRET_BYTES_MIN && holds_secret(segment) {
             return Self::Secret;
         }
         if segment.iter().all(u8::is_ascii_digit) {

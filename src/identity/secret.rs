@@ -106,44 +106,70 @@ pub(crate) struct Known {
     pub(crate) beyond_limit: bool,
 }
 
-/// Values a worker remembers; a collision of slots only costs the hash again.
-const MEMORY_SLOTS: usize = 8192;
+/// Values a worker remembers, in sets: a value can lie at each place of its set, so that only a full set forgets one.
+const SETS: usize = 8192;
+const PLACES: usize = 4;
 
 /// A worker's memory of values: a repeated token costs a fast hash instead of BLAKE3 and JSON.
 /// It holds no value, only a 128-bit hash under two random keys of its own.
 pub(crate) struct Memory {
     lists: Arc<ListedKeys>,
     hashers: [RandomState; 2],
-    slots: Vec<Option<(u128, Known)>>,
+    hashes: Vec<[u128; PLACES]>,
+    /// What is known of the value at each place of each set.
+    known: Vec<Option<Known>>,
+    /// Counts what was forgotten, and so goes round the places.
+    turns: usize,
 }
 
 impl Memory {
     pub(crate) fn new(lists: Arc<ListedKeys>) -> Self {
-        Self { lists, hashers: [RandomState::new(), RandomState::new()], slots: vec![None; MEMORY_SLOTS] }
+        Self {
+            lists,
+            hashers: [RandomState::new(), RandomState::new()],
+            hashes: vec![[0; PLACES]; SETS],
+            known: vec![None; SETS * PLACES],
+            turns: 0,
+        }
     }
 
     /// Class, fingerprint and claims of a value.
     pub(crate) fn know(&mut self, secret: &Secret<'_>, keyring: &Keyring, claim: Option<&[u8]>) -> Known {
         let value = secret.bytes();
         let [high, low] = self.hashers.each_ref().map(|h| h.hash_one(value));
-        let key = u128::from(high) << 64 | u128::from(low);
-        let slot = low as usize % MEMORY_SLOTS;
-        if let Some(Some((known_key, known))) = self.slots.get(slot)
-            && *known_key == key
+        let hash = u128::from(high) << 64 | u128::from(low);
+        let set = low as usize % SETS;
+        let place = self.hashes.get(set).and_then(|set| set.iter().position(|known| *known == hash));
+        if let Some(place) = place
+            && let Some(Some(known)) = self.known.get(set * PLACES + place)
         {
             return known.clone();
         }
+        let known = self.find_out(value, keyring, claim);
+        self.remember(set, hash, known.clone());
+        known
+    }
+
+    fn find_out(&self, value: &[u8], keyring: &Keyring, claim: Option<&[u8]>) -> Known {
         let (fingerprint, class) = keyring.fingerprint(value);
         let (claims, beyond_limit) = match class {
             shape::JWT | shape::JWE => jwt::read(value, claim, keyring),
             _ => (None, false),
         };
         let listed = self.lists.find(value, fingerprint, keyring);
-        let known = Known { class, fingerprint, listed, claims: claims.map(Arc::new), beyond_limit };
-        if let Some(slot) = self.slots.get_mut(slot) {
-            *slot = Some((key, known.clone()));
+        Known { class, fingerprint, listed, claims: claims.map(Arc::new), beyond_limit }
+    }
+
+    fn remember(&mut self, set: usize, hash: u128, known: Known) {
+        let Some(places) = self.known.get_mut(set * PLACES..(set + 1) * PLACES) else { return };
+        let place = places.iter().position(Option::is_none).unwrap_or_else(|| {
+            self.turns = self.turns.wrapping_add(1);
+            self.turns % PLACES
+        });
+        let hashes = self.hashes.get_mut(set).and_then(|hashes| hashes.get_mut(place));
+        if let (Some(kept), Some(slot)) = (places.get_mut(place), hashes) {
+            (*kept, *slot) = (Some(known), hash);
         }
-        known
     }
 }
 
@@ -155,8 +181,8 @@ mod tests {
     fn memory_tells_the_same_as_the_keyring() {
         let keys = Keyring::ephemeral().unwrap();
         let mut memory = Memory::new(Arc::default());
-        for n in 0..20_000u32 {
-            let value = format!("value-{}", n % 10_000);
+        for n in 0..100_000u32 {
+            let value = format!("value-{}", n % 50_000);
             let known = memory.know(&Secret::new(value.as_bytes()), &keys, None);
             assert_eq!(known.fingerprint, keys.fingerprint(value.as_bytes()).0);
         }

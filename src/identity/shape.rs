@@ -4,6 +4,8 @@
 
 mod vendors;
 
+use super::short;
+
 /// Classes of values without a telling prefix.
 pub(crate) const OPAQUE: &str = "opaque";
 pub(crate) const JWT: &str = "jwt";
@@ -19,12 +21,15 @@ pub(crate) fn known_key(value: &[u8]) -> Option<&'static str> {
 
 /// Whether a key that says what it is, or a JWT, stands somewhere in a text.
 pub(crate) fn holds_key(text: &[u8]) -> bool {
-    vendors::key_within(text).is_some()
-        || memchr::memmem::find_iter(text, b"eyJ").any(|at| {
-            let rest = text.get(at..).unwrap_or(&[]);
-            let len = rest.iter().take_while(|&&b| vendors::is_token_byte(b)).count();
-            matches!(class(rest.get(..len).unwrap_or(&[])), JWT | JWE)
-        })
+    vendors::key_within(text).is_some() || holds_jwt(text)
+}
+
+fn holds_jwt(text: &[u8]) -> bool {
+    short::places(text, b"eyJ", 2).any(|at| {
+        let rest = text.get(at..).unwrap_or(&[]);
+        let len = rest.iter().take_while(|&&b| vendors::is_token_byte(b)).count();
+        matches!(class(rest.get(..len).unwrap_or(&[])), JWT | JWE)
+    })
 }
 
 /// The class of any value.
@@ -84,18 +89,19 @@ pub(crate) fn looks_secret(value: &[u8]) -> bool {
     value.len() >= 20 && mixed && turns * 6 > value.len() && separators * 4 < value.len()
 }
 
-/// What tokens are written with, for values as long as a JWT: one table read each, no branch.
-const TOKEN_BYTES: [bool; 256] = {
-    let (mut table, mut byte) = ([false; 256], 0u8);
-    while byte < 0x80 {
-        table[byte as usize] = vendors::is_token_byte(byte);
-        byte += 1;
-    }
-    table
-};
-
+/// Whether all of a value is what tokens are written with (`vendors::is_token_byte`), for values as long as a JWT:
+/// comparisons alone, without a branch, many bytes at a time.
 fn is_token_text(value: &[u8]) -> bool {
-    value.iter().fold(true, |so_far, &b| so_far & TOKEN_BYTES[usize::from(b)])
+    let is_within = |b: u8, first: u8, count: u8| u8::from(b.wrapping_sub(first) < count);
+    let is_other = |b: u8| {
+        let letter = is_within(b | 0x20, b'a', 26);
+        let digit = is_within(b, b'0', 10);
+        // `+` to `/` without the comma.
+        let sign = is_within(b, b'+', 5) & u8::from(b != b',');
+        let rest = u8::from(b == b'_') | u8::from(b == b'=');
+        1 ^ (letter | digit | sign | rest)
+    };
+    value.iter().fold(0, |odd, &b| odd | is_other(b)) == 0
 }
 
 /// Eight, four, four, four and twelve hex digits.
@@ -137,6 +143,14 @@ mod tests {
             })
             .collect();
         expected.assert_eq(&lines.concat());
+    }
+
+    #[test]
+    fn token_texts_are_written_with_token_bytes() {
+        for byte in 0..=u8::MAX {
+            let text = [b'a', byte, b'Z'];
+            assert_eq!(is_token_text(&text), vendors::is_token_byte(byte), "{byte}");
+        }
     }
 
     #[test]

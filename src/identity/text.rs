@@ -19,10 +19,14 @@ const NAME: &str = "{name}";
 const RANDOM_BYTES_MIN: usize = 12;
 /// What stands for an e-mail address where names are not written.
 const ADDRESS: &str = "{email}";
+/// A shorter piece tells nothing.
+const TELLING_BYTES_MIN: usize = 18;
 /// Most bytes of an account name.
 const NAME_BYTES_MAX: usize = 256;
 /// Texts a worker shares; a collision of slots only costs an allocation.
 const SLOTS: usize = 4096;
+/// Longer texts are put into lower case on the heap.
+const LOWER_BYTES: usize = 64;
 
 /// At most `max` bytes of `raw`, control bytes and what is no UTF-8 as `\xNN`.
 pub(crate) fn bounded(raw: &[u8], max: usize) -> String {
@@ -41,6 +45,16 @@ pub(crate) fn bounded(raw: &[u8], max: usize) -> String {
         }
     }
     out
+}
+
+/// As `bounded`, to be shared. Most texts are plain letters and are copied once.
+pub(crate) fn written(raw: &[u8], max: usize) -> Arc<str> {
+    let raw = raw.get(..max.min(raw.len())).unwrap_or(raw);
+    let plain = raw.iter().fold(true, |plain, b| plain & (b' '..=b'~').contains(b));
+    match std::str::from_utf8(raw) {
+        Ok(text) if plain => text.into(),
+        _ => bounded(raw, max).into(),
+    }
 }
 
 /// An account's or client's name; `None` for what names nobody and for what looks like a key or token.
@@ -64,12 +78,12 @@ pub(crate) fn name(raw: &[u8]) -> Option<Arc<str>> {
     }
     let is_credential =
         shape::known_key(raw).is_some() || matches!(shape::class(raw), shape::JWT | shape::JWE | "paseto");
-    (!is_credential).then(|| bounded(raw, NAME_BYTES_MAX).into())
+    (!is_credential).then(|| written(raw, NAME_BYTES_MAX))
 }
 
 /// Whether a piece of the text says that it is a key or token.
 pub(crate) fn tells_secret(text: &[u8]) -> bool {
-    shape::holds_key(text) || pieces(text).any(is_telling)
+    shape::holds_key(text) || text.len() >= TELLING_BYTES_MIN && pieces(text).any(is_telling)
 }
 
 /// Whether a piece of the text is a key or token by what it says or by how it looks.
@@ -132,7 +146,7 @@ fn pieces(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn is_telling(piece: &[u8]) -> bool {
-    piece.len() >= 18
+    piece.len() >= TELLING_BYTES_MIN
         && (shape::known_key(piece).is_some()
             || piece.starts_with(b"ey") && shape::class(piece) != shape::OPAQUE)
 }
@@ -146,12 +160,19 @@ fn is_address_byte(b: u8) -> bool {
 }
 
 /// What a text looks like by itself; what was presented beside it is another matter.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, none a state")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Looks {
     /// A piece is a key or token, by what it says or by how it looks.
     pub(crate) secret: bool,
     /// A piece may be somebody's secret in other letters: base64, hexadecimal, percent-encoding.
     pub(crate) coded: bool,
+    /// A piece is a key or token, by what it says (`tells_secret`).
+    pub(crate) tells: bool,
+    /// A host's label is a key or token, by what it says or by how it looks.
+    pub(crate) secret_label: bool,
+    /// A media type's half looks like a secret.
+    pub(crate) secret_half: bool,
 }
 
 impl Looks {
@@ -159,6 +180,9 @@ impl Looks {
         Self {
             secret: shape::holds_key(text) || pieces(text).any(seems_secret),
             coded: text.contains(&b'%') || encoded::reads_otherwise(text),
+            tells: tells_secret(text),
+            secret_label: text.split(|&b| b == b'.').any(|l| tells_secret(l) || shape::looks_secret(l)),
+            secret_half: text.split(|&b| b == b'/').any(shape::looks_secret),
         }
     }
 }
@@ -167,7 +191,15 @@ impl Looks {
 /// that a text is shared says nothing about it.
 pub(crate) struct Texts {
     hasher: RandomState,
-    slots: Vec<Option<(Arc<str>, Option<Looks>)>>,
+    slots: Vec<Option<Shared>>,
+}
+
+#[derive(Clone)]
+struct Shared {
+    text: Arc<str>,
+    looks: Option<Looks>,
+    /// What `tells_secret` says of it.
+    tells: Option<bool>,
 }
 
 impl Texts {
@@ -177,40 +209,61 @@ impl Texts {
 
     /// What `raw` looks like.
     pub(crate) fn looks(&mut self, raw: &[u8]) -> Looks {
-        let known = self.slot(raw).and_then(Option::as_mut).filter(|(text, _)| text.as_bytes() == raw);
+        let known = self.slot(raw).and_then(Option::as_mut).filter(|shared| shared.text.as_bytes() == raw);
         match known {
-            Some((_, looks)) => *looks.get_or_insert_with(|| Looks::of(raw)),
+            Some(shared) => *shared.looks.get_or_insert_with(|| Looks::of(raw)),
             None => Looks::of(raw),
         }
+    }
+
+    /// Whether a piece of a name says that it is a key or token (`tells_secret`). What says so is not remembered.
+    pub(crate) fn tells(&mut self, name: &Arc<str>) -> bool {
+        let find_out = || tells_secret(name.as_bytes());
+        let Some(slot) = self.slot(name.as_bytes()) else { return find_out() };
+        if let Some(known) = slot.as_mut().filter(|shared| shared.text == *name) {
+            return *known.tells.get_or_insert_with(find_out);
+        }
+        let tells = find_out();
+        if !tells {
+            *slot = Some(Shared { text: name.clone(), looks: None, tells: Some(false) });
+        }
+        tells
     }
 
     /// The text of `raw`, at most `max` bytes.
     pub(crate) fn share(&mut self, raw: &[u8], max: usize) -> Arc<str> {
         let raw = raw.get(..max.min(raw.len())).unwrap_or(raw);
-        let Some(slot) = self.slot(raw) else { return bounded(raw, max).into() };
-        if let Some((known, _)) = slot
-            && known.as_bytes() == raw
+        let Some(slot) = self.slot(raw) else { return written(raw, max) };
+        if let Some(known) = slot
+            && known.text.as_bytes() == raw
         {
-            return known.clone();
+            return known.text.clone();
         }
-        let text: Arc<str> = bounded(raw, max).into();
+        let text = written(raw, max);
         if text.as_bytes() == raw {
-            *slot = Some((text.clone(), None));
+            *slot = Some(Shared { text: text.clone(), looks: None, tells: None });
         }
         text
     }
 
     /// As `share`, in lower case.
     pub(crate) fn share_lower(&mut self, raw: &[u8], max: usize) -> Arc<str> {
-        if raw.iter().any(u8::is_ascii_uppercase) {
-            let raw = raw.get(..max.min(raw.len())).unwrap_or(raw);
-            self.share(&raw.to_ascii_lowercase(), max)
-        } else {
-            self.share(raw, max)
+        if !raw.iter().any(u8::is_ascii_uppercase) {
+            return self.share(raw, max);
+        }
+        let raw = raw.get(..max.min(raw.len())).unwrap_or(raw);
+        let mut lower = [0u8; LOWER_BYTES];
+        match lower.get_mut(..raw.len()) {
+            Some(lower) => {
+                lower.copy_from_slice(raw);
+                lower.make_ascii_lowercase();
+                self.share(lower, max)
+            }
+            None => self.share(&raw.to_ascii_lowercase(), max),
         }
     }
 
-    fn slot(&mut self, raw: &[u8]) -> Option<&mut Option<(Arc<str>, Option<Looks>)>> {
+    fn slot(&mut self, raw: &[u8]) -> Option<&mut Option<Shared>> {
         let slot = self.hasher.hash_one(raw) as usize % SLOTS;
         self.slots.get_mut(slot)
     }
@@ -224,6 +277,9 @@ mod tests {
     fn texts_are_escaped_and_bounded() {
         assert_eq!(bounded(b"a\r\nb\xFFc\x1b", 99), "a\\x0d\\x0ab\\xffc\\x1b");
         assert_eq!(bounded("ééé".as_bytes(), 3), "é\\xc3");
+        for text in ["plain ~", "ééé", "a\x1bb", "a\x7f", ""] {
+            assert_eq!(*written(text.as_bytes(), 3), bounded(text.as_bytes(), 3), "{text}");
+        }
         let mut texts = Texts::new();
         let (a, b) = (texts.share(b"curl/8", 99), texts.share(b"curl/8", 99));
         assert!(Arc::ptr_eq(&a, &b));
@@ -238,7 +294,8 @@ mod tests {
         let shared = texts.share(key.as_bytes(), 99);
         assert_eq!(&*shared, key, "`share` is for what was looked at before");
         assert!(texts.looks(key.as_bytes()).secret && texts.looks(key.as_bytes()).secret);
-        let plain = Looks { secret: false, coded: false };
+        let plain =
+            Looks { secret: false, coded: false, tells: false, secret_label: false, secret_half: false };
         for _ in 0..2 {
             assert_eq!(texts.looks(b"curl/8.7.1"), plain);
             texts.share(b"curl/8.7.1", 99);

@@ -116,11 +116,12 @@ impl Analysis {
                 continue;
             }
             let Memory { lineage, routes, detectors } = &mut self.memory;
-            let mut transaction = lineage.attribute(*sighting);
-            routes.settle(&mut transaction);
-            outputs.transaction(&transaction)?;
+            lineage.complete(&mut sighting);
+            let transaction = &mut sighting.transaction;
+            routes.settle(transaction);
+            outputs.transaction(transaction)?;
             detectors.advance(transaction.end, &mut self.alerts);
-            detectors.observe(&transaction, &mut self.alerts);
+            detectors.observe(transaction, &mut self.alerts);
             self.write_alerts(outputs)?;
             explain(&self.memory.detectors.explained(), outputs);
             // State that knows an alert which was not written would lose it.

@@ -89,6 +89,7 @@ pub(super) struct Consumer<'a> {
 impl Consumer<'_> {
     /// Takes reports until the last shard is done. The receiver ends with this call: a failing output must not leave
     /// the other threads waiting on full queues.
+    #[expect(clippy::needless_pass_by_value, reason = "it is dropped with this call")]
     pub(super) fn consume(&mut self, reports: Receiver<Report>) -> anyhow::Result<()> {
         let mut sum = Sum::default();
         let mut asked = None;
@@ -101,7 +102,7 @@ impl Consumer<'_> {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
-            self.look_up(&mut sum, &mut asked)?;
+            self.look_up(&mut sum, &mut asked);
             // All shards, and the reader where there is one.
             if let Some((mut counters, services)) = sum.complete(self.parts) {
                 asked = None;
@@ -135,11 +136,11 @@ impl Consumer<'_> {
         Ok(())
     }
 
-    fn look_up(&mut self, sum: &mut Sum, asked: &mut Option<Instant>) -> anyhow::Result<()> {
+    fn look_up(&mut self, sum: &mut Sum, asked: &mut Option<Instant>) {
         let reading = match &self.progress {
             None => None,
             Some(progress) => {
-                let Ok((reading, answer)) = progress.try_recv() else { return Ok(()) };
+                let Ok((reading, answer)) = progress.try_recv() else { return };
                 if let Some(answer) = &answer {
                     sum.take(answer);
                 }
@@ -163,7 +164,6 @@ impl Consumer<'_> {
             }
             self.outputs.reloaded(outcome);
         }
-        Ok(())
     }
 
     /// What is left once every stage has ended.

@@ -173,8 +173,15 @@ impl LastMinute {
         let row = |(&stage, total): (&Stage, &Total)| {
             let at = |share| latencies.quantile(stage, share).unwrap_or_default().as_secs_f64();
             let (count, sum_s) = (total.count, total.sum.as_secs_f64());
-            let (p50_s, p99_s, p999_s, max_s) = (at(0.5), at(0.99), at(0.999), at(1.0));
-            LatencyRow { stage: stage.name(), count, sum_s, p50_s, p99_s, p999_s, max_s }
+            LatencyRow {
+                stage: stage.name(),
+                count,
+                sum_s,
+                p50_s: at(0.5),
+                p99_s: at(0.99),
+                p999_s: at(0.999),
+                max_s: at(1.0),
+            }
         };
         let rows = Stage::ALL.iter().zip(&self.totals);
         rows.filter(|(_, total)| total.count > 0).map(row).collect()

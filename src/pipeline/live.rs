@@ -46,12 +46,12 @@ pub(super) fn run(
         let (merge, parts) = (Merge::new(shards), shards);
         let (progress, watch) = (None, Some(Watch::new(machine_clock, mtu)));
         let mut consumer = Consumer { analysis, outputs, merge, wanted, parts, progress, settings, watch };
-        let consumed = consumer.consume(reports);
+        let outcome = consumer.consume(reports);
         let mut end = End::default();
         for worker in workers {
             end.add(joined(worker.join())?);
         }
-        consumed?;
+        outcome?;
         consumer.finish(end)
     })
 }

@@ -50,13 +50,13 @@ pub(super) fn run(
         let progress = Some(progress);
         let watch = is_live.then(|| Watch::new(machine_clock, mtu));
         let mut consumer = Consumer { analysis, outputs, merge, wanted, parts, progress, settings, watch };
-        let consumed = consumer.consume(reports);
+        let outcome = consumer.consume(reports);
         let mut end = End::default();
         for worker in workers {
             end.add(joined(worker.join())?);
         }
         end.add(joined(reader.join())?);
-        consumed?;
+        outcome?;
         consumer.finish(end)
     })
 }

@@ -97,7 +97,7 @@ impl Bench<'_> {
     /// A peer's row; none when it fails, which is said.
     fn peer(&self, peer: &Peer, program: &Path, note: &str) -> Result<Option<Measured>, String> {
         let folder = self.folder.join(format!("peer-{}", peer.name));
-        let mut row = self.row(&format!("{}{note}", peer.name));
+        let mut row = self.row(&format!("{}{note}", peer.full_name(program)));
         for run in 1..=self.runs {
             say(&format!("{}, {}: run {run} of {}", self.capture.kind.name(), peer.name, self.runs));
             let least = self.touch()?;

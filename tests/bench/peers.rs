@@ -52,6 +52,9 @@ af-packet:
     checksum-checks: no
 ";
 
+/// Whether a line of a program's records is one of a request.
+type IsRequest = fn(&str) -> bool;
+
 /// A program that reads captures.
 pub(crate) struct Peer {
     pub name: &'static str,
@@ -59,9 +62,11 @@ pub(crate) struct Peer {
     pub is_slow: bool,
     /// Whether it writes a file for each direction of a connection, which is too much for many connections.
     pub has_file_per_connection: bool,
+    /// How it is asked for its version.
+    version: &'static str,
     arguments: &'static [&'static str],
     /// The file with a record for each request, and what such a line holds; none for programs without records.
-    records: Option<(&'static str, fn(&str) -> bool)>,
+    records: Option<(&'static str, IsRequest)>,
 }
 
 /// Those that are known. In arguments, `{}` is the capture.
@@ -70,6 +75,7 @@ pub(crate) const PEERS: &[Peer] = &[
         name: "suricata",
         is_slow: false,
         has_file_per_connection: false,
+        version: "-V",
         arguments: &["-c", "suricata.yaml", "-r", "{}", "-k", "none", "-l", ".", "--runmode", "single"],
         records: Some(("eve.json", is_http_of_eve)),
     },
@@ -77,6 +83,7 @@ pub(crate) const PEERS: &[Peer] = &[
         name: "zeek",
         is_slow: true,
         has_file_per_connection: false,
+        version: "--version",
         arguments: &["-b", "-C", "-r", "{}", "base/protocols/http"],
         records: Some(("http.log", |line| !line.starts_with('#'))),
     },
@@ -84,6 +91,7 @@ pub(crate) const PEERS: &[Peer] = &[
         name: "tshark",
         is_slow: true,
         has_file_per_connection: false,
+        version: "--version",
         arguments: &[
             "-n",
             "-r",
@@ -105,6 +113,7 @@ pub(crate) const PEERS: &[Peer] = &[
         name: "tcpflow",
         is_slow: false,
         has_file_per_connection: true,
+        version: "--version",
         arguments: &["-r", "{}", "-o", "flows"],
         records: None,
     },
@@ -112,6 +121,7 @@ pub(crate) const PEERS: &[Peer] = &[
         name: "httpry",
         is_slow: false,
         has_file_per_connection: false,
+        version: "-h",
         arguments: &["-q", "-r", "{}"],
         records: Some((OUTPUT, |line| line.split('\t').any(|field| field == ">"))),
     },
@@ -121,6 +131,18 @@ impl Peer {
     /// Where it is installed; `None` when it is not on the path.
     pub(crate) fn program(&self) -> Option<PathBuf> {
         on_path(self.name)
+    }
+
+    /// Its name with the version that it tells, if it tells one.
+    pub(crate) fn full_name(&self, program: &Path) -> String {
+        let told = Command::new(program).arg(self.version).stdin(Stdio::null()).output();
+        let told =
+            told.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        let is_version = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.');
+        match told.split_whitespace().find(is_version) {
+            Some(version) => format!("{} {}", self.name, version.trim_end_matches(['.', ','])),
+            None => self.name.to_owned(),
+        }
     }
 
     /// The program as it is to be run, in a folder that is emptied first.
@@ -153,7 +175,7 @@ pub(crate) fn is_http_of_eve(line: &str) -> bool {
 }
 
 /// How many lines of a file are of that kind.
-pub(crate) fn lines(path: &Path, is_one: fn(&str) -> bool) -> Result<u64, String> {
+pub(crate) fn lines(path: &Path, is_one: IsRequest) -> Result<u64, String> {
     let problem = |error: std::io::Error| format!("{}: {error}", path.display());
     let file = BufReader::new(File::open(path).map_err(problem)?);
     let mut count = 0;

@@ -22,6 +22,6 @@ pub(crate) fn svg(climbs: &[Climb], made_on: &str) -> String {
         panel("CPU, % of a core", |step| step.cpu_percent),
         panel("resident memory at its peak, MiB", |step| step.resident_mib),
     ];
-    let title = format!("Mixed API traffic over a virtual cable: {made_on}").replace('`', "");
-    draw(&title, "offered, thousand packets/s", &panels)
+    let title = "Mixed API traffic over a virtual cable";
+    draw(title, &made_on.replace('`', ""), "offered, thousand packets/s", &panels)
 }

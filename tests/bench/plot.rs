@@ -10,6 +10,7 @@ const LEFT: f64 = 84.0;
 const RIGHT: f64 = 24.0;
 const TOP: f64 = 64.0;
 const BETWEEN: f64 = 58.0;
+const FOOT: f64 = 20.0;
 
 /// One program's points, in the order of the load.
 pub(crate) struct Curve {
@@ -24,9 +25,9 @@ pub(crate) struct Panel {
     pub curves: Vec<Curve>,
 }
 
-/// The picture; all panels have the same load below them.
-pub(crate) fn svg(title: &str, load: &str, panels: &[Panel]) -> String {
-    let height = TOP + panels.len() as f64 * (PANEL_HEIGHT + BETWEEN);
+/// The picture; all panels have the same load below them, and a note stands at the foot.
+pub(crate) fn svg(title: &str, note: &str, load: &str, panels: &[Panel]) -> String {
+    let height = TOP + panels.len() as f64 * (PANEL_HEIGHT + BETWEEN) + FOOT;
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
          aria-label=\"{0}\">\n<title>{0}</title>\n{STYLE}<rect class=\"page\" width=\"{WIDTH}\" \
@@ -40,6 +41,7 @@ pub(crate) fn svg(title: &str, load: &str, panels: &[Panel]) -> String {
         draw(&mut text, panel, &right, bottom);
         label(&mut text, "middle", f64::midpoint(LEFT, WIDTH - RIGHT), bottom + 36.0, load);
     }
+    label(&mut text, "start", LEFT, height - 10.0, note);
     text + "</svg>\n"
 }
 
@@ -133,14 +135,14 @@ fn most<'a>(curves: impl IntoIterator<Item = &'a Curve>, part: fn(&(f64, f64)) -
     curves.into_iter().flat_map(|curve| &curve.points).map(part).fold(0.0, f64::max)
 }
 
-/// From zero to at least `most`, four to eight steps of 1, 2 or 5 times a power of ten.
+/// From zero to at least `most`, three to ten steps of 1, 2 or 5 times a power of ten.
 pub(crate) fn ticks(most: f64) -> Vec<f64> {
     let most = if most > 0.0 && most.is_finite() { most } else { 1.0 };
     let power = 10f64.powf((most / 4.0).log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|times| times * power);
     let step = step.into_iter().rev().find(|step| most / step >= 3.0).unwrap_or(power);
-    let count = (most / step).ceil() as u32;
-    (0..=count).map(|nth| f64::from(nth) * step).collect()
+    let behind = |tick: &f64| *tick < most + step * 0.999;
+    (0..=10u32).map(|nth| f64::from(nth) * step).take_while(behind).collect()
 }
 
 fn last(ticks: &[f64]) -> f64 {

@@ -27,14 +27,24 @@ use std::process::ExitCode;
 /// Said below the table of files.
 const NOT_YET: &str = "HTTP/2 and the decryption of TLS are not measured: this version does not read them.\n";
 
+/// Said below the table of rates.
+const PICTURE: &str = "![Delivered packets, CPU and memory over the offered rate](performance.svg)\n";
+
 /// What is measured, and how long.
 struct Asked {
     runs: usize,
     is_quick: bool,
     only: Option<String>,
-    files: bool,
-    live: bool,
+    part: Part,
     write: bool,
+}
+
+/// Which of the two parts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Both,
+    Files,
+    Live,
 }
 
 fn main() -> ExitCode {
@@ -59,13 +69,13 @@ fn say(text: &str) {
 }
 
 fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
-    let mut asked = Asked { runs: 5, is_quick: false, only: None, files: true, live: true, write: false };
+    let mut asked = Asked { runs: 5, is_quick: false, only: None, part: Part::Both, write: false };
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--bench" => {} // cargo says so
             "--quick" => asked.is_quick = true,
-            "--files" => asked.live = false,
-            "--live" => asked.files = false,
+            "--files" => asked.part = Part::Files,
+            "--live" => asked.part = Part::Live,
             "--write" => asked.write = true,
             "--runs" => {
                 let runs = arguments.next().and_then(|runs| runs.parse().ok()).filter(|runs| *runs > 0);
@@ -73,10 +83,13 @@ fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
             }
             "--only" => {
                 asked.only = Some(arguments.next().ok_or("--only takes the name of a capture")?);
-                asked.live = false;
+                asked.part = Part::Files;
             }
             other => return Err(format!("unknown option {other}; see the head of tests/bench/replay.rs")),
         }
+    }
+    if asked.write && (asked.only.is_some() || asked.is_quick) {
+        return Err("--write renews whole tables: it goes with neither --only nor --quick".to_owned());
     }
     Ok(asked)
 }
@@ -86,9 +99,21 @@ fn bench(asked: &Asked) -> Result<(), String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench");
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let made_on = format!("{}; made by `make bench`", machine::machine());
-    if asked.files {
-        let is_wanted = |name: &str| asked.only.as_deref().is_none_or(|only| only == name);
-        let measured = files::measure(&folder, asked.runs, asked.is_quick, &is_wanted)?;
+    if asked.part != Part::Live {
+        on_files(asked, &folder, &made_on)?;
+    }
+    if asked.part != Part::Files {
+        // Last, because this process leaves the machine's network for it.
+        on_the_wire(asked, &folder, &made_on)?;
+    }
+    Ok(())
+}
+
+/// The parts on files: captures, and ever more identities.
+fn on_files(asked: &Asked, folder: &Path, made_on: &str) -> Result<(), String> {
+    let is_wanted = |name: &str| asked.only.as_deref().is_none_or(|only| only == name);
+    let measured = files::measure(folder, asked.runs, asked.is_quick, &is_wanted)?;
+    if !measured.rows.is_empty() {
         let mut text = format!("{made_on}; medians of {} pairs of runs.\n\n", asked.runs);
         text += &table::markdown(&measured.rows);
         let _ = write!(text, "\n{NOT_YET}{}", measured.absent());
@@ -104,26 +129,20 @@ fn bench(asked: &Asked) -> Result<(), String> {
             document::renew("docs/performance.md", "files", &text)?;
             document::renew("README.md", "speed", &text)?;
         }
-        if is_wanted("identities") {
-            let grown = growth::measure(&folder, asked.runs.min(3), asked.is_quick)?;
-            let text = format!("{made_on}.\n\n{}", growth::markdown(&grown));
-            show(&text)?;
-            if asked.write {
-                document::renew("docs/performance.md", "identities", &text)?;
-            }
-        }
     }
-    if asked.live {
-        // Last, because this process leaves the machine's network for it.
-        on_the_wire(asked, &folder, &made_on)?;
+    if !is_wanted("identities") {
+        return Ok(());
     }
-    Ok(())
+    let grown = growth::measure(folder, asked.runs.min(3), asked.is_quick)?;
+    let text = format!("{made_on}.\n\n{}", growth::markdown(&grown));
+    show(&text)?;
+    if asked.write { document::renew("docs/performance.md", "identities", &text) } else { Ok(()) }
 }
 
 /// The live part; where it cannot be measured that is said, and is a failure only when nothing else was asked for.
 fn on_the_wire(asked: &Asked, folder: &Path, made_on: &str) -> Result<(), String> {
     let climbs = match rates::measure(folder, asked.is_quick) {
-        Err(problem) if asked.files => {
+        Err(problem) if asked.part == Part::Both => {
             say(&format!("live rates were not measured: {problem}"));
             return Ok(());
         }
@@ -134,6 +153,7 @@ fn on_the_wire(asked: &Asked, folder: &Path, made_on: &str) -> Result<(), String
     let picture = picture::svg(&climbs.climbs, made_on);
     std::fs::write(folder.join("performance.svg"), &picture).map_err(|error| error.to_string())?;
     if asked.write {
+        let text = format!("{text}\n{PICTURE}");
         document::renew("docs/performance.md", "live", &text)?;
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.svg");
         std::fs::write(&path, picture).map_err(|error| format!("{}: {error}", path.display()))?;

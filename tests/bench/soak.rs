@@ -64,7 +64,7 @@ fn say(text: &str) {
 }
 
 fn asked(mut arguments: impl Iterator<Item = String>, folder: &Path) -> Result<Asked, String> {
-    let (mut minutes, mut rate, mut shards, mut is_control) = (60.0, 50_000.0, 1.0, false);
+    let (mut minutes, mut rate, mut shards, mut is_control) = (60.0, 50_000.0, 1, false);
     let mut csv = folder.join("soak.csv");
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} takes a value"));
@@ -76,7 +76,7 @@ fn asked(mut arguments: impl Iterator<Item = String>, folder: &Path) -> Result<A
             "--bench" => {} // cargo says so
             "--minutes" => minutes = number(value()?)?,
             "--rate" => rate = number(value()?)?,
-            "--shards" => shards = number(value()?)?,
+            "--shards" => shards = value()?.parse().map_err(|_| "--shards takes a small number")?,
             "--csv" => csv = value()?.into(),
             "--of" => {
                 is_control = match value()?.as_str() {
@@ -88,7 +88,7 @@ fn asked(mut arguments: impl Iterator<Item = String>, folder: &Path) -> Result<A
             other => return Err(format!("unknown option {other}; see the head of tests/bench/soak.rs")),
         }
     }
-    let listener = if is_control { Listener::Tcpdump } else { Listener::Heelguard { shards: shards as u16 } };
+    let listener = if is_control { Listener::Tcpdump } else { Listener::Heelguard { shards } };
     Ok(Asked { time: Duration::from_secs_f64(minutes * 60.0), packets_per_s: rate, listener, csv })
 }
 
@@ -153,8 +153,8 @@ fn watch(
         let next = LOOK_EVERY * (looks.len() as u32 + 1);
         std::thread::sleep(next.min(asked.time).saturating_sub(begun.elapsed()));
         let (after, sent, used) = (begun.elapsed(), told.sent.load(Ordering::Relaxed), listening.used()?);
-        let passed = (after - before.0).as_secs_f64();
-        let cpu_percent = (used.cpu - before.2.cpu).as_secs_f64() / passed * 100.0;
+        let passed = after.saturating_sub(before.0).as_secs_f64();
+        let cpu_percent = used.cpu.saturating_sub(before.2.cpu).as_secs_f64() / passed * 100.0;
         let rate = (sent - before.1) as f64 / passed;
         let counts = listening.counts().unwrap_or_default();
         writeln!(

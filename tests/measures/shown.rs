@@ -73,13 +73,13 @@ fn a_picture_names_its_axes_and_knows_both_pages() {
         Panel { title: "CPU, %".to_owned(), curves: vec![curve("a<b"), curve("other")] },
         Panel { title: "memory, MiB".to_owned(), curves: vec![curve("a<b"), curve("other")] },
     ];
-    let text = svg("Load & more", "offered, packets/s", &panels);
+    let text = svg("Load & more", "a machine", "offered, packets/s", &panels);
     assert!(text.starts_with("<svg ") && text.ends_with("</svg>\n"));
     assert!(text.contains("prefers-color-scheme: dark"));
     assert!(text.contains(">CPU, %<") && text.contains(">memory, MiB<"));
     assert_eq!(text.matches(">offered, packets/s<").count(), 2);
     assert_eq!(text.matches(">a&lt;b<").count(), 1, "a legend names each program once");
-    assert!(text.contains("<title>Load &amp; more</title>"));
+    assert!(text.contains("<title>Load &amp; more</title>") && text.contains(">a machine<"));
     // Two points of two programs in two panels, and one of each in the legend.
     assert_eq!(text.matches("class=\"mark").count(), 10);
     assert!(!text.contains("NaN") && !text.contains("inf"));
@@ -87,7 +87,7 @@ fn a_picture_names_its_axes_and_knows_both_pages() {
 
 #[test]
 fn nothing_measured_is_an_empty_picture_and_no_nonsense() {
-    let text = svg("Nothing", "load", &[Panel { title: "t".to_owned(), curves: Vec::new() }]);
+    let text = svg("Nothing", "note", "load", &[Panel { title: "t".to_owned(), curves: Vec::new() }]);
     assert!(!text.contains("NaN"));
 }
 
@@ -102,8 +102,8 @@ fn a_part_of_a_page_is_renewed_and_the_rest_stays() {
 
 #[test]
 fn families_of_counters_are_added_up() {
-    let page = "HTTP/1.1 200 OK\r\n\r\n# TYPE heelguard_capture_received_total counter\n\
-                heelguard_capture_received_total 120\nheelguard_capture_kernel_dropped_total 20\n\
+    let page = "HTTP/1.1 200 OK\r\n\r\n# TYPE heelguard_live_received_total counter\n\
+                heelguard_live_received_total 120\nheelguard_live_kernel_dropped_total 20\n\
                 heelguard_transactions_total{completeness=\"whole\"} 7\n\
                 heelguard_transactions_total{completeness=\"gap\"} 2\n\
                 heelguard_transactions_total_of_another 99\n";

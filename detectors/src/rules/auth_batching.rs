@@ -30,7 +30,9 @@
 //! MITRE ATT&CK T1110; OWASP API2:2023 scenario 1, API4:2023; GraphQL specification of October 2021, section 2.7.
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, stateless};
+use crate::detector::{
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, stateless,
+};
 use crate::runtime::Limits;
 use crate::transaction::{Graphql, Transaction};
 use serde::{Deserialize, Serialize};

@@ -35,7 +35,10 @@
 use super::acceptance::{Guarded, accepted_token, is_guarded, note_refusal};
 use super::forgery;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span, tables};
+use crate::detector::{
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span,
+    tables,
+};
 use crate::identity::Fingerprint;
 use crate::keyed::Keyed;
 use crate::runtime::Limits;

@@ -29,7 +29,9 @@
 //! MITRE ATT&CK T1552, T1040; OWASP API2:2023; RFC 7617 section 4.
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, tables};
+use crate::detector::{
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, tables,
+};
 use crate::identity::CredentialKind;
 use crate::keyed::Keyed;
 use crate::runtime::Limits;

@@ -35,7 +35,9 @@
 
 use super::keys;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, tables};
+use crate::detector::{
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, tables,
+};
 use crate::identity::{Credential, Fingerprint, KnownKey, Notoriety};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;

@@ -37,7 +37,10 @@
 use super::acceptance::{Guarded, accepted_token, is_guarded, note_refusal};
 use super::clock::Skew;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span, tables};
+use crate::detector::{
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, Span,
+    tables,
+};
 use crate::identity::{Fingerprint, named};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;

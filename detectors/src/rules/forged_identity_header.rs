@@ -39,7 +39,9 @@
 //! MITRE ATT&CK T1190, T1078; OWASP API2:2023, API8:2023; RFC 7239 section 8.1; RFC 9440 section 3.
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, Span, tables};
+use crate::detector::{
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, Span, tables,
+};
 use crate::hash::StableHasher;
 use crate::identity::ProofLevel;
 use crate::keyed::Keyed;

@@ -34,7 +34,9 @@
 
 use super::keys;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, tables};
+use crate::detector::{
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, tables,
+};
 use crate::identity::{AddressClass, Country, Credential, Fingerprint};
 use crate::keyed::Keyed;
 use crate::label::Labels;
@@ -234,11 +236,11 @@ impl Key {
 /// The first autonomous system of a large cloud for each of its others (public registries).
 fn operator(asn: u32) -> u32 {
     match asn {
-        14618 | 8987 | 7224 => 16509,                                                         // Amazon
-        396_982 | 36384 | 394_089 | 396_178 | 19527 | 43515 => 15169,                         // Google
-        8070 | 8069 | 3598 | 35106 => 8075,                                                   // Microsoft
-        54253 | 64102 | 33517 | 20054 | 6142 | 46558 => 31898,                                // Oracle
-        37963 | 134_963 => 45102,                                                             // Alibaba
+        14618 | 8987 | 7224 => 16509,                                 // Amazon
+        396_982 | 36384 | 394_089 | 396_178 | 19527 | 43515 => 15169, // Google
+        8070 | 8069 | 3598 | 35106 => 8075,                           // Microsoft
+        54253 | 64102 | 33517 | 20054 | 6142 | 46558 => 31898,        // Oracle
+        37963 | 134_963 => 45102,                                     // Alibaba
         209_242 | 132_892 | 202_623 | 14789 | 203_898 | 139_242 | 394_536 | 395_747 => 13335, // Cloudflare
         _ => asn,
     }

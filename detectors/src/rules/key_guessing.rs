@@ -37,7 +37,10 @@
 use super::crowd::Crowd;
 use super::keys;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, Span, client_of, tables};
+use crate::detector::{
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, Span, client_of,
+    tables,
+};
 use crate::identity::{Credential, Fingerprint};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;

@@ -45,7 +45,9 @@
 use super::keys::{self, Crowd, Telling};
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, tables};
+use crate::detector::{
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, tables,
+};
 use crate::hash::Mark;
 use crate::identity::{AddressClass, Credential, Fingerprint, ProofLevel};
 use crate::keyed::Keyed;

@@ -33,7 +33,10 @@
 //! MITRE ATT&CK T1190; OWASP API2:2023, API5:2023.
 
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several, tables};
+use crate::detector::{
+    About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Several,
+    tables,
+};
 use crate::hash::StableHasher;
 use crate::identity::PrincipalKind;
 use crate::keyed::Keyed;

@@ -36,7 +36,9 @@
 
 use super::actor::Actor;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Span, tables};
+use crate::detector::{
+    Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Span, tables,
+};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::saved::saved;

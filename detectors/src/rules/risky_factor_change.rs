@@ -41,7 +41,10 @@
 use super::habits::Habits;
 use super::presence::Acquaintance;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables};
+use crate::detector::{
+    About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span,
+    tables,
+};
 use crate::identity::{Factor, Principal};
 use crate::keyed::Keyed;
 use crate::label::Label;

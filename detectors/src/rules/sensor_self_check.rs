@@ -210,7 +210,7 @@ impl State {
         let Thresholds { lost_pct, encrypted_pct, .. } = self.thresholds;
         let window = Duration::from_secs(u64::from(self.thresholds.lost_window_s));
         let [lost, dropped, encrypted] = &mut self.told_until;
-        let loss = Excess {
+        let upstream = Excess {
             part: "loss",
             of: Seen::lost,
             limit_pct: lost_pct,
@@ -218,7 +218,7 @@ impl State {
             severity: Severity::Medium,
             told_until: lost,
         };
-        loss.look(now, window, findings, |Share { part, whole }| {
+        upstream.look(now, window, findings, |Share { part, whole }| {
             let pct = Share { part, whole }.pct();
             let message = format!(
                 "{pct} % of {whole} bytes were lost in {}: what happened in them is in no count (limit {lost_pct} %)",
@@ -275,12 +275,12 @@ impl State {
             window: None,
         };
         findings.raise(&crossing, || {
-            let delay_s = delay_ms as f64 / 1_000.0;
+            let seconds = delay_ms as f64 / 1_000.0;
             let message = format!(
-                "one alert in a hundred takes {delay_s} s or more from its packet to the outputs: the sensor lags \
+                "one alert in a hundred takes {seconds} s or more from its packet to the outputs: the sensor lags \
                  behind its traffic (limit {limit} s)"
             );
-            let facts = vec![("delay_p99_s", Fact::Number(delay_s))];
+            let facts = vec![("delay_p99_s", Fact::Number(seconds))];
             finding(message, delay_ms, u64::from(limit).saturating_mul(1_000), facts)
         });
     }

@@ -43,7 +43,9 @@
 use super::network::{Apart, Network};
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables};
+use crate::detector::{
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample, Span, tables,
+};
 use crate::few::Few;
 use crate::identity::{Credential, CredentialKind, Fingerprint, PrincipalKind, ProofLevel};
 use crate::keyed::Keyed;

@@ -34,7 +34,10 @@
 
 use super::keys;
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Doubts, EVIDENCE_MAX, Facts, Finding, Findings, Grouping, Maturity, Rule, Sample, Several, Span, tables};
+use crate::detector::{
+    About, Crossing, Detector, Doubts, EVIDENCE_MAX, Facts, Finding, Findings, Grouping, Maturity, Rule,
+    Sample, Several, Span, tables,
+};
 use crate::identity::{Country, Credential, Fingerprint};
 use crate::keyed::Keyed;
 use crate::runtime::Limits;

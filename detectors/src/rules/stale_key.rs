@@ -33,7 +33,9 @@
 
 use super::keys::{self, Crowd, Telling};
 use crate::alert::{Fact, Scope, Severity};
-use crate::detector::{About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, tables};
+use crate::detector::{
+    About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, tables,
+};
 use crate::hash::StableHasher;
 use crate::identity::{Credential, Fingerprint};
 use crate::keyed::Keyed;

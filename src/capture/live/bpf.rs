@@ -26,7 +26,7 @@ pub(super) fn compile(filter: &str, link: LinkType, snaplen: u32) -> Result<Vec<
         ));
     }
     let refused = |error: pcap::Error| refused(filter, &error);
-    let handle = Capture::dead(Linktype(link.0 as i32)).map_err(refused)?;
+    let handle = Capture::dead(Linktype(link.0.cast_signed())).map_err(refused)?;
     let program = handle.compile(filter, true).map_err(refused)?;
     let instructions = program.get_instructions().iter().map(|one| parse(&one.to_string(), snaplen));
     instructions

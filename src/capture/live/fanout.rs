@@ -101,12 +101,11 @@ fn walk(mut kind: u16, packet: &[u8], mut base: usize, inside: bool) -> Option<u
         _ => return None,
     };
     match protocol {
-        TCP => {}
         UDP if !inside && u16_at(packet, transport + 2)? == VXLAN_PORT => {
             let at = transport + VXLAN_TO_TYPE;
             return walk(u16_at(packet, at)?, packet, at + 2, true);
         }
-        UDP => {}
+        TCP | UDP => {}
         _ => return Some(addresses),
     }
     Some(addresses ^ u32::from(u16_at(packet, transport)?) ^ u32::from(u16_at(packet, transport + 2)?))

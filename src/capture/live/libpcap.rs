@@ -93,7 +93,7 @@ fn open_one(name: &str, config: &Config) -> Result<Open, OpenError> {
     let failed = |error: Error| of_error(name, &error);
     let bytes = i32::try_from(u64::from(config.ring_mib) << 20).unwrap_or(i32::MAX);
     let inactive = Capture::from_device(name).map_err(failed)?;
-    let inactive = inactive.promisc(config.promiscuous).snaplen(config.snaplen as i32);
+    let inactive = inactive.promisc(config.promiscuous).snaplen(config.snaplen.cast_signed());
     let inactive = inactive.timeout(TIMEOUT_MS).buffer_size(bytes).precision(Precision::Nano);
     let mut capture = inactive.open().map_err(failed)?;
     if !config.filter.trim().is_empty() {
@@ -125,8 +125,8 @@ impl Handles {
             Ok(packet) => {
                 // With this precision the microseconds are nanoseconds.
                 let ts = packet.header.ts;
-                let raw = (ts.tv_sec.max(0) as u64).saturating_mul(1_000_000_000);
-                let stamp = open.clock.stamp(raw.saturating_add(ts.tv_usec.max(0) as u64));
+                let raw = (ts.tv_sec.max(0).cast_unsigned()).saturating_mul(1_000_000_000);
+                let stamp = open.clock.stamp(raw.saturating_add(ts.tv_usec.max(0).cast_unsigned()));
                 if stamp.anomalous {
                     self.anomalies.count(Anomaly::ClockAnomaly);
                 }

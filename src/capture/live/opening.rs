@@ -44,7 +44,9 @@ pub(super) fn open(config: &Config, shards: usize) -> Result<Opened, OpenError> 
         };
         interfaces.push(Interface::new(name, shards, opened.is_some()));
         let mut opened = opened.into_iter().flatten();
-        rings.iter_mut().for_each(|rings| rings.push(opened.next()));
+        for rings in &mut rings {
+            rings.push(opened.next());
+        }
     }
     if !missing.is_empty() {
         let missing = missing.join(", ");

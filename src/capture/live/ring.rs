@@ -183,7 +183,9 @@ mod tests {
     fn block(status: u32, mac: u16, len: u32) -> Vec<u8> {
         let mut block = vec![0; 16];
         let words = [0, 7, 9, len, 1_500, status];
-        words.iter().for_each(|word: &u32| block.extend(word.to_ne_bytes()));
+        for word in words {
+            block.extend(u32::to_ne_bytes(word));
+        }
         block.extend(mac.to_ne_bytes());
         block.extend([0; 6]);
         block.extend(0xe064_u32.to_ne_bytes());

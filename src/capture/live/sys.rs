@@ -58,7 +58,7 @@ impl Socket {
         let address = libc::sockaddr_ll {
             sll_family: libc::AF_PACKET as u16,
             sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
-            sll_ifindex: interface as i32,
+            sll_ifindex: interface.cast_signed(),
             sll_hatype: 0,
             sll_pkttype: 0,
             sll_halen: 0,
@@ -91,7 +91,7 @@ impl Socket {
     /// Takes frames that are for other hosts too, for as long as the socket is open.
     pub(super) fn promiscuous(&self, interface: u32) -> io::Result<()> {
         let request = libc::packet_mreq {
-            mr_ifindex: interface as i32,
+            mr_ifindex: interface.cast_signed(),
             mr_type: libc::PACKET_MR_PROMISC as u16,
             mr_alen: 0,
             mr_address: [0; 8],

@@ -56,6 +56,6 @@ impl Actor for Client {
         let then = if self.left == 0 { Then::Close } else { Then::Keep };
         out.push(Exchange { at: now, lane, rtt_us: 900, request, answer, then });
         // The next one is asked for when this one is surely there.
-        Some(now.after(Duration::from_millis(1_000)))
+        Some(now.after(Duration::from_secs(1)))
     }
 }

@@ -18,7 +18,7 @@ const IGNORED_BYTES_MIN: usize = 16;
 impl<'a> Presented<'a> {
     /// Takes a `Cookie` line.
     pub(crate) fn cookies(&mut self, line: &'a [u8], names: &Names<Cookie>) {
-        if line.split(|&b| b == b';').nth(COOKIES_MAX).is_some() {
+        if line.len() > COOKIES_MAX && line.split(|&b| b == b';').nth(COOKIES_MAX).is_some() {
             self.distrust_all();
         }
         for pair in line.split(|&b| b == b';').take(COOKIES_MAX) {

@@ -10,39 +10,16 @@ use crate::identity::names::Names;
 use crate::identity::tables::Field;
 use crate::identity::urlencoded;
 use heelguard_detectors::identity::Location;
+use std::sync::LazyLock;
 
 /// Words behind which a ticket stands, each a segment's last word: `password-reset`, `verify_email`.
-const TICKET_WORDS: &[&[u8]] = &[
-    b"reset",
-    b"verify",
-    b"verification",
-    b"invite",
-    b"invitation",
-    b"invitations",
-    b"invites",
-    b"confirm",
-    b"confirmation",
-    b"activate",
-    b"activation",
-    b"token",
-    b"magic",
-    b"magiclink",
-    b"unsubscribe",
-    b"optout",
-    b"redeem",
-    b"unlock",
-    b"claim",
-    b"passwordreset",
-    b"resetpassword",
-    b"verifyemail",
-    b"emailverify",
-    b"otp",
-    b"code",
-    b"ticket",
-    b"secret",
-    b"recover",
-    b"interaction",
-];
+const TICKET_WORDS: &str = "\
+    reset verify verification invite invitation invitations invites confirm confirmation activate \
+    activation token magic magiclink unsubscribe optout redeem unlock claim passwordreset \
+    resetpassword verifyemail emailverify otp code ticket secret recover interaction";
+
+static TICKETS: LazyLock<Names<()>> =
+    LazyLock::new(|| Names::new(TICKET_WORDS.split_ascii_whitespace().map(|word| (word, ()))));
 /// The longest word in the list, and some room for a separator.
 const WORD_BYTES_MAX: usize = 24;
 /// So many letters in one piece are hardly a word.
@@ -61,10 +38,12 @@ impl<'a> Presented<'a> {
             };
             let parameters = parameters.split(|&b| b == b';').filter(|parameter| !parameter.is_empty());
             parameters.for_each(|parameter| self.matrix_parameter(parameter, names));
-            let meant = urlencoded::decode_path(bare);
-            if is_ticket_word(before) && (is_ticket(&meant) || is_endless(&meant)) {
-                self.hide(bare);
-                self.hide(meant);
+            if is_ticket_word(before) {
+                let meant = urlencoded::decode_path(bare);
+                if is_ticket(&meant) || is_endless(&meant) {
+                    self.hide(bare);
+                    self.hide(meant);
+                }
             }
             before = bare;
         }
@@ -94,7 +73,7 @@ fn is_ticket_word(segment: &[u8]) -> bool {
     let whole = word.get(..len).unwrap_or(&[]);
     let last = segment.rsplit(|b| !b.is_ascii_alphanumeric()).next().map_or(0, <[u8]>::len);
     let last = whole.get(len.saturating_sub(last)..).unwrap_or(&[]);
-    TICKET_WORDS.iter().any(|&known| known == whole || known == last)
+    TICKETS.get(whole).is_some() || last.len() < whole.len() && TICKETS.get(last).is_some()
 }
 
 /// Whether a segment is no word: letters with digits between them, a code, or letters nobody can pronounce.

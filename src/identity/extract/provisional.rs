@@ -3,11 +3,12 @@
 //! It promises that a credential that cannot be read stands for nobody.
 
 use super::Proved;
+use crate::decode::Endpoint;
 use crate::http::Exchange;
 use crate::identity::clues::Clues;
 use crate::identity::step::{MfaStep, Step};
 use heelguard_detectors::identity::{
-    CredentialKind, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
+    CredentialKind, Fingerprint, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{LoginOutcome, MfaEvent, MfaOutcome, Outcome, TransactionId};
@@ -47,7 +48,6 @@ pub(super) fn provisional_principal(clues: &Clues, proved: &Proved, ip: IpAddr) 
     }
     let first = proved.credentials.iter().find(|c| names_a_holder(c.kind, proved));
     if let Some(credential) = first {
-        let hex = credential.fingerprint.to_string();
         let kind = match credential.kind {
             CredentialKind::ApiKey | CredentialKind::Signature | CredentialKind::Hawk => PrincipalKind::Key,
             CredentialKind::ClientCertificate => PrincipalKind::Cert,
@@ -55,11 +55,18 @@ pub(super) fn provisional_principal(clues: &Clues, proved: &Proved, ip: IpAddr) 
         };
         return Principal {
             kind,
-            id: hex.get(..8).unwrap_or(&hex).into(),
+            id: short_name(credential.fingerprint),
             source: PrincipalSource::Credential,
         };
     }
     Principal { kind: PrincipalKind::Anonymous, id: ip.to_string().into(), source: PrincipalSource::Address }
+}
+
+/// The first eight hex digits of a fingerprint.
+fn short_name(fingerprint: Fingerprint) -> Arc<str> {
+    let digit = |bits: u8| char::from_digit(u32::from(bits), 16).unwrap_or('0') as u8;
+    let [a, b, c, d, ..] = fingerprint.0.map(|byte| [digit(byte >> 4), digit(byte & 0xF)]);
+    std::str::from_utf8([a, b, c, d].as_flattened()).unwrap_or_default().into()
 }
 
 /// Whether a credential is the same on every use. Proofs and handshakes are new each time; a Basic credential
@@ -104,21 +111,24 @@ pub(super) fn provisional_proof(step: &Step<'_>, proved: &Proved, clues: &Clues,
 
 /// A hash of the flow, the first byte's time and the position, with the version and variant bits of RFC 9562.
 pub(super) fn id_of(exchange: &Exchange) -> TransactionId {
-    let mut hasher = blake3::Hasher::new();
-    for end in [exchange.client, exchange.server] {
+    let end = |end: &Endpoint| {
         let ip = match end.ip {
             IpAddr::V4(v4) => v4.to_ipv6_mapped(),
             IpAddr::V6(v6) => v6,
         };
-        hasher.update(&ip.octets()).update(&end.port.to_be_bytes());
-    }
-    for number in [exchange.flow_opened_at.as_nanos(), exchange.time.as_nanos(), u64::from(exchange.ordinal)]
-    {
-        hasher.update(&number.to_be_bytes());
-    }
-    let mut out = [0; 16];
-    hasher.finalize_xof().fill(&mut out);
-    let id = u128::from_be_bytes(out);
+        (ip.octets(), end.port.to_be_bytes())
+    };
+    let ((client, client_port), (server, server_port)) = (end(&exchange.client), end(&exchange.server));
+    let opened_at = exchange.flow_opened_at.as_nanos().to_be_bytes();
+    let time = exchange.time.as_nanos().to_be_bytes();
+    let ordinal = u64::from(exchange.ordinal).to_be_bytes();
+    // One block of the hash.
+    let mut block = [0u8; 60];
+    let parts: [&[u8]; 7] = [&client, &client_port, &server, &server_port, &opened_at, &time, &ordinal];
+    let bytes = parts.into_iter().flatten();
+    block.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = *byte);
+    let hash = blake3::hash(&block);
+    let id = hash.as_bytes().first_chunk().map_or(0, |half| u128::from_be_bytes(*half));
     let version = 0xF << 76;
     let variant = 0b11 << 62;
     TransactionId(id & !version & !variant | 8 << 76 | 0b10 << 62)

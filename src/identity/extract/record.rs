@@ -22,6 +22,7 @@ use heelguard_detectors::transaction::{
     Activity, Client, Exposure, ExposureKind, Graphql, HeaderClaim, IdentityHeader, Request, Response,
 };
 use std::borrow::Cow;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// Most bytes of a recorded method, host, user agent and parameter name.
@@ -56,6 +57,9 @@ impl Extractor {
     /// Headers that say who the caller is. That proxies name the client is no news, nor that the deployment's own
     /// programs name each other: an address counts where it comes from outside past every proxy.
     fn identity_headers(&mut self, asked: &Asking<'_>, told: &Told) -> Vec<IdentityHeader> {
+        if asked.claims.is_empty() {
+            return Vec::new();
+        }
         let own = told.by_proxy || self.settings.internal.contains(told.ip);
         let claims = asked.claims.iter().filter(|(_, claim)| *claim != HeaderClaim::Address || !own);
         let claims = claims.take(IDENTITY_HEADERS_MAX);
@@ -99,10 +103,13 @@ impl Extractor {
 
     /// The same for a request that is repeated word for word; a DPoP proof is new each time and left out.
     pub(super) fn mark(&self, message: &Message, asked: &Asking<'_>, proved: &Proved) -> u64 {
-        let lasting = proved.credentials.iter().filter(|c| c.kind != CredentialKind::Dpop);
-        let credentials: Vec<_> = lasting.map(|c| c.fingerprint.0).collect();
         let body = (message.body.bytes, message.body.prefix.as_slice());
-        self.marks.hash_one((asked.method, asked.host, message.target(), body, credentials))
+        let mut hasher = self.marks.build_hasher();
+        (asked.method, asked.host, message.target(), body).hash(&mut hasher);
+        for lasting in proved.credentials.iter().filter(|c| c.kind != CredentialKind::Dpop) {
+            lasting.fingerprint.hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     /// Names only; one that is or holds a secret is masked.
@@ -143,10 +150,8 @@ impl Extractor {
     /// `type/subtype`; what is no media type, or holds a secret, is masked.
     fn media_type(&mut self, value: &[u8], presented: &Presented<'_>) -> Arc<str> {
         let bare = value.split(|&b| b == b';').next().unwrap_or(value).trim_ascii();
-        let telling = text::tells_secret(bare)
-            || bare.split(|&b| b == b'/').any(shape::looks_secret)
-            || presented.is_within_any_case(bare);
-        if telling {
+        let looks = self.texts.looks(bare);
+        if looks.tells || looks.secret_half || presented.is_within_any_case(bare) {
             return MASK.into();
         }
         self.texts.share_lower(bare, PARAMETER_BYTES_MAX)
@@ -154,12 +159,14 @@ impl Extractor {
 
     /// The host, lower case; a label that is or holds a secret is masked, in whatever case it was sent.
     fn host(&mut self, asked: &Asking<'_>) -> Arc<str> {
-        let telling = |label: &[u8]| text::tells_secret(label) || shape::looks_secret(label);
-        if asked.host.split(|&b| b == b'.').any(telling) || asked.presented.is_within_any_case(asked.host) {
+        let telling = self.texts.looks(asked.host).secret_label;
+        if telling || asked.presented.is_within_any_case(asked.host) {
             return MASK.into();
         }
-        let lower = asked.host.to_ascii_lowercase();
-        self.recorded(&lower, HOST_BYTES_MAX, &asked.presented)
+        if asked.host.iter().any(u8::is_ascii_uppercase) {
+            return self.recorded(&asked.host.to_ascii_lowercase(), HOST_BYTES_MAX, &asked.presented);
+        }
+        self.recorded(asked.host, HOST_BYTES_MAX, &asked.presented)
     }
 
     /// The method. One that nobody knows and that has digits, or no end, is something else in its place.
@@ -304,7 +311,8 @@ impl Extractor {
                 name: self.recorded_name(known.name, &asked.presented),
             });
         }
-        if route.path.windows(4).any(|w| w.eq_ignore_ascii_case(b";jse")) {
+        let has_parameters = memchr::memchr(b';', &route.path).is_some();
+        if has_parameters && route.path.windows(4).any(|w| w.eq_ignore_ascii_case(b";jse")) {
             exposed.push(Exposure {
                 kind: ExposureKind::Path,
                 class: "session_cookie",

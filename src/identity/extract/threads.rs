@@ -23,6 +23,7 @@ use crate::identity::tables::Field;
 use crate::identity::text;
 use heelguard_detectors::identity::CredentialKind;
 use heelguard_detectors::transaction::{Activity, LoginOutcome, MfaEvent, MfaOutcome, Outcome};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// Bytes at either end of a body that its hash covers.
@@ -84,16 +85,18 @@ impl Extractor {
     }
 
     /// Takes away names that are or hold a secret of this exchange: somebody's token is nobody's name.
-    pub(super) fn forget_telling_names(clues: &mut Clues, asked: &Asking<'_>, answer: Option<&Answer<'_>>) {
+    pub(super) fn forget_telling_names(
+        &mut self,
+        clues: &mut Clues,
+        asked: &Asking<'_>,
+        answer: Option<&Answer<'_>>,
+    ) {
         let issued = answer.map(|answer| answer.issued.as_slice()).unwrap_or_default();
-        let tells = |name: &Arc<str>| {
-            let name = name.as_bytes();
-            asked.presented.is_within(name)
-                || text::tells_secret(name)
-                || issued.iter().any(|i| memchr::memmem::find(name, &i.value).is_some())
+        let mut tells = |name: &Arc<str>| {
+            asked.presented.is_within(name.as_bytes())
+                || self.texts.tells(name)
+                || issued.iter().any(|i| memchr::memmem::find(name.as_bytes(), &i.value).is_some())
         };
-        let subject_tells =
-            |subject: &TokenSubject| tells(&subject.subject) || subject.name.as_ref().is_some_and(tells);
         clues.login_name.take_if(|name| tells(name));
         clues.client_id.take_if(|name| tells(name));
         clues.reset_name.take_if(|name| tells(name));
@@ -102,6 +105,8 @@ impl Extractor {
                 name.take_if(|name| tells(name));
             }
         }
+        let mut subject_tells =
+            |subject: &TokenSubject| tells(&subject.subject) || subject.name.as_ref().is_some_and(&mut tells);
         clues.presented_subject.take_if(|subject| subject_tells(subject));
         clues.issued_subject.take_if(|subject| subject_tells(subject));
     }
@@ -175,9 +180,11 @@ impl Extractor {
     }
 
     fn request_hash(&self, exchange: &Exchange, asked: &Asking<'_>, proved: &Proved) -> u64 {
-        let credentials = proved.credentials.iter().map(|c| c.fingerprint.0).collect::<Vec<_>>();
         let body = exchange.request.as_ref().map(body_ends);
-        self.legs.hash_one((asked.method, asked.path, asked.query, body, credentials))
+        let mut hasher = self.legs.build_hasher();
+        (asked.method, asked.path, asked.query, body).hash(&mut hasher);
+        proved.credentials.iter().for_each(|credential| credential.fingerprint.hash(&mut hasher));
+        hasher.finish()
     }
 
     fn response_hash(&self, exchange: &Exchange) -> u64 {

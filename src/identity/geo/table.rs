@@ -191,6 +191,11 @@ struct Cursor<'a>(&'a [u8]);
 
 impl Cursor<'_> {
     fn varint(&mut self) -> Option<u64> {
+        let (&first, rest) = self.0.split_first()?;
+        if first < 0x80 {
+            self.0 = rest;
+            return Some(u64::from(first));
+        }
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let (&byte, rest) = self.0.split_first()?;
@@ -210,7 +215,11 @@ impl Cursor<'_> {
     }
 
     fn numbers(&mut self, count: usize) -> Option<Vec<u32>> {
-        (0..count).map(|_| u32::try_from(self.varint()?).ok()).collect()
+        let mut numbers = Vec::with_capacity(count.min(self.0.len()));
+        for _ in 0..count {
+            numbers.push(u32::try_from(self.varint()?).ok()?);
+        }
+        Some(numbers)
     }
 
     fn ranges(&mut self, first: u64, slot_bits: u32) -> Option<Ranges> {

@@ -215,9 +215,8 @@ pub(crate) fn base64_any(text: &[u8]) -> Option<Vec<u8>> {
 /// The claims of a token, and whether it is beyond the limits. `claim`: the configured subject claim.
 /// Of a JWE, and of a token whose payload is beyond them, only the header is read.
 pub(crate) fn read(token: &[u8], claim: Option<&[u8]>, keyring: &Keyring) -> (Option<Claims>, bool) {
-    let mut split = token.splitn(3, |&b| b == b'.');
-    let mut part = || split.next().unwrap_or(&[]);
-    let (header_text, payload_text, signature_text) = (part(), part(), part());
+    let (header_text, rest) = at_dot(token);
+    let (payload_text, signature_text) = at_dot(rest);
     if header_text.len() / 4 * 3 > HEADER_BYTES_MAX {
         return (None, true);
     }
@@ -250,6 +249,12 @@ pub(crate) fn read(token: &[u8], claim: Option<&[u8]>, keyring: &Keyring) -> (Op
         .filter(|signature| signature.len() >= SIGNATURE_BYTES_MIN)
         .map(|signature| mark(keyring, "jwt signature", &[&signature]));
     (Some(claims), beyond)
+}
+
+/// What stands before the first dot, and behind it.
+fn at_dot(text: &[u8]) -> (&[u8], &[u8]) {
+    let split = memchr::memchr(b'.', text).and_then(|dot| text.split_at_checked(dot));
+    split.map_or((text, [].as_slice()), |(before, rest)| (before, rest.get(1..).unwrap_or(&[])))
 }
 
 /// What the walk over the payload gathers before it is complete.
@@ -336,7 +341,7 @@ impl Claims {
 
 /// A text as it may be kept: bounded, escaped, and masked when it says that it is a key or token.
 pub(super) fn kept(value: &[u8]) -> Arc<str> {
-    if text::tells_secret(value) { text::MASK.into() } else { text::bounded(value, TEXT_BYTES_MAX).into() }
+    if text::tells_secret(value) { text::MASK.into() } else { text::written(value, TEXT_BYTES_MAX) }
 }
 
 fn keep_in(list: &mut Vec<Arc<str>>, max: usize, value: &[u8]) {

@@ -160,19 +160,21 @@ impl TokenDesk {
 
     fn presented(&mut self, token: &SealedToken, tx: &Transaction) -> Verdict {
         let signer = Signer::of(&token.claims, &host(tx));
-        let id = (token.fingerprint, signer.clone());
-        let seen = *self.tokens.entry(&id, Seen::default);
+        let id = (token.fingerprint, signer);
+        let known = self.tokens.peek(&id).copied();
+        let seen = known.unwrap_or_else(|| *self.tokens.entry(&id, Seen::default));
+        let signer = &id.1;
         let believed = tx.outcome == Outcome::Success;
         let current = seen.verdict.filter(|verdict| verdict.epoch == self.keys.epoch);
         if let (Some(verdict), true) = (current, seen.counted || !believed) {
             return verdict;
         }
-        let mut verdict = current.unwrap_or_else(|| self.examine(token, &signer, tx.end));
+        let mut verdict = current.unwrap_or_else(|| self.examine(token, signer, tx.end));
         let genuine = verdict.check == SignatureCheck::Valid;
-        verdict.tampered = self.twins.contradict(&token.claims, &signer, genuine, believed);
+        verdict.tampered = self.twins.contradict(&token.claims, signer, genuine, believed);
         if believed && !seen.counted {
             let alg = Alg::of(&token.claims.header.alg);
-            self.signers.entry(&signer, History::default).take(alg);
+            self.signers.entry(signer, History::default).take(alg);
         }
         // What was put off is done when the token comes again.
         let settled = verdict.check != SignatureCheck::OverBudget;

@@ -5,6 +5,7 @@
 
 use super::claims::kept;
 use super::keys::PublicKey;
+use crate::identity::short;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -31,8 +32,8 @@ pub(crate) struct Published {
 
 /// Whether such documents are usually found under this path; their answers are read even when they are packed.
 pub(crate) fn may_publish(path: &[u8]) -> bool {
-    let holds = |word: &[u8]| memchr::memmem::find(path, word).is_some();
-    holds(b"jwks") || holds(b"/.well-known/o") || path.ends_with(b"/certs") || path.ends_with(b"/keys")
+    let holds = |word, rare| short::holds(path, word, rare);
+    holds(b"jwks", 0) || holds(b"/.well-known/o", 1) || path.ends_with(b"/certs") || path.ends_with(b"/keys")
 }
 
 impl Document {
@@ -40,8 +41,7 @@ impl Document {
     pub(crate) fn read(body: &[u8], published: bool) -> Option<Self> {
         let body = body.trim_ascii_start();
         let head = body.get(..body.len().min(HEAD_BYTES))?;
-        let is_set = memchr::memmem::find(head, b"\"keys\"").is_some();
-        if head.first() != Some(&b'{') || !(is_set || published) {
+        if head.first() != Some(&b'{') || !(published || short::holds(head, b"\"keys\"", 1)) {
             return None;
         }
         let value: Value = serde_json::from_slice(body).ok()?;

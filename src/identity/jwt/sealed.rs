@@ -34,7 +34,7 @@ impl SealedToken {
 
     /// What the signature covers, and the decoded signature (RFC 7515 5.2).
     pub(super) fn parts(&self) -> Option<(&[u8], Vec<u8>)> {
-        let dot = self.bytes.iter().rposition(|&b| b == b'.')?;
+        let dot = memchr::memrchr(b'.', &self.bytes)?;
         let (input, signature) = (self.bytes.get(..dot)?, self.bytes.get(dot + 1..)?);
         let is_jws = memchr::memchr_iter(b'.', input).count() == 1;
         let signature = base64_any(signature).filter(|signature| !signature.is_empty())?;

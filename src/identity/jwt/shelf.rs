@@ -25,6 +25,11 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
         Self { table: HashMap::default(), clock: VecDeque::new(), max: max.max(1), evicted: 0 }
     }
 
+    /// The value as it is; that it was looked at is no use of it.
+    pub(super) fn peek(&self, key: &K) -> Option<&V> {
+        self.table.get(key).map(|entry| &entry.value)
+    }
+
     pub(super) fn get(&mut self, key: &K) -> Option<&mut V> {
         let entry = self.table.get_mut(key)?;
         entry.used = true;

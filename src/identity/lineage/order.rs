@@ -2,6 +2,7 @@
 //! new ones. A quarter of the room is kept for those known for ten minutes and still in use.
 //! It holds places and times alone, as two linked lists, and promises constant work for every step.
 
+use super::slab::Chunks;
 use heelguard_detectors::time::EventTime;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ const NONE: u32 = u32::MAX;
 
 /// The order of eviction of one table.
 pub(super) struct Order {
-    links: Vec<Link>,
+    links: Chunks<Link>,
     /// New places and known ones, each from longest unused to just used.
     queues: [Queue; 2],
     limit: usize,
@@ -43,7 +44,7 @@ impl Order {
     /// For at most `limit` places.
     pub(super) fn new(limit: usize) -> Self {
         let empty = Queue { front: NONE, back: NONE, len: 0 };
-        Self { links: Vec::new(), queues: [empty; 2], limit: limit.clamp(1, NONE as usize) }
+        Self { links: Chunks::new(), queues: [empty; 2], limit: limit.clamp(1, NONE as usize) }
     }
 
     /// The place to give up before another is taken, if there is no room. Only a checkpoint has known ones to take.
@@ -65,11 +66,10 @@ impl Order {
     /// Takes a place.
     pub(super) fn enter(&mut self, place: u32, tenure: Tenure) {
         let link = Link { before: NONE, after: NONE, tenure };
-        let index = place as usize;
-        if index >= self.links.len() {
-            self.links.resize(index + 1, link);
+        while self.links.len() <= place as usize {
+            self.links.push(link);
         }
-        if let Some(slot) = self.links.get_mut(index) {
+        if let Some(slot) = self.links.get_mut(place) {
             *slot = link;
         }
         self.link(place);
@@ -77,14 +77,14 @@ impl Order {
 
     /// Marks a place as used.
     pub(super) fn touch(&mut self, place: u32, now: EventTime) {
-        let Some(link) = self.links.get_mut(place as usize) else { return };
+        let Some(link) = self.links.get_mut(place) else { return };
         let grown = !link.tenure.known && now.since(link.tenure.first) >= KNOWN_AFTER;
         // What was just used is at the back already: the common case.
         if link.after == NONE && !grown {
             return;
         }
         self.unlink(place);
-        if let Some(link) = self.links.get_mut(place as usize) {
+        if let Some(link) = self.links.get_mut(place) {
             link.tenure.known |= grown;
         }
         self.link(place);
@@ -98,45 +98,45 @@ impl Order {
     /// Memory taken.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.links.capacity() * size_of::<Link>()
+        self.links.bytes()
     }
 
     /// Places in the order in which they would go: the new ones, then the known ones.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, Tenure)> {
         self.queues.iter().flat_map(|queue| {
-            let next = |&(place, _): &(u32, Tenure)| self.at(self.links.get(place as usize)?.after);
+            let next = |&(place, _): &(u32, Tenure)| self.at(self.links.get(place)?.after);
             std::iter::successors(self.at(queue.front), next)
         })
     }
 
     fn at(&self, place: u32) -> Option<(u32, Tenure)> {
-        self.links.get(place as usize).map(|link| (place, link.tenure))
+        self.links.get(place).map(|link| (place, link.tenure))
     }
 
     fn link(&mut self, place: u32) {
-        let Some(known) = self.links.get(place as usize).map(|link| link.tenure.known) else { return };
+        let Some(known) = self.links.get(place).map(|link| link.tenure.known) else { return };
         let queue = &mut self.queues[usize::from(known)];
         let back = std::mem::replace(&mut queue.back, place);
         queue.len += 1;
         if back == NONE {
             queue.front = place;
-        } else if let Some(last) = self.links.get_mut(back as usize) {
+        } else if let Some(last) = self.links.get_mut(back) {
             last.after = place;
         }
-        if let Some(link) = self.links.get_mut(place as usize) {
+        if let Some(link) = self.links.get_mut(place) {
             (link.before, link.after) = (back, NONE);
         }
     }
 
     fn unlink(&mut self, place: u32) {
-        let Some(&Link { before, after, tenure }) = self.links.get(place as usize) else { return };
+        let Some(&Link { before, after, tenure }) = self.links.get(place) else { return };
         let queue = &mut self.queues[usize::from(tenure.known)];
         queue.len = queue.len.saturating_sub(1);
-        match self.links.get_mut(before as usize) {
+        match self.links.get_mut(before) {
             Some(link) => link.after = after,
             None => queue.front = after,
         }
-        match self.links.get_mut(after as usize) {
+        match self.links.get_mut(after) {
             Some(link) => link.before = before,
             None => queue.back = before,
         }

@@ -75,12 +75,14 @@ impl Routes {
     /// The most exact rule for a raw path without query: literal before `*` before `**`, and of patterns that
     /// begin with `**` the one that begins first. An `operation` counts as a last segment.
     pub(crate) fn find(&self, method: &[u8], path: &[u8], operation: &[u8]) -> Option<&Rule> {
-        let mut segments = segments(path).chain(segments(operation));
+        let segments = segments(path).chain(segments(operation));
         let root = self.nodes.get(ANCHORED)?;
-        let mut rest = segments.clone();
-        let anchored = match rest.next() {
-            Some(first) => {
-                let by_name = self.anchored.get(&first).and_then(|at| self.descend(at, rest.clone(), method));
+        // Most paths have few segments.
+        let mut decoded = Vec::with_capacity(8);
+        decoded.extend(segments);
+        let anchored = match decoded.split_first() {
+            Some((first, rest)) => {
+                let by_name = self.anchored.get(first).and_then(|at| self.descend(at, rest, method));
                 by_name.or_else(|| root.any.and_then(|at| self.descend(at, rest, method)))
             }
             None => fitting(&root.ends, method),
@@ -88,30 +90,27 @@ impl Routes {
         if anchored.is_some() {
             return anchored;
         }
-        while let Some(segment) = segments.next() {
-            let found = self.floating.get(&segment).and_then(|at| self.descend(at, segments.clone(), method));
+        let mut segments = decoded.as_slice();
+        while let Some((segment, rest)) = segments.split_first() {
+            let found = self.floating.get(segment).and_then(|at| self.descend(at, rest, method));
             if found.is_some() {
                 return found;
             }
+            segments = rest;
         }
         fitting(&root.rest, method)
     }
 
     /// Depth is that of a pattern; at each place two ways go on.
-    fn descend<'p>(
-        &self,
-        at: usize,
-        mut segments: impl Iterator<Item = Cow<'p, [u8]>> + Clone,
-        method: &[u8],
-    ) -> Option<&Rule> {
+    fn descend(&self, at: usize, segments: &[Cow<'_, [u8]>], method: &[u8]) -> Option<&Rule> {
         let node = self.nodes.get(at)?;
-        let Some(segment) = segments.next() else {
+        let Some((segment, rest)) = segments.split_first() else {
             return fitting(&node.ends, method).or_else(|| fitting(&node.rest, method));
         };
-        let literal = node.literals.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(&segment));
-        let by_name = literal.and_then(|&(_, next)| self.descend(next, segments.clone(), method));
+        let literal = node.literals.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(segment));
+        let by_name = literal.and_then(|&(_, next)| self.descend(next, rest, method));
         by_name
-            .or_else(|| node.any.and_then(|next| self.descend(next, segments, method)))
+            .or_else(|| node.any.and_then(|next| self.descend(next, rest, method)))
             .or_else(|| fitting(&node.rest, method))
     }
 }
@@ -123,7 +122,7 @@ fn fitting<'r>(rules: &'r [Rule], method: &[u8]) -> Option<&'r Rule> {
 }
 
 /// The segments of a path, decoded, without matrix parameters and empty ones.
-fn segments(path: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> + Clone {
+fn segments(path: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
     path.split(|&b| b == b'/')
         .map(|segment| segment.split(|&b| b == b';').next().unwrap_or(segment))
         .filter(|segment| !segment.is_empty())

@@ -166,9 +166,7 @@ impl Keyring {
         let half = |slot: u64| {
             let mut hasher = blake3::Hasher::new_keyed(&self.codes);
             hasher.update(&slot.to_be_bytes()).update(code);
-            let mut out = [0; 4];
-            hasher.finalize_xof().fill(&mut out);
-            u64::from(u32::from_be_bytes(out))
+            u64::from(hasher.finalize().as_bytes().first_chunk().map_or(0, |half| u32::from_be_bytes(*half)))
         };
         half(slot) << 32 | half(slot.wrapping_sub(1))
     }
@@ -177,9 +175,7 @@ impl Keyring {
 fn keyed(key: &[u8; 32], class: &str, value: &[u8]) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new_keyed(key);
     hasher.update(class.as_bytes()).update(&[0]).update(value);
-    let mut out = [0; 16];
-    hasher.finalize_xof().fill(&mut out);
-    out
+    hasher.finalize().as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
 fn random_key() -> Result<[u8; 32], String> {

@@ -1,5 +1,6 @@
 //! Keys that say whose they are: the vendor's prefix, then a length and an alphabet that the vendor documents.
-//! It is given one value, or a text with a key somewhere in it, and reads it once: one automaton knows all prefixes.
+//! It is given one value, or a text with a key somewhere in it: one automaton knows all prefixes, and is asked where two
+//! letters could begin one.
 //! It promises that a prefix alone is not enough, so that `SKiing` is no key of Twilio's.
 //! Sources: the vendors' own pages on secret scanning, and the rules of gitleaks, read as facts.
 
@@ -146,7 +147,7 @@ static PREFIXES: LazyLock<Option<Prefixes>> = LazyLock::new(|| {
     let each = || VENDORS.iter().flat_map(|vendor| vendor.0.split(' ').map(move |prefix| (prefix, vendor)));
     let automaton = AhoCorasick::builder()
         .match_kind(MatchKind::LeftmostLongest)
-        .start_kind(StartKind::Both)
+        .start_kind(StartKind::Anchored)
         .build(each().map(|(prefix, _)| prefix));
     let known = each().map(|(prefix, &(_, class, rest, alphabet))| Prefix {
         len: prefix.len(),
@@ -164,27 +165,34 @@ const PREFIX_BYTES_MAX: usize = 32;
 /// A shorter prefix inside a text says nothing unless a word begins there.
 const TELLING_PREFIX_BYTES: usize = 4;
 
-/// First letters of the prefixes, as a bitmap over ASCII.
-const FIRST_LETTERS: u128 = {
-    let (mut set, mut i) = (0u128, 0);
+/// The two letters that prefixes begin with: by the first, a bitmap over ASCII of the second. Most values that are no
+/// key are told by it.
+static FIRST_LETTERS: [u128; 128] = {
+    let (mut seconds, mut i) = ([0u128; 128], 0);
     while i < VENDORS.len() {
         let (prefixes, mut at, mut begins) = (VENDORS[i].0.as_bytes(), 0, true);
-        while at < prefixes.len() {
+        while at + 1 < prefixes.len() {
             if begins {
-                set |= 1 << (prefixes[at] & 0x7F);
+                seconds[(prefixes[at] & 0x7F) as usize] |= 1 << (prefixes[at + 1] & 0x7F);
             }
             begins = prefixes[at] == b' ';
             at += 1;
         }
         i += 1;
     }
-    set
+    seconds
 };
+
+/// Whether a prefix begins with the letters that a value begins with.
+fn begins_like_a_prefix(value: &[u8]) -> bool {
+    let [first, second, ..] = *value else { return false };
+    let seconds = FIRST_LETTERS.get(usize::from(first)).copied().unwrap_or(0);
+    second < 0x80 && seconds & (1 << second) != 0
+}
 
 /// The class of a value that is one vendor's key from its first byte to its last.
 pub(super) fn key(value: &[u8]) -> Option<&'static str> {
-    let &first = value.first()?;
-    if first >= 0x80 || FIRST_LETTERS & (1 << first) == 0 {
+    if !begins_like_a_prefix(value) {
         return None;
     }
     let prefixes = PREFIXES.as_ref()?;
@@ -213,17 +221,26 @@ pub(super) fn key_within(text: &[u8]) -> Option<Range<usize>> {
 }
 
 fn key_in_run(prefixes: &Prefixes, run: &[u8]) -> Option<Range<usize>> {
-    let mut begun = prefixes.automaton.try_find_iter(Input::new(run)).ok()?;
-    begun.find_map(|found| {
-        let prefix = prefixes.known.get(found.pattern().as_usize())?;
-        let before = found.start().checked_sub(1).and_then(|at| run.get(at));
+    let mut at = 0;
+    while let Some(text) = run.get(at..).filter(|text| text.len() >= 2) {
+        let begun = begins_like_a_prefix(text)
+            .then(|| prefixes.automaton.try_find(Input::new(text).anchored(Anchored::Yes)));
+        let Some(begun) = begun.and_then(Result::ok).flatten() else {
+            at += 1;
+            continue;
+        };
+        let prefix = prefixes.known.get(begun.pattern().as_usize())?;
+        let before = at.checked_sub(1).and_then(|at| run.get(at));
         let inside = before.is_some_and(u8::is_ascii_alphanumeric);
-        let rest = run.get(found.end()..)?;
+        let rest = text.get(begun.end()..)?;
         let len = rest.iter().take_while(|&&b| prefix.alphabet.has(b)).count();
         let tells = prefix.len >= TELLING_PREFIX_BYTES;
-        let fits = len >= prefix.rest.0 && (tells || len <= prefix.rest.1 && !inside);
-        fits.then(|| found.start()..found.end() + len)
-    })
+        if len >= prefix.rest.0 && (tells || len <= prefix.rest.1 && !inside) {
+            return Some(at..at + begun.end() + len);
+        }
+        at += begun.end();
+    }
+    None
 }
 
 /// GitHub and npm put a checksum into their keys: what fails it is no key of theirs.
@@ -252,13 +269,11 @@ pub(super) fn marked_inside(value: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// A bot's number, a colon, and 35 letters that begin with `A`.
+/// A bot's number of 5 to 16 digits, a colon, and 35 letters that begin with `A`.
 fn telegram(value: &[u8]) -> Option<&'static str> {
-    let colon = value.iter().take(17).position(|&b| b == b':')?;
-    let (number, rest) = value.split_at_checked(colon)?;
-    let fits = rest.len() == 36
-        && rest.get(1) == Some(&b'A')
-        && number.len() >= 5
+    let (number, rest) = value.split_at_checked(value.len().checked_sub(36)?)?;
+    let fits = rest.starts_with(b":A")
+        && (5..=16).contains(&number.len())
         && number.iter().all(u8::is_ascii_digit)
         && rest.iter().skip(1).all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
     fits.then_some("telegram_bot_token")

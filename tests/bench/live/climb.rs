@@ -133,7 +133,7 @@ impl Climber<'_> {
             offered: sent as f64 / seconds,
             delivered: outcome.read as f64 / seconds,
             dropped: outcome.dropped,
-            cpu_percent: (used.cpu - before.1.cpu).as_secs_f64() / seconds * 100.0,
+            cpu_percent: used.cpu.saturating_sub(before.1.cpu).as_secs_f64() / seconds * 100.0,
             resident_mib: used.peak_kib as f64 / 1_024.0,
             is_taken: is_whole(&outcome, sent, rounds * self.round.transactions) && late <= LATE_MAX,
             is_sender_slow: (sent as f64 / seconds) < rate * SENDER_PART_MIN,
@@ -168,7 +168,7 @@ fn rest(listening: &Listening) -> Result<Duration, String> {
     while late < LONGEST {
         std::thread::sleep(LOOK_EVERY);
         let now = listening.used()?.cpu;
-        if (now - before).as_secs_f64() < LOOK_EVERY.as_secs_f64() * REST_PART {
+        if now.saturating_sub(before).as_secs_f64() < LOOK_EVERY.as_secs_f64() * REST_PART {
             break;
         }
         late += LOOK_EVERY;

@@ -35,13 +35,13 @@ pub(crate) fn read(text: &str) -> Counts {
         let series = text.lines().filter_map(|line| {
             let (name, value) = line.rsplit_once(' ')?;
             let name = name.split('{').next()?;
-            (name == family).then(|| value.parse::<f64>().ok())?
+            (name == family).then(|| value.parse::<u64>().ok())?
         });
-        series.sum::<f64>() as u64
+        series.sum()
     };
     Counts {
-        received: sum("heelguard_capture_received_total"),
-        dropped: sum("heelguard_capture_kernel_dropped_total"),
+        received: sum("heelguard_live_received_total"),
+        dropped: sum("heelguard_live_kernel_dropped_total"),
         transactions: sum("heelguard_transactions_total"),
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// Batches in a second, where the rate is not so high that they would be larger than one call takes.
 const BATCHES_PER_S: f64 = 2_000.0;
 /// A sender that is later than this lets the lost time go.
-const LATE_MAX: Duration = Duration::from_millis(5);
+const LATE_MAX: Duration = Duration::from_millis(25);
 /// Waits shorter than this are spent turning: the system's clock cannot wake so soon.
 const TURN_MAX: Duration = Duration::from_micros(120);
 
@@ -44,6 +44,7 @@ impl<'a> Sender<'a> {
 
     /// Sends whole rounds until it is enough, at least one; gives their number and the time they took.
     /// The calling thread is the sender's from then on.
+    #[allow(clippy::cast_sign_loss, reason = "a rate is above zero")]
     pub(crate) fn send(&mut self, packets_per_s: f64, told: &Told) -> Result<(u64, Duration), String> {
         let batch = ((packets_per_s / BATCHES_PER_S) as usize).clamp(1, BATCH_MAX);
         self.core.take();
@@ -85,13 +86,13 @@ fn wait(due: &mut Instant) {
     loop {
         let now = Instant::now();
         let Some(left) = due.checked_duration_since(now).filter(|left| !left.is_zero()) else {
-            if now.duration_since(*due) > LATE_MAX {
+            if now.saturating_duration_since(*due) > LATE_MAX {
                 *due = now;
             }
             return;
         };
         if left > TURN_MAX {
-            std::thread::sleep(left - TURN_MAX / 2);
+            std::thread::sleep(left.saturating_sub(TURN_MAX / 2));
         } else {
             std::hint::spin_loop();
         }

@@ -53,8 +53,12 @@ fn ipv4(ends: [[u8; 6]; 2], protocol: u8, fragment: u16, payload: &[u8]) -> Vec<
     let mut packet = vec![0x45, 0, 0, 0, 0, 1];
     packet.extend(fragment.to_be_bytes());
     packet.extend([64, protocol, 0, 0]);
-    ends.iter().for_each(|end| packet.extend(&end[..4]));
-    ends.iter().for_each(|end| packet.extend(&end[4..]));
+    for end in ends {
+        packet.extend(&end[..4]);
+    }
+    for end in ends {
+        packet.extend(&end[4..]);
+    }
     packet.extend(payload);
     packet
 }
