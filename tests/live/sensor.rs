@@ -166,11 +166,11 @@ impl Sensor {
             assert!(began.elapsed() < PATIENCE, "it does not end: {}", self.said());
             std::thread::sleep(Duration::from_millis(10));
         };
-        let written = std::fs::read(self.records.with_extension("stats")).unwrap_or_default();
+        let counted = std::fs::read(self.records.with_extension("stats")).unwrap_or_default();
         Ended {
             status,
             said: self.said(),
-            stats: serde_json::from_slice(&written).unwrap_or_default(),
+            stats: serde_json::from_slice(&counted).unwrap_or_default(),
             alerts: self.alerts(),
             transactions: self.transactions(),
         }
