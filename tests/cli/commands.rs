@@ -36,12 +36,15 @@ fn a_mistyped_command_or_option_gets_a_hint() {
 }
 
 #[test]
-fn commands_that_are_not_here_say_what_to_use() {
+fn a_command_that_is_not_here_says_what_to_use() {
     let bench = Bench::new();
-    bench
-        .run(&["run", "--interface", "eth0"])
-        .fails_with(2, &["live capture is not in this build", "heelguard replay"]);
-    bench.run(&["detect", "--config", "x"]).fails_with(2, &["not in this build"]);
+    bench.run(&["detect", "--config", "x"]).fails_with(2, &["not in this build", "heelguard replay"]);
+}
+
+#[test]
+fn a_live_sensor_is_told_where_to_listen_before_it_begins() {
+    let bench = Bench::new();
+    bench.run(&["run", "--set", "web.listen=127.0.0.1:0"]).fails_with(2, &["capture.interfaces", "-i NAME"]);
 }
 
 #[test]
