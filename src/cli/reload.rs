@@ -1,5 +1,5 @@
 //! Another configuration while the sensor runs: read anew when somebody asks, checked as a whole, and handed over.
-//! It is given the command line's words and what is in force, and works on a thread of its own.
+//! It is given the command line's words and what the sensor was started with, and works on a thread of its own.
 //! It promises that a configuration that cannot be used changes nothing, and that what takes effect at the next start
 //! alone is named.
 
@@ -20,7 +20,6 @@ const CHANGEABLE: &[&str] = &[
     "identity.",
     "network.",
     "geoip.",
-    "privacy.principals",
     "limits.route_",
     "limits.routes_",
     "limits.keys_per_table_max",
@@ -32,8 +31,8 @@ pub(super) struct Reloader {
     pub(super) config: ConfigArgs,
     /// What the command line says in place of the file.
     pub(super) wire: Wire,
-    /// What the sensor was started with, as changed since.
-    pub(super) running: Raw,
+    /// What the sensor was started with: what cannot change is compared with it each time.
+    pub(super) started: Raw,
     pub(super) identity: Arc<Settings>,
     pub(super) shards: usize,
     pub(super) tell: Tell,
@@ -83,11 +82,13 @@ impl Reloader {
     fn read(&mut self) -> Result<Options, Failure> {
         let mut raw = self.config.load()?;
         self.wire.amend(&mut raw);
-        for key in differing(&self.running, &raw) {
+        for key in differing(&self.started, &raw) {
             if !CHANGEABLE.iter().any(|changeable| key.starts_with(changeable)) {
                 (self.tell)(&format!("{key} has changed: it takes effect when the sensor is started anew"));
             }
         }
+        // What was learned under one way of writing names is not told in another.
+        raw.privacy.clone_from(&self.started.privacy);
         let geo = replay::geo(&raw)?;
         let keyring = self.identity.keyring().clone();
         let settings = Settings::build(&raw.network, &raw.identity, &raw.privacy, keyring, geo)
@@ -95,7 +96,6 @@ impl Reloader {
             .map_err(Failure::running)?;
         self.identity = Arc::new(settings);
         let options = raw.options(Arc::clone(&self.identity), self.shards);
-        self.running = raw;
         Ok(options)
     }
 }

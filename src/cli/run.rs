@@ -148,7 +148,7 @@ impl Run {
         let reloader = Reloader {
             config: self.config,
             wire: self.wire,
-            running: raw,
+            started: raw,
             identity,
             shards,
             tell: Arc::clone(&tell),
