@@ -102,6 +102,33 @@ fn the_third_wrong_code_after_a_restart() {
 }
 
 #[test]
+fn names_that_were_kept_plain_are_not_told_once_they_are_to_be_hidden() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let file = |name: &str, content: &str| {
+        let path = home.path().join(name);
+        std::fs::write(&path, pcap(content)).expect("written");
+        path
+    };
+    let (before, after) =
+        (file("before.pcap", LOGIN), file("after.pcap", &wrong_code("1", 51001, "10:01:00")));
+    let state = home.path().join("state");
+    run(home.path(), &before, Some(&state));
+    let hidden = |principals: &str| {
+        let mut command = heelguard(home.path());
+        command.args(["replay", "--alerts", "/dev/null", "--transactions", "-"]).arg(&after);
+        command.arg("--set").arg(format!("state.dir={}", state.display()));
+        command.arg("--set").arg(format!("privacy.principals={principals}"));
+        text(&command.output().expect("the program starts"))
+    };
+    let told = hidden("hashed");
+    assert!(!told.contains("alice"), "{told}");
+    assert!(told.contains("privacy.principals") && told.contains("set aside"), "{told}");
+    // The twin: what was kept hidden is gone on with.
+    let told = hidden("hashed");
+    assert!(!told.contains("alice") && !told.contains("set aside"), "{told}");
+}
+
+#[test]
 fn damaged_state_is_set_aside_and_the_run_goes_on() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let capture = home.path().join("capture.pcap");

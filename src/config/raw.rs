@@ -179,7 +179,7 @@ impl Raw {
                 handles_max: self.limits.handles_max,
                 accounts_max: self.limits.accounts_max,
                 tokens,
-                key: identity.key_id(),
+                key: identity.state_id(),
             },
             routes: identity::RoutesConfig {
                 hosts_max: self.limits.route_hosts_max,

@@ -41,7 +41,7 @@ pub struct LineageConfig {
     /// What is known of tokens beforehand.
     #[serde(skip)]
     pub tokens: Arc<TokenReference>,
-    /// Names the key that fingerprints are made under (`Keyring::id`): a checkpoint of another key is refused.
+    /// Under which key and names this memory is kept (`Settings::state_id`): a checkpoint of another is refused.
     #[serde(skip)]
     pub key: [u8; 8],
 }

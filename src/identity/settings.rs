@@ -135,9 +135,13 @@ impl Settings {
         })
     }
 
-    /// Names the key that fingerprints are made under.
-    pub fn key_id(&self) -> [u8; 8] {
-        self.keyring.id()
+    /// Names the key that fingerprints are made under, and how account names are written: what was remembered under
+    /// another of them says nothing, or too much.
+    pub fn state_id(&self) -> [u8; 8] {
+        let mut id = self.keyring.id();
+        let [first, ..] = &mut id;
+        *first ^= self.principals as u8;
+        id
     }
 
     /// Whether account names are written as something else.

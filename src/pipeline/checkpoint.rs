@@ -41,7 +41,8 @@ const FILE_BYTES_MAX: u64 = 8 << 30;
 pub struct Checkpoint {
     /// The end and id of the last transaction that the state knows: all up to it are in it.
     pub last: (EventTime, u128),
-    /// Which fingerprint key the state was made under; under another key it means nothing.
+    /// Which fingerprint key the state was made under, and how names were written; under another it means nothing, or
+    /// tells a name that is to be hidden.
     pub key: [u8; 8],
     /// Each part's name and bytes.
     pub sections: Vec<(Arc<str>, Vec<u8>)>,
@@ -160,7 +161,9 @@ impl Store {
             };
             let why = match Checkpoint::from_bytes(&bytes) {
                 Ok(checkpoint) if checkpoint.key == key => return Ok(Some(checkpoint)),
-                Ok(_) => "was made under another fingerprint key",
+                Ok(_) => {
+                    "was made under another fingerprint key, or with names written otherwise (privacy.principals)"
+                }
                 Err(Fault::Damaged) => "is damaged",
                 Err(Fault::Newer) => "was written by a newer version",
                 Err(Fault::Older) => "was written by an older version",
