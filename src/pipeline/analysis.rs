@@ -15,7 +15,7 @@ use heelguard_detectors::health::{Health, Kernel};
 use heelguard_detectors::runtime::Runtime;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{Completeness, Transaction};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(super) struct Analysis {
     memory: Memory,
@@ -128,10 +128,10 @@ impl Analysis {
             if let Some(keeper) = self.keeper.as_mut().filter(|keeper| keeper.is_due())
                 && outputs.settle()
             {
-                let began = self.now.as_ref().map(|now| (now.clock)());
+                let began = Instant::now();
                 keeper.keep(&self.memory, outputs, &mut self.warnings);
-                if let (Some(now), Some(began)) = (&self.now, began) {
-                    keeper.rest_after((now.clock)().since(began));
+                if self.now.is_some() {
+                    keeper.rest_after(began.elapsed());
                 }
             }
         }

@@ -130,7 +130,7 @@ impl Keeper {
 
     /// Keeping state took so long, while traffic was waiting: the larger it grows, the less often it is kept.
     pub(super) fn rest_after(&mut self, took: Duration) {
-        self.interval = self.interval_min.max(took * PAUSE_SHARE);
+        self.interval = self.interval_min.max(took.saturating_mul(PAUSE_SHARE));
     }
 
     /// Writes a checkpoint. A folder that cannot be written to is told once; the run goes on.

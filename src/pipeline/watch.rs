@@ -8,7 +8,7 @@ use super::latency::{Clock, LastMinute, Latencies, Stage, Waiting};
 use super::{LiveRows, Outputs};
 use crate::metrics::{Counters, QueueRow};
 use heelguard_detectors::time::EventTime;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -22,7 +22,9 @@ pub(super) struct Watch {
     eyes: Eyes,
     /// Packets received and dropped by the kernel, as told to the detectors.
     kernel: (u64, u64),
-    asked_at: EventTime,
+    /// When it began, by the clock and by one that nobody sets.
+    began: (EventTime, Instant),
+    asked_at: Option<Instant>,
 }
 
 impl Watch {
@@ -35,16 +37,16 @@ impl Watch {
             minute: LastMinute::default(),
             eyes: Eyes::new(mtu),
             kernel: (0, 0),
-            asked_at: EventTime::ZERO,
+            began: (clock(), Instant::now()),
+            asked_at: None,
         }
     }
 
     /// Whether it is time for another look; then the next one is counted from now.
     pub(super) fn is_due(&mut self) -> bool {
-        let now = (self.clock)();
-        let is_due = now.since(self.asked_at) >= LOOK_EVERY;
+        let is_due = self.asked_at.is_none_or(|asked_at| asked_at.elapsed() >= LOOK_EVERY);
         if is_due {
-            self.asked_at = now;
+            self.asked_at = Some(Instant::now());
         }
         is_due
     }
@@ -68,7 +70,9 @@ impl Watch {
         analysis: &mut Analysis,
         outputs: &mut dyn Outputs,
     ) {
-        let now = (self.clock)();
+        // A clock that is set must not blind it.
+        let (began, since) = self.began;
+        let now = began.after(since.elapsed());
         measured.add(&analysis.latencies());
         measured.add(&std::mem::take(&mut self.merged));
         self.minute.take(&measured, now);
