@@ -39,6 +39,8 @@ pub(super) struct Report {
     pub(super) parsed: Option<(EventTime, EventTime)>,
     /// The shard's counters, when somebody asked.
     pub(super) answer: Option<Box<Answer>>,
+    /// What an operator should know of the capture, where it goes on without an end.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Report {
@@ -48,8 +50,8 @@ impl Report {
     }
 }
 
-/// How far the reader is, and its counters when somebody asked.
-pub(super) type Told = (Reading, Option<Box<Answer>>);
+/// How far the reader is, its counters when somebody asked, and what an operator should know now.
+pub(super) type Told = (Reading, Option<Box<Answer>>, Vec<String>);
 
 /// What a stage in front of the analysis leaves behind.
 #[derive(Default)]
@@ -121,6 +123,7 @@ impl Consumer<'_> {
     fn take(&mut self, mut report: Report, sum: &mut Sum) -> anyhow::Result<()> {
         self.merge.take(report.shard, &mut report.sightings, report.watermark);
         self.merge.take_seen(report.seen);
+        report.warnings.iter().for_each(|line| self.outputs.tell(line));
         if let Some((watch, (newest, at))) = self.watch.as_mut().zip(report.parsed) {
             watch.parsed(newest, at);
         }
@@ -140,7 +143,8 @@ impl Consumer<'_> {
         let reading = match &self.progress {
             None => None,
             Some(progress) => {
-                let Ok((reading, answer)) = progress.try_recv() else { return };
+                let Ok((reading, answer, warnings)) = progress.try_recv() else { return };
+                warnings.iter().for_each(|line| self.outputs.tell(line));
                 if let Some(answer) = &answer {
                     sum.take(answer);
                 }

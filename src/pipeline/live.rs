@@ -106,6 +106,7 @@ fn listen(
         }
         let mut report = shard.report(index, now, wanted.newer_than(&mut answered));
         report.parsed = report.newest().map(|newest| (newest, machine_clock()));
+        report.warnings = tap.warnings();
         if let Some(answer) = &mut report.answer {
             answer.counters.add(decoder.counters());
             answer.counters.add(&tap.counters());

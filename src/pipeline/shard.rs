@@ -81,7 +81,7 @@ impl Shard {
         let watermark = self.advance(now);
         let sightings = std::mem::take(&mut self.sightings);
         let answer = question.map(|question| Box::new(self.answer(question)));
-        Report { shard, sightings, seen: self.seen(), watermark, parsed: None, answer }
+        Report { shard, sightings, seen: self.seen(), watermark, parsed: None, answer, warnings: Vec::new() }
     }
 
     /// The capture is over: what is still open ends now.

@@ -123,7 +123,8 @@ fn read(
                 let (services, latencies) = Default::default();
                 Box::new(Answer { question, counters, services, latencies })
             });
-            let _ = progress.try_send((source.progress(), answer));
+            let warnings = if is_live { source.warnings() } else { Vec::new() };
+            let _ = progress.try_send((source.progress(), answer, warnings));
         }
     }
     send_round(&mut queues, end.last_packet);

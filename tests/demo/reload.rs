@@ -1,6 +1,6 @@
 //! A configuration read anew while traffic goes on: nothing is lost, nothing is forgotten, and what changed holds.
 
-use super::sensor::{Heard, heard_live, options};
+use super::sensor::{Heard, WORD, heard_live, options};
 use heelguard::config::{self, Raw};
 use heelguard::demo::{Day, Options};
 use heelguard_detectors::alert::Alert;
@@ -19,6 +19,10 @@ fn told(alerts: &[Alert]) -> Vec<String> {
 fn thirty_reloads_of_the_same_configuration_change_nothing() {
     let quiet = heard_live(day(), |_| None);
     assert!(quiet.alerts.len() > 10, "{}", quiet.alerts.len());
+    // What a tap has to say is told while it listens, once.
+    let words: Vec<u64> =
+        quiet.told.iter().filter(|(line, _)| line == WORD).map(|(_, before)| *before).collect();
+    assert!(words.len() == 1 && words[0] < quiet.transactions / 10, "{words:?}");
     let mut reloads = 0;
     let every = quiet.transactions / 30;
     let disturbed = heard_live(day(), |heard: &Heard| {

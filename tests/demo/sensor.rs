@@ -15,11 +15,11 @@ use std::sync::Arc;
 
 /// The score, and the report that people would read.
 pub(crate) fn score_of(day: Day) -> (Score, String) {
-    let mut source = Generated(day);
+    let mut source = Generated { day, warnings: Vec::new() };
     let mut heard = Heard::default();
     pipeline::run(&mut source, &options(&Raw::default()), &mut heard).expect("it runs to its end");
-    assert_eq!(heard.transactions, source.0.totals().transactions, "every transaction is found");
-    let score = score(source.0.labels(), &heard.alerts);
+    assert_eq!(heard.transactions, source.day.totals().transactions, "every transaction is found");
+    let score = score(source.day.labels(), &heard.alerts);
     let text = report(&score);
     (score, text)
 }
@@ -35,7 +35,7 @@ pub(crate) fn options(raw: &Raw) -> Options {
 /// to go on with, each time the sensor asks.
 pub(crate) fn heard_live(day: Day, changes: impl FnMut(&Heard) -> Option<Box<Options>>) -> Heard {
     let mut heard = Live { heard: Heard::default(), changes };
-    let mut taps: Vec<Box<dyn Source>> = vec![Box::new(Generated(day))];
+    let mut taps: Vec<Box<dyn Source>> = vec![Box::new(Generated { day, warnings: vec![WORD.to_owned()] })];
     let summary =
         pipeline::run_live(&mut taps, &options(&Raw::default()), &mut heard).expect("it runs to its end");
     assert_eq!(summary.counters.imbalance(), None);
@@ -58,6 +58,11 @@ impl<C: FnMut(&Heard) -> Option<Box<Options>>> Outputs for Live<C> {
 
     fn progress(&mut self, _: &Progress) {}
 
+    fn tell(&mut self, line: &str) {
+        let transactions = self.heard.transactions;
+        self.heard.told.push((line.to_owned(), transactions));
+    }
+
     fn reload(&mut self) -> Option<Box<Options>> {
         (self.changes)(&self.heard)
     }
@@ -67,11 +72,17 @@ impl<C: FnMut(&Heard) -> Option<Box<Options>>> Outputs for Live<C> {
     }
 }
 
-struct Generated(Day);
+/// What a tap has to say.
+pub(crate) const WORD: &str = "the mirror is crooked";
+
+struct Generated {
+    day: Day,
+    warnings: Vec<String>,
+}
 
 impl Source for Generated {
     fn next(&mut self) -> Result<Next<'_>, CaptureError> {
-        Ok(self.0.next_packet().into())
+        Ok(self.day.next_packet().into())
     }
 
     fn progress(&self) -> Reading {
@@ -83,7 +94,7 @@ impl Source for Generated {
     }
 
     fn warnings(&mut self) -> Vec<String> {
-        Vec::new()
+        std::mem::take(&mut self.warnings)
     }
 }
 
@@ -92,6 +103,8 @@ impl Source for Generated {
 pub(crate) struct Heard {
     pub(crate) alerts: Vec<Alert>,
     pub(crate) transactions: u64,
+    /// What an operator was told, each with the transactions there were before.
+    pub(crate) told: Vec<(String, u64)>,
 }
 
 impl Outputs for Heard {
