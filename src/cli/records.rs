@@ -138,6 +138,7 @@ impl Plan {
             explainer: None,
             way_out: None,
             is_live: false,
+            complaints: Vec::new(),
             live: None,
             rows: LiveRows::default(),
             changes: None,
@@ -174,6 +175,8 @@ pub(super) struct Records {
     way_out: Option<WayOut>,
     /// Whether traffic is read while it happens.
     is_live: bool,
+    /// What was told of outputs that take nothing more.
+    complaints: Vec<String>,
     /// Where the counters can be read while the run goes on, and when they were put there last.
     live: Option<(Arc<Live>, Instant)>,
     /// What is told of a live sensor with its counters.
@@ -316,10 +319,24 @@ impl pipeline::Outputs for Records {
         self.alerts.flush();
         self.progress.show(progress);
         self.notifier.alive();
+        if self.is_live {
+            self.complain();
+        }
     }
 }
 
 impl Records {
+    /// Tells once that an output takes nothing more: the end of the run, where it is told again, may be weeks away.
+    fn complain(&mut self) {
+        let outputs = [Some(&self.alerts), self.transactions.as_ref()].into_iter().flatten();
+        for complaint in outputs.filter_map(Jsonl::complaint) {
+            if !self.complaints.contains(&complaint) {
+                self.progress.aside(|| warn(&complaint));
+                self.complaints.push(complaint);
+            }
+        }
+    }
+
     /// Stops the run when its only reader has gone.
     fn go_on(&self) -> anyhow::Result<()> {
         let gone = |sink: &Option<Jsonl>| sink.as_ref().is_none_or(Jsonl::reader_gone);

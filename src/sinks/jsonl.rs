@@ -152,6 +152,12 @@ impl Jsonl {
         self.failure.is_some()
     }
 
+    /// What an operator should know while there is no end at which it is said: nothing is written here any more.
+    pub fn complaint(&self) -> Option<String> {
+        let cause = self.failure.as_ref().filter(|cause| cause.kind() != io::ErrorKind::BrokenPipe)?;
+        Some(format!("cannot write {}: {cause}; what would come there is lost until the next start", self.place))
+    }
+
     /// Whether the reader of a pipe has gone away: it has all it wanted.
     pub fn reader_gone(&self) -> bool {
         self.failure.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
@@ -237,7 +243,9 @@ mod tests {
     #[test]
     fn a_full_disk_is_named_and_what_did_not_fit_is_lost() {
         let mut sink = Jsonl::new("alerts.jsonl".to_owned(), Box::new(Disk::with_room(BUFFER_BYTES + 10)));
+        assert_eq!(sink.complaint(), None);
         (0..40_000).for_each(|n| sink.write(&n));
+        assert!(sink.complaint().is_some_and(|told| told.starts_with("cannot write alerts.jsonl: ")));
         let (counters, outcome) = sink.finish();
         assert_eq!(counters.queued, counters.delivered + counters.lost);
         assert!(counters.delivered > 0 && counters.lost > 0);
@@ -252,7 +260,7 @@ mod tests {
         let mut sink = Jsonl::new("standard output".to_owned(), Box::new(disk));
         sink.write(&1);
         sink.flush();
-        assert!(sink.reader_gone());
+        assert!(sink.reader_gone() && sink.complaint().is_none());
         sink.write(&2);
         let (counters, outcome) = sink.finish();
         assert!(outcome.is_ok());
