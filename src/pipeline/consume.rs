@@ -123,7 +123,9 @@ impl Consumer<'_> {
     fn take(&mut self, mut report: Report, sum: &mut Sum) -> anyhow::Result<()> {
         self.merge.take(report.shard, &mut report.sightings, report.watermark);
         self.merge.take_seen(report.seen);
-        report.warnings.iter().for_each(|line| self.outputs.tell(line));
+        for line in &report.warnings {
+            self.outputs.tell(line);
+        }
         if let Some((watch, (newest, at))) = self.watch.as_mut().zip(report.parsed) {
             watch.parsed(newest, at);
         }
@@ -144,7 +146,9 @@ impl Consumer<'_> {
             None => None,
             Some(progress) => {
                 let Ok((reading, answer, warnings)) = progress.try_recv() else { return };
-                warnings.iter().for_each(|line| self.outputs.tell(line));
+                for line in &warnings {
+                    self.outputs.tell(line);
+                }
                 if let Some(answer) = &answer {
                     sum.take(answer);
                 }

@@ -155,7 +155,10 @@ impl Jsonl {
     /// What an operator should know while there is no end at which it is said: nothing is written here any more.
     pub fn complaint(&self) -> Option<String> {
         let cause = self.failure.as_ref().filter(|cause| cause.kind() != io::ErrorKind::BrokenPipe)?;
-        Some(format!("cannot write {}: {cause}; what would come there is lost until the next start", self.place))
+        Some(format!(
+            "cannot write {}: {cause}; what would come there is lost until the next start",
+            self.place
+        ))
     }
 
     /// Whether the reader of a pipe has gone away: it has all it wanted.
