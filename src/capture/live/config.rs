@@ -34,7 +34,8 @@ pub struct Config {
     pub promiscuous: bool,
     /// Memory for packets that wait to be read, for each interface and shard.
     pub ring_mib: u32,
-    /// The ring is handed over in blocks of this size.
+    /// The ring is handed over in blocks of this size. A block is handed over after some time however little is in
+    /// it, so that smaller ones let the ring bridge a longer pause of the sensor where traffic is thin.
     pub block_kib: u32,
     /// Bytes taken of each frame. Frames that the network card joined, or is still to cut, are far longer than the MTU.
     pub snaplen: u32,
@@ -78,7 +79,7 @@ impl Default for Config {
             promiscuous: true,
             // Half a second of a busy gigabit.
             ring_mib: 64,
-            block_kib: 1_024,
+            block_kib: 256,
             snaplen: *SNAPLEN.end(),
             hardware_timestamps: HardwareTimestamps::Auto,
         }
@@ -168,7 +169,7 @@ mod tests {
             "capture.block_kib: 3072 does not divide capture.ring_mib = 64 into two blocks or more",
         );
         check(
-            |config| config.ring_mib = 1,
+            |config| (config.ring_mib, config.block_kib) = (1, 1_024),
             "capture.block_kib: 1024 does not divide capture.ring_mib = 1 into two blocks or more",
         );
     }

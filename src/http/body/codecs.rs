@@ -11,6 +11,9 @@ use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
 /// log2 of the largest zstd window: 8 MiB, as browsers have it (RFC 9659).
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
+/// Output is made room for in steps of this size: room is zeroed before it is written.
+const ROOM_BYTES: usize = 16 << 10;
+
 /// Reusable decoders; each is made when its coding is first met.
 #[derive(Default)]
 pub(super) struct Codecs {
@@ -87,12 +90,15 @@ impl Codecs {
             if before >= cap {
                 return Err(Anomaly::BodyDecompressionLimit);
             }
-            if output.capacity() == before {
-                output.reserve(before.min(cap - before).max(1_024));
-            }
-            let status = inflate
-                .decompress_vec(rest, output, FlushDecompress::None)
-                .map_err(|_| Anomaly::BodyCodingError)?;
+            // One byte beyond the cap tells whether there is more.
+            let room = (cap + 1 - before).min(ROOM_BYTES);
+            output.resize(before + room, 0);
+            let spare = output.get_mut(before..).unwrap_or(&mut []);
+            let produced = inflate.total_out();
+            let status = inflate.decompress(rest, spare, FlushDecompress::None);
+            let written = usize::try_from(inflate.total_out() - produced).unwrap_or(room);
+            output.truncate(before + written);
+            let status = status.map_err(|_| Anomaly::BodyCodingError)?;
             let used_now = usize::try_from(inflate.total_in()).unwrap_or(usize::MAX);
             let over = output.len() > cap;
             output.truncate(cap);
@@ -121,7 +127,7 @@ impl Codecs {
                 return Some(Anomaly::BodyDecompressionLimit);
             }
             // The window goes to the vector's spare room; no more of it than the cap allows.
-            let room = (cap - before).min(16 << 10);
+            let room = (cap - before).min(ROOM_BYTES);
             output.resize(before + room, 0);
             let (progress, written) = {
                 let spare = output.get_mut(before..).unwrap_or(&mut []);
