@@ -19,8 +19,9 @@ const SERVER_ACK_US: u64 = 38;
 const INITIAL_WINDOW: u64 = 10;
 /// Segments in flight at most: the window the hosts announce.
 const WINDOW_MAX: u64 = 44;
-/// What both hosts announce, scaled by 2^7: 64 KB.
-const WINDOW_FIELD: u16 = 502;
+/// What both hosts announce: 64 KB. On a SYN the field is not scaled yet (RFC 7323 2.2), later on by 2^7.
+const WINDOW_ON_SYN: u16 = 64_256;
+const WINDOW_FIELD: u16 = WINDOW_ON_SYN >> 7;
 /// Of ten thousand data segments, so many arrive behind their successor.
 const SWAPPED_PER_10_000: u64 = 10;
 /// Of ten thousand data segments, so many are sent twice.
@@ -189,7 +190,7 @@ impl Connection {
             seq: frame.seq,
             ack: frame.ack,
             flags: frame.flags,
-            window: WINDOW_FIELD,
+            window: if frame.flags & TcpFlags::SYN == 0 { WINDOW_FIELD } else { WINDOW_ON_SYN },
             timestamps: (sender.clock_sent, echo),
             payload: message.get(frame.payload).unwrap_or(&[]),
         };
