@@ -60,6 +60,38 @@ fn lengths_that_lie_are_refused() {
 }
 
 #[test]
+fn what_a_host_drops_outside_it_drops_inside() {
+    let reason = |frame: &[u8], reason| Bench::default().check(&in_vxlan(1, frame), reason);
+    // A hundred extension headers, and a route that is not at its end.
+    let headers = [&[60, 0, 1, 4, 0, 0, 0, 0].repeat(99)[..], &[6, 0, 1, 4, 0, 0, 0, 0]].concat();
+    reason(&ethernet(0x86dd, &ipv6(60, &headers)), "ext_limit");
+    reason(&ethernet(0x86dd, &ipv6(43, &[6, 2, 0, 1, 0, 0, 0, 0].repeat(3))), "malformed");
+    // Fragments that overlap.
+    let segment = tcp(A4, B4, 1, &[], b"GET /good HTTP/1.1");
+    let part = |at: usize, until: usize, more: u16| {
+        in_vxlan(1, &ethernet(0x0800, &ipv4_part(9, (at / 8) as u16 | more, 6, &[], &segment[at..until])))
+    };
+    let mut bench = Bench::default();
+    bench.check(&part(0, 24, 0x2000), "held");
+    bench.check(&part(16, segment.len(), 0), "frag_overlap");
+    assert_eq!(bench.finish().counters().dropped.rows(), [("frag_overlap", 2)]);
+}
+
+#[test]
+fn a_flood_of_fragments_in_tunnels_stays_within_the_limit() {
+    let config = Config { fragment_bytes_max: 100_000, ..Config::default() };
+    let mut decoder = Decoder::new(config);
+    for n in 0..5_000_u32 {
+        let fragment = ipv4_part(n as u16, 0x2000, 6, &[], &[0; 1_200]);
+        decoded(&mut decoder, ETHERNET, &in_vxlan(n, &ethernet(0x0800, &fragment)));
+    }
+    let dropped = decoder.counters().dropped.clone();
+    assert!(dropped.sum() >= 5_000 - 100, "{:?}", dropped.rows());
+    decoder.finish();
+    assert_eq!(decoder.counters().imbalance(), None);
+}
+
+#[test]
 fn an_inner_packet_that_claims_more_than_came_is_as_long_as_what_came() {
     let mut frame = inner();
     frame[14 + 2..14 + 4].copy_from_slice(&[0xff, 0xff]);
