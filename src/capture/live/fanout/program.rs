@@ -110,14 +110,14 @@ fn network(code: &mut Assembler, tunnels: u8) {
     code.label(plain).op(LD_MEM, BASE).op(ADD_K, 40).op(TO_X, 0);
 
     code.label(name("transport")).op(LD_MEM, KIND);
-    code.jump(JUMP_EQ, TCP.into(), Some(name("ports")), None);
+    code.jump(JUMP_EQ, TCP.into(), Some(name("to ports")), None);
     if tunnels < TUNNELS_MAX {
         enter(code, tunnels);
     } else {
-        code.jump(JUMP_EQ, UDP.into(), Some(name("ports")), None);
+        code.jump(JUMP_EQ, UDP.into(), Some(name("to ports")), None);
     }
     code.label(name("addresses")).op(LD_MEM, SUM).go("mix");
-    code.label(name("ports")).go("ports");
+    code.label(name("to ports")).go("ports");
 }
 
 /// From the protocol, in A, to the network inside a tunnel; X is where the transport begins. What is no tunnel goes on
@@ -140,7 +140,7 @@ fn enter(code: &mut Assembler, tunnels: u8) {
     for port in ADDRESSED_PORTS {
         code.jump(JUMP_EQ, port.into(), Some(addresses), None);
     }
-    code.go(name("ports"));
+    code.go(name("to ports"));
     code.label(name("vxlan")).advance(16).go(ethernet);
     code.label(name("geneve")).op(LD_H_IND, 10).op(STORE, KIND);
     code.op(LD_B_IND, 8).op(AND_K, 0x3f).op(SHL_K, 2).op(ADD_K, 16).op(ADD_X, 0).op(TO_X, 0);

@@ -100,13 +100,13 @@ fn pairs() -> Vec<[(u16, Vec<u8>); 2]> {
             let between = if n.is_multiple_of(2) { [[1; 6], [2; 6]] } else { [[3; 6], [4; 6]] };
             let inner = if is_frame { &frames } else { &tcp };
             pairs.push(
-                inner.clone().map(|inner| (IPV4, ipv4(between, GRE, 0, &[&head[..], &inner].concat()))),
+                inner.clone().map(|inner| (IPV4, portless(between, GRE, &[&head[..], &inner].concat()))),
             );
         }
-        pairs.push(tcp.clone().map(|inner| (IPV4, ipv4([[1; 6], [2; 6]], IPV4_IN_IP, 0, &inner))));
+        pairs.push(tcp.clone().map(|inner| (IPV4, portless([[1; 6], [2; 6]], IPV4_IN_IP, &inner))));
         let six = directions.map(|ends| ipv6(ends, &[0; 16]));
         pairs.push(six.clone().map(|packet| (IPV6, packet)));
-        pairs.push(six.map(|inner| (IPV4, ipv4([[1; 6], [2; 6]], IPV6_IN_IP, 0, &inner))));
+        pairs.push(six.map(|inner| (IPV4, portless([[1; 6], [2; 6]], IPV6_IN_IP, &inner))));
         // Between the two ends of a mobile network's tunnel.
         let [one, two] = [[10, 9, 9, 1, n, 7], [10, 9, 9, 2, 0x08, 0x68]];
         let [three, four] = [[10, 9, 9, 2, n, 9], [10, 9, 9, 1, 0x08, 0x68]];
@@ -132,6 +132,12 @@ fn gre_headers() -> Vec<(Vec<u8>, bool)> {
     ]
 }
 
+/// A packet whose payload begins directly behind the IP header.
+fn portless(ends: [[u8; 6]; 2], protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let packet = ipv4(ends, protocol, 0, payload);
+    [&packet[..20], &packet[24..]].concat()
+}
+
 fn ipv6(ends: [[u8; 6]; 2], payload: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x60, 0, 0, 0, 0, 20, TCP, 64];
     for end in ends {
@@ -153,8 +159,8 @@ fn two_tunnels_are_entered_and_a_third_is_dealt_as_a_whole() {
         let between = [[1; 6], [2, 2, 2, 2, 0x12, 0xb5]];
         match kind {
             0 => ipv4(between, UDP, 0, &[&[0; 12][..], &frame].concat()),
-            1 => ipv4(between, GRE, 0, &[&[0, 0, 0x88, 0xbe][..], &frame].concat()),
-            _ => ipv4(between, IPV4_IN_IP, 0, inner),
+            1 => portless(between, GRE, &[&[0, 0, 0x88, 0xbe][..], &frame].concat()),
+            _ => portless(between, IPV4_IN_IP, inner),
         }
     };
     let numbers = |depth: u32| {
