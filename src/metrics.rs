@@ -99,8 +99,10 @@ drop_reasons! {
     NotIp => "not_ip",
     /// IP that carries something other than TCP.
     NotTcp => "not_tcp",
-    /// A tunnel whose inside is not looked into.
+    /// A tunnel that carries no packet, or whose inside is not looked into.
     Tunnel => "tunnel",
+    /// In more tunnels than are looked into.
+    TunnelDepth => "tunnel_depth",
     /// Shorter than its headers say, or headers that contradict themselves.
     Malformed => "malformed",
     /// The snap length cut the headers.
@@ -172,7 +174,7 @@ counter_struct! {
         two_way_flows,
         /// Segments that were there a moment before: the mirror sent them twice.
         copied_segments,
-        /// Packets of tunnels that are not fragments.
+        /// Packets of tunnels, each counted once; datagrams, where they came in fragments.
         tunnel_packets,
         /// Of them, those whose inner packet says that it is longer than what came.
         cut_tunnel_packets,

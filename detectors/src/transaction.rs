@@ -147,6 +147,10 @@ pub struct Flow {
     pub dst: SocketAddr,
     /// VLAN ids, outermost first.
     pub vlan: Vec<u16>,
+    /// The innermost tunnel that it came through.
+    pub tunnel: Option<&'static str>,
+    /// The number of the network, key, session or bearer in the tunnel's header.
+    pub vni: Option<u32>,
     /// Whether TLS covers it on the wire.
     pub tls: bool,
 }

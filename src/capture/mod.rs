@@ -55,6 +55,14 @@ pub enum Checksum {
     Right,
 }
 
+impl Checksum {
+    /// What is known about a packet inside this one: that a card was still to write it, or nothing.
+    #[must_use]
+    pub fn inside(self) -> Self {
+        if self == Self::Unwritten { self } else { Self::Unknown }
+    }
+}
+
 /// What a source gives next.
 #[derive(Clone, Copy, Debug)]
 pub enum Next<'a> {

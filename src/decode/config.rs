@@ -14,6 +14,15 @@ pub struct Config {
     pub fragment_timeout_ms: u64,
     /// What a wrong checksum means.
     pub checksums: Checksums,
+    /// UDP ports that VXLAN is sent to.
+    pub vxlan_ports: Vec<u16>,
+    /// UDP ports that Geneve is sent to.
+    pub geneve_ports: Vec<u16>,
+    /// UDP ports that GTP-U is sent to or from.
+    pub gtp_ports: Vec<u16>,
+    /// Whether these tunnels and Teredo are looked for on all other UDP ports, too. They are believed there when what is
+    /// inside begins with an IP header that is right in checksum and length.
+    pub tunnels_by_content: bool,
 }
 
 impl Default for Config {
@@ -25,6 +34,11 @@ impl Default for Config {
             // Linux: net.ipv4.ipfrag_time.
             fragment_timeout_ms: 30_000,
             checksums: Checksums::OffloadAware,
+            // IANA's, and the one that Linux took before there was one.
+            vxlan_ports: vec![4_789, 8_472],
+            geneve_ports: vec![6_081],
+            gtp_ports: vec![2_152],
+            tunnels_by_content: true,
         }
     }
 }

@@ -3,9 +3,9 @@
 //! It promises what Linux does (an overlap ends the datagram, known bytes coming again are ignored) in bounded memory,
 //! and that each fragment is counted with its datagram's fate.
 
-use super::Vlans;
 use super::ip::{Fragment, HeaderSum, IpPacket};
 use super::layers::{Refused, Tally};
+use super::{Tenant, Vlans};
 use crate::metrics::{AnomalyCounters, Counters, DropReason};
 use ahash::RandomState;
 use heelguard_detectors::anomaly::Anomaly;
@@ -31,8 +31,6 @@ pub(super) struct Defrag {
     serials: HashMap<Key, u64, RandomState>,
     next_serial: u64,
     bytes: u64,
-    /// The datagram completed last.
-    assembled: Vec<u8>,
 }
 
 /// What fragments of one datagram share.
@@ -44,13 +42,14 @@ struct Key {
     /// Zero for IPv6, where fragments may differ and the first one's counts (RFC 8200, 4.5).
     protocol: u8,
     vlans: Vlans,
+    tenant: Tenant,
 }
 
 #[derive(Debug)]
 struct Datagram {
     key: Key,
     first_seen: EventTime,
-    /// Packets held for it, repeated ones too.
+    /// Packets held for it, repeated ones too, and all of those that its fragments were put together from.
     packets: u64,
     /// By offset; they never overlap.
     pieces: BTreeMap<u32, Box<[u8]>>,
@@ -81,17 +80,16 @@ impl Defrag {
             serials: HashMap::default(),
             next_serial: 0,
             bytes: 0,
-            assembled: Vec::new(),
         }
     }
 
-    /// Adds a fragment and gives the whole datagram if it was the last one missing.
+    /// Adds a fragment and gives the whole datagram if it was the last one missing, in the buffer.
     pub(super) fn add<'a>(
-        &'a mut self,
+        &mut self,
         packet: IpPacket<'a>,
         fragment: Fragment,
-        vlans: Vlans,
-        time: EventTime,
+        (vlans, tenant): (Vlans, Tenant),
+        (time, assembled): (EventTime, &'a mut Vec<u8>),
         tally: &mut Tally<'_>,
     ) -> Result<IpPacket<'a>, Refused> {
         if packet.missing > 0 {
@@ -105,10 +103,10 @@ impl Defrag {
             (bytes, _) => bytes,
         };
         let protocol = if v4 { packet.protocol } else { 0 };
-        let key = Key { src: packet.src, dst: packet.dst, id: fragment.id, protocol, vlans };
+        let key = Key { src: packet.src, dst: packet.dst, id: fragment.id, protocol, vlans, tenant };
         let serial = self.serial_of(key, time, tally);
         let Some(datagram) = self.datagrams.get_mut(&serial) else { return Err(Refused::Held) };
-        datagram.packets += 1;
+        datagram.packets += tally.packets;
         self.bytes -= datagram.cost();
         let added = datagram.add(&packet, fragment, payload, &mut tally.counters.anomalies);
         self.bytes += datagram.cost();
@@ -122,14 +120,14 @@ impl Defrag {
         }
         let datagram = self.remove(serial).ok_or(Refused::Held)?;
         tally.packets = datagram.packets;
-        self.assembled.clear();
-        datagram.pieces.values().for_each(|piece| self.assembled.extend_from_slice(piece));
+        assembled.clear();
+        datagram.pieces.values().for_each(|piece| assembled.extend_from_slice(piece));
         let (ttl, protocol, extensions) = datagram.first.ok_or(DropReason::Malformed)?;
         Ok(IpPacket {
             ttl,
             protocol,
             extensions,
-            payload: &self.assembled,
+            payload: assembled,
             missing: 0,
             fragment: None,
             header_sum: HeaderSum::None,

@@ -5,9 +5,12 @@ use std::net::IpAddr;
 
 /// Protocol numbers that matter here.
 pub(super) const PROTOCOL_TCP: u8 = 6;
+pub(super) const PROTOCOL_UDP: u8 = 17;
 pub(super) const PROTOCOL_IPV4: u8 = 4;
 pub(super) const PROTOCOL_IPV6: u8 = 41;
 pub(super) const PROTOCOL_GRE: u8 = 47;
+/// RFC 4023.
+pub(super) const PROTOCOL_MPLS: u8 = 137;
 
 /// One IP packet, headers read.
 #[derive(Clone, Copy, Debug)]

@@ -13,13 +13,16 @@
 use super::checksum::{self, Verdict};
 use super::config::{Checksums, Config};
 use super::defrag::Defrag;
-use super::ip::{HeaderSum, IpPacket, PROTOCOL_GRE, PROTOCOL_IPV4, PROTOCOL_IPV6, PROTOCOL_TCP};
-use super::link::{self, IpVersion};
+use super::ip::{HeaderSum, IpPacket, PROTOCOL_TCP};
+use super::link::{self, Content, Frame};
 use super::senders::{Layer, Senders};
-use super::{Endpoint, Segment, ipv4, ipv6, tcp, tunnel};
+use super::tunnel::{self, TUNNELS_MAX, Way};
+use super::{Endpoint, Segment, Tenant, ipv4, ipv6, tcp};
 use crate::capture::{Checksum, Packet};
 use crate::metrics::{Counters, DropReason};
 use heelguard_detectors::anomaly::Anomaly;
+use heelguard_detectors::time::EventTime;
+use std::slice::IterMut;
 use std::time::Duration;
 
 /// The longest frame of any ordinary network; what is longer was captured before it was cut, or after it was joined.
@@ -27,6 +30,13 @@ const WIRE_BYTES_MAX: usize = 9_216;
 
 /// Everything that decoding remembers.
 pub(super) struct Layers {
+    reader: Reader,
+    /// Datagrams that were put together: of a packet in tunnels, at most one around each, and its own.
+    assembled: [Vec<u8>; TUNNELS_MAX + 1],
+}
+
+/// Reads one IP header after the other.
+struct Reader {
     config: Config,
     senders: Senders,
     defrag: Defrag,
@@ -57,7 +67,8 @@ impl Layers {
     pub(super) fn new(config: Config) -> Self {
         let timeout = Duration::from_millis(config.fragment_timeout_ms);
         let defrag = Defrag::new(config.fragment_bytes_max, timeout);
-        Self { config, senders: Senders::default(), defrag }
+        let reader = Reader { config, senders: Senders::default(), defrag };
+        Self { reader, assembled: Default::default() }
     }
 
     #[inline]
@@ -66,48 +77,39 @@ impl Layers {
         packet: Packet<'a>,
         tally: &mut Tally<'_>,
     ) -> Result<Segment<'a>, Refused> {
-        let Self { config, senders, defrag } = self;
-        defrag.expire(packet.time, tally.counters);
-        let cut_bytes = packet.original_len.saturating_sub(packet.data.len() as u32);
+        let Self { reader, assembled } = self;
+        reader.defrag.expire(packet.time, tally.counters);
+        let mut cut_bytes = packet.original_len.saturating_sub(packet.data.len() as u32);
         let mut frame = link::strip(packet.link, packet.data, cut_bytes > 0)?;
         if let Some(id) = packet.offload.vlan {
             frame.vlans = frame.vlans.inside(id);
         }
-        // The packet inside a tunnel would go through the lines below as a frame of its own.
-        let wire_len = (frame.bytes.len() as u32).saturating_add(cut_bytes);
-        let extensions_max = config.ip_extension_headers_max;
-        let ip = match frame.version {
-            IpVersion::V4 => ipv4::parse(frame.bytes, wire_len)?,
-            IpVersion::V6 => ipv6::parse(frame.bytes, wire_len, extensions_max)
-                .inspect_err(|reason| note_ext_limit(*reason, tally))?,
-        };
-        judge_header(config.checksums, &ip, senders, tally)?;
-        let ip = match ip.fragment {
-            None => ip,
-            // IPv4 fragments all bear the protocol, so others need not be kept.
-            Some(_) if ip.src.is_ipv4() && ip.protocol != PROTOCOL_TCP => {
-                return Err(other(ip.protocol).into());
-            }
-            Some(fragment) => {
-                let first = fragment.offset == 0;
-                if first && ip.src.is_ipv6() && !ipv6::holds_all_headers(ip, extensions_max) {
-                    return Err(DropReason::Malformed.into());
+        let mut known = packet.offload.checksum;
+        let (mut way, mut spare) = (Way::default(), assembled.iter_mut());
+        let ip = loop {
+            let inside = match frame.content {
+                Content::Mpls => tunnel::unlabel(frame.bytes, cut_bytes > 0)?,
+                Content::V4 | Content::V6 => {
+                    let ip = reader.ip(&frame, cut_bytes, way.tenant, packet.time, &mut spare, tally)?;
+                    if ip.protocol == PROTOCOL_TCP {
+                        break ip;
+                    }
+                    cut_bytes = ip.missing;
+                    tunnel::open(&ip, &reader.config)?
                 }
-                let whole = defrag.add(ip, fragment, frame.vlans, packet.time, tally)?;
-                ipv6::walk_on(whole, extensions_max).inspect_err(|reason| note_ext_limit(*reason, tally))?
-            }
+            };
+            (frame, cut_bytes) = way.enter(inside, frame.vlans, cut_bytes, &mut tally.counters.sight)?;
+            known = known.inside();
         };
-        if ip.protocol != PROTOCOL_TCP {
-            tunnel::look_into(&ip, &mut tally.counters.sight);
-            return Err(other(ip.protocol).into());
-        }
         let tcp = tcp::parse(ip.payload, ip.missing)?;
-        judge_segment(config.checksums, packet.offload.checksum, &ip, senders, tally)?;
+        reader.judge_segment(known, &ip, way.tenant, tally)?;
         Ok(Segment {
             time: packet.time,
             src: Endpoint { ip: ip.src, port: tcp.src_port },
             dst: Endpoint { ip: ip.dst, port: tcp.dst_port },
             vlans: frame.vlans,
+            tunnel: way.tunnel,
+            tenant: way.tenant,
             ttl: ip.ttl,
             seq: tcp.seq,
             ack: tcp.ack,
@@ -121,15 +123,105 @@ impl Layers {
     }
 
     pub(super) fn finish(&mut self, counters: &mut Counters) {
-        self.defrag.finish(counters);
+        self.reader.defrag.finish(counters);
     }
 }
 
-/// What a protocol is that is not TCP.
-fn other(protocol: u8) -> DropReason {
-    match protocol {
-        PROTOCOL_IPV4 | PROTOCOL_IPV6 | PROTOCOL_GRE => DropReason::Tunnel,
-        _ => DropReason::NotTcp,
+impl Reader {
+    /// The IP packet of a frame of which `cut_bytes` were not captured; whole, if it came in fragments.
+    #[inline]
+    fn ip<'a>(
+        &mut self,
+        frame: &Frame<'a>,
+        cut_bytes: u32,
+        tenant: Tenant,
+        time: EventTime,
+        spare: &mut IterMut<'a, Vec<u8>>,
+        tally: &mut Tally<'_>,
+    ) -> Result<IpPacket<'a>, Refused> {
+        let wire_len = (frame.bytes.len() as u32).saturating_add(cut_bytes);
+        let extensions_max = self.config.ip_extension_headers_max;
+        let ip = match frame.content {
+            Content::V4 => ipv4::parse(frame.bytes, wire_len)?,
+            _ => ipv6::parse(frame.bytes, wire_len, extensions_max)
+                .inspect_err(|reason| note_ext_limit(*reason, tally))?,
+        };
+        self.judge_header(&ip, tenant, tally)?;
+        let Some(fragment) = ip.fragment else { return Ok(ip) };
+        // IPv4 fragments all bear the protocol, so others need not be kept.
+        if ip.src.is_ipv4() && ip.protocol != PROTOCOL_TCP && !tunnel::may_carry(ip.protocol) {
+            return Err(DropReason::NotTcp.into());
+        }
+        let first = fragment.offset == 0;
+        if first && ip.src.is_ipv6() && !ipv6::holds_all_headers(ip, extensions_max) {
+            return Err(DropReason::Malformed.into());
+        }
+        let buffer = spare.next().ok_or(DropReason::TunnelDepth)?;
+        let whole = self.defrag.add(ip, fragment, (frame.vlans, tenant), (time, buffer), tally)?;
+        let whole = ipv6::walk_on(whole, extensions_max);
+        Ok(whole.inspect_err(|reason| note_ext_limit(*reason, tally))?)
+    }
+
+    /// The IPv4 header checksum.
+    #[inline]
+    fn judge_header(
+        &mut self,
+        ip: &IpPacket<'_>,
+        tenant: Tenant,
+        tally: &mut Tally<'_>,
+    ) -> Result<(), DropReason> {
+        let checksums = self.config.checksums;
+        match (ip.header_sum, checksums) {
+            (_, Checksums::Off) | (HeaderSum::None, _) => return Ok(()),
+            (HeaderSum::Good, _) => {
+                self.senders.note((ip.src, tenant), Layer::Ip);
+                return Ok(());
+            }
+            (HeaderSum::Bad, _) => tally.counters.anomalies.count(Anomaly::IpBadChecksum),
+        }
+        let decoy = checksums == Checksums::Strict || self.senders.is_exact((ip.src, tenant), Layer::Ip);
+        if decoy { Err(DropReason::BadIpChecksum) } else { Ok(()) }
+    }
+
+    /// The TCP checksum; a segment that was not captured whole cannot be judged.
+    #[inline]
+    fn judge_segment(
+        &mut self,
+        known: Checksum,
+        ip: &IpPacket<'_>,
+        tenant: Tenant,
+        tally: &mut Tally<'_>,
+    ) -> Result<(), DropReason> {
+        let checksums = self.config.checksums;
+        if checksums == Checksums::Off || ip.missing > 0 {
+            return Ok(());
+        }
+        let sender = (ip.src, tenant);
+        let aware = checksums == Checksums::OffloadAware;
+        // The kernel knows of a frame, not of the datagram that several made.
+        let known = if tally.packets == 1 { known } else { Checksum::Unknown };
+        match known {
+            // Summed up by the card: nothing is left to do, and the sender is one that writes right ones.
+            Checksum::Right => {
+                self.senders.note(sender, Layer::Tcp);
+                return Ok(());
+            }
+            Checksum::Unwritten if aware => return Ok(()),
+            Checksum::Unwritten | Checksum::Unknown => {}
+        }
+        let verdict = checksum::judge_tcp(ip.src, ip.dst, ip.payload);
+        if verdict == Verdict::Good {
+            self.senders.note(sender, Layer::Tcp);
+            return Ok(());
+        }
+        let exact = self.senders.is_exact(sender, Layer::Tcp);
+        if verdict == Verdict::Partial && aware && !exact {
+            return Ok(());
+        }
+        tally.counters.anomalies.count(Anomaly::TcpBadChecksum);
+        let uncut = tally.packets == 1 && ip.payload.len() > WIRE_BYTES_MAX;
+        let passes = aware && (verdict == Verdict::Partial || !exact || uncut);
+        if passes { Ok(()) } else { Err(DropReason::BadTcpChecksum) }
     }
 }
 
@@ -137,63 +229,4 @@ fn note_ext_limit(reason: DropReason, tally: &mut Tally<'_>) {
     if reason == DropReason::ExtLimit {
         tally.counters.anomalies.count(Anomaly::IpExtLimit);
     }
-}
-
-/// The IPv4 header checksum.
-#[inline]
-fn judge_header(
-    checksums: Checksums,
-    ip: &IpPacket<'_>,
-    senders: &mut Senders,
-    tally: &mut Tally<'_>,
-) -> Result<(), DropReason> {
-    match (ip.header_sum, checksums) {
-        (_, Checksums::Off) | (HeaderSum::None, _) => return Ok(()),
-        (HeaderSum::Good, _) => {
-            senders.note(ip.src, Layer::Ip);
-            return Ok(());
-        }
-        (HeaderSum::Bad, _) => tally.counters.anomalies.count(Anomaly::IpBadChecksum),
-    }
-    let decoy = checksums == Checksums::Strict || senders.is_exact(ip.src, Layer::Ip);
-    if decoy { Err(DropReason::BadIpChecksum) } else { Ok(()) }
-}
-
-/// The TCP checksum; a segment that was not captured whole cannot be judged.
-#[inline]
-fn judge_segment(
-    checksums: Checksums,
-    known: Checksum,
-    ip: &IpPacket<'_>,
-    senders: &mut Senders,
-    tally: &mut Tally<'_>,
-) -> Result<(), DropReason> {
-    if checksums == Checksums::Off || ip.missing > 0 {
-        return Ok(());
-    }
-    let aware = checksums == Checksums::OffloadAware;
-    // The kernel knows of a frame, not of the datagram that several made.
-    let known = if tally.packets == 1 { known } else { Checksum::Unknown };
-    match known {
-        // Summed up by the card: nothing is left to do, and the sender is one that writes right ones.
-        Checksum::Right => {
-            senders.note(ip.src, Layer::Tcp);
-            return Ok(());
-        }
-        Checksum::Unwritten if aware => return Ok(()),
-        Checksum::Unwritten | Checksum::Unknown => {}
-    }
-    let verdict = checksum::judge_tcp(ip.src, ip.dst, ip.payload);
-    if verdict == Verdict::Good {
-        senders.note(ip.src, Layer::Tcp);
-        return Ok(());
-    }
-    let exact = senders.is_exact(ip.src, Layer::Tcp);
-    if verdict == Verdict::Partial && aware && !exact {
-        return Ok(());
-    }
-    tally.counters.anomalies.count(Anomaly::TcpBadChecksum);
-    let uncut = tally.packets == 1 && ip.payload.len() > WIRE_BYTES_MAX;
-    let passes = aware && (verdict == Verdict::Partial || !exact || uncut);
-    if passes { Ok(()) } else { Err(DropReason::BadTcpChecksum) }
 }

@@ -1,4 +1,4 @@
-//! Packets as TCP segments: link layer, IP, fragments, TCP.
+//! Packets as TCP segments: link layer, tunnels, IP, fragments, TCP.
 //! It is given `Packet`s and gives `Segment`s that borrow the packet, or says why there is none.
 //! It promises that every packet is either a segment, of no interest, held as a fragment, or dropped by a counted reason.
 
@@ -15,8 +15,10 @@ mod tcp;
 #[cfg(test)]
 mod tests;
 mod tunnel;
+mod wlan;
 
 pub use config::{Checksums, Config};
+pub use tunnel::{Tenant, Tunnel, TunnelKind};
 
 use crate::capture::Packet;
 use crate::metrics::Counters;
@@ -123,8 +125,12 @@ pub struct Segment<'a> {
     pub src: Endpoint,
     /// The receiver.
     pub dst: Endpoint,
-    /// VLAN ids.
+    /// VLAN ids, of the frame and of those inside tunnels.
     pub vlans: Vlans,
+    /// The innermost tunnel, if it came through one.
+    pub tunnel: Tunnel,
+    /// The network inside tunnels that its addresses belong to.
+    pub tenant: Tenant,
     /// IPv4 TTL or IPv6 hop limit.
     pub ttl: u8,
     /// Sequence number of the first payload byte (of the SYN, on a SYN).

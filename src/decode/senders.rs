@@ -2,6 +2,7 @@
 //! It is given the address of each right checksum and answers whether a wrong one of the same sender is a decoy.
 //! It promises bounded memory and, keyed hashing notwithstanding, answers that depend on the packets alone.
 
+use super::Tenant;
 use ahash::RandomState;
 use std::collections::HashMap;
 use std::mem;
@@ -10,6 +11,9 @@ use std::net::IpAddr;
 /// Senders of one generation. When it is full it becomes the old one and the old one is forgotten,
 /// so a sender is remembered while it is among the last 32,768 at least.
 const SENDERS_MAX: usize = 32_768;
+
+/// An address and its network.
+pub(super) type Sender = (IpAddr, Tenant);
 
 /// Whose checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +35,8 @@ pub(super) struct Senders {
 impl Senders {
     /// Notes a right checksum.
     #[inline]
-    pub(super) fn note(&mut self, sender: IpAddr, layer: Layer) {
-        let sender = number(sender);
+    pub(super) fn note(&mut self, (sender, tenant): Sender, layer: Layer) {
+        let sender = number(sender, tenant);
         match self.last {
             Some((last, layers)) if last == sender && layers & layer as u8 != 0 => {}
             _ => self.note_other(sender, layer),
@@ -41,11 +45,11 @@ impl Senders {
 
     /// Whether the sender was seen to write right checksums. A loopback address is never exact: its packets
     /// cross no wire, and systems leave out on some of them what they write on others.
-    pub(super) fn is_exact(&self, sender: IpAddr, layer: Layer) -> bool {
+    pub(super) fn is_exact(&self, (sender, tenant): Sender, layer: Layer) -> bool {
         if sender.is_loopback() {
             return false;
         }
-        let sender = number(sender);
+        let sender = number(sender, tenant);
         let layers = self.young.get(&sender).or_else(|| self.old.get(&sender)).copied().unwrap_or(0);
         layers & layer as u8 != 0
     }
@@ -70,12 +74,13 @@ impl Senders {
     }
 }
 
-/// One number for both families; IPv4 as a mapped address.
+/// One number for both families, IPv4 as a mapped address, and for the same address in other networks another.
 #[inline]
-fn number(address: IpAddr) -> u128 {
+fn number(address: IpAddr, tenant: Tenant) -> u128 {
+    let network = u128::from(tenant.bits()) << 80;
     match address {
-        IpAddr::V4(address) => 0xffff_0000_0000 | u128::from(address.to_bits()),
-        IpAddr::V6(address) => address.to_bits(),
+        IpAddr::V4(address) => network ^ (0xffff_0000_0000 | u128::from(address.to_bits())),
+        IpAddr::V6(address) => network ^ address.to_bits(),
     }
 }
 
@@ -84,8 +89,8 @@ mod tests {
     use super::*;
     use std::net::Ipv4Addr;
 
-    fn sender(n: u32) -> IpAddr {
-        IpAddr::V4(Ipv4Addr::from_bits(n))
+    fn sender(n: u32) -> Sender {
+        (IpAddr::V4(Ipv4Addr::from_bits(n)), Tenant::default())
     }
 
     #[test]
@@ -103,8 +108,9 @@ mod tests {
     fn loopback_is_never_exact_and_its_neighbour_is() {
         let mut senders = Senders::default();
         for sender in [Ipv4Addr::LOCALHOST, Ipv4Addr::new(126, 0, 0, 1)].map(IpAddr::V4) {
-            senders.note(sender, Layer::Ip);
-            assert_eq!(senders.is_exact(sender, Layer::Ip), !sender.is_loopback());
+            senders.note((sender, Tenant::default()), Layer::Ip);
+            let is_exact = senders.is_exact((sender, Tenant::default()), Layer::Ip);
+            assert_eq!(is_exact, !sender.is_loopback());
         }
     }
 

@@ -62,6 +62,7 @@ impl<H: StreamHandler> Conversation<H> {
             initiator: handshake.initiator,
             responder: handshake.responder,
             vlans: handshake.vlans,
+            tunnel: handshake.tunnel,
             opened_at: handshake.opened_at,
             origin: Origin::Handshake,
             anomalies: handshake.anomalies,
@@ -87,6 +88,7 @@ impl<H: StreamHandler> Conversation<H> {
             initiator,
             responder,
             vlans: segment.vlans,
+            tunnel: segment.tunnel,
             opened_at: segment.time,
             origin: Origin::Midstream,
             anomalies: AnomalySet::EMPTY,
@@ -365,6 +367,6 @@ mod tests {
 
     #[test]
     fn an_idle_flow_leaves_its_handler_nearly_all_of_a_kibibyte() {
-        assert!(size_of::<Conversation<()>>() <= 272, "{}", size_of::<Conversation<()>>());
+        assert!(size_of::<Conversation<()>>() <= 280, "{}", size_of::<Conversation<()>>());
     }
 }

@@ -121,6 +121,7 @@ impl<T> Fifo<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::Config;
     use crate::flow::tests_support::{client, segment, server};
 
     fn at(secs: u64) -> EventTime {
@@ -128,7 +129,7 @@ mod tests {
     }
 
     fn table() -> (Fifo<char>, FlowKey) {
-        let key = FlowKey::of(&segment(client(), server()), false);
+        let key = FlowKey::of(&segment(client(), server()), &Config::default());
         (Fifo::new(3, Duration::from_secs(10)), key)
     }
 

@@ -9,7 +9,7 @@ use super::fifo::Fifo;
 use super::key::FlowKey;
 use super::seq::{SeqNo, span};
 use super::stream::Stream;
-use crate::decode::{Endpoint, Segment, TcpFlags, Vlans};
+use crate::decode::{Endpoint, Segment, TcpFlags, Tunnel, Vlans};
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::time::EventTime;
 use std::collections::VecDeque;
@@ -57,11 +57,15 @@ struct HalfOpen {
     initiator_is_low: bool,
     load: Load,
     vlans: Vlans,
+    tunnel: Tunnel,
     syn: Option<Syn>,
     syn_ack: Option<Syn>,
     /// Data of the SYN, until it is known whether the server took it.
-    data: Option<Box<[u8]>>,
+    data: Option<Box<Data>>,
 }
+
+/// Behind a pointer of one word: few SYNs carry data.
+struct Data(Box<[u8]>);
 
 /// Whether there was data on a SYN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,9 +164,10 @@ impl HalfOpenTable {
             initiator_is_low: key.is_low(initiator),
             load: Load::of(segment, living),
             vlans: segment.vlans,
+            tunnel: segment.tunnel,
             syn: (!is_answer).then_some(syn),
             syn_ack: is_answer.then_some(syn),
-            data: keeps.then(|| Box::from(segment.payload)),
+            data: keeps.then(|| Box::new(Data(segment.payload.into()))),
         };
         self.data_bytes += entry.data_len();
         self.table.insert(hash, key, segment.time, entry);
@@ -296,7 +301,7 @@ impl HalfOpen {
     /// Fast Open), or, unseen, if the client goes on behind it or the server's next segment acknowledges it.
     fn is_data_taken(&self, from_initiator: bool, segment: &Segment<'_>) -> bool {
         let Some((syn, data)) = self.syn.zip(self.data.as_ref()) else { return false };
-        let behind = syn.first().plus(span(data.len()));
+        let behind = syn.first().plus(span(data.0.len()));
         match self.syn_ack {
             Some(answer) => answer.ack == behind,
             None if from_initiator => !SeqNo(segment.seq).before(behind),
@@ -311,7 +316,7 @@ impl HalfOpen {
     }
 
     fn data_len(&self) -> usize {
-        self.data.as_ref().map_or(0, |data| data.len())
+        self.data.as_ref().map_or(0, |data| data.0.len())
     }
 
     fn into_handshake(self, key: &FlowKey, opened_at: EventTime) -> Handshake {
@@ -325,11 +330,12 @@ impl HalfOpen {
             initiator,
             responder,
             vlans: self.vlans,
+            tunnel: self.tunnel,
             opened_at,
             anomalies,
             syn: self.syn,
             syn_ack: self.syn_ack,
-            syn_data: self.data,
+            syn_data: self.data.map(|data| data.0),
         }
     }
 }
@@ -343,6 +349,7 @@ pub(super) struct Handshake {
     pub(super) initiator: Endpoint,
     pub(super) responder: Endpoint,
     pub(super) vlans: Vlans,
+    pub(super) tunnel: Tunnel,
     pub(super) opened_at: EventTime,
     pub(super) anomalies: AnomalySet,
     syn: Option<Syn>,

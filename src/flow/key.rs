@@ -1,8 +1,9 @@
 //! Which flow a segment belongs to, whichever way it travels.
-//! It is given a segment's ends (and its VLANs where the operator wants them told apart).
+//! It is given a segment's ends, its network inside tunnels (and its VLANs where the operator wants them told apart).
 //! It promises one key for both directions and one keyed hash a segment, which every table reuses.
 
-use crate::decode::{Endpoint, Segment, Vlans};
+use super::Config;
+use crate::decode::{Endpoint, Segment, Tenant};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -11,9 +12,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub(super) struct FlowKey {
     low: End,
     high: End,
-    vlans: [u16; 2],
-    v6: bool,
+    /// The network that the ends are in, and `V6` for their family.
+    place: [u16; 3],
 }
+
+/// No network has this bit.
+const V6: u16 = 0x8000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(Rust, packed(2))]
@@ -23,11 +27,16 @@ struct End {
 }
 
 impl FlowKey {
-    pub(super) fn of(segment: &Segment<'_>, vlan_in_key: bool) -> Self {
+    pub(super) fn of(segment: &Segment<'_>, config: &Config) -> Self {
         let (src, dst) = (End::of(segment.src), End::of(segment.dst));
         let (low, high) = if src <= dst { (src, dst) } else { (dst, src) };
-        let vlans = if vlan_in_key { vlan_ids(segment.vlans) } else { [0; 2] };
-        Self { low, high, vlans, v6: segment.src.ip.is_ipv6() }
+        let mut network = if config.vni_in_key { segment.tenant } else { Tenant::default() };
+        if config.vlan_in_key {
+            network = segment.vlans.as_slice().iter().fold(network, |network, &id| network.in_vlan(id));
+        }
+        let [a, b, c] = network.words();
+        let place = [a, b, if segment.src.ip.is_ipv6() { c | V6 } else { c }];
+        Self { low, high, place }
     }
 
     /// Whether `end` is the lower of the two: a bit that names a side.
@@ -35,10 +44,14 @@ impl FlowKey {
         End::of(end) == self.low
     }
 
+    fn is_v6(&self) -> bool {
+        self.place[2] & V6 != 0
+    }
+
     /// The lower and the higher end.
     pub(super) fn ends(&self) -> [Endpoint; 2] {
         [self.low, self.high].map(|End { ip, port }| {
-            let ip = if self.v6 { Ipv6Addr::from(ip).into() } else { Ipv4Addr::from(ip as u32).into() };
+            let ip = if self.is_v6() { Ipv6Addr::from(ip).into() } else { Ipv4Addr::from(ip as u32).into() };
             Endpoint { ip, port }
         })
     }
@@ -56,25 +69,18 @@ impl End {
 
 impl Hash for FlowKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let vlans = (u64::from(self.vlans[0]) << 16) | u64::from(self.vlans[1]);
+        let [a, b, c] = self.place.map(u64::from);
+        let place = (c << 32) | (b << 16) | a;
         let ports = (u64::from(self.low.port) << 16) | u64::from(self.high.port);
-        state.write_u64((vlans << 32) | ports);
-        if self.v6 {
+        state.write_u64(ports);
+        if self.is_v6() {
+            state.write_u64(place);
             state.write_u128(self.low.ip);
             state.write_u128(self.high.ip);
         } else {
-            state.write_u128((self.low.ip << 32) | self.high.ip);
+            state.write_u128((u128::from(place) << 64) | (self.low.ip << 32) | self.high.ip);
         }
     }
-}
-
-/// Ids of both tags, plus one so that "VLAN 0" and "no tag" differ.
-fn vlan_ids(vlans: Vlans) -> [u16; 2] {
-    let mut ids = [0; 2];
-    for (slot, id) in ids.iter_mut().zip(vlans.as_slice()) {
-        *slot = id.saturating_add(1);
-    }
-    ids
 }
 
 /// Passes on a hash that is keyed already.
@@ -99,14 +105,18 @@ pub(super) type ByHash<T> = std::collections::HashMap<u64, T, BuildHasherDefault
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::TunnelKind;
     use crate::flow::tests_support::{client, segment, server};
 
     #[test]
     fn both_directions_have_one_key() {
         let there = segment(client(), server());
         let back = segment(server(), client());
-        assert_eq!(FlowKey::of(&there, false), FlowKey::of(&back, false));
-        assert_ne!(FlowKey::of(&there, false).is_low(client()), FlowKey::of(&there, false).is_low(server()));
+        assert_eq!(FlowKey::of(&there, &Config::default()), FlowKey::of(&back, &Config::default()));
+        assert_ne!(
+            FlowKey::of(&there, &Config::default()).is_low(client()),
+            FlowKey::of(&there, &Config::default()).is_low(server())
+        );
     }
 
     #[test]
@@ -114,8 +124,24 @@ mod tests {
         let plain = segment(client(), server());
         let mut tagged = plain;
         tagged.vlans.push(0);
-        assert_eq!(FlowKey::of(&plain, false), FlowKey::of(&tagged, false));
-        assert_ne!(FlowKey::of(&plain, true), FlowKey::of(&tagged, true));
+        let apart = Config { vlan_in_key: true, ..Config::default() };
+        assert_eq!(FlowKey::of(&plain, &Config::default()), FlowKey::of(&tagged, &Config::default()));
+        assert_ne!(FlowKey::of(&plain, &apart), FlowKey::of(&tagged, &apart));
+    }
+
+    #[test]
+    fn networks_in_tunnels_tell_flows_apart_unless_asked_not_to() {
+        let plain = segment(client(), server());
+        let inside = |number| Segment {
+            tenant: Tenant::default().within(TunnelKind::Vxlan, number),
+            ..segment(server(), client())
+        };
+        let keys =
+            |config: &Config| [plain, inside(0), inside(1)].map(|segment| FlowKey::of(&segment, config));
+        let [outside, zero, one] = keys(&Config::default());
+        assert!(outside != zero && zero != one && outside != one);
+        let together = Config { vni_in_key: false, ..Config::default() };
+        assert!(keys(&together).iter().all(|key| *key == outside));
     }
 
     #[test]
@@ -126,6 +152,6 @@ mod tests {
             IpAddr::V6(_) => end,
         };
         let v6 = segment(lift(client()), lift(server()));
-        assert_ne!(FlowKey::of(&v4, false), FlowKey::of(&v6, false));
+        assert_ne!(FlowKey::of(&v4, &Config::default()), FlowKey::of(&v6, &Config::default()));
     }
 }

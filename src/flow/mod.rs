@@ -17,7 +17,7 @@ mod table;
 
 pub use table::FlowTable;
 
-use crate::decode::{Endpoint, Vlans};
+use crate::decode::{Endpoint, Tunnel, Vlans};
 use heelguard_detectors::anomaly::AnomalySet;
 use heelguard_detectors::time::EventTime;
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,8 @@ pub struct FlowInfo {
     pub responder: Endpoint,
     /// VLAN ids of the first packet.
     pub vlans: Vlans,
+    /// The innermost tunnel of the first packet.
+    pub tunnel: Tunnel,
     /// The first packet's time.
     pub opened_at: EventTime,
     /// How certain the roles are.
@@ -163,6 +165,10 @@ pub struct Config {
     /// Tells flows with the same endpoints apart by VLAN. Off by default: a router on a stick, QinQ and
     /// asymmetric trunks show the two directions of one connection with different tags.
     pub vlan_in_key: bool,
+    /// Tells flows with the same endpoints apart by the network inside a tunnel (VNI of VXLAN and Geneve, subnet of
+    /// NVGRE, key of GRE). On by default: tenants have the same addresses. Off where a mirror sends the two directions of
+    /// one connection with different numbers.
+    pub vni_in_key: bool,
 }
 
 impl Default for Config {
@@ -179,6 +185,7 @@ impl Default for Config {
             closing_timeout_ms: 10_000,
             gap_timeout_ms: 3_000,
             vlan_in_key: false,
+            vni_in_key: true,
         }
     }
 }

@@ -63,7 +63,7 @@ struct Slot<H> {
     referenced: bool,
     /// A SYN that is not its own came: its endpoints may be in use again.
     rival: bool,
-    held_bytes: usize,
+    held_bytes: u32,
     /// Its entry in `holders`.
     holder: Option<NonZeroU64>,
     flow: Conversation<H>,
@@ -99,7 +99,7 @@ impl<H: StreamHandler> FlowTable<H> {
     /// Takes in one segment.
     pub fn push(&mut self, segment: &Segment<'_>, shared: &mut H::Shared) {
         self.counters.segments.received += 1;
-        let key = FlowKey::of(segment, self.config.vlan_in_key);
+        let key = FlowKey::of(segment, &self.config);
         let known = self.last.filter(|last| last.key == key);
         let hash = known.map_or_else(|| self.hasher.hash_one(key), |last| last.hash);
         let id = known.map(|last| last.id).or_else(|| self.find(hash, &key));
@@ -337,7 +337,7 @@ impl<H: StreamHandler> FlowTable<H> {
         if let Some(holder) = slot.holder {
             self.holders.remove(&holder);
         }
-        self.held_bytes -= slot.held_bytes;
+        self.held_bytes -= slot.held_bytes as usize;
         self.free.push(id);
         self.counters.flows.open -= 1;
         match reason {
@@ -407,8 +407,8 @@ impl<H: StreamHandler> FlowTable<H> {
 
     fn note_held(&mut self, id: u32) {
         let Some(slot) = slot_mut(&mut self.slots, id) else { return };
-        let held_bytes = slot.flow.held_bytes();
-        self.held_bytes = self.held_bytes - slot.held_bytes + held_bytes;
+        let held_bytes = u32::try_from(slot.flow.held_bytes()).unwrap_or(u32::MAX);
+        self.held_bytes = self.held_bytes - slot.held_bytes as usize + held_bytes as usize;
         slot.held_bytes = held_bytes;
         match slot.holder {
             None if held_bytes > 0 => {

@@ -1,6 +1,6 @@
 //! Two ends and a plain segment between them, for unit tests of this layer.
 
-use crate::decode::{Endpoint, Segment, TcpFlags, TcpOptions, Vlans};
+use crate::decode::{Endpoint, Segment, TcpFlags, TcpOptions, Tenant, Tunnel, Vlans};
 use heelguard_detectors::time::EventTime;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -18,6 +18,8 @@ pub(super) fn segment(src: Endpoint, dst: Endpoint) -> Segment<'static> {
         src,
         dst,
         vlans: Vlans::default(),
+        tunnel: Tunnel::default(),
+        tenant: Tenant::default(),
         ttl: 64,
         seq: 0,
         ack: 0,

@@ -23,7 +23,7 @@ pub use handler::HttpHandler;
 pub use seen::{Bytes, Seen};
 pub use services::{ServiceCounts, Services};
 
-use crate::decode::{Endpoint, Vlans};
+use crate::decode::{Endpoint, Tunnel, Vlans};
 use crate::metrics::Counters;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::time::EventTime;
@@ -121,6 +121,8 @@ pub struct Exchange {
     pub proxied_for: Option<IpAddr>,
     /// VLAN ids.
     pub vlans: Vlans,
+    /// The innermost tunnel.
+    pub tunnel: Tunnel,
     /// When the flow began; with `ordinal` it names the exchange.
     pub flow_opened_at: EventTime,
     /// Position of the exchange in its flow, from 0.

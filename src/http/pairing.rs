@@ -323,6 +323,7 @@ impl Waiting {
             server,
             proxied_for: cx.proxied_for,
             vlans: cx.flow.vlans,
+            tunnel: cx.flow.tunnel,
             flow_opened_at: cx.flow.opened_at,
             ordinal,
             protocol: if minor == Some(0) { Protocol::Http10 } else { Protocol::Http11 },

@@ -221,6 +221,8 @@ impl Extractor {
                 src: SocketAddr::new(exchange.client.ip, exchange.client.port),
                 dst: SocketAddr::new(exchange.server.ip, exchange.server.port),
                 vlan: exchange.vlans.as_slice().to_vec(),
+                tunnel: exchange.tunnel.name(),
+                vni: exchange.tunnel.number(),
                 tls: false,
             },
             protocol: exchange.protocol,

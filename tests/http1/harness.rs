@@ -1,6 +1,6 @@
 //! A wire for one flow: what each side sends, in order, and the exchanges that come of it, one line each.
 
-use heelguard::decode::{Endpoint, Vlans};
+use heelguard::decode::{Endpoint, Tunnel, Vlans};
 use heelguard::flow::{CloseReason, Direction, FlowInfo, Origin, StreamHandler};
 use heelguard::http::{Config, Exchange, HttpHandler, HttpShared, Message};
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
@@ -31,6 +31,7 @@ impl Wire {
             initiator: end(1, 40_000),
             responder: end(2, 80),
             vlans: Vlans::default(),
+            tunnel: Tunnel::default(),
             opened_at: now,
             origin,
             anomalies: AnomalySet::EMPTY,

@@ -111,6 +111,20 @@ pub fn wrapped(frame: &[u8], vni: u32) -> Vec<u8> {
     bytes
 }
 
+/// The frame as one of two switches mirrors it: ERSPAN type II in GRE, a session each.
+pub fn mirrored(frame: &[u8], is_second: bool) -> Vec<u8> {
+    let number = u8::from(is_second);
+    let outer = etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 2, number], [2, 0, 0, 0, 2, 9]).ipv4(
+        [192, 0, 2, 10 + number],
+        [192, 0, 2, 99],
+        64,
+    );
+    let head = [0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, 0, number + 1, 0, 0, 0, 0];
+    let mut bytes = Vec::new();
+    outer.write(&mut bytes, etherparse::IpNumber::GRE, &[&head[..], frame].concat()).unwrap();
+    bytes
+}
+
 /// Host, path, status and ports of transactions, in order: what two sensors on one cable agree on.
 pub fn outline(transactions: &[Value]) -> Vec<String> {
     let mut outline: Vec<String> = transactions

@@ -2,7 +2,7 @@
 //! It is given sequence numbers, flags and bytes, and computes lengths and checksums.
 //! It promises frames that a real host takes, unless a test spoils them on purpose.
 
-use heelguard::decode::{Endpoint, Segment, TcpFlags, TcpOptions, Vlans};
+use heelguard::decode::{Endpoint, Segment, TcpFlags, TcpOptions, Tenant, Tunnel, Vlans};
 use heelguard_detectors::time::EventTime;
 use std::net::IpAddr;
 
@@ -60,6 +60,8 @@ impl Tcp {
             src: self.src,
             dst: self.dst,
             vlans,
+            tunnel: Tunnel::default(),
+            tenant: Tenant::default(),
             ttl: self.ttl,
             seq: self.seq,
             ack: self.ack,

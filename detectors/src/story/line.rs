@@ -94,6 +94,8 @@ pub fn blank(id: TransactionId, end: EventTime, ip: IpAddr) -> Transaction {
             src: SocketAddr::new(ip, 50_000),
             dst: SocketAddr::from(([10, 0, 0, 5], 443)),
             vlan: Vec::new(),
+            tunnel: None,
+            vni: None,
             tls: true,
         },
         protocol: Protocol::Http11,

@@ -1,11 +1,16 @@
 //! Which ring a packet goes to: a classic BPF program for the kernel (PACKET_FANOUT_CBPF), and the same in Rust.
-//! It is given a frame's network part and gives a number that both directions of a flow share, also inside VXLAN.
+//! It is given a frame's network part and gives a number that both directions of a flow share, also inside tunnels.
 //! It promises that program and function agree, and that no packet is without a ring.
 //!
 //! The hash is over addresses and ports, each pair joined by XOR, so that direction does not matter. The kernel puts
 //! IPv4 fragments together before it deals (PACKET_FANOUT_FLAG_DEFRAG). Fragments of IPv6, and what is neither TCP
 //! nor UDP, go by their addresses; what is not IP goes to the first ring. One VLAN tag is taken out by the kernel;
 //! two more are stepped over. The sum is not keyed: who aims at one ring slows that one, and no table depends on it.
+//!
+//! Two tunnels are entered: VXLAN and Geneve on their own ports, GRE, ERSPAN, IP in IP. The other tunnels of UDP go by
+//! the addresses of their ends, which are the same two for both directions of what is inside; MPLS and PPPoE go to the
+//! first ring. What this program cannot see (tunnels on ports of the operator's own, fragments inside tunnels) needs one
+//! shard, or libpcap, where the decoder reads first and deals then.
 
 mod program;
 #[cfg(test)]
@@ -24,9 +29,26 @@ const TCP: u8 = 6;
 const UDP: u8 = 17;
 /// IPv6 hop-by-hop options, which frames longer than 64 KiB have.
 const HOP_BY_HOP: u8 = 0;
-const VXLAN_PORT: u16 = 4_789;
-/// UDP, VXLAN and the inner Ethernet header up to its type.
-const VXLAN_TO_TYPE: usize = 8 + 8 + 12;
+const IPV4_IN_IP: u8 = 4;
+const IPV6_IN_IP: u8 = 41;
+const GRE: u8 = 47;
+/// Tunnels in tunnels that are entered.
+const TUNNELS_MAX: u8 = 2;
+const VXLAN_PORTS: [u16; 2] = [4_789, 8_472];
+const GENEVE_PORT: u16 = 6_081;
+/// L2TP, GTP-U, GRE and MPLS in UDP, VXLAN with other protocols than Ethernet: the sender's port may be anything.
+const ADDRESSED_PORTS: [u16; 5] = [1_701, 2_152, 4_754, 4_790, 6_635];
+/// Routes and other versions of GRE: not stepped over.
+const GRE_OTHER: u16 = 0x4007;
+/// Checksum, key and sequence number: four bytes each.
+const GRE_OPTIONAL: [u16; 3] = [0x8000, 0x2000, GRE_SEQUENCE];
+const GRE_SEQUENCE: u16 = 0x1000;
+const BRIDGED: u16 = 0x6558;
+const ERSPAN: u16 = 0x88be;
+const ERSPAN_3: u16 = 0x22eb;
+/// An Ethernet header, and where its type is.
+const ETHERNET_BYTES: usize = 14;
+const ETHERNET_TYPE_AT: usize = 12;
 const MULTIPLIER: u32 = 0x9E37_79B1;
 
 /// The shard of a connection's first packet; of others nothing is said. It is asked for each packet and so looks at
@@ -56,7 +78,7 @@ fn network_part(link: LinkType, frame: &[u8]) -> Option<(u16, &[u8])> {
 
 /// The hash of a packet. What ends too early hashes to zero, as a load beyond the end stops a BPF program with zero.
 fn hash(kind: u16, packet: &[u8]) -> u32 {
-    walk(kind, packet, 0, false).map_or(0, mix)
+    walk(kind, packet, 0, 0).map_or(0, mix)
 }
 
 fn mix(sum: u32) -> u32 {
@@ -65,8 +87,8 @@ fn mix(sum: u32) -> u32 {
     sum ^ (sum >> 16)
 }
 
-/// The packet's addresses and ports, at `base`. Inside a tunnel there is no other.
-fn walk(mut kind: u16, packet: &[u8], mut base: usize, inside: bool) -> Option<u32> {
+/// The addresses and ports of the packet at `base`, inside so many tunnels.
+fn walk(mut kind: u16, packet: &[u8], mut base: usize, tunnels: u8) -> Option<u32> {
     for _ in 0..TAGS_MAX {
         if !VLANS.contains(&kind) {
             break;
@@ -100,15 +122,77 @@ fn walk(mut kind: u16, packet: &[u8], mut base: usize, inside: bool) -> Option<u
         // Not IP: the first ring.
         _ => return None,
     };
-    match protocol {
-        UDP if !inside && u16_at(packet, transport + 2)? == VXLAN_PORT => {
-            let at = transport + VXLAN_TO_TYPE;
-            return walk(u16_at(packet, at)?, packet, at + 2, true);
+    let way = match protocol {
+        TCP => Way::Ports,
+        UDP if tunnels == TUNNELS_MAX => Way::Ports,
+        _ if tunnels == TUNNELS_MAX => Way::Addresses,
+        UDP => in_udp(packet, transport)?,
+        GRE => in_gre(packet, transport)?,
+        IPV4_IN_IP => Way::Inside(IPV4, transport),
+        IPV6_IN_IP => Way::Inside(IPV6, transport),
+        _ => Way::Addresses,
+    };
+    match way {
+        Way::Addresses => Some(addresses),
+        Way::Ports => {
+            let ports = [u16_at(packet, transport)?, u16_at(packet, transport + 2)?];
+            Some(addresses ^ u32::from(ports[0]) ^ u32::from(ports[1]))
         }
-        TCP | UDP => {}
-        _ => return Some(addresses),
+        Way::Inside(kind, base) => walk(kind, packet, base, tunnels + 1),
     }
-    Some(addresses ^ u32::from(u16_at(packet, transport)?) ^ u32::from(u16_at(packet, transport + 2)?))
+}
+
+/// By what a packet is dealt.
+enum Way {
+    /// By its addresses alone.
+    Addresses,
+    /// By its ports as well.
+    Ports,
+    /// By the packet of this type in it.
+    Inside(u16, usize),
+}
+
+fn in_udp(packet: &[u8], at: usize) -> Option<Way> {
+    match u16_at(packet, at + 2)? {
+        port if VXLAN_PORTS.contains(&port) => in_ethernet(packet, at + 16),
+        GENEVE_PORT => {
+            let kind = u16_at(packet, at + 10)?;
+            let options = usize::from(packet.get(at + 8)? & 0x3f) * 4;
+            in_protocol(kind, packet, at + 16 + options)
+        }
+        port if ADDRESSED_PORTS.contains(&port) => Some(Way::Addresses),
+        _ => Some(Way::Ports),
+    }
+}
+
+fn in_gre(packet: &[u8], mut at: usize) -> Option<Way> {
+    let flags = u16_at(packet, at)?;
+    if flags & GRE_OTHER != 0 {
+        return Some(Way::Addresses);
+    }
+    let kind = u16_at(packet, at + 2)?;
+    at += 4 + 4 * GRE_OPTIONAL.iter().filter(|&&flag| flags & flag != 0).count();
+    match kind {
+        ERSPAN if flags & GRE_SEQUENCE != 0 => in_ethernet(packet, at + 8),
+        ERSPAN => in_ethernet(packet, at),
+        ERSPAN_3 => {
+            let platform = usize::from(packet.get(at + 11)? & 1) * 8;
+            in_ethernet(packet, at + 12 + platform)
+        }
+        kind => in_protocol(kind, packet, at),
+    }
+}
+
+fn in_protocol(kind: u16, packet: &[u8], at: usize) -> Option<Way> {
+    match kind {
+        IPV4 | IPV6 => Some(Way::Inside(kind, at)),
+        BRIDGED => in_ethernet(packet, at),
+        _ => Some(Way::Addresses),
+    }
+}
+
+fn in_ethernet(packet: &[u8], at: usize) -> Option<Way> {
+    Some(Way::Inside(u16_at(packet, at + ETHERNET_TYPE_AT)?, at + ETHERNET_BYTES))
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {

@@ -127,7 +127,7 @@ fn other_protocols_and_other_vlans_do_not_mix() {
     let segment = tcp(A4, B4, 7, &[], b"GET");
     let mut bench = Bench::default();
     bench.check(&part4(9, &segment, 0, 8), "held");
-    bench.check(&ethernet(0x0800, &ipv4_part(9, 1, 17, &[], &segment[8..])), "not_tcp");
+    bench.check(&ethernet(0x0800, &ipv4_part(9, 1, 1, &[], &segment[8..])), "not_tcp");
     let mut tagged = part4(9, &segment, 8, segment.len());
     tagged.splice(12..12, [0x81, 0, 0, 5]);
     bench.check(&tagged, "held");

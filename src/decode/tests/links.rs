@@ -79,7 +79,51 @@ fn other_link_types() {
     in_envelope_6(229, &[], "7 GET");
     in_envelope(113, &[0, 0, 0, 1, 0, 6, 2, 2, 2, 2, 2, 2, 0, 0, 0x08, 0], "7 GET");
     in_envelope(276, &[0x08, 0, 0, 0, 0, 0, 0, 2, 0, 1, 0, 6, 2, 2, 2, 2, 2, 2, 0, 0], "7 GET");
-    in_envelope(105, &[], "unknown_link");
+    in_envelope(147, &[], "unknown_link");
+}
+
+/// A data frame's header: subtype, flags, and what stands behind the addresses.
+fn wireless(subtype: u8, flags: u8, rest: &[u8]) -> Vec<u8> {
+    let snap = [0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
+    [&[subtype, flags, 0, 0][..], &[2; 18], &[0x10, 0], rest, &snap].concat()
+}
+
+#[test]
+fn wireless_frames_in_the_clear() {
+    in_envelope(105, &wireless(0x08, 1, &[]), "7 GET");
+    in_envelope(105, &wireless(0x08, 3, &[4; 6]), "7 GET");
+    in_envelope(105, &wireless(0x88, 2, &[0, 0]), "7 GET");
+    in_envelope(105, &wireless(0x88, 0x82, &[0, 0, 1, 2, 3, 4]), "7 GET");
+    // Several packets in one frame: the first.
+    let subframe = [&[0x80, 0][..], &[2; 12], &[0, 51]].concat();
+    in_envelope(105, &wireless(0x88, 2, &subframe), "7 GET");
+    // Encrypted, in fragments, without data, no data at all.
+    in_envelope(105, &wireless(0x88, 0x42, &[0, 0]), "not_ip");
+    in_envelope(105, &wireless(0x08, 0x05, &[]), "not_ip");
+    in_envelope(105, &wireless(0xc8, 2, &[0, 0]), "not_ip");
+    in_envelope(105, &wireless(0x80, 0, &[]), "not_ip");
+}
+
+#[test]
+fn what_the_radio_tells_is_stepped_over() {
+    let radio = |radio: &[u8], frame: Vec<u8>| [radio, &frame].concat();
+    in_envelope(127, &radio(&[0, 0, 8, 0, 0, 0, 0, 0], wireless(0x08, 1, &[])), "7 GET");
+    // A clock, and flags that say that the header is padded; with a second mask before them.
+    let clock = [&[0, 0, 17, 0, 3, 0, 0, 0][..], &[9; 8], &[0x20]].concat();
+    in_envelope(127, &radio(&clock, wireless(0x88, 2, &[0, 0, 0, 0])), "7 GET");
+    let masks = [&[0, 0, 25, 0, 3, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0][..], &[9; 8], &[0x20]].concat();
+    in_envelope(127, &radio(&masks, wireless(0x88, 2, &[0, 0, 0, 0])), "7 GET");
+    in_envelope(127, &radio(&[0, 0, 9, 0, 2, 0, 0, 0, 0x10], wireless(0x88, 2, &[0, 0])), "7 GET");
+}
+
+#[test]
+fn tags_of_switches_and_of_service_chains() {
+    in_envelope(1, &macs(&[0x89, 0x26, 0, 1, 0, 2, 0x08, 0]), "7 GET");
+    in_envelope(1, &macs(&[0x81, 0, 0, 5, 0x89, 0x26, 0, 1, 0, 2, 0x81, 0, 0, 6, 0x08, 0]), "7 GET");
+    in_envelope(1, &macs(&[0x89, 0x4f, 0x0f, 0xc2, 1, 1, 0, 0, 1, 255]), "7 GET");
+    let frame = macs(&[0x08, 0]);
+    in_envelope(1, &[&macs(&[0x89, 0x4f, 0x0f, 0xc2, 1, 3, 0, 0, 1, 255])[..], &frame].concat(), "7 GET");
+    in_envelope(1, &macs(&[0x89, 0x4f, 0x0f, 0xc2, 1, 9, 0, 0, 1, 255]), "not_ip");
 }
 
 #[test]
@@ -110,10 +154,9 @@ fn point_to_point_links() {
 #[test]
 fn what_is_not_ip_or_hides_it_is_named() {
     in_envelope(1, &macs(&[0x08, 6]), "not_ip");
-    in_envelope(1, &macs(&[0x88, 0x47]), "tunnel");
     in_envelope(1, &macs(&[0, 51, 0xaa, 0xaa, 3, 0, 0, 0, 0x08, 0]), "7 GET");
     in_envelope(1, &macs(&[0, 38, 0x42, 0x42, 3]), "not_ip");
-    for (protocol, reason) in [(17, "not_tcp"), (4, "tunnel"), (41, "tunnel"), (47, "tunnel")] {
+    for (protocol, reason) in [(17, "not_tcp"), (50, "not_tcp"), (47, "tunnel"), (137, "malformed")] {
         in_envelope_of(1, &macs(&[0x08, 0]), &ipv4_part(1, 0, protocol, &[], &[0; 20]), reason);
         in_envelope_of(1, &macs(&[0x86, 0xdd]), &ipv6(protocol, &[0; 20]), reason);
     }

@@ -122,12 +122,17 @@ pub(super) fn id_of(exchange: &Exchange) -> TransactionId {
     let opened_at = exchange.flow_opened_at.as_nanos().to_be_bytes();
     let time = exchange.time.as_nanos().to_be_bytes();
     let ordinal = u64::from(exchange.ordinal).to_be_bytes();
+    // Tenants of one machine have the same addresses, and at times the same microsecond.
+    let network = exchange.tunnel.number().map(u32::to_be_bytes);
+    let network: &[u8] = network.as_ref().map_or(&[], |number| number);
     // One block of the hash.
-    let mut block = [0u8; 60];
-    let parts: [&[u8]; 7] = [&client, &client_port, &server, &server_port, &opened_at, &time, &ordinal];
+    let mut block = [0u8; 64];
+    let parts: [&[u8]; 8] =
+        [&client, &client_port, &server, &server_port, &opened_at, &time, &ordinal, network];
+    let length = parts.iter().map(|part| part.len()).sum();
     let bytes = parts.into_iter().flatten();
     block.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = *byte);
-    let hash = blake3::hash(&block);
+    let hash = blake3::hash(block.get(..length).unwrap_or(&block));
     let id = hash.as_bytes().first_chunk().map_or(0, |half| u128::from_be_bytes(*half));
     let version = 0xF << 76;
     let variant = 0b11 << 62;

@@ -1,7 +1,7 @@
 //! Requests and answers as text, and the sighting they give in one line. Stories come in pairs.
 
 use super::*;
-use crate::decode::{Endpoint, Vlans};
+use crate::decode::{Endpoint, Tunnel, Vlans};
 use crate::http::{Body, Header, StartLine};
 use crate::identity::config::{Identity, Network, Privacy};
 use crate::identity::geo::Geo;
@@ -65,6 +65,7 @@ pub(crate) fn exchange(request: &str, answer: &str) -> Exchange {
         client: end("203.0.113.7", 51514),
         server: end("10.0.0.5", 8080),
         vlans: Vlans::default(),
+        tunnel: Tunnel::default(),
         flow_opened_at: at,
         ordinal: 0,
         proxied_for: None,

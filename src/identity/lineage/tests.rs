@@ -58,7 +58,7 @@ fn step(host: &str, activity: Activity) -> Sighting {
         time: EventTime::from_secs(1),
         end: EventTime::from_secs(1),
         ttfb_us: None,
-        flow: Flow { src: address, dst: address, vlan: Vec::new(), tls: false },
+        flow: Flow { src: address, dst: address, vlan: Vec::new(), tunnel: None, vni: None, tls: false },
         protocol: Protocol::Http11,
         request: Some(Request {
             method: text("POST"),

@@ -153,6 +153,8 @@ pub(crate) fn transaction() -> Transaction {
             src: "198.51.100.4:51514".parse().unwrap(),
             dst: "10.0.0.5:8080".parse().unwrap(),
             vlan: vec![12],
+            tunnel: None,
+            vni: None,
             tls: false,
         },
         protocol: Protocol::Http11,

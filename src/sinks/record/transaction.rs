@@ -107,8 +107,8 @@ impl<'a> FlowPart<'a> {
             dst_ip: flow.dst.ip(),
             dst_port: flow.dst.port(),
             vlan: &flow.vlan,
-            tunnel: None,
-            vni: None,
+            tunnel: flow.tunnel,
+            vni: flow.vni,
         }
     }
 }

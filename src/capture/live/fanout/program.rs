@@ -3,7 +3,11 @@
 //! It promises jumps that lead forward to labels that exist.
 
 use super::super::sys::Instruction;
-use super::{HOP_BY_HOP, IPV4, IPV6, MULTIPLIER, TAGS_MAX, TCP, UDP, VLANS, VXLAN_PORT, VXLAN_TO_TYPE};
+use super::{
+    ADDRESSED_PORTS, BRIDGED, ERSPAN, ERSPAN_3, ETHERNET_BYTES, ETHERNET_TYPE_AT, GENEVE_PORT, GRE,
+    GRE_OPTIONAL, GRE_OTHER, GRE_SEQUENCE, HOP_BY_HOP, IPV4, IPV4_IN_IP, IPV6, IPV6_IN_IP, MULTIPLIER,
+    TAGS_MAX, TCP, TUNNELS_MAX, UDP, VLANS, VXLAN_PORTS,
+};
 
 // Classic BPF (Linux `filter.txt`): class, size and mode, operation.
 const LD_W_ABS: u16 = 0x20;
@@ -34,10 +38,12 @@ const PROTOCOL: u32 = 0xffff_f000;
 const PACKET_TYPE: u32 = 0xffff_f004;
 const OUTGOING: u32 = 4;
 
-/// Scratch memory: where the network header begins, the hash so far, the frame's type.
+/// Scratch memory: where the network header begins, the hash so far, the frame's type or the protocol.
 const BASE: u32 = 0;
 const SUM: u32 = 1;
 const KIND: u32 = 2;
+/// The flags of a GRE header.
+const FLAGS: u32 = 3;
 
 /// The program for frames with a link header of `link_bytes`. The kernel has taken it from frames that came in, and
 /// not yet from those that go out.
@@ -48,8 +54,7 @@ pub(in super::super) fn program(link_bytes: u32) -> Vec<Instruction> {
     code.op(LDX_IMM, link_bytes);
     code.label("base").op(STORE | 1, BASE);
     code.op(LD_W_ABS, PROTOCOL).op(STORE, KIND);
-    network(&mut code, false);
-    network(&mut code, true);
+    (0..=TUNNELS_MAX).for_each(|tunnels| network(&mut code, tunnels));
     // Ports: X is where they are.
     code.label("ports").op(LD_H_IND, 0).op(STORE, KIND).op(LD_H_IND, 2);
     code.op(LDX_MEM, KIND).op(XOR_X, 0).op(LDX_MEM, SUM).op(XOR_X, 0).op(STORE, SUM);
@@ -62,13 +67,12 @@ pub(in super::super) fn program(link_bytes: u32) -> Vec<Instruction> {
     code.finish()
 }
 
-/// From the frame's type to the ports, outside or inside of a tunnel.
-fn network(code: &mut Assembler, inside: bool) {
-    let name = |what: &'static str| if inside { Label(what, 1) } else { Label(what, 0) };
+/// From the frame's type to the ports, inside so many tunnels.
+fn network(code: &mut Assembler, tunnels: u8) {
+    let name = |what: &'static str| Label(what, tunnels);
     code.label(name("network"));
     for step in 0..TAGS_MAX as u8 {
-        let (tag, next) =
-            (Label("tag", step + 2 * u8::from(inside)), Label("step", step + 2 * u8::from(inside)));
+        let (tag, next) = (Label("tag", step + 2 * tunnels), Label("step", step + 2 * tunnels));
         code.op(LD_MEM, KIND);
         for vlan in VLANS {
             code.jump(JUMP_EQ, vlan.into(), Some(tag), None);
@@ -106,19 +110,66 @@ fn network(code: &mut Assembler, inside: bool) {
     code.label(plain).op(LD_MEM, BASE).op(ADD_K, 40).op(TO_X, 0);
 
     code.label(name("transport")).op(LD_MEM, KIND);
-    let (is_tcp, is_udp) = (name("tcp"), name("udp"));
-    code.jump(JUMP_EQ, TCP.into(), Some(is_tcp), None);
-    code.jump(JUMP_EQ, UDP.into(), Some(is_udp), None);
-    code.label(name("addresses")).op(LD_MEM, SUM).go("mix");
-    code.label(is_udp);
-    if !inside {
-        code.op(LD_H_IND, 2);
-        code.jump(JUMP_EQ, VXLAN_PORT.into(), None, Some(is_tcp));
-        code.op(LD_H_IND, VXLAN_TO_TYPE as u32).op(STORE, KIND);
-        code.op(LD_IMM, VXLAN_TO_TYPE as u32 + 2).op(ADD_X, 0).op(STORE, BASE);
-        code.go(Label("network", 1));
+    code.jump(JUMP_EQ, TCP.into(), Some(name("to ports")), None);
+    if tunnels < TUNNELS_MAX {
+        enter(code, tunnels);
+    } else {
+        code.jump(JUMP_EQ, UDP.into(), Some(name("to ports")), None);
     }
-    code.label(is_tcp).go("ports");
+    code.label(name("addresses")).op(LD_MEM, SUM).go("mix");
+    code.label(name("to ports")).go("ports");
+}
+
+/// From the protocol, in A, to the network inside a tunnel; X is where the transport begins. What is no tunnel goes on
+/// behind this, to the addresses, or to the ports.
+fn enter(code: &mut Assembler, tunnels: u8) {
+    let name = |what: &'static str| Label(what, tunnels);
+    let (addresses, ethernet, inside) = (name("addresses"), name("ethernet"), name("inside"));
+    code.jump(JUMP_EQ, UDP.into(), Some(name("udp")), None);
+    code.jump(JUMP_EQ, GRE.into(), Some(name("gre")), None);
+    code.jump(JUMP_EQ, IPV4_IN_IP.into(), Some(name("4 in ip")), None);
+    code.jump(JUMP_EQ, IPV6_IN_IP.into(), None, Some(addresses));
+    code.op(LD_IMM, IPV6.into()).op(STORE, KIND).go(inside);
+    code.label(name("4 in ip")).op(LD_IMM, IPV4.into()).op(STORE, KIND).go(inside);
+
+    code.label(name("udp")).op(LD_H_IND, 2);
+    for port in VXLAN_PORTS {
+        code.jump(JUMP_EQ, port.into(), Some(name("vxlan")), None);
+    }
+    code.jump(JUMP_EQ, GENEVE_PORT.into(), Some(name("geneve")), None);
+    for port in ADDRESSED_PORTS {
+        code.jump(JUMP_EQ, port.into(), Some(addresses), None);
+    }
+    code.go(name("to ports"));
+    code.label(name("vxlan")).advance(16).go(ethernet);
+    code.label(name("geneve")).op(LD_H_IND, 10).op(STORE, KIND);
+    code.op(LD_B_IND, 8).op(AND_K, 0x3f).op(SHL_K, 2).op(ADD_K, 16).op(ADD_X, 0).op(TO_X, 0);
+    code.go(name("protocol"));
+
+    code.label(name("gre")).op(LD_H_IND, 0).op(STORE, FLAGS);
+    code.jump(JUMP_ANY, GRE_OTHER.into(), Some(addresses), None);
+    code.op(LD_H_IND, 2).op(STORE, KIND).advance(4);
+    for (step, flag) in (0..).zip(GRE_OPTIONAL) {
+        let without = Label("without", step + 3 * tunnels);
+        code.op(LD_MEM, FLAGS).jump(JUMP_ANY, flag.into(), None, Some(without));
+        code.advance(4).label(without);
+    }
+    code.op(LD_MEM, KIND);
+    code.jump(JUMP_EQ, ERSPAN_3.into(), Some(name("erspan 3")), None);
+    code.jump(JUMP_EQ, ERSPAN.into(), None, Some(name("protocol")));
+    code.op(LD_MEM, FLAGS).jump(JUMP_ANY, GRE_SEQUENCE.into(), None, Some(ethernet));
+    code.advance(8).go(ethernet);
+    code.label(name("erspan 3")).op(LD_B_IND, 11).op(AND_K, 1).op(SHL_K, 3);
+    code.op(ADD_K, 12).op(ADD_X, 0).op(TO_X, 0).go(ethernet);
+
+    code.label(name("protocol")).op(LD_MEM, KIND);
+    for kind in [IPV4, IPV6] {
+        code.jump(JUMP_EQ, kind.into(), Some(inside), None);
+    }
+    code.jump(JUMP_EQ, BRIDGED.into(), None, Some(addresses));
+    code.label(ethernet).op(LD_H_IND, ETHERNET_TYPE_AT as u32).op(STORE, KIND);
+    code.advance(ETHERNET_BYTES as u32);
+    code.label(inside).op(STORE | 1, BASE).go(Label("network", tunnels + 1));
 }
 
 /// The sum, folded onto itself.
@@ -167,6 +218,11 @@ impl Assembler {
         if let Some((_, targets)) = self.code.last_mut() {
             *targets = [Some(label.into()), None];
         }
+    }
+
+    /// Moves X on.
+    fn advance(&mut self, bytes: u32) -> &mut Self {
+        self.op(LD_IMM, bytes).op(ADD_X, 0).op(TO_X, 0)
     }
 
     /// Labels become distances.

@@ -1,6 +1,6 @@
 //! Tokens on a stage: keys that sign, issuers that publish, servers that believe or refuse, and what the desk says.
 
-use crate::decode::{Endpoint, Vlans};
+use crate::decode::{Endpoint, Tunnel, Vlans};
 use crate::http::{Body, Exchange, Header, Message, StartLine};
 use crate::identity::config::{Identity, Network, Privacy};
 use crate::identity::geo::Geo;
@@ -123,6 +123,7 @@ impl Stage {
             server: end(server, 8080),
             proxied_for: None,
             vlans: Vlans::default(),
+            tunnel: Tunnel::default(),
             flow_opened_at: at,
             ordinal: 0,
             protocol: Protocol::Http11,
