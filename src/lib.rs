@@ -11,6 +11,7 @@ pub mod http;
 pub mod identity;
 pub mod pipeline;
 pub mod sinks;
+pub mod tls;
 pub mod web;
 
 pub mod cli;

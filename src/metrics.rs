@@ -186,6 +186,42 @@ counter_struct! {
 }
 
 counter_struct! {
+    /// TLS records that were opened, and connections that stay sealed.
+    DecryptCounters {
+        /// Connections of which something sealed was read.
+        connections,
+        /// Records opened.
+        records,
+        /// Bytes of their content.
+        bytes,
+        /// Records that had to wait for their secret.
+        held,
+        /// Records of early data that the server did not take: nobody read them.
+        early_refused,
+        /// Connections given up because no secret is known, or none came in time.
+        no_secret,
+        /// Connections given up because their version or suite is not read.
+        unsupported,
+        /// Connections given up because a record does not open under the secret that is known.
+        not_opened,
+    }
+}
+
+counter_struct! {
+    /// Secrets read from key logs and secrets blocks.
+    SecretCounters {
+        /// Secrets taken in.
+        secrets,
+        /// Connections whose secrets were forgotten for the limit.
+        forgotten,
+        /// Lines that say what is of no use here: exporters, premaster secrets.
+        unused_lines,
+        /// Lines that nobody can read.
+        junk_lines,
+    }
+}
+
+counter_struct! {
     /// Messages and exchanges.
     HttpCounters {
         /// Requests parsed.
@@ -408,6 +444,10 @@ pub struct Counters {
     pub flows: FlowCounters,
     /// The mirror.
     pub sight: SightCounters,
+    /// TLS records.
+    pub decrypt: DecryptCounters,
+    /// TLS secrets.
+    pub secrets: SecretCounters,
     /// HTTP messages.
     pub http: HttpCounters,
     /// Transactions.
@@ -437,6 +477,8 @@ impl Counters {
         self.bytes.add(&other.bytes);
         self.flows.add(&other.flows);
         self.sight.add(&other.sight);
+        self.decrypt.add(&other.decrypt);
+        self.secrets.add(&other.secrets);
         self.http.add(&other.http);
         self.transactions.add(&other.transactions);
         self.alerts.add(&other.alerts);
