@@ -7,11 +7,13 @@ pub mod metrics;
 pub mod capture;
 pub mod decode;
 pub mod flow;
+
+pub mod tls;
+
 pub mod http;
 pub mod identity;
 pub mod pipeline;
 pub mod sinks;
-pub mod tls;
 pub mod web;
 
 pub mod cli;

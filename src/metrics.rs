@@ -186,6 +186,20 @@ counter_struct! {
 }
 
 counter_struct! {
+    /// TLS as it is seen from outside.
+    TlsCounters {
+        /// First hellos of clients.
+        client_hellos,
+        /// Hellos of servers that took one.
+        server_hellos,
+        /// Certificates.
+        certificates,
+        /// Connections that ended without anything inside having been read: each has a record of its own.
+        unread,
+    }
+}
+
+counter_struct! {
     /// TLS records that were opened, and connections that stay sealed.
     DecryptCounters {
         /// Connections of which something sealed was read.
@@ -444,6 +458,8 @@ pub struct Counters {
     pub flows: FlowCounters,
     /// The mirror.
     pub sight: SightCounters,
+    /// TLS from outside.
+    pub tls: TlsCounters,
     /// TLS records.
     pub decrypt: DecryptCounters,
     /// TLS secrets.
@@ -477,6 +493,7 @@ impl Counters {
         self.bytes.add(&other.bytes);
         self.flows.add(&other.flows);
         self.sight.add(&other.sight);
+        self.tls.add(&other.tls);
         self.decrypt.add(&other.decrypt);
         self.secrets.add(&other.secrets);
         self.http.add(&other.http);

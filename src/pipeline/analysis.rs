@@ -14,6 +14,7 @@ use heelguard_detectors::alert::{Alert, Status};
 use heelguard_detectors::health::{Health, Kernel};
 use heelguard_detectors::runtime::Runtime;
 use heelguard_detectors::time::EventTime;
+use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::{Completeness, Transaction};
 use std::time::{Duration, Instant};
 
@@ -105,7 +106,12 @@ impl Analysis {
     ) -> anyhow::Result<()> {
         let (began, count) = (self.now.as_ref().map(|now| (now.clock)()), released.sightings.len() as u64);
         let mut seconds = released.seconds.into_iter().peekable();
+        let mut connections = released.connections.peekable();
         for mut sighting in released.sightings {
+            let place = (sighting.transaction.end, sighting.transaction.id);
+            while let Some(connection) = connections.next_if(|other| (other.end, other.id) <= place) {
+                self.tell_connection(&connection, outputs)?;
+            }
             while let Some((second, bytes)) = seconds.next_if(|(end, _)| *end <= sighting.transaction.end) {
                 self.check_up(second, bytes, outputs);
             }
@@ -135,6 +141,9 @@ impl Analysis {
                 }
             }
         }
+        for connection in connections {
+            self.tell_connection(&connection, outputs)?;
+        }
         for (second, bytes) in seconds {
             self.check_up(second, bytes, outputs);
         }
@@ -145,6 +154,12 @@ impl Analysis {
             now.latencies.batch(Stage::Analysis, began, (now.clock)(), count);
         }
         Ok(())
+    }
+
+    /// A connection that was not read concerns no rule. What the state knows was told by the run before.
+    fn tell_connection(&self, connection: &TlsConnection, outputs: &mut dyn Outputs) -> anyhow::Result<()> {
+        let is_old = self.keeper.as_ref().is_some_and(|keeper| keeper.has_passed(connection.end));
+        if is_old { Ok(()) } else { outputs.connection(connection) }
     }
 
     /// Goes on by other rules and limits. Windows, learned habits and open episodes stay; after an error all does.

@@ -35,6 +35,7 @@ use heelguard_detectors::health::Spool;
 use heelguard_detectors::runtime::RuntimeConfig;
 use heelguard_detectors::saved::Damaged;
 use heelguard_detectors::time::EventTime;
+use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::Transaction;
 use merge::Merge;
 use shard::Shard;
@@ -122,6 +123,10 @@ pub trait Outputs {
     fn alert(&mut self, alert: &Alert) -> anyhow::Result<()>;
     /// One transaction, in order of `end`, then `id`.
     fn transaction(&mut self, transaction: &Transaction) -> anyhow::Result<()>;
+    /// One connection of which nothing inside could be read, among the transactions in order of `end`, then `id`.
+    fn connection(&mut self, _: &TlsConnection) -> anyhow::Result<()> {
+        Ok(())
+    }
     /// What the detectors say about the subject that is to be explained, in lines.
     fn explained(&mut self, _: &[String]) {}
     /// Called now and then.
@@ -237,6 +242,7 @@ fn run_inline(
             in_round = 0;
             let watermark = shard.advance(now);
             merge.take(0, shard.sightings(), watermark);
+            merge.take_connections(shard.connections());
             merge.take_seen(shard.seen());
             analysis.consume(merge.release(), outputs)?;
             outputs.progress(&analysis.progress(Some(source.progress())));
@@ -252,6 +258,7 @@ fn run_inline(
     decoder.finish();
     shard.finish(now);
     merge.take(0, shard.sightings(), EventTime::MAX);
+    merge.take_connections(shard.connections());
     merge.take_seen(shard.seen());
     analysis.consume(merge.release(), outputs)?;
     analysis.finish(now, outputs)?;

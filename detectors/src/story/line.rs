@@ -97,6 +97,7 @@ pub fn blank(id: TransactionId, end: EventTime, ip: IpAddr) -> Transaction {
             tls: true,
         },
         protocol: Protocol::Http11,
+        tls: None,
         request: None,
         response: None,
         client: Client {

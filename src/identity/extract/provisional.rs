@@ -7,6 +7,7 @@ use crate::decode::Endpoint;
 use crate::http::Exchange;
 use crate::identity::clues::Clues;
 use crate::identity::step::{MfaStep, Step};
+use crate::tls::Seen;
 use heelguard_detectors::identity::{
     CredentialKind, Fingerprint, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
@@ -111,6 +112,23 @@ pub(super) fn provisional_proof(step: &Step<'_>, proved: &Proved, clues: &Clues,
 
 /// A hash of the flow, the first byte's time and the position, with the version and variant bits of RFC 9562.
 pub(super) fn id_of(exchange: &Exchange) -> TransactionId {
+    let Exchange { client, server, flow_opened_at, time, ordinal, .. } = exchange;
+    id(client, server, *flow_opened_at, *time, u64::from(*ordinal))
+}
+
+/// The same for a connection that was not read; the position of a message never has its highest bit.
+pub(super) fn id_of_connection(seen: &Seen) -> TransactionId {
+    let Seen { client, server, flow_opened_at, time, ordinal, .. } = seen;
+    id(client, server, *flow_opened_at, *time, u64::from(*ordinal) | 1 << 63)
+}
+
+fn id(
+    client: &Endpoint,
+    server: &Endpoint,
+    opened_at: EventTime,
+    time: EventTime,
+    ordinal: u64,
+) -> TransactionId {
     let end = |end: &Endpoint| {
         let ip = match end.ip {
             IpAddr::V4(v4) => v4.to_ipv6_mapped(),
@@ -118,10 +136,10 @@ pub(super) fn id_of(exchange: &Exchange) -> TransactionId {
         };
         (ip.octets(), end.port.to_be_bytes())
     };
-    let ((client, client_port), (server, server_port)) = (end(&exchange.client), end(&exchange.server));
-    let opened_at = exchange.flow_opened_at.as_nanos().to_be_bytes();
-    let time = exchange.time.as_nanos().to_be_bytes();
-    let ordinal = u64::from(exchange.ordinal).to_be_bytes();
+    let ((client, client_port), (server, server_port)) = (end(client), end(server));
+    let opened_at = opened_at.as_nanos().to_be_bytes();
+    let time = time.as_nanos().to_be_bytes();
+    let ordinal = ordinal.to_be_bytes();
     // One block of the hash.
     let mut block = [0u8; 60];
     let parts: [&[u8]; 7] = [&client, &client_port, &server, &server_port, &opened_at, &time, &ordinal];

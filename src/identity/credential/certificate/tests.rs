@@ -15,7 +15,7 @@ fn told(headers: &[(&str, &str)], believed: bool) -> (Option<Vec<u8>>, Option<St
     for (name, value) in headers {
         presented.header(RequestHeader::ClientCertificate, name.as_bytes(), value.as_bytes());
     }
-    presented.certificates_from(believed);
+    presented.certificates_from(believed, None);
     let value = presented.found.first().map(|found| found.secret.bytes().to_vec());
     (value, presented.certificate_subject.as_deref().map(str::to_owned))
 }
