@@ -21,8 +21,6 @@ pub(super) struct TlsPart<'a> {
     ja4: Option<Shown<Ja4>>,
     decrypted: bool,
     client_cert: Option<Hex>,
-    // What follows goes beyond the first version of the schema.
-    ja4_stable: Option<Shown<Ja4>>,
 }
 
 impl<'a> TlsPart<'a> {
@@ -36,7 +34,6 @@ impl<'a> TlsPart<'a> {
             ja4: tls.ja4.map(Shown),
             decrypted: true,
             client_cert: certificate.and_then(|certificate| certificate.fingerprint).map(Hex::of),
-            ja4_stable: tls.ja4_stable.map(Shown),
         }
     }
 }
