@@ -64,6 +64,8 @@ anomalies! {
     TcpBufferLimit => "tcp.buffer_limit",
     /// TLS records that make no sense.
     TlsMalformed => "tls.malformed",
+    /// A TLS record does not open under the secret that is known for its connection.
+    TlsDecryptFail => "tls.decrypt_fail",
     /// Two readings of a message's length are possible.
     Http1FramingConflict => "http1.framing_conflict",
     /// A message head that RFC 9112 forbids.
