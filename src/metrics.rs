@@ -225,7 +225,7 @@ counter_struct! {
     /// Secrets read from key logs and secrets blocks.
     SecretCounters {
         /// Secrets taken in.
-        secrets,
+        taken,
         /// Connections whose secrets were forgotten for the limit.
         forgotten,
         /// Lines that say what is of no use here: exporters, premaster secrets.

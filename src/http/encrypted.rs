@@ -58,7 +58,7 @@ impl Encrypted {
     }
 
     pub(super) fn half_closed(&mut self, cx: &mut Context<'_>, direction: Direction, at: EventTime) {
-        self.connection.wait_no_more(&mut cx.shared.tls);
+        self.connection.wait_no_more(at, &mut cx.shared.tls);
         self.read(cx);
         if let Some(inside) = &mut self.inside {
             let before = cx.shared.exchanges.len();
@@ -68,7 +68,7 @@ impl Encrypted {
     }
 
     pub(super) fn closed(mut self, cx: &mut Context<'_>, at: EventTime, reason: CloseReason) {
-        self.connection.wait_no_more(&mut cx.shared.tls);
+        self.connection.wait_no_more(at, &mut cx.shared.tls);
         self.read(cx);
         self.count(cx);
         if let Some(inside) = self.inside.take() {

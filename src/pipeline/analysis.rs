@@ -10,18 +10,21 @@ use crate::capture::replay::Progress as Reading;
 use crate::http::Bytes;
 use crate::identity::{Legs, Lineage, Routes};
 use crate::metrics::{AlertCounters, Counters, EvictionCounters, HttpCounters, TransactionCounters};
+use crate::tls::decrypt::KeyStore;
 use heelguard_detectors::alert::{Alert, Status};
 use heelguard_detectors::health::{Health, Kernel};
 use heelguard_detectors::runtime::Runtime;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::{Completeness, Transaction};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(super) struct Analysis {
     memory: Memory,
     keeper: Option<Keeper>,
     legs: Legs,
+    keys: Option<Arc<KeyStore>>,
     warnings: Vec<String>,
     /// Transactions that the state knew already.
     passed_over: u64,
@@ -63,6 +66,7 @@ impl Analysis {
             memory,
             keeper,
             legs: Legs::default(),
+            keys: options.keys.clone(),
             warnings,
             passed_over: 0,
             alerts: Vec::new(),
@@ -234,6 +238,7 @@ impl Analysis {
             evicted: EvictionCounters { detector_keys, ..self.memory.lineage.evicted() },
             tokens: self.memory.lineage.token_counters(),
             routes: self.memory.routes.counters(),
+            secrets: self.keys.as_ref().map(|keys| keys.counters()).unwrap_or_default(),
             http: self.http_out.clone(),
             transactions: self.transactions.clone(),
             alerts: AlertCounters {

@@ -29,6 +29,7 @@ use crate::flow;
 use crate::http;
 use crate::identity::{LineageConfig, RoutesConfig, Settings};
 use crate::metrics::{Counters, LiveRows};
+use crate::tls::decrypt::{self, KeyStore};
 use analysis::Analysis;
 use heelguard_detectors::alert::Alert;
 use heelguard_detectors::health::Spool;
@@ -50,6 +51,10 @@ pub struct Options {
     pub decode: decode::Config,
     /// Reassembly.
     pub flow: flow::Config,
+    /// TLS.
+    pub tls: decrypt::Config,
+    /// TLS secrets, where there are any or may be.
+    pub keys: Option<Arc<KeyStore>>,
     /// HTTP.
     pub http: http::Config,
     /// Who is who, in one exchange.

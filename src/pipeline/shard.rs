@@ -12,6 +12,7 @@ use crate::http::{Bytes, HttpHandler, HttpShared, Services};
 use crate::identity::{Extractor, Settings, Sighting};
 use crate::metrics::Counters;
 use crate::tls::TlsShared;
+use crate::tls::decrypt::DecryptShared;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::tls::TlsConnection;
 use std::collections::BTreeMap;
@@ -29,9 +30,10 @@ pub(super) struct Shard {
 
 impl Shard {
     pub(super) fn new(options: &Options) -> Self {
+        let decrypt = DecryptShared::new(options.tls.clone(), options.keys.clone());
         Self {
             flows: FlowTable::new(options.flow.clone()),
-            http: HttpShared::new(options.http.clone()).with_tls(TlsShared::default()),
+            http: HttpShared::new(options.http.clone()).with_tls(TlsShared::new(decrypt)),
             extractor: Extractor::new(options.identity.clone()),
             sightings: Vec::new(),
             connections: Vec::new(),
@@ -120,6 +122,7 @@ impl Shard {
         let mut counters = self.http.counters.clone();
         counters.add(self.flows.counters());
         counters.add(&self.http.tls.counters);
+        counters.decrypt.add(&self.http.tls.decrypt.counters);
         counters.anomalies.add(self.extractor.counters());
         counters.mfa_outcomes.add(self.extractor.outcome_rows());
         counters

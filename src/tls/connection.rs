@@ -151,7 +151,6 @@ impl Connection {
         (ordinal, proxied_for): (u32, Option<IpAddr>),
         shared: &mut TlsShared,
     ) {
-        self.wait_no_more(shared);
         self.stop_opening(shared);
         let is_tls = self.has_offer || self.has_answer || !self.anomalies.contains(Anomaly::TlsMalformed);
         if self.was_read || !is_tls {

@@ -119,6 +119,9 @@ mod tests {
         for mut part in bytes.chunks(portion) {
             while let Some(next) = joiner.next(&mut part) {
                 joined.push(next);
+                if joined.last() == Some(&Joined::Malformed) {
+                    return joined;
+                }
             }
         }
         joined

@@ -163,7 +163,7 @@ impl Connection {
         Arc::make_mut(&mut self.facts)
     }
 
-    fn note(&mut self, anomaly: Anomaly, shared: &mut TlsShared) {
+    pub(super) fn note(&mut self, anomaly: Anomaly, shared: &mut TlsShared) {
         shared.counters.anomalies.count(anomaly);
         self.anomalies.insert(anomaly);
     }

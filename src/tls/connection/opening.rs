@@ -5,9 +5,11 @@
 use super::{Connection, Part, Turn};
 use crate::flow::Direction;
 use crate::tls::TlsShared;
-use crate::tls::decrypt::{Clear, Decryptor, Negotiated, Record, Side as Speaker};
+use crate::tls::decrypt::{Clear, Decryptor, GivenUp, Negotiated, Record, Side as Speaker};
 use crate::tls::handshake::{Joined, Joiner, Message};
 use crate::tls::records::{APPLICATION, HANDSHAKE};
+use heelguard_detectors::anomaly::Anomaly;
+use heelguard_detectors::time::EventTime;
 
 /// What a connection needs whose records are to be opened.
 pub(super) struct Opening {
@@ -48,7 +50,7 @@ impl Opening {
         match turn {
             Turn::None => {}
             Turn::Offered { random, .. } => self.client_random = random,
-            Turn::Retried => self.decryptor.retried(),
+            Turn::Retried => self.decryptor.retried(&mut shared.decrypt),
             Turn::Negotiated { version, cipher, server_random, encrypt_then_mac } => {
                 let client_random = self.client_random;
                 let negotiated =
@@ -91,19 +93,32 @@ impl Connection {
             let record = Record { side: self.speaker(direction), at, kind, version, body };
             self.pass(&mut opening, Some(record), shared);
         }
-        // Of a record that goes on the buffer is kept; an idle connection has none.
-        if opening.decryptor.given_up().is_none() {
-            self.opening = Some(opening);
-        } else {
-            opening.decryptor.closed(&mut shared.decrypt);
-        }
+        self.opening = Some(opening);
+        self.judge_opening(at, shared);
     }
 
     /// What waited for a secret is given up, or can be read now.
-    pub fn wait_no_more(&mut self, shared: &mut TlsShared) {
+    pub fn wait_no_more(&mut self, at: EventTime, shared: &mut TlsShared) {
         if let Some(mut opening) = self.opening.take() {
             self.pass(&mut opening, None, shared);
             self.opening = Some(opening);
+            self.judge_opening(at, shared);
+        }
+    }
+
+    /// Stops when the decryptor has given up. What it read until then misses the rest.
+    fn judge_opening(&mut self, at: EventTime, shared: &mut TlsShared) {
+        let Some(why) = self.opening.as_ref().and_then(|opening| opening.decryptor.given_up()) else {
+            return;
+        };
+        self.stop_opening(shared);
+        if why == GivenUp::NotOpened {
+            self.note(Anomaly::TlsDecryptFail, shared);
+        }
+        if self.was_read {
+            for direction in [Direction::FromInitiator, Direction::FromResponder] {
+                shared.clear.gap(direction, at, 1);
+            }
         }
     }
 

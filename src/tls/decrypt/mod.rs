@@ -17,15 +17,31 @@
 //! the end, or a quiet moment: while let Some(it) = decryptor.more(shared) { … }
 //! ```
 
+mod cbc;
 mod config;
 mod decryptor;
+mod derive;
+mod follow;
+mod held;
 mod keylog;
+mod lines;
+mod messages;
+mod opener;
 mod secret;
 mod shared;
+mod step;
 mod store;
+mod suite;
+mod tls12;
+mod tls13;
+
+#[cfg(test)]
+mod tests;
 
 pub use config::Config;
 pub use decryptor::Decryptor;
+pub use follow::{Follower, KeyLogError};
+pub use lines::Lines;
 pub use shared::DecryptShared;
 pub use store::KeyStore;
 

@@ -1,7 +1,8 @@
 //! What all connections of one shard share for decryption.
-//! It is given the limits and the secrets, and holds the buffer in which records are opened.
+//! It is given the limits and the secrets, and holds the buffer in which records are opened, and those that wait.
 //! It promises one buffer for all of them, so that a record costs no allocation.
 
+use super::held::Held;
 use super::{Config, KeyStore};
 use crate::metrics::DecryptCounters;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ pub struct DecryptShared {
     pub(super) keys: Option<Arc<KeyStore>>,
     /// The record that is being opened.
     pub(super) buffer: Vec<u8>,
+    /// Records that wait for their secret.
+    pub(super) held: Held,
     /// What was opened, and what was not.
     pub counters: DecryptCounters,
 }

@@ -71,6 +71,12 @@ impl KeyStore {
         self.table.read().unwrap_or_else(PoisonError::into_inner).counters.clone()
     }
 
+    /// Whether anything is known of the connection with this client random, now or a packet later.
+    pub(super) fn knows(&self, client_random: &[u8; 32]) -> bool {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        table.by_random.contains_key(client_random)
+    }
+
     /// A secret of the connection with this client random, as far as a packet of this time may know it.
     pub(super) fn secret(&self, client_random: &[u8; 32], label: Label, now: EventTime) -> Option<Secret> {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
@@ -97,7 +103,7 @@ impl Table {
         // A log that is read again says nothing new, and takes nothing back that packets know already.
         let known = place.as_ref().is_some_and(|(_, known)| known.bytes() == secret.bytes());
         if !known {
-            self.counters.secrets += 1;
+            self.counters.taken += 1;
             *place = Some((since, secret));
         }
     }
