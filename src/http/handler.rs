@@ -124,6 +124,7 @@ impl HttpHandler {
 
     fn take(&mut self, cx: &mut Context<'_>, direction: Direction, at: EventTime, bytes: &[u8]) {
         match &mut self.state {
+            State::Opaque if opening::is_client_hello(bytes) => self.start_tls(cx, direction, at, bytes),
             State::Opaque => {}
             State::Looking(_) => self.look(cx, direction, at, bytes),
             State::Http1(connection) => {
@@ -281,13 +282,21 @@ impl HttpHandler {
     fn encrypted(&mut self, cx: &mut Context<'_>, direction: Direction, at: EventTime, bytes: &[u8]) {
         let State::Looking(look) = &mut self.state else { return };
         let held = [direction.opposite(), direction].map(|side| (side, look.take(side)));
-        let [(_, (other, _)), (_, (own, since))] = &held;
-        let began = if own.is_empty() && other.is_empty() { at } else { *since };
+        let began =
+            held.iter().filter(|(_, (bytes, _))| !bytes.is_empty()).map(|(_, (_, since))| *since).min();
         let place = (look.ordinal, self.tunnels);
-        self.state = State::Tls(Box::new(Encrypted::new(look.client, look.joining, began, place)));
+        self.state =
+            State::Tls(Box::new(Encrypted::new(look.client, look.joining, began.unwrap_or(at), place)));
         for (side, (bytes, since)) in held {
             self.feed(cx, side, since, &bytes);
         }
+        self.feed(cx, direction, at, bytes);
+    }
+
+    /// Another protocol goes on under TLS; the connection was counted.
+    fn start_tls(&mut self, cx: &mut Context<'_>, direction: Direction, at: EventTime, bytes: &[u8]) {
+        let place = (1, self.tunnels);
+        self.state = State::Tls(Box::new(Encrypted::new(Some(direction), false, at, place)));
         self.feed(cx, direction, at, bytes);
     }
 
