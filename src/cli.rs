@@ -8,6 +8,7 @@ mod doctor;
 mod explain;
 mod failure;
 mod fingerprint;
+mod keylog;
 mod logging;
 mod place;
 mod privileges;

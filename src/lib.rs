@@ -7,6 +7,9 @@ pub mod metrics;
 pub mod capture;
 pub mod decode;
 pub mod flow;
+
+pub mod tls;
+
 pub mod http;
 pub mod identity;
 pub mod pipeline;

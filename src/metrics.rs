@@ -188,6 +188,56 @@ counter_struct! {
 }
 
 counter_struct! {
+    /// TLS as it is seen from outside.
+    TlsCounters {
+        /// First hellos of clients.
+        client_hellos,
+        /// Hellos of servers that took one.
+        server_hellos,
+        /// Certificates.
+        certificates,
+        /// Connections that ended without anything inside having been read: each has a record of its own.
+        unread,
+    }
+}
+
+counter_struct! {
+    /// TLS records that were opened, and connections that stay sealed.
+    DecryptCounters {
+        /// Connections of which something sealed was read.
+        connections,
+        /// Records opened.
+        records,
+        /// Bytes of their content.
+        bytes,
+        /// Records that had to wait for their secret.
+        held,
+        /// Records of early data that the server did not take: nobody read them.
+        early_refused,
+        /// Connections given up because no secret is known, or none came in time.
+        no_secret,
+        /// Connections given up because their version or suite is not read.
+        unsupported,
+        /// Connections given up because a record does not open under the secret that is known.
+        not_opened,
+    }
+}
+
+counter_struct! {
+    /// Secrets read from key logs and secrets blocks.
+    SecretCounters {
+        /// Secrets taken in.
+        taken,
+        /// Connections whose secrets were forgotten for the limit.
+        forgotten,
+        /// Lines that say what is of no use here: exporters, premaster secrets.
+        unused_lines,
+        /// Lines that nobody can read.
+        junk_lines,
+    }
+}
+
+counter_struct! {
     /// Messages and exchanges.
     HttpCounters {
         /// Requests parsed.
@@ -410,6 +460,12 @@ pub struct Counters {
     pub flows: FlowCounters,
     /// The mirror.
     pub sight: SightCounters,
+    /// TLS from outside.
+    pub tls: TlsCounters,
+    /// TLS records.
+    pub decrypt: DecryptCounters,
+    /// TLS secrets.
+    pub secrets: SecretCounters,
     /// HTTP messages.
     pub http: HttpCounters,
     /// Transactions.
@@ -439,6 +495,9 @@ impl Counters {
         self.bytes.add(&other.bytes);
         self.flows.add(&other.flows);
         self.sight.add(&other.sight);
+        self.tls.add(&other.tls);
+        self.decrypt.add(&other.decrypt);
+        self.secrets.add(&other.secrets);
         self.http.add(&other.http);
         self.transactions.add(&other.transactions);
         self.alerts.add(&other.alerts);

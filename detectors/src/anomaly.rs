@@ -64,6 +64,10 @@ anomalies! {
     TcpBufferLimit => "tcp.buffer_limit",
     /// TLS records that make no sense.
     TlsMalformed => "tls.malformed",
+    /// A server name that RFC 6066 forbids: none, too long, an address, bytes of no host name, or several.
+    TlsOddName => "tls.odd_name",
+    /// A TLS record does not open under the secret that is known for its connection.
+    TlsDecryptFail => "tls.decrypt_fail",
     /// Two readings of a message's length are possible.
     Http1FramingConflict => "http1.framing_conflict",
     /// A message head that RFC 9112 forbids.

@@ -32,6 +32,7 @@ pub mod shown;
 pub mod story;
 pub mod suppress;
 pub mod time;
+pub mod tls;
 pub mod token;
 pub mod transaction;
 pub mod window;

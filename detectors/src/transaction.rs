@@ -12,6 +12,7 @@ use crate::saved::{Damaged, Saved, saved};
 use crate::session::{Reuse, Session};
 use crate::shown::Shown;
 use crate::time::EventTime;
+use crate::tls::Tls;
 use crate::token::Jwt;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -58,6 +59,8 @@ pub struct Transaction {
     pub flow: Flow,
     /// The protocol spoken.
     pub protocol: Protocol,
+    /// What the handshake says, where TLS covers the connection.
+    pub tls: Option<Arc<Tls>>,
     /// The request; `None` when only the answer was seen.
     pub request: Option<Request>,
     /// The answer; `None` when it was not seen.

@@ -1,10 +1,12 @@
 //! The pcapng format (draft-ietf-opsawg-pcapng): sections of blocks, interfaces of their own time and link type.
-//! It is given the window and gives the packets of enhanced, simple and obsolete packet blocks; other blocks are passed over.
-//! It promises to hold no block but packets and interface descriptions, and to check each block's two lengths.
+//! It is given the window and gives the packets of enhanced, simple and obsolete packet blocks, and the TLS secrets of
+//! secrets blocks where they are asked for; other blocks are passed over.
+//! It promises to hold no other block, bounds for those it holds, and to check each block's two lengths.
 
 use super::LinkType;
 use super::reader::{ByteOrder, Cut, Fault, LENGTH_MAX, PACKET_BYTES_MAX, Record, end_of_records};
 use super::window::{WINDOW_BYTES, Window};
+use zeroize::Zeroize;
 
 /// The type of a section header block, which reads the same in both byte orders: a file's first bytes.
 pub(super) const MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
@@ -14,6 +16,12 @@ const INTERFACE_BLOCK: u32 = 1;
 const OBSOLETE_PACKET_BLOCK: u32 = 2;
 const SIMPLE_PACKET_BLOCK: u32 = 3;
 const ENHANCED_PACKET_BLOCK: u32 = 6;
+const SECRETS_BLOCK: u32 = 10;
+
+/// Secrets in the form of an NSS key log.
+const TLS_KEY_LOG: u32 = 0x544c_534b;
+/// Secrets between two packets are kept up to here.
+const SECRETS_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 const OPTION_END: u16 = 0;
 const OPTION_TIME_RESOLUTION: u16 = 9;
@@ -34,6 +42,27 @@ pub(super) struct Section {
     interfaces: Vec<Interface>,
     /// The last packet's time, for packets that bring none.
     last_nanos: u64,
+    /// What secrets blocks said since it was last taken; none where nobody asks.
+    secrets: Option<Secrets>,
+}
+
+/// The text of secrets blocks, in pieces as they came. It has no `Debug` of its own making: it is not to be shown.
+#[derive(Default)]
+pub(super) struct Secrets {
+    pub(super) pieces: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.bytes)
+    }
+}
+
+impl Drop for Secrets {
+    fn drop(&mut self) {
+        self.pieces.iter_mut().for_each(Zeroize::zeroize);
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -88,9 +117,21 @@ impl Section {
                     return self.packet(window, order, kind, length).map(Some);
                 }
                 INTERFACE_BLOCK => self.describe(window, order, length)?,
+                SECRETS_BLOCK if self.secrets.is_some() => self.learn(window, order, length)?,
                 _ => pass_over(window, order, length)?,
             }
         }
+    }
+
+    /// Secrets are kept from now on.
+    pub(super) fn keep_secrets(&mut self) {
+        self.secrets.get_or_insert_default();
+    }
+
+    /// What secrets blocks said since this was last asked.
+    #[inline]
+    pub(super) fn take_secrets(&mut self) -> Option<Secrets> {
+        self.secrets.as_mut().filter(|secrets| secrets.bytes > 0).map(std::mem::take)
     }
 
     /// A section header: another byte order perhaps, and no interface is known.
@@ -144,6 +185,47 @@ impl Section {
         self.interfaces.push(interface);
         window.take(length as usize);
         Ok(())
+    }
+
+    /// A secrets block: its text, in pieces, so that no length makes us hold what is not there.
+    fn learn(&mut self, window: &mut Window, order: ByteOrder, length: u32) -> Result<(), Fault> {
+        if length < SECRETS_HEAD_BYTES as u32 + 4 {
+            return Err(Fault::Damage("a secrets block without its fixed part".to_owned()));
+        }
+        if !window.fill(SECRETS_HEAD_BYTES)? {
+            return Err(Fault::Cut(Cut::Block));
+        }
+        let Some(&[_, _, _, _, _, _, _, _, k0, k1, k2, k3, n0, n1, n2, n3]) = window.front().first_chunk()
+        else {
+            return Err(Fault::Cut(Cut::Block));
+        };
+        let text_bytes = order.u32([n0, n1, n2, n3]);
+        if text_bytes > length - SECRETS_HEAD_BYTES as u32 - 4 {
+            return Err(Fault::Damage(format!("{text_bytes} bytes of secrets in a block of {length}")));
+        }
+        let Some(secrets) = self.secrets.as_mut().filter(|_| order.u32([k0, k1, k2, k3]) == TLS_KEY_LOG)
+        else {
+            return pass_over(window, order, length);
+        };
+        window.take(SECRETS_HEAD_BYTES);
+        let mut missing = text_bytes as usize;
+        while missing > 0 {
+            if !window.fill(1)? {
+                return Err(Fault::Cut(Cut::Block));
+            }
+            let front = window.front();
+            let piece = front.get(..missing.min(SECRETS_PIECE_BYTES)).unwrap_or(front);
+            let taken = piece.len();
+            if secrets.bytes + taken <= SECRETS_BYTES_MAX {
+                secrets.pieces.push(piece.to_vec());
+                secrets.bytes += taken;
+            }
+            window.take(taken);
+            missing -= taken;
+        }
+        // A block is a text of its own.
+        secrets.pieces.push(b"\n".to_vec());
+        pass_to_trailer(window, order, length, length - SECRETS_HEAD_BYTES as u32 - text_bytes)
     }
 
     fn packet(
@@ -200,6 +282,10 @@ impl Section {
     }
 }
 
+/// Bytes before the text of a secrets block.
+const SECRETS_HEAD_BYTES: usize = 16;
+/// Its text is taken in pieces of this size.
+const SECRETS_PIECE_BYTES: usize = 64 * 1024;
 /// Bytes before the data of an enhanced or obsolete packet block.
 const ENHANCED_HEAD_BYTES: usize = 28;
 /// Bytes before the data of a simple packet block.
@@ -293,7 +379,12 @@ fn whole_block(window: &mut Window, order: ByteOrder, length: u32, part_of: Cut)
 }
 
 fn pass_over(window: &mut Window, order: ByteOrder, length: u32) -> Result<(), Fault> {
-    if !window.skip(u64::from(length) - 4)? || !window.fill(4)? {
+    pass_to_trailer(window, order, length, length)
+}
+
+/// Passes over the rest of a block of `length` bytes, of which `rest` were not taken.
+fn pass_to_trailer(window: &mut Window, order: ByteOrder, length: u32, rest: u32) -> Result<(), Fault> {
+    if !window.skip(u64::from(rest) - 4)? || !window.fill(4)? {
         return Err(Fault::Cut(Cut::Block));
     }
     check_trailer(window.front().first_chunk(), order, length)?;

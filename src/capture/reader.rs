@@ -148,6 +148,27 @@ impl Reader {
         self.window.slice(record.at, record.len)
     }
 
+    /// Whether the format has secrets blocks.
+    pub(super) fn is_pcapng(&self) -> bool {
+        matches!(self.format, Format::Pcapng(_))
+    }
+
+    /// Secrets blocks are kept from now on.
+    pub(super) fn keep_secrets(&mut self) {
+        if let Format::Pcapng(section) = &mut self.format {
+            section.keep_secrets();
+        }
+    }
+
+    /// What secrets blocks said since this was last asked.
+    #[inline]
+    pub(super) fn take_secrets(&mut self) -> Option<pcapng::Secrets> {
+        match &mut self.format {
+            Format::Pcapng(section) => section.take_secrets(),
+            Format::Pcap(_) | Format::Headless => None,
+        }
+    }
+
     /// Where in the unpacked file the reader stands.
     pub(super) fn offset(&self) -> u64 {
         self.window.offset()

@@ -27,7 +27,11 @@ pub struct Timeline {
     counters: CaptureCounters,
     anomalies: AnomalyCounters,
     warnings: Vec<String>,
+    listener: Option<SecretsListener>,
 }
+
+/// Who wants to know TLS secrets: is given pieces of key-log text, and the time up to which packets came before them.
+pub type SecretsListener = Box<dyn FnMut(&[u8], EventTime) + Send>;
 
 /// How far the reading is, in bytes as they are on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +50,10 @@ struct File {
     peeked: Option<Result<Option<Record>, Fault>>,
     /// The packet to be given next, or given last.
     head: Option<(EventTime, Record)>,
+    /// Its format has secrets blocks.
+    is_pcapng: bool,
+    /// It can be read only once, and its secrets as they come.
+    is_pipe: bool,
     clock: Clock,
     packets: u64,
 }
@@ -62,9 +70,11 @@ impl Timeline {
             counters: CaptureCounters::default(),
             anomalies: AnomalyCounters::default(),
             warnings: Vec::new(),
+            listener: None,
         };
         for path in paths {
             let mut reader = Reader::open(path)?;
+            reader.keep_secrets();
             let first = reader.next();
             // A file with nothing in it, or nothing that can be read, comes first and says so.
             let time = match &first {
@@ -79,6 +89,8 @@ impl Timeline {
             timeline.waiting.push(Reverse((time, timeline.files.len())));
             timeline.files.push(File {
                 path: path.clone(),
+                is_pcapng: reader.is_pcapng(),
+                is_pipe: !asleep,
                 reader: (!asleep).then_some(reader),
                 peeked: (!asleep).then_some(first),
                 head: None,
@@ -87,6 +99,23 @@ impl Timeline {
             });
         }
         Ok(timeline)
+    }
+
+    /// Hands TLS secrets of secrets blocks on: at once those of files, wherever they stand in them, and of pipes those
+    /// that have come; later ones of pipes when they come.
+    pub fn tell_secrets(&mut self, mut listener: SecretsListener) {
+        for file in self.files.iter_mut().filter(|file| file.is_pcapng) {
+            match &mut file.reader {
+                Some(pipe) => hand_over(pipe, EventTime::ZERO, &mut listener),
+                None => file.tell_all_secrets(&mut listener),
+            }
+        }
+        self.listener = Some(listener);
+    }
+
+    /// Whether secrets may come while packets are read.
+    pub fn may_bring_secrets(&self) -> bool {
+        self.files.iter().any(|file| file.is_pcapng && file.is_pipe)
     }
 
     /// The next packet of all files; `None` when all have ended.
@@ -165,6 +194,12 @@ impl Timeline {
             Err(error) => return self.finish(index, Some(error)),
         };
         file.packets += 1;
+        if file.is_pipe
+            && let (Some(pipe), Some(listener)) = (&mut file.reader, &mut self.listener)
+        {
+            let since = file.head.as_ref().map_or(EventTime::ZERO, |(time, _)| *time);
+            hand_over(pipe, since, listener);
+        }
         let stamp = file.clock.stamp(record.nanos);
         if stamp.anomalous {
             self.anomalies.count(Anomaly::ClockAnomaly);
@@ -208,6 +243,14 @@ impl Timeline {
     }
 }
 
+/// Hands on what secrets blocks said lately.
+#[inline]
+fn hand_over(reader: &mut Reader, since: EventTime, listener: &mut SecretsListener) {
+    if let Some(secrets) = reader.take_secrets() {
+        secrets.pieces.iter().for_each(|piece| listener(piece, since));
+    }
+}
+
 /// Why a file gives no more packets before its end.
 enum Stop {
     NotOpened(CaptureError),
@@ -215,6 +258,17 @@ enum Stop {
 }
 
 impl File {
+    /// Reads a file through for its secrets alone. What is wrong with it is said when its packets are read.
+    fn tell_all_secrets(&self, listener: &mut SecretsListener) {
+        let Ok(mut reader) = Reader::open(&self.path) else { return };
+        reader.keep_secrets();
+        let mut goes_on = true;
+        while goes_on {
+            goes_on = matches!(reader.next(), Ok(Some(_)));
+            hand_over(&mut reader, EventTime::ZERO, listener);
+        }
+    }
+
     #[inline]
     fn next(&mut self) -> Result<Option<Record>, Stop> {
         if let Some(outcome) = self.peeked.take() {

@@ -17,13 +17,14 @@ use crate::sinks::delivery::Tell;
 use crate::sinks::inventory::Inventory;
 use crate::sinks::jsonl::Jsonl;
 use crate::sinks::readable::{self, Colours};
-use crate::sinks::record::{AlertRecord, Labels, ServiceRow, StatsRecord, TransactionRecord};
+use crate::sinks::record::{AlertRecord, Labels, ServiceRow, StatsRecord, TlsRecord, TransactionRecord};
 use crate::web::Live;
 use clap::{Args, ValueEnum};
 use crossbeam_channel::Receiver;
 use heelguard_detectors::alert::{Alert, Severity, Status};
 use heelguard_detectors::health::Spool;
 use heelguard_detectors::saved::Damaged;
+use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::Transaction;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
@@ -232,6 +233,13 @@ impl pipeline::Outputs for Records {
         }
         if let Some(way_out) = &mut self.way_out {
             way_out.delivery.transaction(transaction);
+        }
+        self.go_on()
+    }
+
+    fn connection(&mut self, connection: &TlsConnection) -> anyhow::Result<()> {
+        if let Some(sink) = &mut self.transactions {
+            sink.write(&TlsRecord::new(connection));
         }
         self.go_on()
     }

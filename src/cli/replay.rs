@@ -6,7 +6,7 @@ use super::explain::ExplainArgs;
 use super::records::{OutputArgs, ReaderGone, Records, Tally};
 use super::stopping::Stopping;
 use super::way_out::WayOut;
-use super::{ConfigArgs, Failure, signals, summary, warn};
+use super::{ConfigArgs, Failure, keylog, signals, summary, warn};
 use crate::capture::replay::Timeline;
 use crate::config::{Keys, Raw};
 use crate::http::Services;
@@ -82,19 +82,19 @@ impl Replay {
         if !self.geoip.is_empty() {
             raw.geoip.databases.clone_from(&self.geoip);
         }
+        if let Some(keylog) = &self.keylog {
+            raw.tls.keylog.clone_from(keylog);
+        }
         let plan = self.outputs.plan(&self.files, &raw.sinks)?;
         let explained = self.explain.understand()?;
-        if let Some(keylog) = &self.keylog {
-            std::fs::File::open(keylog)
-                .map_err(|error| Failure::running(format!("key log {}: {error}", keylog.display())))?;
-            warn("--keylog: this build does not decrypt TLS; encrypted connections are counted and not read");
-        }
         let server = if self.serve { Some(Server::bind(&raw.web).map_err(Failure::running)?) } else { None };
         let mut timeline = Timeline::open(&self.files).map_err(Failure::running)?;
+        let keys = keylog::read(&raw, &mut timeline)?;
         let identity = settings(&raw)?;
         let mut outputs = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
         let shards = self.shards.map_or_else(machine_shards, |shards| shards as usize);
         let mut options = raw.options(identity, shards);
+        options.keys = keys;
         if let Some((watched, explainer)) = explained {
             options.detection.watch = Some(watched);
             outputs.explain_by(explainer);

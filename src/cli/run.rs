@@ -8,7 +8,7 @@ use super::replay::{SHARDS_MAX, machine_shards, run_to_end, settings};
 use super::signals::{self, Stop};
 use super::systemd::Notifier;
 use super::way_out::WayOut;
-use super::{ConfigArgs, Failure, inform, privileges, warn};
+use super::{ConfigArgs, Failure, inform, keylog, privileges, warn};
 use crate::capture::live::{self, OpenError};
 use crate::capture::replay::Progress as Reading;
 use crate::capture::{CaptureError, Next};
@@ -46,10 +46,6 @@ pub(super) struct Run {
     #[command(flatten)]
     wire: Wire,
 
-    /// TLS secrets in NSS key-log form
-    #[arg(long, value_name = "FILE")]
-    keylog: Option<PathBuf>,
-
     /// Shards, each with a ring of its own on every interface [default: by the machine]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=SHARDS_MAX))]
     shards: Option<u64>,
@@ -74,6 +70,10 @@ pub(super) struct Wire {
     #[arg(long, value_name = "EXPRESSION")]
     filter: Option<String>,
 
+    /// TLS secrets in NSS key-log form: a file that grows, or a FIFO
+    #[arg(long, value_name = "FILE")]
+    keylog: Option<PathBuf>,
+
     /// A MaxMind DB in place of the built-in one, repeatable (country or city, ASN)
     #[arg(long, value_name = "FILE")]
     geoip: Vec<PathBuf>,
@@ -87,6 +87,9 @@ impl Wire {
         }
         if let Some(filter) = &self.filter {
             raw.capture.live.filter.clone_from(filter);
+        }
+        if let Some(keylog) = &self.keylog {
+            raw.tls.keylog.clone_from(keylog);
         }
         if !self.geoip.is_empty() {
             raw.geoip.databases.clone_from(&self.geoip);
@@ -103,11 +106,7 @@ impl Run {
         let mut raw = self.config.load()?;
         self.wire.amend(&mut raw);
         let plan = self.outputs.plan(&[], &raw.sinks)?;
-        if let Some(keylog) = &self.keylog {
-            std::fs::File::open(keylog)
-                .map_err(|error| Failure::running(format!("key log {}: {error}", keylog.display())))?;
-            warn("--keylog: this build does not decrypt TLS; encrypted connections are counted and not read");
-        }
+        let keylog = keylog::open(&raw)?;
         let server = Server::bind(&raw.web).map_err(Failure::running)?;
         let shards = self.shards.map_or_else(machine_shards, |shards| shards as usize);
         let mut opened = live::open(&raw.capture.live, shards).map_err(refused)?;
@@ -127,7 +126,7 @@ impl Run {
         let mut records = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
         records.is_of_now();
         records.is_without_end();
-        let options = raw.options(Arc::clone(&identity), shards);
+        let mut options = raw.options(Arc::clone(&identity), shards);
         let (asking, asked) = asking();
         let hung_up = asking.clone();
         let stop = signals::listen(move || hung_up.ask())
@@ -155,6 +154,11 @@ impl Run {
             notifier: notifier.clone(),
         };
         let started = |error: std::io::Error| Failure::running(format!("cannot start a thread: {error}"));
+        if let Some((keys, follower)) = keylog {
+            let tell = Arc::clone(&tell);
+            follower.start(&keys, move |line| tell(line)).map_err(started)?;
+            options.keys = Some(keys);
+        }
         records.change_by(reloader.start(asked).map_err(started)?);
         let ending = Ending {
             stop,

@@ -30,6 +30,7 @@ pub(super) struct Schema {
 enum Form {
     Alert,
     Transaction,
+    Tls,
     Inventory,
     Stats,
     Config,
@@ -41,6 +42,7 @@ impl Schema {
         let name = match self.form {
             Form::Alert => "alert",
             Form::Transaction => "transaction",
+            Form::Tls => "tls",
             Form::Inventory => "inventory",
             Form::Stats => "stats",
             Form::Clickhouse => return print(&self.tables()?),

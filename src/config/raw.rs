@@ -7,6 +7,7 @@ use crate::identity;
 use crate::pipeline;
 use crate::sinks::record::Labels;
 use crate::sinks::{self, spool};
+use crate::tls::decrypt;
 use crate::{decode, flow, http, web};
 use heelguard_detectors::rules;
 use heelguard_detectors::runtime::{self, Runtime, RuntimeConfig};
@@ -25,6 +26,8 @@ pub struct Raw {
     pub capture: Capture,
     /// `[limits]`
     pub limits: Limits,
+    /// `[tls]`
+    pub tls: decrypt::Config,
     /// `[network]`
     pub network: identity::config::Network,
     /// `[geoip]`
@@ -140,6 +143,7 @@ impl Raw {
             return Err("a limit of 0 leaves nothing to work with; wanted 1 or more".to_owned());
         }
         self.capture.live.check()?;
+        self.tls.check()?;
         self.spool.check()?;
         self.sinks.check()?;
         self.web.check()?;
@@ -174,6 +178,8 @@ impl Raw {
             shards,
             decode: self.capture.decode.clone(),
             flow: self.limits.flow.clone(),
+            tls: self.tls.clone(),
+            keys: None,
             http: self.limits.http.clone(),
             lineage: identity::LineageConfig {
                 handles_max: self.limits.handles_max,

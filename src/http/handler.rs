@@ -4,6 +4,7 @@
 
 use super::HttpShared;
 use super::connection::{Connection, Context, Fate, flag_flow};
+use super::encrypted::Encrypted;
 use super::opening::{self, Opening};
 use super::preamble::{self, Preamble};
 use super::seen::Bytes;
@@ -31,8 +32,8 @@ enum State {
     Looking(Box<Look>),
     /// HTTP/1.
     Http1(Box<Connection>),
-    /// TLS: bytes are counted, and ignored.
-    Encrypted,
+    /// TLS.
+    Tls(Box<Encrypted>),
     /// Not HTTP, or no longer: bytes are ignored.
     Opaque,
 }
@@ -78,16 +79,10 @@ impl StreamHandler for HttpHandler {
         shared: &mut HttpShared,
     ) {
         let mut cx = Context { flow, shared, proxied_for: self.proxied_for };
-        match &mut self.state {
-            State::Encrypted | State::Opaque => {}
-            State::Looking(_) => self.look(&mut cx, direction, at, bytes),
-            State::Http1(connection) => {
-                let fate = connection.data(&mut cx, direction, at, bytes);
-                self.turn(&mut cx, at, fate);
-            }
-        }
+        self.take(&mut cx, direction, at, bytes);
         let delivered = bytes.len() as u64;
-        let encrypted = if matches!(self.state, State::Encrypted) { delivered } else { 0 };
+        let is_dark = matches!(&self.state, State::Tls(encrypted) if encrypted.is_dark());
+        let encrypted = if is_dark { delivered } else { 0 };
         shared.counters.sight.encrypted_bytes += encrypted;
         shared.seen.count(at, Bytes { delivered, missing: 0, encrypted });
     }
@@ -101,21 +96,7 @@ impl StreamHandler for HttpHandler {
         shared: &mut HttpShared,
     ) {
         shared.seen.count(at, Bytes { delivered: 0, missing, encrypted: 0 });
-        let mut cx = Context { flow, shared, proxied_for: self.proxied_for };
-        match &mut self.state {
-            State::Encrypted | State::Opaque => {}
-            State::Looking(look) => {
-                look.seen = true;
-                look.joining = true;
-                // What is left of a preamble names nobody.
-                look.fresh = false;
-                look.take(direction);
-            }
-            State::Http1(connection) => {
-                let fate = connection.gap(&mut cx, direction, at, missing);
-                self.turn(&mut cx, at, fate);
-            }
-        }
+        self.miss(&mut Context { flow, shared, proxied_for: self.proxied_for }, direction, at, missing);
     }
 
     fn half_closed(
@@ -125,26 +106,73 @@ impl StreamHandler for HttpHandler {
         at: EventTime,
         shared: &mut HttpShared,
     ) {
-        if let State::Http1(connection) = &mut self.state {
-            connection.half_closed(
-                &mut Context { flow, shared, proxied_for: self.proxied_for },
-                direction,
-                at,
-            );
-        }
+        self.end_half(&mut Context { flow, shared, proxied_for: self.proxied_for }, direction, at);
     }
 
     fn closed(self, mut flow: FlowInfo, at: EventTime, reason: CloseReason, shared: &mut HttpShared) {
         let mut cx = Context { flow: &mut flow, shared, proxied_for: self.proxied_for };
-        match self.state {
-            State::Looking(look) if look.seen && look.ordinal == 0 => count(&mut cx, ServiceKind::Unknown),
-            State::Looking(_) | State::Encrypted | State::Opaque => {}
-            State::Http1(connection) => connection.closed(&mut cx, at, reason),
-        }
+        self.end(&mut cx, at, reason);
     }
 }
 
 impl HttpHandler {
+    /// For the inside of a connection whose client is known, after `ordinal` messages, inside so many tunnels.
+    pub(super) fn inside(client: Option<Direction>, (ordinal, tunnels): (u32, u8)) -> Self {
+        let look = Look::new(false, client, ordinal);
+        Self { state: State::Looking(Box::new(look)), tunnels, proxied_for: None }
+    }
+
+    fn take(&mut self, cx: &mut Context<'_>, direction: Direction, at: EventTime, bytes: &[u8]) {
+        match &mut self.state {
+            State::Opaque if opening::is_client_hello(bytes) => self.start_tls(cx, direction, at, bytes),
+            State::Opaque => {}
+            State::Looking(_) => self.look(cx, direction, at, bytes),
+            State::Http1(connection) => {
+                let fate = connection.data(cx, direction, at, bytes);
+                self.turn(cx, at, fate);
+            }
+            State::Tls(encrypted) => encrypted.data(cx, direction, at, bytes),
+        }
+    }
+
+    /// Bytes that will not come.
+    pub(super) fn miss(&mut self, cx: &mut Context<'_>, direction: Direction, at: EventTime, missing: u64) {
+        match &mut self.state {
+            State::Opaque => {}
+            State::Looking(look) => {
+                look.seen = true;
+                look.joining = true;
+                // What is left of a preamble names nobody.
+                look.fresh = false;
+                look.take(direction);
+            }
+            State::Http1(connection) => {
+                let fate = connection.gap(cx, direction, at, missing);
+                self.turn(cx, at, fate);
+            }
+            State::Tls(encrypted) => encrypted.gap(cx, direction, at, missing),
+        }
+    }
+
+    /// A direction is over.
+    pub(super) fn end_half(&mut self, cx: &mut Context<'_>, direction: Direction, at: EventTime) {
+        match &mut self.state {
+            State::Looking(_) | State::Opaque => {}
+            State::Http1(connection) => connection.half_closed(cx, direction, at),
+            State::Tls(encrypted) => encrypted.half_closed(cx, direction, at),
+        }
+    }
+
+    /// Everything is over.
+    pub(super) fn end(self, cx: &mut Context<'_>, at: EventTime, reason: CloseReason) {
+        match self.state {
+            State::Looking(look) if look.seen && look.ordinal == 0 => count(cx, ServiceKind::Unknown),
+            State::Looking(_) | State::Opaque => {}
+            State::Http1(connection) => connection.closed(cx, at, reason),
+            State::Tls(encrypted) => encrypted.closed(cx, at, reason),
+        }
+    }
+
     /// Bytes of a flow whose protocol is not known.
     fn look(&mut self, cx: &mut Context<'_>, direction: Direction, at: EventTime, bytes: &[u8]) {
         let State::Looking(look) = &mut self.state else { return };
@@ -177,7 +205,7 @@ impl HttpHandler {
                 return;
             }
             Opening::Short | Opening::Other => return self.give_up(cx, ServiceKind::Unknown),
-            Opening::Tls => return self.give_up(cx, ServiceKind::Tls),
+            Opening::Tls => return self.encrypted(cx, direction, at, bytes),
             // HTTP/2 with prior knowledge. The bytes held and these belong to its reader.
             Opening::Http2 => return self.give_up(cx, ServiceKind::Http2),
         };
@@ -250,14 +278,32 @@ impl HttpHandler {
         }
     }
 
-    fn feed(&mut self, cx: &mut Context<'_>, direction: Direction, at: EventTime, bytes: &[u8]) {
-        match &mut self.state {
-            State::Looking(_) if !bytes.is_empty() => self.look(cx, direction, at, bytes),
-            State::Http1(connection) if !bytes.is_empty() => {
-                let fate = connection.data(cx, direction, at, bytes);
-                self.turn(cx, at, fate);
-            }
-            _ => {}
+    /// The first bytes of a TLS connection.
+    fn encrypted(&mut self, cx: &mut Context<'_>, direction: Direction, at: EventTime, bytes: &[u8]) {
+        let State::Looking(look) = &mut self.state else { return };
+        let held = [direction.opposite(), direction].map(|side| (side, look.take(side)));
+        let began =
+            held.iter().filter(|(_, (bytes, _))| !bytes.is_empty()).map(|(_, (_, since))| *since).min();
+        let place = (look.ordinal, self.tunnels);
+        self.state =
+            State::Tls(Box::new(Encrypted::new(look.client, look.joining, began.unwrap_or(at), place)));
+        for (side, (bytes, since)) in held {
+            self.feed(cx, side, since, &bytes);
+        }
+        self.feed(cx, direction, at, bytes);
+    }
+
+    /// Another protocol goes on under TLS; the connection was counted.
+    fn start_tls(&mut self, cx: &mut Context<'_>, direction: Direction, at: EventTime, bytes: &[u8]) {
+        let place = (1, self.tunnels);
+        self.state = State::Tls(Box::new(Encrypted::new(Some(direction), false, at, place)));
+        self.feed(cx, direction, at, bytes);
+    }
+
+    /// Bytes, if there are any.
+    pub(super) fn feed(&mut self, cx: &mut Context<'_>, direction: Direction, at: EventTime, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.take(cx, direction, at, bytes);
         }
     }
 
@@ -266,7 +312,7 @@ impl HttpHandler {
         if matches!(&self.state, State::Looking(look) if look.ordinal == 0) {
             count(cx, kind);
         }
-        self.state = if kind == ServiceKind::Tls { State::Encrypted } else { State::Opaque };
+        self.state = State::Opaque;
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod body;
 mod chunked;
 mod connection;
+mod encrypted;
 mod framing;
 mod halves;
 mod handler;
@@ -25,12 +26,14 @@ pub use services::{ServiceCounts, Services};
 
 use crate::decode::{Endpoint, Tunnel, Vlans};
 use crate::metrics::Counters;
+use crate::tls::{Facts, TlsShared};
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{Completeness, Protocol};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Limits of the layer; each has its anomaly class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,12 +88,20 @@ pub struct HttpShared {
     pub services: Services,
     /// Bytes by the second.
     pub seen: Seen,
+    /// What connections under TLS share.
+    pub tls: TlsShared,
 }
 
 impl HttpShared {
     /// With nothing found yet.
     pub fn new(config: Config) -> Self {
         Self { config, ..Self::default() }
+    }
+
+    /// The same, with what is needed to look into TLS.
+    #[must_use]
+    pub fn with_tls(self, tls: TlsShared) -> Self {
+        Self { tls, ..self }
     }
 
     /// Counts one class, and gives it as a set.
@@ -129,6 +140,8 @@ pub struct Exchange {
     pub ordinal: u32,
     /// The protocol.
     pub protocol: Protocol,
+    /// What its handshake says, where TLS covers the connection.
+    pub tls: Option<Arc<Facts>>,
     /// The first byte seen.
     pub time: EventTime,
     /// The response's last byte, or when the sensor stopped waiting.

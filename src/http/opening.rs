@@ -37,6 +37,7 @@ pub(super) fn opening(bytes: &[u8]) -> Opening {
     let Some(&first) = bytes.first() else { return Opening::Short };
     match first {
         0x14..=0x17 => tls(bytes),
+        0x80..=0xFF => hello_of_ssl2(bytes),
         4 | 5 => socks(bytes),
         b'H' | b'h' if prefixed(bytes, b"HTTP/") => match bytes.get(5) {
             Some(b'0'..=b'9') => Opening::Response,
@@ -103,6 +104,35 @@ fn tls(bytes: &[u8]) -> Opening {
         [_] | [_, 3] | [_, 3, 0..=4] => Opening::Short,
         _ => Opening::Other,
     }
+}
+
+/// Whether a TLS connection begins here for certain, as it may in the middle of another protocol (STARTTLS): a
+/// handshake record with the beginning of a client's hello.
+pub(super) fn is_client_hello(bytes: &[u8]) -> bool {
+    let &[0x16, 3, 0..=4, high, low, 1, 0, length_high, length_low, 3, 0..=3, ..] = bytes else {
+        return false;
+    };
+    let (record, message) = (u16::from_be_bytes([high, low]), u16::from_be_bytes([length_high, length_low]));
+    // Version, random, and at least one cipher suite; a long hello goes on in the next record.
+    (45..=0x4000).contains(&record) && message >= 41 && record <= message.saturating_add(4)
+}
+
+/// A client's hello in the form of SSL 2 (RFC 5246 appendix E.2), whose four lengths must add up.
+fn hello_of_ssl2(bytes: &[u8]) -> Opening {
+    let &[high, low, 1, major, minor, a, b, c, d, e, f, ..] = bytes else {
+        let is_beginning = matches!(bytes, [_] | [_, _] | [_, _, 1, ..]) && bytes.len() < 11;
+        return if is_beginning { Opening::Short } else { Opening::Other };
+    };
+    let length = usize::from(u16::from_be_bytes([high & 0x7F, low]));
+    let [ciphers, session, challenge] = [[a, b], [c, d], [e, f]].map(|n| usize::from(u16::from_be_bytes(n)));
+    let is_version = matches!((major, minor), (0, 2) | (3, 0..=3));
+    let is_hello = is_version
+        && ciphers > 0
+        && ciphers.is_multiple_of(3)
+        && matches!(session, 0 | 16)
+        && (16..=32).contains(&challenge)
+        && length == 9 + ciphers + session + challenge;
+    if is_hello { Opening::Tls } else { Opening::Other }
 }
 
 /// SOCKS 4: version and CONNECT, port, address. SOCKS 5 (RFC 1928 section 3): version and a list of methods.
@@ -208,6 +238,10 @@ mod tests {
             (b"PRI * HTT", Opening::Short),
             (b"\x00\x01binary", Opening::Other),
             (b"\x16\x03", Opening::Short),
+            (b"\x80\x1c\x01\x03\x00\x00\x03\x00\x00\x00\x10\x00\x00\x05", Opening::Tls),
+            (b"\x80\x1d\x01\x03\x00\x00\x03\x00\x00\x00\x10\x00\x00\x05", Opening::Other),
+            (b"\x80\x1c\x01", Opening::Short),
+            (b"\x80\x1c\x04\x03", Opening::Other),
             (b"\x16\x04\x00", Opening::Other),
             (b"\x05\x02\x00\x02", Opening::Socks),
             (b"\x04\x01\x00\x50\x0a\x00\x00\x01\x00", Opening::Socks),

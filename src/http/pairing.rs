@@ -327,6 +327,7 @@ impl Waiting {
             flow_opened_at: cx.flow.opened_at,
             ordinal,
             protocol: if minor == Some(0) { Protocol::Http10 } else { Protocol::Http11 },
+            tls: None,
             time: first,
             end: at,
             request,

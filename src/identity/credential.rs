@@ -11,6 +11,7 @@ mod scheme;
 mod signed;
 mod veil;
 
+pub(crate) use certificate::{OwnCertificate, hex};
 pub(crate) use cookie::cookie;
 pub(crate) use path::is_ticket;
 pub(crate) use veil::SECRET_BYTES_MIN;

@@ -6,6 +6,7 @@ mod hints;
 mod provisional;
 mod record;
 mod threads;
+mod tls;
 
 use super::agent::Agents;
 use super::answer::Answer;
@@ -151,7 +152,9 @@ impl Extractor {
                 read_answer(&mut answer, message, response_decoder, asks, &settings, &mut noted);
             }
             let answer = exchange.response.is_some().then_some(&answer);
-            asking.presented.certificates_from(settings.trusted.contains(exchange.client.ip));
+            asking.https |= exchange.tls.is_some();
+            let own = exchange.tls.as_deref().and_then(tls::own_certificate);
+            asking.presented.certificates_from(settings.trusted.contains(exchange.client.ip), own);
             if exchange.protocol == Protocol::Grpc {
                 asking.presented.is_metadata();
             }
@@ -223,9 +226,10 @@ impl Extractor {
                 vlan: exchange.vlans.as_slice().to_vec(),
                 tunnel: exchange.tunnel.name(),
                 vni: exchange.tunnel.number(),
-                tls: false,
+                tls: exchange.tls.is_some(),
             },
             protocol: exchange.protocol,
+            tls: exchange.tls.as_deref().map(|facts| Arc::new(self.tls(facts, &asked.presented))),
             request: exchange.request.as_ref().map(|message| {
                 let request = self.request(message, asked, route, &told);
                 Request {
@@ -239,7 +243,7 @@ impl Extractor {
                 .as_ref()
                 .map(|message| self.response(message, answer, &asked.presented)),
             client: self.client(&told),
-            device: asked.traits.device(),
+            device: tls::device(asked.traits.device(), exchange.tls.as_deref().filter(|_| !told.by_proxy)),
             principal,
             proof: provisional_proof(&step, &proved, &clues, exchange.end),
             jwt: proved

@@ -10,17 +10,21 @@ use crate::capture::replay::Progress as Reading;
 use crate::http::Bytes;
 use crate::identity::{Legs, Lineage, Routes};
 use crate::metrics::{AlertCounters, Counters, EvictionCounters, HttpCounters, TransactionCounters};
+use crate::tls::decrypt::KeyStore;
 use heelguard_detectors::alert::{Alert, Status};
 use heelguard_detectors::health::{Health, Kernel};
 use heelguard_detectors::runtime::Runtime;
 use heelguard_detectors::time::EventTime;
+use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::{Completeness, Transaction};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(super) struct Analysis {
     memory: Memory,
     keeper: Option<Keeper>,
     legs: Legs,
+    keys: Option<Arc<KeyStore>>,
     warnings: Vec<String>,
     /// Transactions that the state knew already.
     passed_over: u64,
@@ -62,6 +66,7 @@ impl Analysis {
             memory,
             keeper,
             legs: Legs::default(),
+            keys: options.keys.clone(),
             warnings,
             passed_over: 0,
             alerts: Vec::new(),
@@ -105,7 +110,12 @@ impl Analysis {
     ) -> anyhow::Result<()> {
         let (began, count) = (self.now.as_ref().map(|now| (now.clock)()), released.sightings.len() as u64);
         let mut seconds = released.seconds.into_iter().peekable();
+        let mut connections = released.connections.peekable();
         for mut sighting in released.sightings {
+            let place = (sighting.transaction.end, sighting.transaction.id);
+            while let Some(connection) = connections.next_if(|other| (other.end, other.id) <= place) {
+                self.tell_connection(&connection, outputs)?;
+            }
             while let Some((second, bytes)) = seconds.next_if(|(end, _)| *end <= sighting.transaction.end) {
                 self.check_up(second, bytes, outputs);
             }
@@ -135,6 +145,9 @@ impl Analysis {
                 }
             }
         }
+        for connection in connections {
+            self.tell_connection(&connection, outputs)?;
+        }
         for (second, bytes) in seconds {
             self.check_up(second, bytes, outputs);
         }
@@ -145,6 +158,12 @@ impl Analysis {
             now.latencies.batch(Stage::Analysis, began, (now.clock)(), count);
         }
         Ok(())
+    }
+
+    /// A connection that was not read concerns no rule. What the state knows was told by the run before.
+    fn tell_connection(&self, connection: &TlsConnection, outputs: &mut dyn Outputs) -> anyhow::Result<()> {
+        let is_old = self.keeper.as_ref().is_some_and(|keeper| keeper.has_passed(connection.end));
+        if is_old { Ok(()) } else { outputs.connection(connection) }
     }
 
     /// Goes on by other rules and limits. Windows, learned habits and open episodes stay; after an error all does.
@@ -219,6 +238,7 @@ impl Analysis {
             evicted: EvictionCounters { detector_keys, ..self.memory.lineage.evicted() },
             tokens: self.memory.lineage.token_counters(),
             routes: self.memory.routes.counters(),
+            secrets: self.keys.as_ref().map(|keys| keys.counters()).unwrap_or_default(),
             http: self.http_out.clone(),
             transactions: self.transactions.clone(),
             alerts: AlertCounters {

@@ -15,6 +15,7 @@ use crate::identity::{Settings, Sighting};
 use crate::metrics::{Counters, QueueRow};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use heelguard_detectors::time::EventTime;
+use heelguard_detectors::tls::TlsConnection;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
@@ -33,6 +34,7 @@ const STANDS: Duration = Duration::from_secs(5);
 pub(super) struct Report {
     pub(super) shard: usize,
     pub(super) sightings: Vec<Box<Sighting>>,
+    pub(super) connections: Vec<Box<TlsConnection>>,
     pub(super) seen: BTreeMap<EventTime, Bytes>,
     pub(super) watermark: EventTime,
     /// When the newest sighting ended and when the round was parsed, where somebody measures.
@@ -122,6 +124,7 @@ impl Consumer<'_> {
 
     fn take(&mut self, mut report: Report, sum: &mut Sum) -> anyhow::Result<()> {
         self.merge.take(report.shard, &mut report.sightings, report.watermark);
+        self.merge.take_connections(&mut report.connections);
         self.merge.take_seen(report.seen);
         for line in &report.warnings {
             self.outputs.tell(line);

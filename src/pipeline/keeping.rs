@@ -118,6 +118,11 @@ impl Keeper {
         known
     }
 
+    /// Whether what ended then was over when the state was kept that this run began with.
+    pub(super) fn has_passed(&self, end: EventTime) -> bool {
+        end <= self.began_at
+    }
+
     /// The end of the last transaction that was in the state when this run began.
     pub(super) fn known_until(&self) -> EventTime {
         self.began_at

@@ -5,10 +5,12 @@
 use crate::http::Bytes;
 use crate::identity::Sighting;
 use heelguard_detectors::time::EventTime;
+use heelguard_detectors::tls::TlsConnection;
 use std::collections::BTreeMap;
 
 pub(super) struct Merge {
     waiting: Vec<Box<Sighting>>,
+    connections: Vec<Box<TlsConnection>>,
     /// Bytes of all shards by the end of their second.
     seconds: BTreeMap<EventTime, Bytes>,
     /// What each shard has promised not to go back behind.
@@ -19,6 +21,8 @@ pub(super) struct Merge {
 pub(super) struct Released<'a> {
     /// By end, then id.
     pub(super) sightings: std::vec::Drain<'a, Box<Sighting>>,
+    /// The same of connections that were not read.
+    pub(super) connections: std::vec::Drain<'a, Box<TlsConnection>>,
     /// By end.
     pub(super) seconds: BTreeMap<EventTime, Bytes>,
     /// Everything that ended before this is out.
@@ -27,7 +31,8 @@ pub(super) struct Released<'a> {
 
 impl Merge {
     pub(super) fn new(shards: usize) -> Self {
-        Self { waiting: Vec::new(), seconds: BTreeMap::new(), watermarks: vec![EventTime::ZERO; shards] }
+        let (waiting, connections) = (Vec::new(), Vec::new());
+        Self { waiting, connections, seconds: BTreeMap::new(), watermarks: vec![EventTime::ZERO; shards] }
     }
 
     pub(super) fn take(&mut self, shard: usize, sightings: &mut Vec<Box<Sighting>>, watermark: EventTime) {
@@ -35,6 +40,11 @@ impl Merge {
         if let Some(mark) = self.watermarks.get_mut(shard) {
             *mark = (*mark).max(watermark);
         }
+    }
+
+    /// Takes connections that ended unread; their shard's watermark holds for them, too.
+    pub(super) fn take_connections(&mut self, connections: &mut Vec<Box<TlsConnection>>) {
+        self.connections.append(connections);
     }
 
     /// Adds a shard's bytes to those of the others.
@@ -62,11 +72,11 @@ impl Merge {
             self.seconds = seconds.split_off(&watermark);
         }
         self.waiting.sort_by_key(|s| (s.transaction.end, s.transaction.id));
-        let ready = if watermark == EventTime::MAX {
-            self.waiting.len()
-        } else {
-            self.waiting.partition_point(|s| s.transaction.end < watermark)
-        };
-        Released { sightings: self.waiting.drain(..ready), seconds, watermark }
+        self.connections.sort_by_key(|connection| (connection.end, connection.id));
+        let is_out = |end: EventTime| watermark == EventTime::MAX || end < watermark;
+        let ready = self.waiting.partition_point(|s| is_out(s.transaction.end));
+        let over = self.connections.partition_point(|connection| is_out(connection.end));
+        let (sightings, connections) = (self.waiting.drain(..ready), self.connections.drain(..over));
+        Released { sightings, connections, seconds, watermark }
     }
 }

@@ -29,12 +29,14 @@ use crate::flow;
 use crate::http;
 use crate::identity::{LineageConfig, RoutesConfig, Settings};
 use crate::metrics::{Counters, LiveRows};
+use crate::tls::decrypt::{self, KeyStore};
 use analysis::Analysis;
 use heelguard_detectors::alert::Alert;
 use heelguard_detectors::health::Spool;
 use heelguard_detectors::runtime::RuntimeConfig;
 use heelguard_detectors::saved::Damaged;
 use heelguard_detectors::time::EventTime;
+use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::Transaction;
 use merge::Merge;
 use shard::Shard;
@@ -49,6 +51,10 @@ pub struct Options {
     pub decode: decode::Config,
     /// Reassembly.
     pub flow: flow::Config,
+    /// TLS.
+    pub tls: decrypt::Config,
+    /// TLS secrets, where there are any or may be.
+    pub keys: Option<Arc<KeyStore>>,
     /// HTTP.
     pub http: http::Config,
     /// Who is who, in one exchange.
@@ -122,6 +128,10 @@ pub trait Outputs {
     fn alert(&mut self, alert: &Alert) -> anyhow::Result<()>;
     /// One transaction, in order of `end`, then `id`.
     fn transaction(&mut self, transaction: &Transaction) -> anyhow::Result<()>;
+    /// One connection of which nothing inside could be read, among the transactions in order of `end`, then `id`.
+    fn connection(&mut self, _: &TlsConnection) -> anyhow::Result<()> {
+        Ok(())
+    }
     /// What the detectors say about the subject that is to be explained, in lines.
     fn explained(&mut self, _: &[String]) {}
     /// Called now and then.
@@ -237,6 +247,7 @@ fn run_inline(
             in_round = 0;
             let watermark = shard.advance(now);
             merge.take(0, shard.sightings(), watermark);
+            merge.take_connections(shard.connections());
             merge.take_seen(shard.seen());
             analysis.consume(merge.release(), outputs)?;
             outputs.progress(&analysis.progress(Some(source.progress())));
@@ -252,6 +263,7 @@ fn run_inline(
     decoder.finish();
     shard.finish(now);
     merge.take(0, shard.sightings(), EventTime::MAX);
+    merge.take_connections(shard.connections());
     merge.take_seen(shard.seen());
     analysis.consume(merge.release(), outputs)?;
     analysis.finish(now, outputs)?;

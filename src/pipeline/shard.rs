@@ -11,7 +11,10 @@ use crate::flow::FlowTable;
 use crate::http::{Bytes, HttpHandler, HttpShared, Services};
 use crate::identity::{Extractor, Settings, Sighting};
 use crate::metrics::Counters;
+use crate::tls::TlsShared;
+use crate::tls::decrypt::DecryptShared;
 use heelguard_detectors::time::EventTime;
+use heelguard_detectors::tls::TlsConnection;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,23 +24,26 @@ pub(super) struct Shard {
     extractor: Extractor,
     /// Boxed: a sighting is large, and it is sorted and handed on several times.
     sightings: Vec<Box<Sighting>>,
+    connections: Vec<Box<TlsConnection>>,
     latencies: Latencies,
 }
 
 impl Shard {
     pub(super) fn new(options: &Options) -> Self {
+        let decrypt = DecryptShared::new(options.tls.clone(), options.keys.clone());
         Self {
             flows: FlowTable::new(options.flow.clone()),
-            http: HttpShared::new(options.http.clone()),
+            http: HttpShared::new(options.http.clone()).with_tls(TlsShared::new(decrypt)),
             extractor: Extractor::new(options.identity.clone()),
             sightings: Vec::new(),
+            connections: Vec::new(),
             latencies: Latencies::default(),
         }
     }
 
     pub(super) fn push(&mut self, segment: &Segment<'_>) {
         self.flows.push(segment, &mut self.http);
-        if !self.http.exchanges.is_empty() {
+        if !self.http.exchanges.is_empty() || !self.http.tls.connections.is_empty() {
             self.extract();
         }
     }
@@ -60,6 +66,11 @@ impl Shard {
         &mut self.sightings
     }
 
+    /// Connections that ended unread since the last call; the caller drains it.
+    pub(super) fn connections(&mut self) -> &mut Vec<Box<TlsConnection>> {
+        &mut self.connections
+    }
+
     /// Bytes by the second since the last call.
     pub(super) fn seen(&mut self) -> BTreeMap<EventTime, Bytes> {
         self.http.seen.take()
@@ -80,8 +91,10 @@ impl Shard {
     pub(super) fn report(&mut self, shard: usize, now: EventTime, question: Option<u64>) -> Report {
         let watermark = self.advance(now);
         let sightings = std::mem::take(&mut self.sightings);
+        let connections = std::mem::take(&mut self.connections);
         let answer = question.map(|question| Box::new(self.answer(question)));
-        Report { shard, sightings, seen: self.seen(), watermark, parsed: None, answer, warnings: Vec::new() }
+        let (seen, warnings) = (self.seen(), Vec::new());
+        Report { shard, sightings, connections, seen, watermark, parsed: None, answer, warnings }
     }
 
     /// The capture is over: what is still open ends now.
@@ -108,6 +121,8 @@ impl Shard {
     fn counters(&self) -> Counters {
         let mut counters = self.http.counters.clone();
         counters.add(self.flows.counters());
+        counters.add(&self.http.tls.counters);
+        counters.decrypt.add(&self.http.tls.decrypt.counters);
         counters.anomalies.add(self.extractor.counters());
         counters.mfa_outcomes.add(self.extractor.outcome_rows());
         counters
@@ -116,6 +131,9 @@ impl Shard {
     fn extract(&mut self) {
         for exchange in self.http.exchanges.drain(..) {
             self.sightings.push(Box::new(self.extractor.extract(exchange)));
+        }
+        for seen in self.http.tls.connections.drain(..) {
+            self.connections.push(Box::new(self.extractor.connection(&seen)));
         }
     }
 }

@@ -9,6 +9,7 @@ pub(in crate::sinks) mod moment;
 mod request;
 mod session;
 mod stats;
+mod tls;
 mod token;
 mod transaction;
 
@@ -22,6 +23,7 @@ pub use health::HealthRecord;
 pub(super) use request::LabelNames;
 pub(crate) use stats::imbalance;
 pub use stats::{ServiceRow, StatsRecord};
+pub use tls::TlsRecord;
 pub use transaction::TransactionRecord;
 
 use heelguard_detectors::identity::Fingerprint;

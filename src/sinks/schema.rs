@@ -6,6 +6,7 @@
 pub const ALL: &[(&str, &str)] = &[
     ("alert", include_str!("schema/alert.json")),
     ("transaction", include_str!("schema/transaction.json")),
+    ("tls", include_str!("schema/tls.json")),
     ("inventory", include_str!("schema/inventory.json")),
     ("stats", include_str!("schema/stats.json")),
 ];

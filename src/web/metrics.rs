@@ -48,7 +48,21 @@ pub(super) fn exposition(exhibit: &Exhibit<'_>) -> String {
 
 fn counters(page: &mut Page, counters: &Counters) {
     let Counters {
-        capture, live, packets, segments, bytes, flows, sight, http, evicted, tokens, routes, ..
+        capture,
+        live,
+        packets,
+        segments,
+        bytes,
+        flows,
+        sight,
+        tls,
+        decrypt,
+        secrets,
+        http,
+        evicted,
+        tokens,
+        routes,
+        ..
     } = counters;
     let groups = [
         ("capture", capture.described()),
@@ -58,6 +72,9 @@ fn counters(page: &mut Page, counters: &Counters) {
         ("bytes", bytes.described()),
         ("flows", flows.described()),
         ("sight", sight.described()),
+        ("tls", tls.described()),
+        ("decrypt", decrypt.described()),
+        ("secrets", secrets.described()),
         ("http", http.described()),
         ("evicted", evicted.described()),
         ("tokens", tokens.described()),

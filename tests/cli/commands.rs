@@ -85,7 +85,7 @@ fn an_unknown_detector_gets_the_nearest() {
 #[test]
 fn schemas_are_json_and_tables_are_not() {
     let bench = Bench::new();
-    for form in ["alert", "transaction", "inventory", "stats", "config"] {
+    for form in ["alert", "transaction", "tls", "inventory", "stats", "config"] {
         let schema: Value = serde_json::from_str(&bench.run(&["schema", form]).succeeds().out).unwrap();
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{form}");
     }

@@ -11,6 +11,8 @@ use std::process::{Command, Output};
 pub struct Replay {
     pub alerts: Vec<Value>,
     pub transactions: Vec<Value>,
+    /// Connections under TLS that were not read; they stand among the transactions.
+    pub connections: Vec<Value>,
     pub stats: Value,
     /// Every byte the run let out: records, statistics, inventory, standard output and error.
     pub everything: Vec<u8>,
@@ -36,9 +38,12 @@ pub fn replay(captures: &[&Path], options: &[&str]) -> Replay {
     }
     everything.extend(&output.stdout);
     everything.extend(&output.stderr);
+    let (connections, transactions) =
+        lines(&file("transactions")).into_iter().partition(|record| record["schema"] == "heelguard.tls/1");
     Replay {
         alerts: lines(&file("alerts")),
-        transactions: lines(&file("transactions")),
+        transactions,
+        connections,
         stats: lines(&file("stats")).pop().expect("a statistics object"),
         everything,
     }

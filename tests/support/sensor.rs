@@ -10,9 +10,10 @@ use heelguard::identity::geo::Geo;
 use heelguard::identity::secret::Keyring;
 use heelguard::metrics::Counters;
 use heelguard::pipeline::{self, Outputs, Progress};
-use heelguard::sinks::record::{AlertRecord, Labels, TransactionRecord};
+use heelguard::sinks::record::{AlertRecord, Labels, TlsRecord, TransactionRecord};
 use heelguard::web::{self, Snapshot};
 use heelguard_detectors::alert::{Alert, AlertId};
+use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::Transaction;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ use std::sync::{Arc, OnceLock};
 pub struct Run {
     pub alerts: Vec<u8>,
     pub transactions: Vec<u8>,
+    /// Connections under TLS that were not read.
+    pub connections: Vec<u8>,
     pub counters: Counters,
 }
 
@@ -32,11 +35,13 @@ pub fn run(captures: &[&Path], shards: usize) -> Result<Run, CaptureError> {
     let paths: Vec<_> = captures.iter().map(|path| path.to_path_buf()).collect();
     let mut timeline = Timeline::open(&paths)?;
     let raw = config::load(None, &[]).expect("the defaults are valid");
-    let mut records = Records { labels: raw.labels(), alerts: Vec::new(), transactions: Vec::new() };
+    let (alerts, transactions, connections) = Default::default();
+    let mut records = Records { labels: raw.labels(), alerts, transactions, connections };
     let summary = pipeline::run(&mut timeline, &raw.options(settings(), shards), &mut records)
         .expect("records go to memory");
     assert_eq!(summary.counters.imbalance(), None, "{captures:?} with {shards} shards");
-    Ok(Run { alerts: records.alerts, transactions: records.transactions, counters: summary.counters })
+    let Records { alerts, transactions, connections, .. } = records;
+    Ok(Run { alerts, transactions, connections, counters: summary.counters })
 }
 
 /// Runs the sensor over captures and renders every page that would be served of it.
@@ -75,9 +80,18 @@ impl Outputs for Episodes {
 impl Run {
     /// The transactions as JSON values.
     pub fn transaction_values(&self) -> Vec<Value> {
-        let lines = self.transactions.split(|&b| b == b'\n').filter(|line| !line.is_empty());
-        lines.map(|line| serde_json::from_slice(line).expect("a record is JSON")).collect()
+        values(&self.transactions)
     }
+
+    /// The connections that were not read as JSON values.
+    pub fn connection_values(&self) -> Vec<Value> {
+        values(&self.connections)
+    }
+}
+
+fn values(records: &[u8]) -> Vec<Value> {
+    let lines = records.split(|&b| b == b'\n').filter(|line| !line.is_empty());
+    lines.map(|line| serde_json::from_slice(line).expect("a record is JSON")).collect()
 }
 
 /// One settings value for all runs: the country table is read once, the key never changes.
@@ -97,6 +111,7 @@ struct Records {
     labels: Labels,
     alerts: Vec<u8>,
     transactions: Vec<u8>,
+    connections: Vec<u8>,
 }
 
 impl Outputs for Records {
@@ -109,6 +124,12 @@ impl Outputs for Records {
     fn transaction(&mut self, transaction: &Transaction) -> anyhow::Result<()> {
         serde_json::to_writer(&mut self.transactions, &TransactionRecord::new(transaction))?;
         self.transactions.push(b'\n');
+        Ok(())
+    }
+
+    fn connection(&mut self, connection: &TlsConnection) -> anyhow::Result<()> {
+        serde_json::to_writer(&mut self.connections, &TlsRecord::new(connection))?;
+        self.connections.push(b'\n');
         Ok(())
     }
 

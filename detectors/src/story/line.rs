@@ -99,6 +99,7 @@ pub fn blank(id: TransactionId, end: EventTime, ip: IpAddr) -> Transaction {
             tls: true,
         },
         protocol: Protocol::Http11,
+        tls: None,
         request: None,
         response: None,
         client: Client {

@@ -11,6 +11,7 @@ use crate::identity::shape;
 use crate::identity::text;
 use crate::identity::urlencoded;
 use heelguard_detectors::identity::{CredentialKind as Kind, Location};
+use ring::digest::{SHA256, digest};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -23,12 +24,25 @@ const HIDDEN_BYTES_MIN: usize = 16;
 /// The class of all of them.
 const CLASS: &str = "client_certificate";
 
+/// What the credential of a handshake is called.
+const OWN_NAME: &[u8] = b"certificate";
+
+/// The client's certificate of the connection itself.
+pub(crate) struct OwnCertificate {
+    /// SHA-256 of its DER.
+    pub(crate) sha256: [u8; 32],
+    /// Whom it is given out to.
+    pub(crate) subject: Option<Box<[u8]>>,
+    /// The client proved that it has the key.
+    pub(crate) is_proved: bool,
+}
+
 /// What the headers of one request say.
 #[derive(Default)]
 pub(super) struct Certificates<'a> {
     /// The header that is named as the place of the credential.
     name: Option<&'a [u8]>,
-    /// The certificate in DER, or else a hash of it, or else its serial number.
+    /// The SHA-256 of the certificate, or else another hash of it, or else its serial number.
     identity: Option<(Strength, Cow<'a, [u8]>)>,
     /// The name it says.
     subject: Option<Arc<str>>,
@@ -90,7 +104,8 @@ impl<'a> Certificates<'a> {
         if let Some(subject) = der::subject(&der) {
             self.subject = readable(&subject);
         }
-        self.identified(name, Strength::Certificate, der.into());
+        // As Envoy does, and as it is told of a handshake: one certificate has one identity however it came.
+        self.identified(name, Strength::Certificate, hex(digest(&SHA256, &der).as_ref()).into());
     }
 
     /// `X-Forwarded-Client-Cert`: elements of `Key=value` pairs, one for each proxy, the last by the nearest.
@@ -127,17 +142,37 @@ impl<'a> Certificates<'a> {
 impl Presented<'_> {
     /// Says what the certificate headers came to: a credential in any case. A peer that is not `believed` could have
     /// written them itself, and what the proxy did not verify it only passed on: then it stands for nobody.
-    pub(crate) fn certificates_from(&mut self, believed: bool) {
+    /// The connection's `own` certificate is the caller's, unless its peer is a proxy that passed another one on.
+    pub(crate) fn certificates_from(&mut self, believed: bool, own: Option<OwnCertificate>) {
         let said = std::mem::take(&mut self.certificates);
         for value in &said.raw {
             if value.len() >= HIDDEN_BYTES_MIN {
                 self.hide(*value);
             }
         }
-        let (Some(name), Some((_, identity))) = (said.name, said.identity) else { return };
+        let Some((name, (_, identity))) = said.name.zip(said.identity) else {
+            return self.own_certificate(own);
+        };
+        let is_callers = believed && !said.refused;
+        let (before, behind) = if is_callers { (None, own) } else { (own, None) };
+        self.own_certificate(before);
         self.push(Kind::ClientCertificate, Location::Header, name, identity, CLASS, None, true);
-        self.certificate_believed = believed && !said.refused;
-        self.certificate_subject = said.subject.filter(|_| self.certificate_believed);
+        if is_callers {
+            (self.certificate_believed, self.certificate_subject) = (true, said.subject);
+        }
+        self.own_certificate(behind);
+    }
+
+    /// The certificate that the connection itself was opened with.
+    fn own_certificate(&mut self, own: Option<OwnCertificate>) {
+        let Some(OwnCertificate { sha256, subject, is_proved }) = own else { return };
+        let (at, identity) = (Location::Tls, Cow::Owned(hex(&sha256)));
+        self.push(Kind::ClientCertificate, at, OWN_NAME, identity, CLASS, None, true);
+        // A proxy that is believed has said whose it is.
+        if !self.certificate_believed && is_proved {
+            self.certificate_believed = true;
+            self.certificate_subject = subject.as_deref().and_then(readable);
+        }
     }
 }
 
@@ -186,6 +221,12 @@ fn split_outside_quotes(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8
 /// `SUCCESS` of nginx and Apache, `0` of HAProxy.
 fn is_success(value: &[u8]) -> bool {
     value.eq_ignore_ascii_case(b"success") || value == b"0" || value.eq_ignore_ascii_case(b"true")
+}
+
+/// Hex digits in lower case.
+pub(crate) fn hex(bytes: &[u8]) -> Vec<u8> {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0') as u8;
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).collect()
 }
 
 /// Hex without colons and blanks, in lower case; what is no hex stays as it is.

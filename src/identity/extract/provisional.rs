@@ -3,10 +3,11 @@
 //! It promises that a credential that cannot be read stands for nobody.
 
 use super::Proved;
-use crate::decode::Endpoint;
+use crate::decode::{Endpoint, Tunnel};
 use crate::http::Exchange;
 use crate::identity::clues::Clues;
 use crate::identity::step::{MfaStep, Step};
+use crate::tls::Seen;
 use heelguard_detectors::identity::{
     CredentialKind, Fingerprint, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
@@ -111,19 +112,28 @@ pub(super) fn provisional_proof(step: &Step<'_>, proved: &Proved, clues: &Clues,
 
 /// A hash of the flow, the first byte's time and the position, with the version and variant bits of RFC 9562.
 pub(super) fn id_of(exchange: &Exchange) -> TransactionId {
-    let end = |end: &Endpoint| {
+    let Exchange { client, server, tunnel, flow_opened_at, time, ordinal, .. } = exchange;
+    id([client, server], *tunnel, [*flow_opened_at, *time], u64::from(*ordinal))
+}
+
+/// The same for a connection that was not read; the position of a message never has its highest bit.
+pub(super) fn id_of_connection(seen: &Seen) -> TransactionId {
+    let Seen { client, server, tunnel, flow_opened_at, time, ordinal, .. } = seen;
+    id([client, server], *tunnel, [*flow_opened_at, *time], u64::from(*ordinal) | 1 << 63)
+}
+
+fn id(ends: [&Endpoint; 2], tunnel: Tunnel, times: [EventTime; 2], ordinal: u64) -> TransactionId {
+    let [(client, client_port), (server, server_port)] = ends.map(|end| {
         let ip = match end.ip {
             IpAddr::V4(v4) => v4.to_ipv6_mapped(),
             IpAddr::V6(v6) => v6,
         };
         (ip.octets(), end.port.to_be_bytes())
-    };
-    let ((client, client_port), (server, server_port)) = (end(&exchange.client), end(&exchange.server));
-    let opened_at = exchange.flow_opened_at.as_nanos().to_be_bytes();
-    let time = exchange.time.as_nanos().to_be_bytes();
-    let ordinal = u64::from(exchange.ordinal).to_be_bytes();
+    });
+    let [opened_at, time] = times.map(|time| time.as_nanos().to_be_bytes());
+    let ordinal = ordinal.to_be_bytes();
     // Tenants of one machine have the same addresses, and at times the same microsecond.
-    let network = exchange.tunnel.number().map(u32::to_be_bytes);
+    let network = tunnel.number().map(u32::to_be_bytes);
     let network: &[u8] = network.as_ref().map_or(&[], |number| number);
     // One block of the hash.
     let mut block = [0u8; 64];

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 /// Most bytes of a recorded method, host, user agent and parameter name.
 const METHOD_BYTES_MAX: usize = 32;
-const HOST_BYTES_MAX: usize = 255;
+pub(super) const HOST_BYTES_MAX: usize = 255;
 const AGENT_BYTES_MAX: usize = 256;
 const PARAMETER_BYTES_MAX: usize = 64;
 /// Parameter names recorded of one query.
@@ -181,7 +181,7 @@ impl Extractor {
     }
 
     /// A text as it may be written: bounded, escaped, with every presented or telling secret masked.
-    fn recorded(&mut self, raw: &[u8], max: usize, presented: &Presented<'_>) -> Arc<str> {
+    pub(super) fn recorded(&mut self, raw: &[u8], max: usize, presented: &Presented<'_>) -> Arc<str> {
         let looks = self.texts.looks(raw);
         let spoilt = presented.spoils(raw, looks);
         if !spoilt && !self.may_name(raw) {

@@ -70,6 +70,7 @@ pub(crate) fn exchange(request: &str, answer: &str) -> Exchange {
         ordinal: 0,
         proxied_for: None,
         protocol: Protocol::Http11,
+        tls: None,
         time: at,
         end: at,
         request: (!request.is_empty()).then(|| message(request)),

@@ -60,6 +60,7 @@ fn step(host: &str, activity: Activity) -> Sighting {
         ttfb_us: None,
         flow: Flow { src: address, dst: address, vlan: Vec::new(), tunnel: None, vni: None, tls: false },
         protocol: Protocol::Http11,
+        tls: None,
         request: Some(Request {
             method: text("POST"),
             scheme: "http",

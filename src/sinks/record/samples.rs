@@ -158,6 +158,7 @@ pub(crate) fn transaction() -> Transaction {
             tls: false,
         },
         protocol: Protocol::Http11,
+        tls: None,
         request: Some(request()),
         response: Some(Response {
             status: 401,

@@ -45,6 +45,9 @@ pub struct StatsRecord<'a> {
     mfa_outcomes: Rows,
     tokens: Rows,
     sight: Rows,
+    tls: Rows,
+    decrypt: Rows,
+    secrets: Rows,
     // Of a sensor that listens to interfaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     live: Option<Rows>,
@@ -79,6 +82,9 @@ impl<'a> StatsRecord<'a> {
             mfa_outcomes: Rows(counters.mfa_outcomes.rows()),
             tokens: Rows(counters.tokens.rows()),
             sight: Rows(counters.sight.rows()),
+            tls: Rows(counters.tls.rows()),
+            decrypt: Rows(counters.decrypt.rows()),
+            secrets: Rows(counters.secrets.rows()),
             live: (counters.live.received > 0).then(|| Rows(counters.live.rows())),
         }
     }

@@ -5,6 +5,7 @@
 use super::community_id::CommunityId;
 use super::request::{ClientPart, GraphqlPart, RequestPart, ResponsePart};
 use super::session::{ReusePart, SessionPart};
+use super::tls::TlsPart;
 use super::token::JwtPart;
 use super::{Hex, Shown, Uuid};
 use heelguard_detectors::anomaly::AnomalySet;
@@ -24,7 +25,7 @@ pub struct TransactionRecord<'a> {
     ttfb_us: Option<u64>,
     flow: FlowPart<'a>,
     protocol: &'static str,
-    tls: Option<TlsPart>,
+    tls: Option<TlsPart<'a>>,
     request: Option<RequestPart<'a>>,
     response: Option<ResponsePart<'a>>,
     client: ClientPart<'a>,
@@ -62,7 +63,7 @@ impl<'a> TransactionRecord<'a> {
             ttfb_us: tx.ttfb_us,
             flow: FlowPart::new(&tx.flow),
             protocol: tx.protocol.name(),
-            tls: tx.flow.tls.then(TlsPart::default),
+            tls: tx.tls.as_deref().map(TlsPart::new),
             request: tx.request.as_ref().map(RequestPart::new),
             response: tx.response.as_ref().map(ResponsePart::new),
             client: ClientPart::new(&tx.client),
@@ -87,7 +88,7 @@ impl<'a> TransactionRecord<'a> {
 }
 
 #[derive(Serialize)]
-struct FlowPart<'a> {
+pub(super) struct FlowPart<'a> {
     community_id: CommunityId,
     src_ip: IpAddr,
     src_port: u16,
@@ -99,7 +100,7 @@ struct FlowPart<'a> {
 }
 
 impl<'a> FlowPart<'a> {
-    fn new(flow: &'a Flow) -> Self {
+    pub(super) fn new(flow: &'a Flow) -> Self {
         Self {
             community_id: CommunityId::of(flow.src, flow.dst),
             src_ip: flow.src.ip(),
@@ -109,32 +110,6 @@ impl<'a> FlowPart<'a> {
             vlan: &flow.vlan,
             tunnel: flow.tunnel,
             vni: flow.vni,
-        }
-    }
-}
-
-/// What is known of TLS: that it was there and was read.
-#[derive(Serialize)]
-struct TlsPart {
-    version: Option<&'static str>,
-    cipher: Option<&'static str>,
-    sni: Option<&'static str>,
-    alpn: Option<&'static str>,
-    ja4: Option<&'static str>,
-    decrypted: bool,
-    client_cert: Option<&'static str>,
-}
-
-impl Default for TlsPart {
-    fn default() -> Self {
-        Self {
-            version: None,
-            cipher: None,
-            sni: None,
-            alpn: None,
-            ja4: None,
-            decrypted: true,
-            client_cert: None,
         }
     }
 }
@@ -269,7 +244,7 @@ impl<'a> LoginPart<'a> {
     }
 }
 
-struct Anomalies(AnomalySet);
+pub(super) struct Anomalies(pub(super) AnomalySet);
 
 impl Serialize for Anomalies {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -7,6 +7,7 @@ use heelguard_detectors::identity::{
 };
 use heelguard_detectors::label::Label;
 use heelguard_detectors::session::{EndCause, OneTime};
+use heelguard_detectors::tls::Transport;
 use heelguard_detectors::transaction::{
     Activity, Completeness, ExposureKind, GraphqlKind, HeaderClaim, LoginOutcome, MfaEvent, MfaOutcome,
     Outcome, Protocol,
@@ -31,6 +32,7 @@ fn listed(schema: &Value, place: &str) -> Vec<String> {
 fn schemas_list_every_name_of_the_vocabulary() {
     let schema = |form: &str| -> Value { serde_json::from_str(text(form).unwrap()).unwrap() };
     let (transaction, inventory, alert) = (schema("transaction"), schema("inventory"), schema("alert"));
+    let tls = schema("tls");
     let ended = "/$defs/session/properties/ended/anyOf/0/properties/cause/enum";
     let header = "/$defs/request/properties/identity_headers/items/properties/claim/enum";
     let places = [
@@ -55,6 +57,9 @@ fn schemas_list_every_name_of_the_vocabulary() {
         (&transaction, "/$defs/login/properties/outcome/enum", names!(LoginOutcome)),
         (&transaction, ended, names!(EndCause)),
         (&transaction, "/$defs/reuse/properties/what/enum", names!(OneTime)),
+        (&tls, "/properties/transport/enum", names!(Transport)),
+        (&tls, "/properties/completeness/enum", names!(Completeness)),
+        (&tls, "/properties/client/properties/class/enum", names!(AddressClass)),
         (&inventory, "/$defs/endpoint/properties/labels/items/enum", names!(Label)),
         (&inventory, "/$defs/endpoint/properties/proofs/required", names!(ProofLevel)),
         (&inventory, "/$defs/credential/properties/credential_kind/enum", names!(CredentialKind)),

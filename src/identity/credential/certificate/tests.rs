@@ -15,7 +15,7 @@ fn told(headers: &[(&str, &str)], believed: bool) -> (Option<Vec<u8>>, Option<St
     for (name, value) in headers {
         presented.header(RequestHeader::ClientCertificate, name.as_bytes(), value.as_bytes());
     }
-    presented.certificates_from(believed);
+    presented.certificates_from(believed, None);
     let value = presented.found.first().map(|found| found.secret.bytes().to_vec());
     (value, presented.certificate_subject.as_deref().map(str::to_owned))
 }
@@ -31,7 +31,7 @@ fn pem(base64: &str, line_end: &str) -> String {
 
 #[test]
 fn one_certificate_is_one_value_in_every_coding() {
-    let der = BASE64_STANDARD.decode(PERSON).unwrap();
+    let identity = hex(digest(&SHA256, &BASE64_STANDARD.decode(PERSON).unwrap()).as_ref());
     let escaped = pem(PERSON, "\n").replace('\n', "%0A").replace('+', "%2B").replace(' ', "%20");
     for (header, value) in [
         ("Client-Cert", format!(":{PERSON}:")),
@@ -43,12 +43,35 @@ fn one_certificate_is_one_value_in_every_coding() {
     ] {
         assert_eq!(
             told(&[(header, &value)], true),
-            (Some(der.clone()), Some("alice".to_owned())),
+            (Some(identity.clone()), Some("alice".to_owned())),
             "{header}"
         );
     }
     let workload = told(&[("Client-Cert", &format!(":{WORKLOAD}:"))], true).1;
     assert_eq!(workload.as_deref(), Some("spiffe://acme.example/ns/pay/sa/billing"));
+}
+
+/// What the headers and the handshake come to: where credentials were, and who is believed to act.
+fn with_own(headers: &[(&str, &str)], believed: bool, is_proved: bool) -> (Vec<Location>, Option<String>) {
+    let mut presented = Presented::default();
+    for (name, value) in headers {
+        presented.header(RequestHeader::ClientCertificate, name.as_bytes(), value.as_bytes());
+    }
+    let own = OwnCertificate { sha256: [7; 32], subject: Some((*b"proxy").into()), is_proved };
+    presented.certificates_from(believed, Some(own));
+    let places = presented.found.iter().map(|found| found.location).collect();
+    (places, presented.certificate_subject.as_deref().map(str::to_owned))
+}
+
+#[test]
+fn the_certificate_of_the_connection_speaks_unless_a_proxy_passes_another_one_on() {
+    let (tls, header) = (Location::Tls, Location::Header);
+    let passed = format!(":{PERSON}:");
+    let passed = [("Client-Cert", passed.as_str())];
+    assert_eq!(with_own(&[], true, true), (vec![tls], Some("proxy".to_owned())));
+    assert_eq!(with_own(&passed, true, true), (vec![header, tls], Some("alice".to_owned())));
+    assert_eq!(with_own(&passed, false, true), (vec![tls, header], Some("proxy".to_owned())));
+    assert_eq!(with_own(&[], true, false), (vec![tls], None), "nobody showed that it is theirs");
 }
 
 #[test]

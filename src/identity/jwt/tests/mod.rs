@@ -127,6 +127,7 @@ impl Stage {
             flow_opened_at: at,
             ordinal: 0,
             protocol: Protocol::Http11,
+            tls: None,
             time: at,
             end: at,
             request: Some(message(at, request)),

@@ -1,0 +1,73 @@
+//! The NSS key-log form: a label, a client random and a secret a line, in hexadecimal digits.
+//! It is given text and gives its lines as secrets, lines of no use, or junk.
+//! It promises to read any bytes, with any line ends, and to keep nothing of a line that it does not give.
+
+use super::secret::{Label, Secret};
+use zeroize::Zeroize as _;
+
+/// A line longer than this is none: the longest has a label of 31 letters and 160 digits.
+pub(super) const LINE_BYTES_MAX: usize = 1_024;
+
+/// Labels that are known and of no use here: exporters, and premaster secrets by what they were sealed as.
+const UNUSED: [&[u8]; 4] = [b"EXPORTER_SECRET", b"EARLY_EXPORTER_SECRET", b"RSA", b"ECH_SECRET"];
+
+/// What a line says.
+pub(super) enum Line {
+    Secret {
+        label: Label,
+        client_random: [u8; 32],
+        secret: Secret,
+    },
+    /// It is known what it says, and it makes nothing readable.
+    Unused,
+    /// Nobody knows what it says.
+    Junk,
+}
+
+/// The lines of a text. Empty ones and comments are passed over.
+pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = Line> {
+    text.split(|byte| matches!(byte, b'\n' | b'\r')).filter_map(line)
+}
+
+fn line(text: &[u8]) -> Option<Line> {
+    let text = text.trim_ascii();
+    if text.is_empty() || text.starts_with(b"#") {
+        return None;
+    }
+    Some(secret(text).unwrap_or(Line::Junk))
+}
+
+/// `LABEL client_random secret`; `None` for what is something else.
+fn secret(text: &[u8]) -> Option<Line> {
+    let mut words = text.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
+    let word = words.next()?;
+    if UNUSED.contains(&word) || word.starts_with(b"QUIC_") {
+        return Some(Line::Unused);
+    }
+    let label = Label::of(word)?;
+    let mut client_random = [0; 32];
+    let mut bytes = [0; 48];
+    let random_len = digits(words.next()?, &mut client_random)?;
+    let secret = digits(words.next()?, &mut bytes)
+        .filter(|len| random_len == client_random.len() && label.may_have(*len) && words.next().is_none())
+        .and_then(|len| Secret::new(bytes.get(..len)?));
+    bytes.zeroize();
+    Some(Line::Secret { label, client_random, secret: secret? })
+}
+
+/// Reads pairs of digits; how many bytes they are.
+fn digits(text: &[u8], out: &mut [u8]) -> Option<usize> {
+    let (pairs, rest) = text.as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    let out = out.get_mut(..pairs.len())?;
+    for (byte, [high, low]) in out.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(pairs.len())
+}
+
+fn digit(letter: u8) -> Option<u8> {
+    char::from(letter).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}

@@ -1,0 +1,11 @@
+//! TLS from outside: what is told of connections that cannot be read, on made, foreign and real captures.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test stops where it fails")]
+
+mod certificates;
+mod corpus;
+mod hostile;
+mod realauth;
+#[path = "../support/mod.rs"]
+mod support;
+mod wire;
