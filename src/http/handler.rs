@@ -4,6 +4,7 @@
 
 use super::HttpShared;
 use super::connection::{Connection, Context, Fate, flag_flow};
+use super::h2::{self, Recognised, Sender};
 use super::opening::{self, Opening};
 use super::preamble::{self, Preamble};
 use super::seen::Bytes;
@@ -31,6 +32,8 @@ enum State {
     Looking(Box<Look>),
     /// HTTP/1.
     Http1(Box<Connection>),
+    /// HTTP/2.
+    Http2(Box<h2::Connection>),
     /// TLS: bytes are counted, and ignored.
     Encrypted,
     /// Not HTTP, or no longer: bytes are ignored.
@@ -51,6 +54,16 @@ struct Look {
     /// The next exchange's ordinal; not 0 inside a tunnel.
     ordinal: u32,
     seen: bool,
+}
+
+/// What looks like frames of HTTP/2 is.
+enum Frames {
+    /// Frames of the connection of this client; and of which directions, requests and answers, the beginning was missed.
+    Of(Direction, [bool; 2]),
+    /// More bytes will tell.
+    Short,
+    /// Something else.
+    Other,
 }
 
 #[derive(Debug)]
@@ -85,6 +98,7 @@ impl StreamHandler for HttpHandler {
                 let fate = connection.data(&mut cx, direction, at, bytes);
                 self.turn(&mut cx, at, fate);
             }
+            State::Http2(connection) => connection.data(&mut cx, direction, at, bytes),
         }
         let delivered = bytes.len() as u64;
         let encrypted = if matches!(self.state, State::Encrypted) { delivered } else { 0 };
@@ -115,6 +129,7 @@ impl StreamHandler for HttpHandler {
                 let fate = connection.gap(&mut cx, direction, at, missing);
                 self.turn(&mut cx, at, fate);
             }
+            State::Http2(connection) => connection.gap(&mut cx, direction, at, missing),
         }
     }
 
@@ -125,12 +140,11 @@ impl StreamHandler for HttpHandler {
         at: EventTime,
         shared: &mut HttpShared,
     ) {
-        if let State::Http1(connection) = &mut self.state {
-            connection.half_closed(
-                &mut Context { flow, shared, proxied_for: self.proxied_for },
-                direction,
-                at,
-            );
+        let mut cx = Context { flow, shared, proxied_for: self.proxied_for };
+        match &mut self.state {
+            State::Http1(connection) => connection.half_closed(&mut cx, direction, at),
+            State::Http2(connection) => connection.half_closed(&mut cx, direction, at),
+            State::Looking(_) | State::Encrypted | State::Opaque => {}
         }
     }
 
@@ -140,6 +154,7 @@ impl StreamHandler for HttpHandler {
             State::Looking(look) if look.seen && look.ordinal == 0 => count(&mut cx, ServiceKind::Unknown),
             State::Looking(_) | State::Encrypted | State::Opaque => {}
             State::Http1(connection) => connection.closed(&mut cx, at, reason),
+            State::Http2(connection) => connection.closed(&mut cx, at, reason),
         }
     }
 }
@@ -153,15 +168,29 @@ impl HttpHandler {
             return self.preamble(cx, at, bytes);
         }
         let held = &look.held[direction.index()];
-        let opening = if held.bytes.is_empty() {
-            opening::opening(bytes)
-        } else {
-            // Cheap enough: at most `LOOK_BYTES_MAX` bytes are ever held.
-            opening::opening(&[&held.bytes, bytes].concat())
-        };
-        let client = match opening {
+        // Cheap enough: no more bytes are ever held than tell what they are.
+        let joined = if held.bytes.is_empty() { Vec::new() } else { [&held.bytes, bytes].concat() };
+        let all = if joined.is_empty() { bytes } else { &joined };
+        let mut http2 = None;
+        let client = match opening::opening(all) {
             Opening::Request => direction,
             Opening::Response => direction.opposite(),
+            Opening::Http2 => {
+                http2 = Some([false, look.joining]);
+                direction
+            }
+            Opening::Frames => match look.frames(direction, all) {
+                Frames::Of(client, joined) => {
+                    http2 = Some(joined);
+                    client
+                }
+                Frames::Short => return look.keep(direction, at, bytes),
+                Frames::Other if !look.joining => return self.give_up(cx, ServiceKind::Unknown),
+                Frames::Other => {
+                    look.take(direction);
+                    return;
+                }
+            },
             Opening::Short if !look.joining || opening::promising(bytes) => {
                 return look.hold(direction, at, bytes);
             }
@@ -178,14 +207,15 @@ impl HttpHandler {
             }
             Opening::Short | Opening::Other => return self.give_up(cx, ServiceKind::Unknown),
             Opening::Tls => return self.give_up(cx, ServiceKind::Tls),
-            // HTTP/2 with prior knowledge. The bytes held and these belong to its reader.
-            Opening::Http2 => return self.give_up(cx, ServiceKind::Http2),
         };
         if look.client.is_some_and(|certain| certain != client) {
             return self.give_up(cx, ServiceKind::Unknown);
         }
         let held = [client, client.opposite()].map(|side| (side, look.take(side)));
-        self.state = State::Http1(Box::new(Connection::new(client, look.joining, look.ordinal)));
+        self.state = match http2 {
+            Some(joined) => State::Http2(Box::new(h2::Connection::new(client, joined, look.ordinal))),
+            None => State::Http1(Box::new(Connection::new(client, look.joining, look.ordinal))),
+        };
         for (side, (bytes, since)) in held {
             self.feed(cx, side, since, &bytes);
         }
@@ -238,6 +268,13 @@ impl HttpHandler {
             }
             Fate::GoesOn => {}
             Fate::Opaque => self.state = State::Opaque,
+            Fate::Http2 { request, ahead, since, rest } => {
+                let (client, ordinal) = (connection.client(), connection.ordinal());
+                let connection = h2::Connection::upgraded(client, ordinal, *request);
+                self.state = State::Http2(Box::new(connection));
+                self.feed(cx, client, since, &ahead);
+                self.feed(cx, client.opposite(), at, rest);
+            }
             Fate::Tunnel { .. } if self.tunnels >= TUNNELS_MAX => self.state = State::Opaque,
             Fate::Tunnel { ahead, since, rest } => {
                 self.tunnels += 1;
@@ -257,6 +294,7 @@ impl HttpHandler {
                 let fate = connection.data(cx, direction, at, bytes);
                 self.turn(cx, at, fate);
             }
+            State::Http2(connection) if !bytes.is_empty() => connection.data(cx, direction, at, bytes),
             _ => {}
         }
     }
@@ -274,6 +312,23 @@ impl Look {
     fn new(joining: bool, client: Option<Direction>, ordinal: u32) -> Self {
         let held = || Held { bytes: Vec::new(), since: EventTime::ZERO };
         Self { held: [held(), held()], joining, fresh: false, client, ordinal, seen: false }
+    }
+
+    /// Frames without the client's preface: those of a server that speaks first, or of a connection joined late.
+    fn frames(&self, direction: Direction, bytes: &[u8]) -> Frames {
+        if !self.joining {
+            return match h2::is_server_preface(bytes) {
+                Some(true) => Frames::Of(direction.opposite(), [false; 2]),
+                Some(false) => Frames::Other,
+                None => Frames::Short,
+            };
+        }
+        match h2::recognise(bytes) {
+            Recognised::Frames(Sender::Client) => Frames::Of(direction, [true; 2]),
+            Recognised::Frames(Sender::Server) => Frames::Of(direction.opposite(), [true; 2]),
+            Recognised::Short => Frames::Short,
+            Recognised::Other => Frames::Other,
+        }
     }
 
     /// Keeps bytes until more of them tell; empty lines before a message tell nothing.
@@ -310,5 +365,6 @@ mod tests {
     fn an_idle_flow_is_small() {
         assert!(size_of::<HttpHandler>() <= 40, "{}", size_of::<HttpHandler>());
         assert!(size_of::<Connection>() <= 256, "{}", size_of::<Connection>());
+        assert!(size_of::<h2::Connection>() <= 512, "{}", size_of::<h2::Connection>());
     }
 }
