@@ -92,6 +92,22 @@ anomalies! {
     Http2HpackDesync => "http2.hpack_desync",
     /// Streams opened and reset at once.
     Http2RapidReset => "http2.rapid_reset",
+    /// HTTP/2 that RFC 9113 forbids.
+    Http2Malformed => "http2.malformed",
+    /// More open HTTP/2 streams than the limit.
+    Http2StreamLimit => "http2.stream_limit",
+    /// More SETTINGS frames in a second than the limit.
+    Http2SettingsFlood => "http2.settings_flood",
+    /// More PING frames in a second than the limit.
+    Http2PingFlood => "http2.ping_flood",
+    /// More frames that carry nothing in a second than the limit.
+    Http2EmptyFrames => "http2.empty_frames",
+    /// More PRIORITY frames in a second than the limit.
+    Http2PriorityFlood => "http2.priority_flood",
+    /// More WINDOW_UPDATE frames in a second than data asks for.
+    Http2WindowFlood => "http2.window_flood",
+    /// Frames were found again after bytes were lost.
+    Http2Resync => "http2.resync",
     /// A body unpacks to more than the limit.
     BodyDecompressionLimit => "body.decompression_limit",
     /// A body's content coding is broken or unknown.

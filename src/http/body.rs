@@ -160,7 +160,7 @@ pub(crate) fn is_page(content_type: &[u8]) -> bool {
     is_one_of(essence(content_type), &[b"text/html", b"application/xhtml+xml"])
 }
 
-/// JSON, forms, plain text, GraphQL, and those that do not say.
+/// JSON, forms, plain text, GraphQL, gRPC, and those that do not say.
 fn is_data(content_type: Option<&[u8]>) -> bool {
     const TYPES: &[&[u8]] = &[
         b"",
@@ -171,6 +171,9 @@ fn is_data(content_type: Option<&[u8]>) -> bool {
         b"text/json",
     ];
     let Some(essence) = content_type.map(essence) else { return true };
+    if super::grpc::is_grpc(essence) {
+        return true;
+    }
     let suffix = essence.len().checked_sub(5).and_then(|at| essence.get(at..));
     is_one_of(essence, TYPES) || suffix.is_some_and(|end| end.eq_ignore_ascii_case(b"+json"))
 }

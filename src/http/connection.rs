@@ -34,6 +34,9 @@ pub(super) enum Fate<'a> {
     GoesOn,
     /// A CONNECT tunnel: what the client sent ahead, since when, and the server's first bytes.
     Tunnel { ahead: Vec<u8>, since: EventTime, rest: &'a [u8] },
+    /// HTTP/2 after 101: the request that asked for it, what the client sent ahead, since when, and the server's
+    /// first bytes.
+    Http2 { request: Box<Pending>, ahead: Vec<u8>, since: EventTime, rest: &'a [u8] },
     /// Another protocol, after 101.
     Opaque,
 }

@@ -213,7 +213,8 @@ mod tests {
         };
         let (minor, start, headers) = (layout.minor, layout.start, layout.headers);
         let at = EventTime::ZERO;
-        (Message { head: bytes, start, headers, first_byte: at, last_byte: at, body: Body::default() }, minor)
+        let (trailers, body) = (Vec::new(), Body::default());
+        (Message { head: bytes, start, headers, trailers, first_byte: at, last_byte: at, body }, minor)
     }
 
     fn request(lines: &str) -> (Length, bool) {

@@ -25,6 +25,8 @@ pub(super) enum Switch {
     No,
     /// The tunnel of a CONNECT.
     Tunnel,
+    /// HTTP/2, which the request asked for.
+    Http2,
     /// Another protocol.
     Opaque,
 }
@@ -156,7 +158,9 @@ impl Answer {
 
     /// What protocol follows.
     pub(super) fn switch(&self) -> Switch {
+        let names = |protocol| self.message.header("upgrade").is_some_and(|name| name.eq_ignore_ascii_case(protocol));
         match (self.status_meant, self.target.expect()) {
+            (101, Expect::Upgrade) if names(b"h2c") => Switch::Http2,
             (101, _) => Switch::Opaque,
             (200..=299, Expect::Tunnel) => Switch::Tunnel,
             _ => Switch::No,

@@ -5,6 +5,7 @@
 use super::HttpShared;
 use super::connection::{Connection, Context, Fate, flag_flow};
 use super::encrypted::Encrypted;
+use super::h2::{self, Recognised, Sender};
 use super::opening::{self, Opening};
 use super::preamble::{self, Preamble};
 use super::seen::Bytes;
@@ -32,6 +33,8 @@ enum State {
     Looking(Box<Look>),
     /// HTTP/1.
     Http1(Box<Connection>),
+    /// HTTP/2.
+    Http2(Box<h2::Connection>),
     /// TLS.
     Tls(Box<Encrypted>),
     /// Not HTTP, or no longer: bytes are ignored.
@@ -58,6 +61,16 @@ struct Look {
 struct Held {
     bytes: Vec<u8>,
     since: EventTime,
+}
+
+/// What looks like frames of HTTP/2 is.
+enum Frames {
+    /// Frames of the connection of this client; and of which directions, requests and answers, the beginning was missed.
+    Of(Direction, [bool; 2]),
+    /// More bytes will tell.
+    Short,
+    /// Something else.
+    Other,
 }
 
 impl StreamHandler for HttpHandler {
@@ -131,6 +144,7 @@ impl HttpHandler {
                 let fate = connection.data(cx, direction, at, bytes);
                 self.turn(cx, at, fate);
             }
+            State::Http2(connection) => connection.data(cx, direction, at, bytes),
             State::Tls(encrypted) => encrypted.data(cx, direction, at, bytes),
         }
     }
@@ -150,6 +164,7 @@ impl HttpHandler {
                 let fate = connection.gap(cx, direction, at, missing);
                 self.turn(cx, at, fate);
             }
+            State::Http2(connection) => connection.gap(cx, direction, at, missing),
             State::Tls(encrypted) => encrypted.gap(cx, direction, at, missing),
         }
     }
@@ -159,6 +174,7 @@ impl HttpHandler {
         match &mut self.state {
             State::Looking(_) | State::Opaque => {}
             State::Http1(connection) => connection.half_closed(cx, direction, at),
+            State::Http2(connection) => connection.half_closed(cx, direction, at),
             State::Tls(encrypted) => encrypted.half_closed(cx, direction, at),
         }
     }
@@ -169,6 +185,7 @@ impl HttpHandler {
             State::Looking(look) if look.seen && look.ordinal == 0 => count(cx, ServiceKind::Unknown),
             State::Looking(_) | State::Opaque => {}
             State::Http1(connection) => connection.closed(cx, at, reason),
+            State::Http2(connection) => connection.closed(cx, at, reason),
             State::Tls(encrypted) => encrypted.closed(cx, at, reason),
         }
     }
@@ -181,15 +198,29 @@ impl HttpHandler {
             return self.preamble(cx, at, bytes);
         }
         let held = &look.held[direction.index()];
-        let opening = if held.bytes.is_empty() {
-            opening::opening(bytes)
-        } else {
-            // Cheap enough: at most `LOOK_BYTES_MAX` bytes are ever held.
-            opening::opening(&[&held.bytes, bytes].concat())
-        };
-        let client = match opening {
+        // Cheap enough: no more bytes are ever held than tell what they are.
+        let joined = if held.bytes.is_empty() { Vec::new() } else { [&held.bytes, bytes].concat() };
+        let all = if joined.is_empty() { bytes } else { &joined };
+        let mut http2 = None;
+        let client = match opening::opening(all) {
             Opening::Request => direction,
             Opening::Response => direction.opposite(),
+            Opening::Http2 => {
+                http2 = Some([false, look.joining]);
+                direction
+            }
+            Opening::Frames => match look.frames(direction, all) {
+                Frames::Of(client, joined) => {
+                    http2 = Some(joined);
+                    client
+                }
+                Frames::Short => return look.keep(direction, at, bytes),
+                Frames::Other if !look.joining => return self.give_up(cx, ServiceKind::Unknown),
+                Frames::Other => {
+                    look.take(direction);
+                    return;
+                }
+            },
             Opening::Short if !look.joining || opening::promising(bytes) => {
                 return look.hold(direction, at, bytes);
             }
@@ -206,14 +237,15 @@ impl HttpHandler {
             }
             Opening::Short | Opening::Other => return self.give_up(cx, ServiceKind::Unknown),
             Opening::Tls => return self.encrypted(cx, direction, at, bytes),
-            // HTTP/2 with prior knowledge. The bytes held and these belong to its reader.
-            Opening::Http2 => return self.give_up(cx, ServiceKind::Http2),
         };
         if look.client.is_some_and(|certain| certain != client) {
             return self.give_up(cx, ServiceKind::Unknown);
         }
         let held = [client, client.opposite()].map(|side| (side, look.take(side)));
-        self.state = State::Http1(Box::new(Connection::new(client, look.joining, look.ordinal)));
+        self.state = match http2 {
+            Some(joined) => State::Http2(Box::new(h2::Connection::new(client, joined, look.ordinal))),
+            None => State::Http1(Box::new(Connection::new(client, look.joining, look.ordinal))),
+        };
         for (side, (bytes, since)) in held {
             self.feed(cx, side, since, &bytes);
         }
@@ -266,6 +298,13 @@ impl HttpHandler {
             }
             Fate::GoesOn => {}
             Fate::Opaque => self.state = State::Opaque,
+            Fate::Http2 { request, ahead, since, rest } => {
+                let (client, ordinal) = (connection.client(), connection.ordinal());
+                let connection = h2::Connection::upgraded(client, ordinal, *request);
+                self.state = State::Http2(Box::new(connection));
+                self.feed(cx, client, since, &ahead);
+                self.feed(cx, client.opposite(), at, rest);
+            }
             Fate::Tunnel { .. } if self.tunnels >= TUNNELS_MAX => self.state = State::Opaque,
             Fate::Tunnel { ahead, since, rest } => {
                 self.tunnels += 1;
@@ -322,6 +361,23 @@ impl Look {
         Self { held: [held(), held()], joining, fresh: false, client, ordinal, seen: false }
     }
 
+    /// Frames without the client's preface: those of a server that speaks first, or of a connection joined late.
+    fn frames(&self, direction: Direction, bytes: &[u8]) -> Frames {
+        if !self.joining {
+            return match h2::is_server_preface(bytes) {
+                Some(true) => Frames::Of(direction.opposite(), [false; 2]),
+                Some(false) => Frames::Other,
+                None => Frames::Short,
+            };
+        }
+        match h2::recognise(bytes) {
+            Recognised::Frames(Sender::Client) => Frames::Of(direction, [true; 2]),
+            Recognised::Frames(Sender::Server) => Frames::Of(direction.opposite(), [true; 2]),
+            Recognised::Short => Frames::Short,
+            Recognised::Other => Frames::Other,
+        }
+    }
+
     /// Keeps bytes until more of them tell; empty lines before a message tell nothing.
     fn hold(&mut self, direction: Direction, at: EventTime, bytes: &[u8]) {
         let empty = self.held[direction.index()].bytes.is_empty();
@@ -356,5 +412,6 @@ mod tests {
     fn an_idle_flow_is_small() {
         assert!(size_of::<HttpHandler>() <= 40, "{}", size_of::<HttpHandler>());
         assert!(size_of::<Connection>() <= 256, "{}", size_of::<Connection>());
+        assert!(size_of::<h2::Connection>() <= 512, "{}", size_of::<h2::Connection>());
     }
 }

@@ -1,12 +1,15 @@
-//! Byte streams as exchanges: HTTP/1.x seen from outside.
+//! Byte streams as exchanges: HTTP/1.x and HTTP/2 seen from outside.
 //! It is given bytes and gaps in both directions and gives `Exchange`s: heads, body facts, a bounded body prefix.
 //! It promises the reading a strict peer has, or an anomaly; after a gap it resumes only at a proven message start.
 
 pub mod body;
 mod chunked;
 mod connection;
+mod emission;
 mod encrypted;
 mod framing;
+pub(crate) mod grpc;
+mod h2;
 mod halves;
 mod handler;
 mod head;
@@ -43,9 +46,9 @@ pub struct Config {
     pub head_bytes_max: usize,
     /// Header lines of one message head (`http1.header_limit`).
     pub header_lines_max: usize,
-    /// Requests of one flow that wait for their answers (`http1.pipeline_limit`).
+    /// Requests of one HTTP/1 flow that wait for their answers (`http1.pipeline_limit`).
     pub pipeline_max: usize,
-    /// Bytes of heads and body prefixes that wait in one flow (`http1.pipeline_limit`).
+    /// Bytes of heads and body prefixes that wait in one flow (`http1.pipeline_limit`, `http2.stream_limit`).
     pub pipeline_bytes_max: usize,
     /// Bytes of a request body that are kept for identity.
     pub request_body_prefix_bytes_max: usize,
@@ -57,6 +60,28 @@ pub struct Config {
     pub chunk_line_bytes_max: usize,
     /// Interim (1xx) responses before one final response (`http1.malformed`).
     pub interim_responses_max: u32,
+    /// Bytes of one HTTP/2 header block (`http2.header_block_limit`).
+    pub http2_block_bytes_max: usize,
+    /// Frames of one HTTP/2 header block (`http2.header_block_limit`).
+    pub http2_block_frames_max: u32,
+    /// Bytes of the fields of one HTTP/2 header block, unpacked (`http2.header_list_limit`).
+    pub http2_list_bytes_max: usize,
+    /// Bytes of one direction's HPACK table that are remembered (`http2.hpack_desync`).
+    pub http2_table_bytes_max: usize,
+    /// Streams of one HTTP/2 connection that are open at once (`http2.stream_limit`).
+    pub http2_streams_max: usize,
+    /// Streams of one connection given up unanswered in a second (`http2.rapid_reset`).
+    pub http2_resets_per_s_max: u32,
+    /// SETTINGS frames of one direction in a second (`http2.settings_flood`).
+    pub http2_settings_per_s_max: u32,
+    /// PING frames of one direction in a second (`http2.ping_flood`).
+    pub http2_pings_per_s_max: u32,
+    /// Frames of one direction in a second that carry nothing (`http2.empty_frames`).
+    pub http2_empty_frames_per_s_max: u32,
+    /// PRIORITY frames of one direction in a second (`http2.priority_flood`).
+    pub http2_priorities_per_s_max: u32,
+    /// WINDOW_UPDATE frames of one direction in a second that no data asks for (`http2.window_flood`).
+    pub http2_window_updates_per_s_max: u32,
 }
 
 impl Default for Config {
@@ -71,6 +96,17 @@ impl Default for Config {
             trailer_bytes_max: 65_536,
             chunk_line_bytes_max: 4_096,
             interim_responses_max: 64,
+            http2_block_bytes_max: 65_536,
+            http2_block_frames_max: 16,
+            http2_list_bytes_max: 262_144,
+            http2_table_bytes_max: 65_536,
+            http2_streams_max: 4_096,
+            http2_resets_per_s_max: 100,
+            http2_settings_per_s_max: 100,
+            http2_pings_per_s_max: 1_000,
+            http2_empty_frames_per_s_max: 100,
+            http2_priorities_per_s_max: 1_000,
+            http2_window_updates_per_s_max: 1_000,
         }
     }
 }
@@ -90,6 +126,8 @@ pub struct HttpShared {
     pub seen: Seen,
     /// What connections under TLS share.
     pub tls: TlsShared,
+    /// Room for header strings while they are unpacked.
+    hpack: h2::Scratch,
 }
 
 impl HttpShared {
@@ -159,7 +197,7 @@ pub struct Exchange {
 /// A message's first line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartLine {
-    /// Method and target, as ranges of the head.
+    /// Method and target, as ranges of the head; empty where they are not known.
     Request {
         /// The method.
         method: Range<u32>,
@@ -168,7 +206,7 @@ pub enum StartLine {
     },
     /// The status.
     Response {
-        /// Three digits; 0 when a strict client reads none.
+        /// Three digits; 0 when a strict client reads none, or it is not known.
         status: u16,
     },
 }
@@ -185,12 +223,14 @@ pub struct Header {
 /// A message: its head as it was sent, and what is known of its body.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// The head's bytes, from the start line to the empty line.
+    /// The head's bytes, from the start line to the empty line; of HTTP/2 its fields, a line each.
     pub head: Vec<u8>,
     /// The start line.
     pub start: StartLine,
-    /// Every header line in order, repeated ones kept. Trailers are not headers and are left out.
+    /// Every header line in order, repeated ones kept; `:authority` is `host`. Trailers are not headers and are left out.
     pub headers: Vec<Header>,
+    /// Trailers that say how a gRPC call ended (`grpc-status`, `grpc-message`); others are left out.
+    pub trailers: Vec<Header>,
     /// The first byte's time.
     pub first_byte: EventTime,
     /// The last byte's time.
@@ -208,6 +248,8 @@ pub struct Body {
     pub prefix: Vec<u8>,
     /// Whether all bytes up to the framing's end were seen.
     pub complete: bool,
+    /// gRPC messages in it, where they were counted.
+    pub messages: Option<u32>,
 }
 
 impl Message {

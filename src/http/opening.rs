@@ -21,6 +21,8 @@ pub(super) enum Opening {
     Response,
     /// An HTTP/2 preface.
     Http2,
+    /// What may be HTTP/2 frames; `h2` can tell.
+    Frames,
     /// A TLS record.
     Tls,
     /// A SOCKS greeting: HTTP may come after it.
@@ -39,6 +41,8 @@ pub(super) fn opening(bytes: &[u8]) -> Opening {
         0x14..=0x17 => tls(bytes),
         0x80..=0xFF => hello_of_ssl2(bytes),
         4 | 5 => socks(bytes),
+        // The length of a frame, in three bytes, begins with zero.
+        0 => Opening::Frames,
         b'H' | b'h' if prefixed(bytes, b"HTTP/") => match bytes.get(5) {
             Some(b'0'..=b'9') => Opening::Response,
             Some(_) => Opening::Other,
@@ -63,7 +67,7 @@ pub(super) fn plausible(bytes: &[u8], response: bool) -> bool {
         Opening::Response => response,
         Opening::Request => !response,
         // `proto: HTTP/1.1` and the like never come from a server; junk is told early here.
-        Opening::Http2 | Opening::Tls | Opening::Socks | Opening::Other => false,
+        Opening::Http2 | Opening::Frames | Opening::Tls | Opening::Socks | Opening::Other => false,
     }
 }
 
@@ -76,7 +80,7 @@ pub(super) fn promising(bytes: &[u8]) -> bool {
                 [&b"HTTP/"[..], b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"PATCH ", b"OPTIONS "];
             known.iter().any(|start| agrees(bytes, start))
         }
-        Opening::Http2 | Opening::Tls | Opening::Socks | Opening::Other => false,
+        Opening::Http2 | Opening::Frames | Opening::Tls | Opening::Socks | Opening::Other => false,
     }
 }
 
@@ -236,7 +240,7 @@ mod tests {
             (b"GET /half", Opening::Short),
             (b"HTT", Opening::Short),
             (b"PRI * HTT", Opening::Short),
-            (b"\x00\x01binary", Opening::Other),
+            (b"\x00\x01binary", Opening::Frames),
             (b"\x16\x03", Opening::Short),
             (b"\x80\x1c\x01\x03\x00\x00\x03\x00\x00\x00\x10\x00\x00\x05", Opening::Tls),
             (b"\x80\x1d\x01\x03\x00\x00\x03\x00\x00\x00\x10\x00\x00\x05", Opening::Other),

@@ -2,14 +2,14 @@
 //! It is given requests in order and answers in order, and emits `Exchange`s when both have ended.
 //! It promises bounded waiting, and that an exchange whose partner is a guess says `gap`.
 
-use super::Exchange;
 use super::connection::Context;
+use super::emission::Ended;
 use super::framing::Expect;
 use super::halves::{Answer, Cut, Pending, Target, absorb};
 use crate::flow::Direction;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::transaction::{Completeness, Protocol};
+use heelguard_detectors::transaction::Protocol;
 use std::collections::VecDeque;
 
 /// Requests given up for the pipeline limit, of which the form of the answer is still remembered.
@@ -204,6 +204,12 @@ impl Waiting {
         }
     }
 
+    /// Takes the request that turned the connection into another protocol's; it is the last one.
+    pub(super) fn take_last(&mut self) -> Option<Box<Pending>> {
+        let last = self.queue.len() == 1 && self.queue.front().is_some_and(|pending| !pending.receiving);
+        if last { self.pop_front() } else { None }
+    }
+
     /// Emits the oldest request if both it and its answer have ended.
     pub(super) fn finish_early(&mut self, cx: &mut Context<'_>, client: Direction, at: EventTime) {
         if self.queue.front().is_some_and(|oldest| !oldest.receiving && oldest.early.is_some()) {
@@ -284,7 +290,7 @@ impl Waiting {
             answer = Some(early);
         }
         let ordinal = pending.as_ref().map_or_else(|| self.next_ordinal(), |pending| pending.ordinal);
-        let mut anomalies = cx.flow.anomalies.take();
+        let mut anomalies = AnomalySet::EMPTY;
         let mut cut = Cut::No;
         if let Some(pending) = &pending {
             anomalies.merge(pending.anomalies);
@@ -297,43 +303,14 @@ impl Waiting {
         if pending.as_ref().is_some_and(|pending| pending.doubtful) && answer.is_some() {
             cut = Cut::Gap;
         }
-        let completeness = match (cut, &pending, &answer) {
-            (Cut::Gap, ..) if !anomalies.contains(Anomaly::CaptureTruncated) => Completeness::Gap,
-            (Cut::Gap | Cut::End, ..) => Completeness::Truncated,
-            (Cut::No, Some(_), None) => Completeness::RequestOnly,
-            (Cut::No, None, _) => Completeness::ResponseOnly,
-            (Cut::No, Some(_), Some(_)) => Completeness::Whole,
-        };
         if let (Order::Doubtful { pairs }, Some(_), Some(_)) = (&mut self.order, &pending, &answer) {
             *pairs = true;
         }
         let minor =
             pending.as_ref().map(|pending| pending.minor).or(answer.as_ref().map(|answer| answer.minor));
+        let protocol = if minor == Some(0) { Protocol::Http10 } else { Protocol::Http11 };
         let request = pending.map(|pending| pending.message);
         let response = answer.map(|answer| answer.message);
-        cx.shared.counters.http.requests += u64::from(request.is_some());
-        cx.shared.counters.http.responses += u64::from(response.is_some());
-        let (client, server) = match client {
-            Direction::FromInitiator => (cx.flow.initiator, cx.flow.responder),
-            Direction::FromResponder => (cx.flow.responder, cx.flow.initiator),
-        };
-        let first = request.as_ref().or(response.as_ref()).map_or(at, |message| message.first_byte);
-        cx.shared.exchanges.push(Exchange {
-            client,
-            server,
-            proxied_for: cx.proxied_for,
-            vlans: cx.flow.vlans,
-            tunnel: cx.flow.tunnel,
-            flow_opened_at: cx.flow.opened_at,
-            ordinal,
-            protocol: if minor == Some(0) { Protocol::Http10 } else { Protocol::Http11 },
-            tls: None,
-            time: first,
-            end: at,
-            request,
-            response,
-            completeness,
-            anomalies,
-        });
+        Ended { ordinal, protocol, request, response, cut, anomalies }.emit(cx, client, at);
     }
 }

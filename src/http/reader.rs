@@ -400,7 +400,8 @@ impl Reader {
                 *status = 0;
             }
         }
-        let message = Message { head, start, headers, first_byte, last_byte: at, body: Body::default() };
+        let (trailers, body) = (Vec::new(), Body::default());
+        let message = Message { head, start, headers, trailers, first_byte, last_byte: at, body };
         Step::Head(Parsed { message, minor, form, status_meant, resynced })
     }
 

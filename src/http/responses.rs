@@ -49,6 +49,15 @@ impl Connection {
                         }
                     }
                     let switch = self.answer.as_ref().map_or(Switch::No, |answer| answer.switch());
+                    if switch == Switch::Http2
+                        && let Some(request) = self.waiting.take_last()
+                    {
+                        // The answer itself is the first of HTTP/2.
+                        cx.shared.counters.http.interim += 1;
+                        self.answer = None;
+                        let (ahead, since) = self.requests.release();
+                        return Fate::Http2 { request, ahead, since, rest };
+                    }
                     self.end_answer(cx, at, Cut::No, true);
                     match switch {
                         Switch::No => {}
@@ -56,7 +65,7 @@ impl Connection {
                             let (ahead, since) = self.requests.release();
                             return Fate::Tunnel { ahead, since, rest };
                         }
-                        Switch::Opaque => {
+                        Switch::Opaque | Switch::Http2 => {
                             self.waiting.give_up_all(cx, self.client, at);
                             return Fate::Opaque;
                         }

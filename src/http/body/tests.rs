@@ -11,8 +11,16 @@ fn message(coding: &str, prefix: Vec<u8>) -> Message {
     let at = EventTime::ZERO;
     let head = format!("Content-Encoding: {coding}").into_bytes();
     let headers = vec![Header { name: 0..16, value: 18..head.len() as u32 }];
-    let body = Body { bytes: prefix.len() as u64, prefix, complete: true };
-    Message { head, start: StartLine::Response { status: 200 }, headers, first_byte: at, last_byte: at, body }
+    let body = Body { bytes: prefix.len() as u64, prefix, complete: true, messages: None };
+    Message {
+        head,
+        start: StartLine::Response { status: 200 },
+        headers,
+        trailers: Vec::new(),
+        first_byte: at,
+        last_byte: at,
+        body,
+    }
 }
 
 fn gzip(plain: &[u8]) -> Vec<u8> {

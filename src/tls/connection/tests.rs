@@ -1,5 +1,5 @@
 use super::*;
-use crate::decode::Vlans;
+use crate::decode::{Tunnel, Vlans};
 use crate::flow::Origin;
 use crate::tls::hello::tests::{Offer, vector16};
 
