@@ -20,6 +20,8 @@ pub struct Tcp {
     pub window: u16,
     pub urgent: u16,
     pub options: TcpOptions,
+    /// Options that the sensor has no use for, or no host understands, as they are written.
+    pub more_options: Vec<u8>,
     pub payload: Vec<u8>,
     /// Payload bytes that the capture cut off.
     pub missing: u32,
@@ -46,6 +48,7 @@ impl Tcp {
             window: u16::MAX,
             urgent: 0,
             options: TcpOptions::default(),
+            more_options: Vec::new(),
             payload: Vec::new(),
             missing: 0,
         }
@@ -165,6 +168,7 @@ impl Tcp {
         if self.options.malformed {
             bytes.extend([8, 1]);
         }
+        bytes.extend(&self.more_options);
         while bytes.len() % 4 != 0 {
             bytes.push(1);
         }
