@@ -58,7 +58,7 @@ fn what_the_snap_length_cut_is_missing_and_the_tunnel_is_not_blamed() {
 
 /// An IPv4 packet's frame as two fragments, the second one first.
 fn halves(id: u16, protocol: u8, payload: &[u8]) -> [Vec<u8>; 2] {
-    let at = payload.len() / 2 & !7;
+    let at = (payload.len() / 2) & !7;
     let first = ipv4_part(id, 0x2000, protocol, &[], &payload[..at]);
     let last = ipv4_part(id, (at / 8) as u16, protocol, &[], &payload[at..]);
     [ethernet(0x0800, &last), ethernet(0x0800, &first)]
