@@ -5,6 +5,7 @@ mod corpus;
 mod damage;
 mod formats;
 mod make;
+mod secrets;
 mod timeline;
 
 use heelguard::capture::CaptureError;

@@ -124,6 +124,12 @@ impl Held {
         }
     }
 
+    /// How much waits.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Lets go what waited too long, and what waited longest when there is too much of it.
     fn make_room(&mut self, bytes: usize, now: EventTime, config: &Config) {
         while let Some(oldest) = self.by_age.front() {

@@ -71,3 +71,62 @@ fn digits(text: &[u8], out: &mut [u8]) -> Option<usize> {
 fn digit(letter: u8) -> Option<u8> {
     char::from(letter).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RANDOM: &str = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF";
+
+    /// What each line is: `s` a secret, `u` of no use, `j` junk.
+    fn check(text: &str, expected: &str) {
+        let letter = |line| match line {
+            Line::Secret { client_random, .. } if client_random.ends_with(&[0xdd, 0xee, 0xff]) => 's',
+            Line::Secret { .. } => '?',
+            Line::Unused => 'u',
+            Line::Junk => 'j',
+        };
+        assert_eq!(lines(text.as_bytes()).map(letter).collect::<String>(), expected, "{text}");
+    }
+
+    #[test]
+    fn each_label_has_its_line() {
+        let (short, long) = ("5a".repeat(32), "A5".repeat(48));
+        check(&format!("CLIENT_RANDOM {RANDOM} {long}"), "s");
+        for label in
+            ["CLIENT_EARLY_TRAFFIC_SECRET", "CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_TRAFFIC_SECRET_0"]
+        {
+            check(&format!("{label} {RANDOM} {short}\n{label} {RANDOM} {long}"), "ss");
+        }
+        check(&format!("EXPORTER_SECRET {RANDOM} {long}\nRSA 0011223344556677 {long}"), "uu");
+        check(&format!("QUIC_CLIENT_TRAFFIC_SECRET_0 {RANDOM} {long}"), "u");
+    }
+
+    #[test]
+    fn line_ends_blanks_and_comments_are_all_the_same() {
+        let line = format!("CLIENT_RANDOM {RANDOM} {}", "a5".repeat(48));
+        check(&format!("# SSLKEYLOGFILE\r\n\r\n{line}\r\n\n  {line}  \n\t#{line}\n{line}"), "sss");
+        check(&format!("CLIENT_RANDOM\t{RANDOM}  {}\r", "a5".repeat(48)), "s");
+    }
+
+    #[test]
+    fn what_is_nearly_a_line_is_junk() {
+        let long = "a5".repeat(48);
+        for line in [
+            "CLIENT_RANDOM".to_owned(),
+            format!("CLIENT_RANDOM {RANDOM}"),
+            format!("CLIENT_RANDOM {RANDOM} {}", "a5".repeat(32)),
+            format!("CLIENT_RANDOM {RANDOM} {long}a5"),
+            format!("CLIENT_RANDOM {RANDOM} {long} more"),
+            format!("CLIENT_RANDOM {RANDOM}00 {long}"),
+            format!("CLIENT_RANDOM {} {long}", RANDOM.get(2..).unwrap_or_default()),
+            format!("CLIENT_RANDOM {RANDOM} {}g", "a5".repeat(47)),
+            format!("CLIENT_RANDOM {RANDOM} a{long}"),
+            format!("client_random {RANDOM} {long}"),
+            format!("CLIENT_TRAFFIC_SECRET_1 {RANDOM} {long}"),
+            "\u{fffd}\0".to_owned(),
+        ] {
+            check(&line, "j");
+        }
+    }
+}

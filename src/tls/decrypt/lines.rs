@@ -34,7 +34,9 @@ impl Lines {
         if !lines.is_empty() {
             store.read_key_log(lines, since);
         }
-        self.keep(begun.trim_ascii_start(), store);
+        // A line's beginning: what stands before its first word, the end of the line before too, says nothing.
+        let begun = if self.is_inside() { begun } else { begun.trim_ascii_start() };
+        self.keep(begun, store);
     }
 
     /// The text ends here: what was begun is a line.

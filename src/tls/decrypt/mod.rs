@@ -36,6 +36,7 @@ mod tls12;
 mod tls13;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 mod tests;
 
 pub use config::Config;

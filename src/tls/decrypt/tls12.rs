@@ -142,7 +142,7 @@ impl Tls12 {
             Seal::Cbc { key_bytes, mac } => (mac.digest_algorithm().output_len(), key_bytes, 0),
         };
         let mut block = [0; KEY_BLOCK_BYTES_MAX];
-        let seed = [&self.server_random, client_random];
+        let seed: [&[u8]; 2] = [&self.server_random, client_random];
         prf(self.suite.hash, master, b"key expansion", seed, &mut block);
         let mut rest: &[u8] = &block;
         let mut pair = |bytes: usize| {
