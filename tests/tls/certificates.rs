@@ -72,7 +72,8 @@ fn a_certificate_has_one_fingerprint_in_the_handshake_and_in_a_proxys_header() {
 
 #[test]
 fn a_record_is_what_its_schema_says() {
-    let schema: Value = serde_json::from_str(heelguard::sinks::schema::text("tls").expect("a schema")).expect("JSON");
+    let schema: Value =
+        serde_json::from_str(heelguard::sinks::schema::text("tls").expect("a schema")).expect("JSON");
     let person = BASE64_STANDARD.decode(PERSON).expect("base64");
     let lone = vec![(Side::Client, client_hello(&names(&[b"a.example"])))];
     for said in [handshake(Some(&person)), handshake(None), lone] {
