@@ -221,7 +221,8 @@ impl HttpHandler {
                     return;
                 }
             },
-            Opening::Short if !look.joining || opening::promising(bytes) => {
+            // A record's header may come in pieces, in the middle of a flow, too.
+            Opening::Short if !look.joining || opening::promising(bytes) || bytes.first() == Some(&0x16) => {
                 return look.hold(direction, at, bytes);
             }
             // In the middle of a flow this piece may be part of anything; the next one may start a message.

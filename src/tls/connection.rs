@@ -185,7 +185,7 @@ impl Connection {
     fn part(&mut self, part: &Part<'_>, shared: &mut TlsShared) -> Result<(), Malformed> {
         let Part { direction, header: [kind, ..], last, .. } = *part;
         match kind {
-            SSL2_HELLO => self.hello_of_ssl2(direction),
+            SSL2_HELLO if last => self.hello_of_ssl2(direction, shared),
             HANDSHAKE => self.handshake(part, shared)?,
             // In TLS 1.3 it means nothing (RFC 8446 appendix D.4).
             CHANGE_CIPHER_SPEC if last && self.facts.version != Some(TLS_1_3) => {
@@ -201,10 +201,10 @@ impl Connection {
 
     /// A part of a handshake record that is in the clear, or was until now.
     fn handshake(&mut self, part: &Part<'_>, shared: &mut TlsShared) -> Result<(), Malformed> {
-        let Part { direction, mut bytes, first, .. } = *part;
+        let Part { direction, mut bytes, .. } = *part;
         let has_begun = self.has_offer || self.has_answer;
         let side = &mut self.sides[direction.index()];
-        if self.is_joined && !has_begun && first && !matches!(bytes.first(), Some(1 | 2)) {
+        if self.is_joined && !has_begun && side.joiner.is_idle() && matches!(bytes.first(), Some(0 | 3..)) {
             side.is_sealed = true;
         }
         if side.is_sealed || side.joiner.is_broken() {
@@ -229,7 +229,8 @@ impl Connection {
     }
 
     /// A client that also speaks SSL 2, or nothing else. Its hello is recognised, and not read.
-    fn hello_of_ssl2(&mut self, direction: Direction) {
+    fn hello_of_ssl2(&mut self, direction: Direction, shared: &mut TlsShared) {
+        shared.counters.tls.client_hellos += 1;
         self.client = self.client.or(Some(direction));
         self.has_offer = true;
     }

@@ -78,6 +78,11 @@ impl Joiner {
         self.kept = Vec::new();
     }
 
+    /// Whether it is between two messages.
+    pub(super) fn is_idle(&self) -> bool {
+        self.read == 0
+    }
+
     /// Whether the present message cannot be told from the next.
     pub(super) fn is_broken(&self) -> bool {
         self.is_broken

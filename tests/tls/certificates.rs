@@ -1,5 +1,6 @@
 //! Certificates of a TLS 1.2 handshake, which crosses the wire in the clear.
 
+use crate::json_schema::violations;
 use crate::wire::{Side, client_hello, connection, message, names, record, server_hello, told};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
@@ -67,6 +68,21 @@ fn a_certificate_has_one_fingerprint_in_the_handshake_and_in_a_proxys_header() {
     let passed = run.transaction_values();
     assert_eq!(passed[0]["credentials"][0]["kind"], "client_certificate");
     assert_eq!(passed[0]["credentials"][0]["fingerprint"], own["client_cert"]["fingerprint"]);
+}
+
+#[test]
+fn a_record_is_what_its_schema_says() {
+    let schema: Value =
+        serde_json::from_str(heelguard::sinks::schema::text("tls").expect("a schema")).expect("JSON");
+    let person = BASE64_STANDARD.decode(PERSON).expect("base64");
+    let lone = vec![(Side::Client, client_hello(&names(&[b"a.example"])))];
+    for said in [handshake(Some(&person)), handshake(None), lone] {
+        let told = connection(&said, 1_400);
+        assert_eq!(violations(&schema, &told), Vec::<String>::new());
+        let mut wrong = told.clone();
+        wrong["ja4"] = "t13d".into();
+        assert_eq!(violations(&schema, &wrong).len(), 1);
+    }
 }
 
 #[test]

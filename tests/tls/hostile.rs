@@ -51,11 +51,12 @@ fn garbage_lengths_and_empty_records_are_malformed_and_no_more_is_read() {
 /// Row 44: the name, and whether it is flagged.
 #[test]
 fn odd_names_are_escaped_cut_and_flagged() {
-    let long = "a".repeat(255);
+    let long = b"host.example.".repeat(5_000);
+    let cut = String::from_utf8_lossy(&long[..255]).into_owned();
     let list = |entries: &[&[u8]]| names(entries);
     let cases: [(Vec<u8>, Value, bool); 9] = [
         (list(&[b"real.api.test"]), json!("real.api.test"), false),
-        (list(&[&[b'a'; 65_000]]), json!(long), true),
+        (list(&[&long]), json!(cut), true),
         (list(&[b""]), json!(""), true),
         (list(&[b"nul\0.example"]), json!("nul\\x00.example"), true),
         (list(&[b"one.example", b"two.example"]), json!("one.example"), true),

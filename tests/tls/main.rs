@@ -5,6 +5,8 @@
 mod certificates;
 mod corpus;
 mod hostile;
+#[path = "../cli/json_schema.rs"]
+mod json_schema;
 mod realauth;
 #[path = "../support/mod.rs"]
 mod support;

@@ -14,12 +14,14 @@ use heelguard_detectors::identity::{
 use heelguard_detectors::label::{Label, Labels};
 use heelguard_detectors::session::{EndCause, OneTime, Reuse, Session};
 use heelguard_detectors::time::EventTime;
+use heelguard_detectors::tls::{Certificate, CipherSuite, Ja4, Tls, TlsConnection, TlsVersion, Transport};
 use heelguard_detectors::token::{HeaderTrait, HeaderTraits, Jwt, KnownSecret, SignatureCheck};
 use heelguard_detectors::transaction::{
     Activity, AgentKind, Client, Completeness, Device, Endpoint, Exposure, ExposureKind, Flow, Graphql,
     GraphqlKind, HeaderClaim, IdentityHeader, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome,
     Protocol, Request, Response, Transaction, TransactionId,
 };
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) fn labels() -> Origin {
@@ -276,5 +278,51 @@ pub(crate) fn bare_transaction() -> Transaction {
         reuse: None,
         repeat_of: None,
         ..full
+    }
+}
+
+/// A connection under TLS 1.2 in which both sides showed a certificate.
+pub(crate) fn connection() -> TlsConnection {
+    let Transaction { id, time, end, flow, client, .. } = transaction();
+    let certificate = Certificate {
+        subject: Some("api.example.com".into()),
+        names: vec!["api.example.com".into()],
+        issuer: Some("Example CA".into()),
+        validity: Some((1_763_000_000, 253_402_300_799)),
+        is_self_signed: false,
+        key_sha256: Some([0x5a; 32]),
+        sha256: Some([0xc3; 32]),
+        fingerprint: None,
+    };
+    let own = Certificate {
+        subject: Some("svc-billing".into()),
+        sha256: None,
+        fingerprint: Some(fingerprint([0xce, 0x47])),
+        ..certificate.clone()
+    };
+    TlsConnection {
+        id,
+        time,
+        end,
+        flow: Flow { tls: true, ..flow },
+        transport: Transport::Tcp,
+        client,
+        tls: Tls {
+            version: Some(TlsVersion(0x0303)),
+            cipher: Some(CipherSuite(0xC02F)),
+            sni: Some("api.example.com".into()),
+            alpn: Some("http/1.1".into()),
+            ja4: Some(Ja4(*b"t12d1516h2_8daaf6152771_e5627efa2ab1")),
+            ja4_stable: Some(Ja4(*b"t12d1514h2_8daaf6152771_6d807ffa2a79")),
+            client_certificate: Some(Arc::new(own)),
+        },
+        offered: vec!["h2".into(), "http/1.1".into()],
+        hides_name: false,
+        is_resumed: Some(false),
+        server_certificate: Some(Arc::new(certificate)),
+        asks_certificate: true,
+        bytes: [2_048, 9_000],
+        completeness: Completeness::Whole,
+        anomalies: AnomalySet::EMPTY,
     }
 }

@@ -1,6 +1,6 @@
 //! Golden records: a change of a wire form is a change of these lines.
 
-use super::{AlertRecord, ServiceRow, StatsRecord, TransactionRecord, samples};
+use super::{AlertRecord, ServiceRow, StatsRecord, TlsRecord, TransactionRecord, samples};
 use crate::metrics::{Counters, DropReason, SinkCounters};
 use crate::sinks::escape::write_json_line;
 use expect_test::{Expect, expect};
@@ -49,6 +49,16 @@ fn a_lone_answer() {
         &TransactionRecord::new(&samples::bare_transaction()),
         &expect![[r#"
             {"schema":"heelguard.transaction/1","id":"01234567-89ab-8def-8123-456789abcdef","time":"2026-11-21T10:00:00.000000Z","end":"2026-11-21T10:00:00.003250Z","ttfb_us":null,"flow":{"community_id":"1:IgBmsq8T6mgUy3bU66bPPBx2cKE=","src_ip":"198.51.100.4","src_port":51514,"dst_ip":"10.0.0.5","dst_port":8080,"vlan":[12],"tunnel":null,"vni":null},"protocol":"http/1.1","tls":null,"request":null,"response":{"status":401,"grpc_status":null,"bytes":64,"content_type":null,"items":null,"retry_after_s":null},"client":{"ip":"203.0.113.7","country":null,"city":null,"lat":null,"lon":null,"asn":null,"class":null,"claimed_ip":null},"device":null,"principal":{"kind":"user","id":"alice@example.com","source":"jwt"},"credentials":[],"jwt":null,"mfa":null,"outcome":"denied","completeness":"response_only","anomalies":[],"activity":"mfa","proof":{"level":"mfa","factor":"totp","mfa_at":"2026-11-21T10:00:00.000000Z","account_has_mfa":true},"login":null,"exposed":[],"graphql":null,"repeat_of":null,"session":null,"reuse":null}
+        "#]],
+    );
+}
+
+#[test]
+fn a_connection_that_was_not_read() {
+    check(
+        &TlsRecord::new(&samples::connection()),
+        &expect![[r#"
+            {"schema":"heelguard.tls/1","id":"01234567-89ab-8def-8123-456789abcdef","time":"2026-11-21T10:00:00.000000Z","end":"2026-11-21T10:00:00.003250Z","flow":{"community_id":"1:IgBmsq8T6mgUy3bU66bPPBx2cKE=","src_ip":"198.51.100.4","src_port":51514,"dst_ip":"10.0.0.5","dst_port":8080,"vlan":[12],"tunnel":null,"vni":null},"transport":"tcp","version":"TLS 1.2","cipher":"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256","sni":"api.example.com","ech":false,"alpn":"http/1.1","offered_alpn":["h2","http/1.1"],"ja4":"t12d1516h2_8daaf6152771_e5627efa2ab1","ja4_stable":"t12d1514h2_8daaf6152771_6d807ffa2a79","decrypted":false,"resumed":false,"certificate":{"subject":"api.example.com","names":["api.example.com"],"issuer":"Example CA","not_before":"2025-11-13T02:13:20.000000Z","not_after":null,"self_signed":false,"sha256":"c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3","key_sha256":"5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a"},"client_cert_requested":true,"client_cert":{"subject":"svc-billing","issuer":"Example CA","not_before":"2025-11-13T02:13:20.000000Z","not_after":null,"self_signed":false,"fingerprint":"ce4700000000000000000000000000ff","key_sha256":"5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a"},"client":{"ip":"203.0.113.7","country":"DE","city":null,"lat":51.2,"lon":10.4,"asn":64500,"class":"mobile","claimed_ip":"192.0.2.1"},"bytes":{"client":2048,"server":9000},"completeness":"whole","anomalies":[]}
         "#]],
     );
 }

@@ -1,3 +1,5 @@
+//! A TLS 1.2 conversation told to a connection whole, cut, damaged and with holes; and any bytes at all.
+
 use super::*;
 use crate::decode::{Tunnel, Vlans};
 use crate::flow::Origin;

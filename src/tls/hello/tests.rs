@@ -1,3 +1,5 @@
+//! Hellos made to measure: what is read of them, and what is said of those that make no sense.
+
 use super::*;
 
 /// A hello made to measure.

@@ -1,3 +1,5 @@
+//! JA4 by the specification's own examples and its edge cases, and the variant that resumption does not change.
+
 use super::*;
 use crate::tls::hello::tests::{Offer, vector16};
 
