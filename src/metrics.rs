@@ -29,6 +29,10 @@ macro_rules! counter_struct {
     };
 }
 
+// Behind the macro, which it uses.
+mod tls;
+pub use tls::{DecryptCounters, SecretCounters};
+
 counter_struct! {
     /// What was read from captures.
     CaptureCounters {
@@ -182,42 +186,6 @@ counter_struct! {
         giant_frames,
         /// Delivered bytes of connections that begin with TLS and are not read.
         encrypted_bytes,
-    }
-}
-
-counter_struct! {
-    /// TLS records that were opened, and connections that stay sealed.
-    DecryptCounters {
-        /// Connections of which something sealed was read.
-        connections,
-        /// Records opened.
-        records,
-        /// Bytes of their content.
-        bytes,
-        /// Records that had to wait for their secret.
-        held,
-        /// Records of early data that the server did not take: nobody read them.
-        early_refused,
-        /// Connections given up because no secret is known, or none came in time.
-        no_secret,
-        /// Connections given up because their version or suite is not read.
-        unsupported,
-        /// Connections given up because a record does not open under the secret that is known.
-        not_opened,
-    }
-}
-
-counter_struct! {
-    /// Secrets read from key logs and secrets blocks.
-    SecretCounters {
-        /// Secrets taken in.
-        taken,
-        /// Connections whose secrets were forgotten for the limit.
-        forgotten,
-        /// Lines that say what is of no use here: exporters, premaster secrets.
-        unused_lines,
-        /// Lines that nobody can read.
-        junk_lines,
     }
 }
 
