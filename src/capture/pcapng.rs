@@ -187,11 +187,12 @@ impl Section {
         Ok(())
     }
 
-    /// A secrets block: its text, in pieces, so that no length makes us hold what is not there.
+    /// A secrets block: its text, in pieces, so that no length makes us hold what is not there. One that contradicts
+    /// itself, or has secrets of another kind, says nothing.
     fn learn(&mut self, window: &mut Window, order: ByteOrder, length: u32) -> Result<(), Fault> {
-        if length < SECRETS_HEAD_BYTES as u32 + 4 {
-            return Err(Fault::Damage("a secrets block without its fixed part".to_owned()));
-        }
+        let Some(room) = length.checked_sub(SECRETS_HEAD_BYTES as u32 + 4) else {
+            return pass_over(window, order, length);
+        };
         if !window.fill(SECRETS_HEAD_BYTES)? {
             return Err(Fault::Cut(Cut::Block));
         }
@@ -199,11 +200,8 @@ impl Section {
         else {
             return Err(Fault::Cut(Cut::Block));
         };
-        let text_bytes = order.u32([n0, n1, n2, n3]);
-        if text_bytes > length - SECRETS_HEAD_BYTES as u32 - 4 {
-            return Err(Fault::Damage(format!("{text_bytes} bytes of secrets in a block of {length}")));
-        }
-        let Some(secrets) = self.secrets.as_mut().filter(|_| order.u32([k0, k1, k2, k3]) == TLS_KEY_LOG)
+        let (kind, text_bytes) = (order.u32([k0, k1, k2, k3]), order.u32([n0, n1, n2, n3]));
+        let Some(secrets) = self.secrets.as_mut().filter(|_| kind == TLS_KEY_LOG && text_bytes <= room)
         else {
             return pass_over(window, order, length);
         };
@@ -211,6 +209,7 @@ impl Section {
         let mut missing = text_bytes as usize;
         while missing > 0 {
             if !window.fill(1)? {
+                secrets.pieces.push(b"\n".to_vec());
                 return Err(Fault::Cut(Cut::Block));
             }
             let front = window.front();

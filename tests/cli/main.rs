@@ -14,6 +14,7 @@ mod config;
 mod doctor;
 mod inventory;
 mod json_schema;
+mod keylog;
 mod records;
 mod replay;
 mod sinks;
