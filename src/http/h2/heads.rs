@@ -6,8 +6,8 @@ use super::super::body;
 use super::super::halves::Cut;
 use super::fields::Fields;
 use super::{
-    Anomaly, Block, Connection, Content, Context, Event, EventTime, Facts, Part, ServiceKind, Side,
-    Stream, flag_flow, message,
+    Anomaly, Block, Connection, Content, Context, Event, EventTime, Facts, Part, ServiceKind, Side, Stream,
+    flag_flow, message,
 };
 use heelguard_detectors::anomaly::AnomalySet;
 
@@ -160,7 +160,8 @@ impl Connection {
             cx.flow.anomalies.merge(unpacked.anomalies);
             return;
         }
-        let replaces = stream.response.part.as_ref().is_none_or(|part| part.message.status() == 0 && status.is_some());
+        let replaces =
+            stream.response.part.as_ref().is_none_or(|part| part.message.status() == 0 && status.is_some());
         if !replaces {
             if let Some(part) = &mut stream.response.part {
                 part.anomalies.merge(unpacked.anomalies);
@@ -228,9 +229,7 @@ impl Connection {
     pub(super) fn reset(&mut self, cx: &mut Context<'_>, id: u32, side: Side, at: EventTime) {
         let Some(stream) = self.streams.get_mut(id) else { return };
         let unanswered = stream.response.part.is_none();
-        if unanswered
-            && let Some(class) = self.lane(side).floods.count(Event::Reset, at, &cx.shared.config)
-        {
+        if unanswered && let Some(class) = self.lane(side).floods.count(Event::Reset, at, &cx.shared.config) {
             flag_flow(cx, class);
         }
         self.finish(cx, id, at, Cut::No);
@@ -294,4 +293,3 @@ fn response_part(
     part.anomalies = anomalies;
     part
 }
-

@@ -174,7 +174,8 @@ impl Stream {
             return;
         }
         let protocol = if grpc { Protocol::Grpc } else { Protocol::Http2 };
-        Ended { ordinal: self.ordinal, protocol, request, response, cut: worst, anomalies }.emit(cx, client, at);
+        Ended { ordinal: self.ordinal, protocol, request, response, cut: worst, anomalies }
+            .emit(cx, client, at);
     }
 }
 
