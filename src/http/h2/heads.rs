@@ -111,11 +111,11 @@ impl Connection {
             let server = self.server(cx);
             cx.shared.services.count(server, part.message.header("host"), ServiceKind::Http2);
         }
-        self.open(cx, id, part, at);
+        self.open(cx, id, part, ends_stream, at);
     }
 
     /// A stream begins with its request; one beyond the limit is told at once, without its answer.
-    fn open(&mut self, cx: &mut Context<'_>, id: u32, mut part: Part, at: EventTime) {
+    fn open(&mut self, cx: &mut Context<'_>, id: u32, mut part: Part, ended: bool, at: EventTime) {
         let config = &cx.shared.config;
         let full = self.streams.len() >= config.http2_streams_max
             || self.streams.bytes() > config.pipeline_bytes_max;
@@ -129,6 +129,7 @@ impl Connection {
         }
         if let Some(stream) = self.streams.get_mut(id) {
             stream.request.part = Some(Box::new(part));
+            stream.request.ended = ended;
             self.streams.count(bytes);
         }
         if full {
@@ -204,10 +205,7 @@ impl Connection {
         }
         let at = unpacked.at;
         let part = request_part(cx, unpacked, self.responses.losses);
-        self.open(cx, id, part, at);
-        if let Some(stream) = self.streams.get_mut(id) {
-            stream.request.ended = true;
-        }
+        self.open(cx, id, part, true, at);
     }
 
     /// A side has sent all of its half.
