@@ -103,7 +103,9 @@ fn every_transaction_of_the_wire_is_found() {
         }
         let run = replay(&[&capture], &[]);
         let legs = if labels["two_legs"] == true { 2 } else { 1 };
-        assert_eq!(run.transactions.len(), truth.len() * legs, "{}", capture.display());
+        // A load generator wrote down how many requests it made, and no more of them.
+        let more = labels["h2load_requests"].as_u64().unwrap_or(0) as usize;
+        assert_eq!(run.transactions.len(), truth.len() * legs + more, "{}", capture.display());
         assert_eq!(run.stats["balanced"], true, "{}", run.stats);
         let repeats = run.transactions.iter().filter(|t| !t["repeat_of"].is_null()).count();
         assert_eq!(repeats, truth.len() * (legs - 1), "each exchange counts once");
@@ -118,10 +120,13 @@ fn output_is_the_same_bytes_for_every_number_of_shards() {
     }
 }
 
-/// Whether a rule that exists answers for this label. A token out of its time that was refused is nobody's fault.
+/// Whether a rule that exists answers for this label. A token out of its time that was refused is nobody's fault, and
+/// ids that are counted through in message bodies are not seen.
 fn judged(label: &Value) -> bool {
     let refused = label["detector"] == "expired_jwt" && !is_served(label);
-    detectors(label).is_some() && !refused
+    let in_bodies = label["detector"] == "id_enumeration"
+        && label["note"].as_str().is_some_and(|note| note.contains("protobuf field"));
+    detectors(label).is_some() && !refused && !in_bodies
 }
 
 fn is_served(label: &Value) -> bool {

@@ -103,7 +103,9 @@ mod tests {
 
     #[test]
     fn content_types_are_told_apart() {
-        for yes in ["application/grpc", "application/grpc+proto", "Application/gRPC-web", "application/grpc;a=b"] {
+        for yes in
+            ["application/grpc", "application/grpc+proto", "Application/gRPC-web", "application/grpc;a=b"]
+        {
             assert!(is_grpc(yes.as_bytes()), "{yes}");
         }
         for no in ["application/json", "application/grpcx", "application/gr"] {
@@ -114,7 +116,8 @@ mod tests {
 
     #[test]
     fn messages_are_counted_however_they_are_cut() {
-        let body = [framed(0, b"abc"), framed(0, b""), framed(1, &[7; 300]), framed(0x80, b"grpc-status: 0\r\n")];
+        let body =
+            [framed(0, b"abc"), framed(0, b""), framed(1, &[7; 300]), framed(0x80, b"grpc-status: 0\r\n")];
         let body = body.concat();
         for size in 1..body.len() {
             let mut counter = Counter::default();
@@ -131,7 +134,10 @@ mod tests {
         counter.absorb(&[0, 0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3]);
         counter.absorb(&framed(0, b"x"));
         assert_eq!(counter.count(), 1);
-        assert_eq!(messages(&[0, 0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3]).next().map(|m| m.bytes), Some(&[1, 2, 3][..]));
+        assert_eq!(
+            messages(&[0, 0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3]).next().map(|m| m.bytes),
+            Some(&[1, 2, 3][..])
+        );
     }
 
     #[test]

@@ -158,7 +158,8 @@ impl Answer {
 
     /// What protocol follows.
     pub(super) fn switch(&self) -> Switch {
-        let names = |protocol| self.message.header("upgrade").is_some_and(|name| name.eq_ignore_ascii_case(protocol));
+        let names =
+            |protocol| self.message.header("upgrade").is_some_and(|name| name.eq_ignore_ascii_case(protocol));
         match (self.status_meant, self.target.expect()) {
             (101, Expect::Upgrade) if names(b"h2c") => Switch::Http2,
             (101, _) => Switch::Opaque,

@@ -150,6 +150,9 @@ impl Agent {
             None if mozilla => AgentKind::Browser,
             None => AgentKind::Unknown,
         };
+        // `grpc-c/58.0.0 (linux; chttp2)`: what a library says of where it was built is true of nearly all of them.
+        let by_library = known.is_some_and(|(_, name)| name.starts_with("grpc"));
+        let system = system.filter(|_| !by_library);
         let mut hash = Hash::default();
         hash.add_all(known.map_or("", |&(_, name)| name).bytes());
         hash.add(b'/');

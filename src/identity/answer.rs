@@ -55,7 +55,10 @@ pub(crate) struct Issued<'a> {
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, none a state")]
 pub(crate) struct Answer<'a> {
+    /// Of a gRPC call, the status that HTTP would have had; 0 when it is not known.
     pub(crate) status: u16,
+    /// How a gRPC call ended.
+    pub(crate) grpc_status: Option<u32>,
     pub(crate) content_type: Option<&'a [u8]>,
     pub(crate) retry_after: bool,
     pub(crate) location: Option<&'a [u8]>,
@@ -335,6 +338,24 @@ impl<'a> Answer<'a> {
     }
 
     /// Error codes and sentences speak once or twice in an answer; a list of records with a `status` each does not.
+    /// A sentence that says what went wrong.
+    pub(crate) fn reason(&mut self, words: &[u8], settings: &Settings) {
+        self.mark(words, settings);
+    }
+
+    /// Something handed out in a body that is no JSON.
+    pub(crate) fn hand_out(&mut self, kind: HandleKind, value: Cow<'a, [u8]>) {
+        self.in_body = true;
+        self.issue(kind, value, false);
+    }
+
+    /// A factor to choose.
+    pub(crate) fn offer(&mut self, factor: Factor) {
+        if self.factors.len() < FACTORS_MAX {
+            self.factors.push(factor);
+        }
+    }
+
     fn mark(&mut self, words: &[u8], settings: &Settings) {
         if self.marks_read == MARKS_READ_MAX {
             return;

@@ -13,6 +13,7 @@ use super::answer::Answer;
 use super::clues::{Clues, Handle, HandleKind, Sighting};
 use super::credential::{Found, Presented};
 use super::graphql;
+use super::grpc;
 use super::jwt::{self, Claims, Document, SealedToken};
 use super::labels::Labels;
 use super::locator::Locator;
@@ -149,13 +150,18 @@ impl Extractor {
             let mut answer = Answer::default();
             if let Some(message) = &exchange.response {
                 let asks = (labels, plain, publishes);
-                read_answer(&mut answer, message, response_decoder, asks, &settings, &mut noted);
+                if asking.is_grpc() {
+                    answer.head(message, &settings);
+                    grpc::read_answer(&mut answer, message, labels, &settings);
+                } else {
+                    read_answer(&mut answer, message, response_decoder, asks, &settings, &mut noted);
+                }
             }
             let answer = exchange.response.is_some().then_some(&answer);
             asking.https |= exchange.tls.is_some();
             let own = exchange.tls.as_deref().and_then(tls::own_certificate);
             asking.presented.certificates_from(settings.trusted.contains(exchange.client.ip), own);
-            if exchange.protocol == Protocol::Grpc {
+            if exchange.protocol == Protocol::Grpc || asking.is_grpc() {
                 asking.presented.is_metadata();
             }
             let issued = answer.iter().flat_map(|answer| &answer.issued);
@@ -228,7 +234,7 @@ impl Extractor {
                 vni: exchange.tunnel.number(),
                 tls: exchange.tls.is_some(),
             },
-            protocol: exchange.protocol,
+            protocol: if asked.is_grpc() { Protocol::Grpc } else { exchange.protocol },
             tls: exchange.tls.as_deref().map(|facts| Arc::new(self.tls(facts, &asked.presented))),
             request: exchange.request.as_ref().map(|message| {
                 let request = self.request(message, asked, route, &told);
@@ -362,7 +368,11 @@ fn read_request<'a>(
             noted.insert(anomaly);
         }
         body = unpacked.bytes;
-        asking.body(body, settings);
+        if let Some(content_type) = asking.content_type.filter(|_| asking.is_grpc()) {
+            grpc::read_request(&mut asking.fields, grpc::labels(asking.path), content_type, body, settings);
+        } else {
+            asking.body(body, settings);
+        }
     }
     asking.graphql = documents.read(asking, body, settings);
     asking.find_in_fields();
@@ -371,6 +381,9 @@ fn read_request<'a>(
         asking.presented.hide_literals(document, &settings.fields);
     }
     route.read(asking.path, |segment| asking.presented.tells(segment));
+    if asking.is_grpc() {
+        route.labels.add(grpc::labels(asking.path));
+    }
     if let Some(operation) = &asking.graphql {
         route.labels.add(operation.labels);
         if operation.beyond_limit {

@@ -298,7 +298,7 @@ fn element_end(text: &[u8]) -> usize {
 }
 
 /// What a mutation is for, by the words of its name: `verifyOtp`, `tokenAuth`, `createApiKey`.
-fn labels_of_name(name: &[u8]) -> Labels {
+pub(super) fn labels_of_name(name: &[u8]) -> Labels {
     let mut words = [0u8; 2 * NAME_BYTES_MAX];
     let (mut len, mut last) = (0usize, b'-');
     let mut starts = vec![0usize];

@@ -12,6 +12,7 @@ use super::graphql::Operation;
 use super::settings::Settings;
 use super::tables::{Field, RequestHeader};
 use crate::http::Message;
+use crate::http::grpc::is_grpc;
 use heelguard_detectors::identity::Location;
 use heelguard_detectors::transaction::HeaderClaim;
 
@@ -51,7 +52,9 @@ impl<'a> Asking<'a> {
     pub(crate) fn head(&mut self, message: &'a Message, settings: &Settings, agents: &mut Agents) {
         self.method = message.method();
         for (name, value) in message.header_lines() {
-            if let Some(role) = settings.request_headers.get(name) {
+            // Metadata in base64 is called after what it would be in letters.
+            let role = name.strip_suffix(b"-bin").unwrap_or(name);
+            if let Some(role) = settings.request_headers.get(role) {
                 self.header(role, name, value, settings, agents);
             }
         }
@@ -122,7 +125,7 @@ impl<'a> Asking<'a> {
             if self.path.is_empty() {
                 self.path = b"/";
             }
-        } else if self.method == b"CONNECT" {
+        } else if self.method == b"CONNECT" && !target.starts_with(b"/") {
             // The tunnel's end is the target; the host is what the client says it is.
             let said = self.host;
             self.authority(target);
@@ -141,6 +144,11 @@ impl<'a> Asking<'a> {
             self.presented.userinfo(userinfo);
         }
         self.host = authority.get(at.map_or(0, |at| at + 1)..).unwrap_or(&[]);
+    }
+
+    /// Whether this is a call of gRPC or gRPC-Web.
+    pub(crate) fn is_grpc(&self) -> bool {
+        self.content_type.is_some_and(is_grpc)
     }
 
     /// Reads the decoded body, by its type or, failing that, by its first byte.

@@ -151,7 +151,7 @@ fn is_factor_step(asked: &Asked<'_, '_>, mfa: MfaStep<'_>) -> bool {
 /// The answer by its status.
 fn outcome(answer: Option<&Answer<'_>>) -> Outcome {
     match answer.map(|a| a.status) {
-        None => Outcome::Unknown,
+        None | Some(0) => Outcome::Unknown,
         Some(401 | 403) => Outcome::Denied,
         Some(status) if status < 400 => Outcome::Success,
         Some(_) => Outcome::Error,
@@ -160,7 +160,7 @@ fn outcome(answer: Option<&Answer<'_>>) -> Outcome {
 
 /// The answer by what the step makes of it.
 fn meaning(step: &Step<'_>, answer: Option<&Answer<'_>>) -> Outcome {
-    if answer.is_none() {
+    if answer.is_none_or(|answer| answer.status == 0) {
         return Outcome::Unknown;
     }
     match (step.activity, step.login, step.mfa.map(|m| (m.event, m.outcome))) {

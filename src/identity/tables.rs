@@ -136,7 +136,7 @@ pub(crate) const REQUEST_HEADERS: &[(RequestHeader, &str)] = {
              x-amzn-mtls-clientcert-issuer x-amzn-mtls-clientcert-serial-number \
              x-amzn-mtls-clientcert-validity",
         ),
-        (H::XForwardedProto, "x-forwarded-proto"),
+        (H::XForwardedProto, "x-forwarded-proto :scheme"),
         (H::Platform, "sec-ch-ua-platform"),
         (H::Mobile, "sec-ch-ua-mobile"),
         (H::Habit, "accept accept-encoding accept-language accept-charset"),

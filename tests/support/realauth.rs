@@ -21,9 +21,9 @@ pub fn all_captures(realauth: &Path) -> Vec<(PathBuf, Value)> {
     paths.iter().map(read).collect()
 }
 
-/// Captures that this version can read whole: HTTP/1 in the clear.
+/// Captures that this version can read whole: those in the clear.
 pub fn captures(realauth: &Path) -> Vec<(PathBuf, Value)> {
-    let clear = |labels: &Value| !labels["proto"].is_string() && !labels["keylog"].is_string();
+    let clear = |labels: &Value| !labels["keylog"].is_string();
     all_captures(realauth).into_iter().filter(|(_, labels)| clear(labels)).collect()
 }
 

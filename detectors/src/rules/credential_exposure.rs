@@ -37,7 +37,7 @@ use crate::keyed::Keyed;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
-use crate::transaction::{Activity, Exposure, ExposureKind, Request, Transaction};
+use crate::transaction::{Activity, Completeness, Exposure, ExposureKind, Request, Transaction};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -111,6 +111,10 @@ impl State {
     }
 
     fn observe_cleartext(&mut self, tx: &Transaction, request: &Request, findings: &mut Findings<'_>) {
+        if request.host.is_empty() && tx.completeness == Completeness::Gap {
+            // The host was not seen: of which service this is told cannot be said.
+            return;
+        }
         let told = self.services.entry_again(&request.host, tx.end);
         if !told.is_news(tx.end, self.again_after) {
             return;

@@ -127,7 +127,8 @@ impl Fields {
             return self.pseudo_field(name, value);
         }
         self.regular_met = true;
-        self.malformed |= name.iter().any(|b| !is_name_byte(*b)) || name.is_empty() || is_forbidden(name, value);
+        self.malformed |=
+            name.iter().any(|b| !is_name_byte(*b)) || name.is_empty() || is_forbidden(name, value);
         if name == b"host" {
             return self.host(value);
         }

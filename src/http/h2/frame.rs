@@ -68,9 +68,15 @@ enum State {
     Head,
     /// The length of the padding comes first.
     PadLength(Head),
-    Data { head: Head, data: u32, padding: u32 },
+    Data {
+        head: Head,
+        data: u32,
+        padding: u32,
+    },
     Whole(Head),
-    Skip { remaining: u32 },
+    Skip {
+        remaining: u32,
+    },
     Lost,
 }
 

@@ -6,8 +6,8 @@ use super::super::body;
 use super::super::halves::Cut;
 use super::fields::Fields;
 use super::{
-    Anomaly, Block, Connection, Content, Context, Event, EventTime, Facts, Part, ServiceKind, Side,
-    Stream, flag_flow, message,
+    Anomaly, Block, Connection, Content, Context, Event, EventTime, Facts, Part, ServiceKind, Side, Stream,
+    flag_flow, message,
 };
 use heelguard_detectors::anomaly::AnomalySet;
 
@@ -111,11 +111,11 @@ impl Connection {
             let server = self.server(cx);
             cx.shared.services.count(server, part.message.header("host"), ServiceKind::Http2);
         }
-        self.open(cx, id, part, at);
+        self.open(cx, id, part, ends_stream, at);
     }
 
     /// A stream begins with its request; one beyond the limit is told at once, without its answer.
-    fn open(&mut self, cx: &mut Context<'_>, id: u32, mut part: Part, at: EventTime) {
+    fn open(&mut self, cx: &mut Context<'_>, id: u32, mut part: Part, ended: bool, at: EventTime) {
         let config = &cx.shared.config;
         let full = self.streams.len() >= config.http2_streams_max
             || self.streams.bytes() > config.pipeline_bytes_max;
@@ -129,6 +129,7 @@ impl Connection {
         }
         if let Some(stream) = self.streams.get_mut(id) {
             stream.request.part = Some(Box::new(part));
+            stream.request.ended = ended;
             self.streams.count(bytes);
         }
         if full {
@@ -160,7 +161,8 @@ impl Connection {
             cx.flow.anomalies.merge(unpacked.anomalies);
             return;
         }
-        let replaces = stream.response.part.as_ref().is_none_or(|part| part.message.status() == 0 && status.is_some());
+        let replaces =
+            stream.response.part.as_ref().is_none_or(|part| part.message.status() == 0 && status.is_some());
         if !replaces {
             if let Some(part) = &mut stream.response.part {
                 part.anomalies.merge(unpacked.anomalies);
@@ -203,10 +205,7 @@ impl Connection {
         }
         let at = unpacked.at;
         let part = request_part(cx, unpacked, self.responses.losses);
-        self.open(cx, id, part, at);
-        if let Some(stream) = self.streams.get_mut(id) {
-            stream.request.ended = true;
-        }
+        self.open(cx, id, part, true, at);
     }
 
     /// A side has sent all of its half.
@@ -228,9 +227,7 @@ impl Connection {
     pub(super) fn reset(&mut self, cx: &mut Context<'_>, id: u32, side: Side, at: EventTime) {
         let Some(stream) = self.streams.get_mut(id) else { return };
         let unanswered = stream.response.part.is_none();
-        if unanswered
-            && let Some(class) = self.lane(side).floods.count(Event::Reset, at, &cx.shared.config)
-        {
+        if unanswered && let Some(class) = self.lane(side).floods.count(Event::Reset, at, &cx.shared.config) {
             flag_flow(cx, class);
         }
         self.finish(cx, id, at, Cut::No);
@@ -294,4 +291,3 @@ fn response_part(
     part.anomalies = anomalies;
     part
 }
-

@@ -13,13 +13,11 @@ const OUTCOMES: [&[u8]; 2] = [b"grpc-status", b"grpc-message"];
 pub(super) fn request(fields: Fields, first_byte: EventTime, last_byte: EventTime) -> Message {
     let Fields { text, lines, pseudo, .. } = fields;
     // A tunnel has no path; its target is where it leads (RFC 9113 section 8.5).
-    let target = pseudo.path.or(pseudo.authority.filter(|_| {
-        pseudo.method.as_ref().is_some_and(|method| slice(&text, method) == b"CONNECT")
-    }));
-    let start = StartLine::Request {
-        method: pseudo.method.unwrap_or_default(),
-        target: target.unwrap_or_default(),
-    };
+    let target = pseudo.path.or(pseudo
+        .authority
+        .filter(|_| pseudo.method.as_ref().is_some_and(|method| slice(&text, method) == b"CONNECT")));
+    let start =
+        StartLine::Request { method: pseudo.method.unwrap_or_default(), target: target.unwrap_or_default() };
     message(text, start, lines, first_byte, last_byte)
 }
 

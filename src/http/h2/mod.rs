@@ -16,11 +16,11 @@ mod stream;
 pub(super) use hpack::Scratch;
 pub(super) use seek::{Recognised, Sender, is_server_preface, recognise};
 
+use super::Side;
 use super::connection::{Context, flag_flow};
 use super::framing::Facts;
 use super::halves::{Cut, Pending};
 use super::services::ServiceKind;
-use super::Side;
 use crate::decode::Endpoint;
 use crate::flow::{CloseReason, Direction};
 use base64::Engine as _;
@@ -125,7 +125,8 @@ impl Connection {
     /// A connection that a request of HTTP/1 turned into this (RFC 7540 section 3.2): the request is that of stream 1.
     pub(super) fn upgraded(client: Direction, next_ordinal: u32, request: Pending) -> Self {
         let mut connection = Self::new(client, [false; 2], next_ordinal);
-        let settings = request.message.header("http2-settings").and_then(|coded| URL_SAFE_NO_PAD.decode(coded).ok());
+        let settings =
+            request.message.header("http2-settings").and_then(|coded| URL_SAFE_NO_PAD.decode(coded).ok());
         connection.responses.obey(Settings::read(&settings.unwrap_or_default()));
         let stream = connection.streams.open(1, Stream::new(request.ordinal, request.message.last_byte));
         let part = Part::of_http1(request);
@@ -176,7 +177,9 @@ impl Connection {
     pub(super) fn closed(mut self, cx: &mut Context<'_>, at: EventTime, reason: CloseReason) {
         let cut = match reason {
             CloseReason::Fin | CloseReason::Reset => Cut::No,
-            CloseReason::Reused | CloseReason::Idle | CloseReason::Evicted | CloseReason::CaptureEnd => Cut::End,
+            CloseReason::Reused | CloseReason::Idle | CloseReason::Evicted | CloseReason::CaptureEnd => {
+                Cut::End
+            }
         };
         for id in self.streams.which(|_| true) {
             self.finish(cx, id, at, cut);

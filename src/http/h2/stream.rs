@@ -30,6 +30,8 @@ pub(super) struct Part {
     pub(super) anomalies: AnomalySet,
     prefix_max: usize,
     cut: Cut,
+    /// Not all of its body was seen.
+    body_cut: bool,
     /// Losses of its direction when it last had bytes: a later one may have swallowed some of it.
     losses: u32,
     calls: Option<Counter>,
@@ -58,13 +60,15 @@ impl Part {
     pub(super) fn new(message: Message, prefix_max: usize, whole: bool, losses: u32) -> Self {
         let calls = message.header("content-type").is_some_and(grpc::is_grpc).then(Counter::default);
         let cut = if whole { Cut::No } else { Cut::Gap };
-        Self { message, anomalies: AnomalySet::EMPTY, prefix_max, cut, losses, calls }
+        let anomalies = AnomalySet::EMPTY;
+        Self { message, anomalies, prefix_max, cut, body_cut: false, losses, calls }
     }
 
     /// A request that came whole as HTTP/1.
     pub(super) fn of_http1(request: Pending) -> Self {
         let (anomalies, cut) = (request.anomalies, request.cut);
-        Self { anomalies, cut, ..Self::new(request.message, 0, true, 0) }
+        let body_cut = !request.message.body.complete;
+        Self { anomalies, cut, body_cut, ..Self::new(request.message, 0, true, 0) }
     }
 
     /// Not all of it is known.
@@ -92,6 +96,7 @@ impl Part {
         self.message.body.bytes = self.message.body.bytes.saturating_add(missing);
         self.prefix_max = 0;
         self.cut = Cut::Gap;
+        self.body_cut = true;
         if let Some(calls) = &mut self.calls {
             calls.bridge(missing);
         }
@@ -114,7 +119,7 @@ impl Part {
             self.notice(losses);
             self.cut = self.cut.max(cut);
         }
-        self.message.body.complete = whole && self.cut == Cut::No;
+        self.message.body.complete = whole && !self.body_cut;
         self.message.body.messages = self.calls.map(|calls| calls.count());
     }
 }
@@ -174,7 +179,8 @@ impl Stream {
             return;
         }
         let protocol = if grpc { Protocol::Grpc } else { Protocol::Http2 };
-        Ended { ordinal: self.ordinal, protocol, request, response, cut: worst, anomalies }.emit(cx, client, at);
+        Ended { ordinal: self.ordinal, protocol, request, response, cut: worst, anomalies }
+            .emit(cx, client, at);
     }
 }
 

@@ -138,7 +138,7 @@ impl Extractor {
         let clock = ServerClock::read(message);
         Response {
             status: message.status(),
-            grpc_status: None,
+            grpc_status: answer.and_then(|answer| answer.grpc_status),
             bytes: message.body.bytes,
             content_type: answer.and_then(|a| a.content_type).map(|t| self.media_type(t, presented)),
             items: answer.filter(|a| (200..300).contains(&a.status)).and_then(|a| a.items),

@@ -52,9 +52,18 @@ fn message(text: &str) -> Message {
         Header { name: range(name), value: range(value.trim()) }
     });
     let headers = headers.collect();
-    let body = Body { bytes: body.len() as u64, prefix: body.as_bytes().to_vec(), complete: true, messages: None };
+    let body =
+        Body { bytes: body.len() as u64, prefix: body.as_bytes().to_vec(), complete: true, messages: None };
     let at = EventTime::from_secs(1_794_211_200);
-    Message { start, headers, trailers: Vec::new(), body, first_byte: at, last_byte: at, head: head.into_bytes() }
+    Message {
+        start,
+        headers,
+        trailers: Vec::new(),
+        body,
+        first_byte: at,
+        last_byte: at,
+        head: head.into_bytes(),
+    }
 }
 
 /// An exchange of a made-up client; an empty text is a half that was not seen.

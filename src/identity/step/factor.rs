@@ -392,7 +392,7 @@ fn evidence(answer: Option<&Answer<'_>>, mfa_grant: bool) -> Evidence {
         return Evidence::default();
     };
     Evidence {
-        status: Some(answer.status),
+        status: Some(answer.status).filter(|&status| status > 0),
         markers: answer.markers,
         verdict: answer.verdict,
         errors: answer.errors || answer.error,

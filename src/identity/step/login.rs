@@ -43,7 +43,7 @@ pub(super) fn login(
     if administers && !by_grant {
         return None;
     }
-    let Some(answer) = answer else {
+    let Some(answer) = answer.filter(|answer| answer.status > 0) else {
         return Some(LoginOutcome::Unknown);
     };
     Some(login_outcome(answer, mfa))

@@ -37,19 +37,15 @@ fn connection() -> Vec<u8> {
 
 #[test]
 fn frames_are_read_however_they_are_cut() {
-    let expected = [
-        "Settings(6) on 0",
-        "Headers(2) on 1",
-        "end",
-        "Other(0) on 9",
-        "Ping(0) on 0",
-        "end of stream",
-    ];
+    let expected =
+        ["Settings(6) on 0", "Headers(2) on 1", "end", "Other(0) on 9", "Ping(0) on 0", "end of stream"];
     let bytes = connection();
     for size in 1..bytes.len() {
         let mut reader = Reader::of_client();
         let words: Vec<String> = bytes.chunks(size).flat_map(|piece| told(&mut reader, piece)).collect();
-        let data = words.iter().filter_map(|word| word.strip_prefix("data ")?.split(' ').next()?.parse::<u32>().ok());
+        let data = words
+            .iter()
+            .filter_map(|word| word.strip_prefix("data ")?.split(' ').next()?.parse::<u32>().ok());
         assert_eq!(data.sum::<u32>(), 5, "pieces of {size}");
         let others: Vec<&str> =
             words.iter().map(String::as_str).filter(|word| !word.starts_with("data")).collect();

@@ -107,7 +107,8 @@ impl Decoder {
         fields: &mut Fields,
     ) -> Result<(), Unreadable> {
         let index = integer::read(rest, bits).ok_or(Unreadable)?;
-        let spelled = if index == 0 { Some(string(rest, &mut scratch.name).ok_or(Unreadable)?) } else { None };
+        let spelled =
+            if index == 0 { Some(string(rest, &mut scratch.name).ok_or(Unreadable)?) } else { None };
         let value = string(rest, &mut scratch.value).ok_or(Unreadable)?;
         let name = match spelled {
             Some(name) => Lookup::Known(name, b""),

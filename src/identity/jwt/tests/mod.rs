@@ -202,6 +202,15 @@ fn message(at: EventTime, text: &str) -> Message {
         Header { name: range(name), value: range(value) }
     });
     let headers = headers.collect();
-    let body = Body { bytes: body.len() as u64, prefix: body.as_bytes().to_vec(), complete: true, messages: None };
-    Message { start, headers, trailers: Vec::new(), body, first_byte: at, last_byte: at, head: head.as_bytes().to_vec() }
+    let body =
+        Body { bytes: body.len() as u64, prefix: body.as_bytes().to_vec(), complete: true, messages: None };
+    Message {
+        start,
+        headers,
+        trailers: Vec::new(),
+        body,
+        first_byte: at,
+        last_byte: at,
+        head: head.as_bytes().to_vec(),
+    }
 }

@@ -1,6 +1,9 @@
 //! An encoder for tests: every form in which HPACK can write a field, chosen by whoever writes the test.
 
+#![allow(dead_code, unreachable_pub, reason = "unit tests and tests of the whole use their own parts of it")]
+
 use std::collections::VecDeque;
+use std::sync::OnceLock;
 
 /// How a field is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +22,7 @@ pub struct Encoder {
     table: VecDeque<(Vec<u8>, Vec<u8>)>,
     capacity: usize,
     /// Whether strings are Huffman coded.
-    pub huffman: bool,
+    huffman: bool,
 }
 
 impl Default for Encoder {
@@ -29,6 +32,11 @@ impl Default for Encoder {
 }
 
 impl Encoder {
+    /// An encoder that codes strings, or writes them as they are.
+    pub fn new(huffman: bool) -> Self {
+        Self { huffman, ..Self::default() }
+    }
+
     /// A block of fields, each in its form.
     pub fn block<'f>(&mut self, fields: impl IntoIterator<Item = (&'f str, &'f str, Form)>) -> Vec<u8> {
         let mut out = Vec::new();
@@ -71,7 +79,8 @@ impl Encoder {
     }
 
     fn find(&self, name: &str, value: Option<&str>) -> Option<usize> {
-        let same = |n: &[u8], v: &[u8]| n == name.as_bytes() && value.is_none_or(|value| v == value.as_bytes());
+        let same =
+            |n: &[u8], v: &[u8]| n == name.as_bytes() && value.is_none_or(|value| v == value.as_bytes());
         let fixed = STATIC.iter().position(|(n, v)| same(n.as_bytes(), v.as_bytes())).map(|at| at + 1);
         fixed.or_else(|| self.table.iter().position(|(n, v)| same(n, v)).map(|at| at + STATIC.len() + 1))
     }
@@ -133,18 +142,20 @@ pub fn huffman(text: &[u8]) -> Vec<u8> {
 
 /// A symbol's code, which its length and its place among the codes of that length give (RFC 7541 appendix B).
 fn code_of(symbol: u8) -> (u32, u32) {
-    let (mut code, mut length) = (0_u32, 0);
-    let mut order: Vec<usize> = (0..=256).collect();
-    order.sort_by_key(|&at| (LENGTHS[at], at));
-    for at in order {
-        code <<= LENGTHS[at] - length;
-        length = LENGTHS[at];
-        if at == usize::from(symbol) {
-            break;
+    static CODES: OnceLock<[(u32, u32); 257]> = OnceLock::new();
+    CODES.get_or_init(|| {
+        let mut codes = [(0, 0); 257];
+        let (mut code, mut length) = (0_u32, 0);
+        let mut order: Vec<usize> = (0..=256).collect();
+        order.sort_by_key(|&at| (LENGTHS[at], at));
+        for at in order {
+            code <<= LENGTHS[at] - length;
+            length = LENGTHS[at];
+            codes[at] = (code, u32::from(length));
+            code += 1;
         }
-        code += 1;
-    }
-    (code, u32::from(length))
+        codes
+    })[usize::from(symbol)]
 }
 
 const LENGTHS: [u8; 257] = [

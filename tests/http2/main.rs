@@ -1,0 +1,14 @@
+//! HTTP/2 from bytes: one story for each way traffic goes, or goes wrong, with its nearest innocent beside it.
+
+#![allow(clippy::needless_raw_string_hashes)] // as `expect_test` writes them
+#![allow(clippy::format_collect, clippy::format_push_string)] // texts of a test, built where they are read
+
+mod calls;
+mod floods;
+#[path = "../http1/harness.rs"]
+mod harness;
+mod losses;
+mod messages;
+mod peer;
+mod properties;
+mod streams;
