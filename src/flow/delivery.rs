@@ -3,7 +3,7 @@
 //! It promises that every accepted byte is counted once: delivered, duplicate, discarded or buffered.
 
 use super::conversation::{Context, Conversation, DIRECTIONS};
-use super::overlap::{Extent, Piece};
+use super::overlap::{Doubt, Extent, Piece};
 use super::seq::{SeqNo, span};
 use super::stream::{Held, Phase};
 use super::{Config, Direction, StreamHandler};
@@ -18,7 +18,7 @@ impl<H: StreamHandler> Conversation<H> {
         &mut self,
         direction: Direction,
         segment: &Segment<'_>,
-        unproved: Option<SeqNo>,
+        unproved: Option<Doubt>,
         at: EventTime,
         ctx: &mut Context<'_, H::Shared>,
     ) {
@@ -169,8 +169,9 @@ impl<H: StreamHandler> Conversation<H> {
     fn overrule_held(&mut self, direction: Direction, new: Extent<'_>, ctx: &mut Context<'_, H::Shared>) {
         let Some(held) = &mut self.streams[direction.index()].held else { return };
         let outcome = held.queue.overrule(&new);
-        ctx.counters.bytes.buffered -= outcome.overruled;
+        ctx.counters.bytes.buffered -= outcome.overruled + outcome.duplicate;
         ctx.counters.bytes.discarded += outcome.overruled;
+        ctx.counters.bytes.duplicate += outcome.duplicate;
         self.note_outcome(&outcome, ctx);
     }
 

@@ -91,8 +91,13 @@ impl Mischief {
 fn case(seed: u64) -> (Mischief, Case) {
     let mut chance = Chance::new(seed);
     let mischief = chance.one_of(&MISCHIEFS);
-    let terms = terms(&mut chance);
-    let length = if chance.percent(10) { chance.below(6_000) } else { chance.below(200) } + 1;
+    let mut terms = terms(&mut chance);
+    terms.small |= mischief == Mischief::Edges && chance.percent(60);
+    let length = match mischief {
+        Mischief::Edges if terms.small => chance.below(30_000),
+        _ if chance.percent(10) => chance.below(6_000),
+        _ => chance.below(200),
+    } + 1;
     let text: Vec<u8> = (0..length).map(|at| b'a' + u8::try_from(at % 26).expect("a letter")).collect();
     let mut writer = Writer { chance, mischief, length, letter: b'A' };
     let early = if mischief == Mischief::Early { writer.mischiefs(1, 3) } else { Vec::new() };
@@ -273,7 +278,12 @@ impl Writer {
 
     fn at_edge(&mut self) -> Move {
         let mut piece = self.lie();
-        match self.chance.below(4) {
+        match self.chance.below(6) {
+            2 => {
+                // Right behind the end, which may be beyond the window now and inside it later.
+                piece.at = i64::try_from(self.length).expect("short");
+                Move::Piece(piece)
+            }
             0 => {
                 piece.at = -self.chance.between(1, 100_000);
                 Move::Piece(piece)
@@ -372,6 +382,9 @@ fn run(seed: u64, cases: impl Iterator<Item = usize>) -> Option<(BTreeMap<Mischi
     let mut complaints = String::new();
     for number in cases {
         let (mischief, case) = case(seed.wrapping_mul(1 << 20).wrapping_add(number as u64));
+        if std::env::var("HEELGUARD_KERNEL_CASE").is_ok_and(|only| only != number.to_string()) {
+            continue;
+        }
         let outcome = case.play(&link);
         let tally = tallies.entry(mischief).or_default();
         tally.cases += 1;
@@ -381,6 +394,7 @@ fn run(seed: u64, cases: impl Iterator<Item = usize>) -> Option<(BTreeMap<Mischi
                 tally.flagged += 1;
                 if std::env::var_os("HEELGUARD_KERNEL_SHOW").is_some() {
                     eprintln!("flagged: case {number}, {mischief:?}: {case:?}\n{}\n", outcome.show());
+                    keep(number, &outcome);
                 }
             }
             Err(why) => {
