@@ -51,7 +51,13 @@ pub(super) fn judge(
         return Verdict::Refuse(Anomaly::TcpInvalidSegment);
     }
     if reset {
-        return if is_exact_reset(SeqNo(segment.seq), stream) {
+        // RFC 9293 3.10.7.3: who waits for the answer to its SYN is reset by a refusal of that SYN alone.
+        let valid = if negotiated.unanswered && stream.start.is_none() {
+            flags.has(TcpFlags::ACK) && answer.start.is_some_and(|first| !SeqNo(segment.ack).before(first))
+        } else {
+            is_exact_reset(SeqNo(segment.seq), stream)
+        };
+        return if valid {
             Verdict::Reset
         } else {
             Verdict::Refuse(Anomaly::TcpBadRst)
@@ -133,8 +139,8 @@ fn misplaced(segment: &Segment<'_>, stream: &Stream) -> Option<Anomaly> {
 /// Linux takes the data all the same if it comes on the fast path, which nobody sees from outside.
 fn judge_ack(segment: &Segment<'_>, answer: &Stream) -> Verdict {
     let ack = SeqNo(segment.ack);
-    if ack.before(answer.oldest_ack()) && carries(segment) {
-        return Verdict::Doubt(Doubt::Untaken);
+    if ack.before(answer.oldest_ack()) {
+        return if carries(segment) { Verdict::Doubt(Doubt::Untaken) } else { Verdict::Stale };
     }
     if !answer.sender_seen() || !ack.after(answer.sent_max) {
         return Verdict::Take;
@@ -151,7 +157,10 @@ fn is_exact_reset(seq: SeqNo, stream: &Stream) -> bool {
     match stream.phase {
         Phase::Unseen => true,
         Phase::Expected => seq == stream.next,
-        Phase::Streaming => seq == stream.next || stream.receiver.acked == Some(seq) || held_end == Some(seq),
+        Phase::Streaming => {
+            let lost = stream.receiver.acked == Some(seq) && seq.after(stream.next);
+            seq == stream.next || lost || held_end == Some(seq)
+        }
         Phase::Ended => seq == stream.next || seq == stream.next.minus(1),
     }
 }

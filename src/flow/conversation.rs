@@ -297,7 +297,9 @@ impl<H: StreamHandler> Conversation<H> {
     fn learn_timestamp(&mut self, direction: Direction, segment: &Segment<'_>) {
         let Some((value, _)) = segment.options.timestamps else { return };
         let stream = &mut self.streams[direction.index()];
-        let newer = stream.timestamp.is_none_or(|newest| newest.wrapping_sub(value).cast_signed() <= 0);
+        let newer = stream
+            .timestamp
+            .is_none_or(|newest| newest == 0 || newest.wrapping_sub(value).cast_signed() <= 0);
         let acked = stream.receiver.acked.unwrap_or(stream.next);
         let here = !SeqNo(segment.seq).after(acked) && !accept::end_of(segment).before(acked);
         if newer && (!stream.sender_seen() || here) {

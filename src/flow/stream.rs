@@ -170,7 +170,9 @@ impl Stream {
     /// The oldest acknowledgement with which the sender takes data, as far as the window and the stream go
     /// back (RFC 5961 5.2, and Linux since 6.7 no further than the first byte).
     pub(super) fn oldest_ack(&self) -> SeqNo {
-        let Some(acked) = self.receiver.acked else { return self.next.minus(WINDOW_MAX) };
+        let Some(acked) = self.receiver.acked else {
+            return self.start.unwrap_or(self.next.minus(WINDOW_MAX));
+        };
         let so_far = self.start.map_or(WINDOW_MAX, |start| acked.since(start));
         acked.minus(self.receiver.window_max.min(so_far))
     }

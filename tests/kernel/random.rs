@@ -62,27 +62,19 @@ const MISCHIEFS: [Mischief; 12] = [
 ];
 
 impl Mischief {
-    /// What excuses a difference.
+    /// What excuses a difference: the sensor has said that what it tells may not be what the host got.
     fn excuses(self) -> &'static [Anomaly] {
-        use Anomaly::{TcpBadRst, TcpInvalidSegment, TcpOutOfWindow, TcpOverlapConflict, TcpSynData, TcpUrgent};
+        use Anomaly::{TcpBadRst, TcpInvalidSegment, TcpOutOfWindow, TcpOverlapConflict, TcpUrgent};
         match self {
-            Self::None | Self::Refused | Self::Clocks => &[],
+            Self::None | Self::Refused | Self::Clocks | Self::Resets | Self::Syns => &[],
             Self::Overlaps => &[TcpOverlapConflict],
-            Self::Acks => &[TcpInvalidSegment, TcpOverlapConflict],
-            Self::Edges => &[TcpOutOfWindow, TcpOverlapConflict],
-            Self::Resets => &[TcpBadRst],
-            Self::Syns => &[TcpSynData, TcpInvalidSegment],
+            Self::Acks | Self::Fins => &[TcpInvalidSegment, TcpOverlapConflict],
+            // What is sent behind the end contradicts the FIN.
+            Self::Edges => &[TcpOutOfWindow, TcpOverlapConflict, TcpInvalidSegment],
             Self::Urgent => &[TcpUrgent],
-            Self::Fins => &[TcpInvalidSegment, TcpOverlapConflict],
-            Self::Early => &[TcpInvalidSegment, TcpOverlapConflict],
-            Self::All => &[
-                TcpBadRst,
-                TcpInvalidSegment,
-                TcpOutOfWindow,
-                TcpOverlapConflict,
-                TcpSynData,
-                TcpUrgent,
-            ],
+            Self::Early | Self::All => {
+                &[TcpBadRst, TcpInvalidSegment, TcpOutOfWindow, TcpOverlapConflict, TcpUrgent]
+            }
         }
     }
 }
@@ -324,7 +316,7 @@ fn judge(mischief: Mischief, outcome: &Outcome) -> Result<bool, &'static str> {
     if outcome.copies.differ && !told && mischief == Mischief::Overlaps {
         return Err("two versions of a byte and no word of it");
     }
-    let repeated = [Anomaly::TcpOverlapConflict, Anomaly::TcpRetransmission];
+    let repeated = [Anomaly::TcpOverlapConflict, Anomaly::TcpRetransmission, Anomaly::TcpInvalidSegment];
     if outcome.copies.differ_late && !repeated.iter().any(|&anomaly| outcome.has(anomaly)) {
         return Err("another version of an acknowledged byte and no word of it");
     }
