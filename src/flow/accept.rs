@@ -57,11 +57,7 @@ pub(super) fn judge(
         } else {
             is_exact_reset(SeqNo(segment.seq), stream)
         };
-        return if valid {
-            Verdict::Reset
-        } else {
-            Verdict::Refuse(Anomaly::TcpBadRst)
-        };
+        return if valid { Verdict::Reset } else { Verdict::Refuse(Anomaly::TcpBadRst) };
     }
     let paws = negotiated.timestamps && is_older_than_timestamps_allow(segment, stream);
     if !carries(segment) {
@@ -142,7 +138,11 @@ fn judge_ack(segment: &Segment<'_>, answer: &Stream) -> Verdict {
     if ack.before(answer.oldest_ack()) {
         return if carries(segment) { Verdict::Doubt(Doubt::Untaken) } else { Verdict::Stale };
     }
-    if !answer.sender_seen() || !ack.after(answer.sent_max) {
+    let is_sent = |ack: SeqNo| {
+        // What waits for proof was sent, too; this may be the proof.
+        !ack.after(answer.sent_max) || answer.held_end().is_some_and(|end| !ack.after(end))
+    };
+    if !answer.sender_seen() || is_sent(ack) {
         return Verdict::Take;
     }
     // Beyond the window its own sender has offered, nothing can have been sent.
@@ -153,13 +153,12 @@ fn judge_ack(segment: &Segment<'_>, answer: &Stream) -> Verdict {
 /// RFC 5961 3.2 as Linux does it: at the next expected byte, at the end of the newest held data (SACK), or
 /// one before the end after a FIN. The receiver's own word stands in where the capture lost data.
 fn is_exact_reset(seq: SeqNo, stream: &Stream) -> bool {
-    let held_end = stream.held.as_ref().and_then(|held| held.queue.end());
     match stream.phase {
         Phase::Unseen => true,
         Phase::Expected => seq == stream.next,
         Phase::Streaming => {
             let lost = stream.receiver.acked == Some(seq) && seq.after(stream.next);
-            seq == stream.next || lost || held_end == Some(seq)
+            seq == stream.next || lost || stream.held_end() == Some(seq)
         }
         Phase::Ended => seq == stream.next || seq == stream.next.minus(1),
     }

@@ -98,11 +98,7 @@ impl<H: StreamHandler> Conversation<H> {
             handler,
             streams: [Stream::unseen(), Stream::unseen()],
             last_seen: segment.time,
-            negotiated: Negotiated {
-                timestamps: true,
-                signed: segment.options.signed,
-                unanswered: false,
-            },
+            negotiated: Negotiated { timestamps: true, signed: segment.options.signed, unanswered: false },
             new_at: 0,
             sides_told: false,
         };
@@ -175,8 +171,7 @@ impl<H: StreamHandler> Conversation<H> {
         let first = SeqNo(segment.seq).plus(1);
         let [upstream, downstream] = &mut self.streams;
         let sent = if downstream.sender_seen() { downstream.sent_max.later(first) } else { first };
-        let held_end = downstream.held.as_ref().and_then(|held| held.queue.end());
-        let sent = held_end.map_or(sent, |end| end.later(sent));
+        let sent = downstream.held_end().map_or(sent, |end| end.later(sent));
         let acked = downstream.receiver.acked;
         if acked.is_some_and(|acked| acked.before(first) || acked.after(sent)) || downstream.passed > 0 {
             return false;

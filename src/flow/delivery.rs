@@ -48,7 +48,8 @@ impl<H: StreamHandler> Conversation<H> {
                 let old = segment.payload.get(..known).unwrap_or(segment.payload);
                 self.repeat(direction, start, old, ctx);
             }
-            self.overrule_held(direction, Extent { start, end, bytes: segment.payload, proved: true }, ctx);
+            let extent = Extent { start, end, bytes: segment.payload, fin, proved: true };
+            self.overrule_held(direction, extent, ctx);
             self.take(direction, start, segment.payload, segment.missing, fin, at, ctx);
             if let Some(held) = &mut self.streams[direction.index()].held {
                 held.moved(at);

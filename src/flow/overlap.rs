@@ -52,7 +52,8 @@ impl Piece {
     }
 
     fn extent(&self) -> Extent<'_> {
-        Extent { start: self.start, end: self.end(), bytes: &self.bytes, proved: self.unproved.is_none() }
+        let proved = self.unproved.is_none();
+        Extent { start: self.start, end: self.end(), bytes: &self.bytes, fin: self.fin, proved }
     }
 
     fn charge(&self) -> usize {
@@ -84,16 +85,25 @@ pub(super) struct Extent<'a> {
     pub(super) start: SeqNo,
     pub(super) end: SeqNo,
     pub(super) bytes: &'a [u8],
+    pub(super) fin: bool,
     pub(super) proved: bool,
 }
 
 impl Extent<'_> {
-    /// Whether the two disagree about a byte that both have.
+    /// Whether the two, which overlap, disagree about a byte that both have, or about the end.
     fn contradicts(&self, other: &Self) -> bool {
+        if self.ends_inside(other) || other.ends_inside(self) {
+            return true;
+        }
         let start = self.start.later(other.start);
         let tail = |e: &Self| e.bytes.len().min(start.since(e.start) as usize);
         let (mine, theirs) = (self.bytes.split_at(tail(self)).1, other.bytes.split_at(tail(other)).1);
         mine.iter().zip(theirs).any(|(a, b)| a != b)
+    }
+
+    /// Whether this one ends the stream before the other's last byte.
+    fn ends_inside(&self, other: &Self) -> bool {
+        self.fin && other.end.minus(u32::from(other.fin)).after(self.end.minus(1))
     }
 }
 

@@ -227,6 +227,11 @@ impl Stream {
         Some(if lost { Hole::Lost } else { Hole::Open })
     }
 
+    /// Where the last of what waits ends.
+    pub(super) fn held_end(&self) -> Option<SeqNo> {
+        self.held.as_ref().and_then(|held| held.queue.end())
+    }
+
     /// Whether what waits first may never have been taken.
     pub(super) fn is_first_unproved(&self) -> bool {
         self.held.as_ref().and_then(|held| held.queue.first()).is_some_and(|first| first.unproved.is_some())

@@ -106,7 +106,8 @@ impl Outcome {
     /// Both readings, for a person: from shortly before the first difference.
     pub fn show(&self) -> String {
         let anomalies: Vec<_> = self.told.anomalies.iter().map(Anomaly::name).collect();
-        let equal = self.received.iter().zip(&self.told.bytes).take_while(|(kernel, told)| kernel == told).count();
+        let equal =
+            self.received.iter().zip(&self.told.bytes).take_while(|(kernel, told)| kernel == told).count();
         let shown = |bytes: &[u8]| {
             let from = equal.saturating_sub(8);
             let part = bytes.iter().skip(from).take(60).copied().collect::<Vec<_>>();

@@ -425,7 +425,9 @@ impl Heard {
             window: word(14)?,
             scale: None,
             clock: None,
-            length: payload + u32::from(flags.0 & TcpFlags::SYN != 0) + u32::from(flags.0 & TcpFlags::FIN != 0),
+            length: payload
+                + u32::from(flags.0 & TcpFlags::SYN != 0)
+                + u32::from(flags.0 & TcpFlags::FIN != 0),
         };
         let mut options = tcp.get(20..options_end)?;
         while let [kind, rest @ ..] = options {

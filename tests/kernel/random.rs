@@ -64,16 +64,18 @@ const MISCHIEFS: [Mischief; 12] = [
 impl Mischief {
     /// What excuses a difference: the sensor has said that what it tells may not be what the host got.
     fn excuses(self) -> &'static [Anomaly] {
-        use Anomaly::{TcpBadRst, TcpInvalidSegment, TcpOutOfWindow, TcpOverlapConflict, TcpUrgent};
+        use Anomaly::{
+            TcpBadRst, TcpInvalidSegment, TcpMidstream, TcpOutOfWindow, TcpOverlapConflict, TcpUrgent,
+        };
         match self {
-            Self::None | Self::Refused | Self::Clocks | Self::Resets | Self::Syns => &[],
-            Self::Overlaps => &[TcpOverlapConflict],
+            Self::None | Self::Refused | Self::Resets | Self::Syns => &[],
+            Self::Overlaps | Self::Clocks => &[TcpOverlapConflict],
             Self::Acks | Self::Fins => &[TcpInvalidSegment, TcpOverlapConflict],
             // What is sent behind the end contradicts the FIN.
             Self::Edges => &[TcpOutOfWindow, TcpOverlapConflict, TcpInvalidSegment],
             Self::Urgent => &[TcpUrgent],
             Self::Early | Self::All => {
-                &[TcpBadRst, TcpInvalidSegment, TcpOutOfWindow, TcpOverlapConflict, TcpUrgent]
+                &[TcpBadRst, TcpInvalidSegment, TcpMidstream, TcpOutOfWindow, TcpOverlapConflict, TcpUrgent]
             }
         }
     }
@@ -332,7 +334,8 @@ fn judge(mischief: Mischief, outcome: &Outcome) -> Result<bool, &'static str> {
 #[test]
 fn ten_thousand_connections_by_chance_are_read_as_the_kernel_reads_them() {
     let seed = std::env::var("HEELGUARD_KERNEL_SEED").map_or(SEED, |seed| seed.parse().expect("a number"));
-    let cases = std::env::var("HEELGUARD_KERNEL_CASES").map_or(CASES, |cases| cases.parse().expect("a number"));
+    let cases =
+        std::env::var("HEELGUARD_KERNEL_CASES").map_or(CASES, |cases| cases.parse().expect("a number"));
     let workers: Vec<_> = (0..WORKERS)
         .map(|worker| std::thread::spawn(move || run(seed, (worker..cases).step_by(WORKERS))))
         .collect();
@@ -393,8 +396,12 @@ fn run(seed: u64, cases: impl Iterator<Item = usize>) -> Option<(BTreeMap<Mischi
                 tally.wrong += 1;
                 if tallies.values().map(|tally| tally.wrong).sum::<usize>() <= COMPLAINTS_MAX {
                     let file = keep(number, &outcome);
-                    writeln!(complaints, "case {number}, {mischief:?}: {why}\n{case:?}\n{}\n{file}\n", outcome.show())
-                        .expect("written");
+                    writeln!(
+                        complaints,
+                        "case {number}, {mischief:?}: {why}\n{case:?}\n{}\n{file}\n",
+                        outcome.show()
+                    )
+                    .expect("written");
                 }
             }
         }

@@ -157,7 +157,10 @@ fn what_is_left_of_an_unproved_piece_waits_on() {
     assert_eq!(deliver(&mut queue, SeqNo(0)), b"ABCdeFGH");
     // The same if it comes later than what is certain.
     queue.insert(piece(3, b"de"));
-    assert_eq!(queue.insert(unproved(0, b"ABCDEFGH")), Outcome { duplicate: 0, overruled: 2, conflict: true });
+    assert_eq!(
+        queue.insert(unproved(0, b"ABCDEFGH")),
+        Outcome { duplicate: 0, overruled: 2, conflict: true }
+    );
     queue.prove(Some(SeqNo(8)), None);
     assert_eq!(deliver(&mut queue, SeqNo(0)), b"ABCdeFGH");
     assert_eq!((queue.charge(), queue.len()), (0, 0));
@@ -174,4 +177,20 @@ fn a_piece_is_cut_with_its_missing_end_and_its_fin() {
     assert_eq!(parts(17, 18), [Some((10, "abcdef".into(), 1, false)), Some((18, String::new(), 2, true))]);
     assert_eq!(parts(5, 20), [None, Some((20, String::new(), 0, true))]);
     assert_eq!(parts(10, 21), [None, None]);
+}
+
+#[test]
+fn an_end_where_another_copy_goes_on_is_a_conflict() {
+    let end = |start, bytes| Piece { fin: true, ..piece(start, bytes) };
+    let conflict = |first: Piece, second: Piece| {
+        let mut queue = Queue::default();
+        queue.insert(first);
+        queue.insert(second).conflict
+    };
+    assert!(conflict(piece(0, b"abcd"), end(2, b"")));
+    assert!(conflict(end(0, b"ab"), piece(0, b"abcd")));
+    assert!(conflict(end(0, b"ab"), end(0, b"abcd")));
+    assert!(!conflict(piece(0, b"abcd"), end(2, b"cd")));
+    assert!(!conflict(end(0, b"abcd"), piece(2, b"cd")));
+    assert!(!conflict(end(0, b"abcd"), end(2, b"cd")));
 }
