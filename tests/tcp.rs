@@ -203,7 +203,7 @@ fn a_segment_that_no_host_takes_teaches_no_timestamp() {
         tcp
     };
     let opening = || handshake().into_iter().map(|tcp| timed(1000, tcp));
-    let taken = [timed(1001, client(0, "one")), timed(1, server(0, "").ack(3))];
+    let taken = [timed(1001, client(0, "one")), timed(1001, server(0, "").ack(3))];
     // A keep-alive probe, and a repetition of what was acknowledged.
     for poison in [timed(900_000, client(2, "")), timed(900_000, client(0, "on"))] {
         let story = opening().chain(taken.clone()).chain([poison, timed(1002, client(3, "two"))]);

@@ -74,8 +74,7 @@ pub(super) fn judge(
         return Verdict::Refuse(anomaly);
     }
     match judge_ack(segment, answer) {
-        Verdict::Take if is_beyond_window(segment, stream) => Verdict::Doubt(Doubt::Untaken),
-        Verdict::Take if negotiated.unanswered && stream.start.is_none() => Verdict::Doubt(Doubt::Untaken),
+        Verdict::Take if is_doubtful(segment, stream, negotiated) => Verdict::Doubt(Doubt::Untaken),
         verdict => verdict,
     }
 }
@@ -106,6 +105,16 @@ fn is_left_behind(segment: &Segment<'_>, stream: &Stream) -> bool {
     stream.sender_seen() && stream.receiver.acked.is_some_and(|acked| SeqNo(segment.seq).before(acked))
 }
 
+/// Whether the receiver alone can tell if a host takes a segment: what comes before the answer to a SYN, what lies
+/// behind a FIN (which the kernel may have lost to overlapping data), what ends beyond the window.
+fn is_doubtful(segment: &Segment<'_>, stream: &Stream, negotiated: Negotiated) -> bool {
+    is_beyond_window(segment, stream)
+        || stream.phase == Phase::Ended
+            && stream.receiver.acked.is_some()
+            && end_of(segment).after(stream.next)
+        || negotiated.unanswered && stream.start.is_none()
+}
+
 /// Whether a segment ends beyond the window that its receiver has offered. Linux took such a segment up to
 /// 6.16, and since then if its application has read everything; or the capture lost a wider offer.
 fn is_beyond_window(segment: &Segment<'_>, stream: &Stream) -> bool {
@@ -118,11 +127,11 @@ fn misplaced(segment: &Segment<'_>, stream: &Stream) -> Option<Anomaly> {
         return None;
     }
     let start = SeqNo(segment.seq);
+    if stream.phase == Phase::Ended && (!start.after(stream.next) || stream.receiver.acked.is_none()) {
+        return end_of(segment).after(stream.next).then_some(Anomaly::TcpInvalidSegment);
+    }
     if start.after(stream.next) {
         return (start.since(stream.next) >= stream.reach()).then_some(Anomaly::TcpOutOfWindow);
-    }
-    if stream.phase == Phase::Ended {
-        return end_of(segment).after(stream.next).then_some(Anomaly::TcpInvalidSegment);
     }
     let end = start.plus(span(segment.payload.len())).plus(segment.missing);
     // A keep-alive probe right after the handshake repeats the SYN's own number, hence the one.

@@ -198,13 +198,18 @@ impl<H: StreamHandler> Conversation<H> {
         }
     }
 
-    /// Takes the bytes before the first held piece for lost, or the piece itself for good, and goes on.
+    /// Takes the bytes before the first held piece for lost, or the piece itself for good, and goes on. Behind a FIN
+    /// nothing is good that the receiver has not acknowledged.
     pub(super) fn give_up_hole(
         &mut self,
         direction: Direction,
         at: EventTime,
         ctx: &mut Context<'_, H::Shared>,
     ) {
+        if self.streams[direction.index()].is_behind_the_end() {
+            self.note(Anomaly::TcpInvalidSegment, ctx);
+            return self.discard_held(direction, ctx);
+        }
         let stream = &mut self.streams[direction.index()];
         let Some(held) = &mut stream.held else { return };
         let start = held.queue.first().map_or(stream.next, |first| first.start);

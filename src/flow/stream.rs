@@ -227,6 +227,11 @@ impl Stream {
         Some(if lost { Hole::Lost } else { Hole::Open })
     }
 
+    /// Whether what waits came after the sender's FIN, and its receiver has not said that it has it.
+    pub(super) fn is_behind_the_end(&self) -> bool {
+        self.phase == Phase::Ended && self.is_first_unproved()
+    }
+
     /// Where the last of what waits ends.
     pub(super) fn held_end(&self) -> Option<SeqNo> {
         self.held.as_ref().and_then(|held| held.queue.end())

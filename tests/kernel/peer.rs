@@ -315,6 +315,7 @@ impl<'l> Peer<'l> {
                 self.send(&fin);
             }
         }
+        self.read();
     }
 
     /// Whether there is a connection no more.
