@@ -3,6 +3,7 @@
 //! It promises Linux's checks (`tcp_validate_incoming`, `tcp_ack`) wherever the capture tells enough, and
 //! tolerance where it does not: what the capture lost must not make good segments look bad.
 
+use super::overlap::Doubt;
 use super::seq::{SeqNo, span};
 use super::stream::{Phase, Stream};
 use crate::decode::{Segment, TcpFlags};
@@ -15,6 +16,8 @@ pub(super) struct Negotiated {
     pub(super) timestamps: bool,
     /// Segments are signed (MD5, AO); otherwise no host takes a signed one.
     pub(super) signed: bool,
+    /// A SYN was seen and its answer was not: what else comes from that side, no host takes before the answer.
+    pub(super) unanswered: bool,
 }
 
 /// What the host does with a segment.
@@ -22,8 +25,10 @@ pub(super) struct Negotiated {
 pub(super) enum Verdict {
     /// Takes it.
     Take,
-    /// Takes it if the other side really sent what this acknowledges, which was not seen.
-    TakeIfSent(SeqNo),
+    /// Takes it or not, for this reason; what comes later may tell.
+    Doubt(Doubt),
+    /// Drops it without a word: it is empty, and older than what it could tell.
+    Stale,
     /// Drops it, for this reason.
     Refuse(Anomaly),
     /// Ends the connection.
@@ -46,21 +51,31 @@ pub(super) fn judge(
         return Verdict::Refuse(Anomaly::TcpInvalidSegment);
     }
     if reset {
-        return if is_exact_reset(SeqNo(segment.seq), stream) {
-            Verdict::Reset
+        // RFC 9293 3.10.7.3: who waits for the answer to its SYN is reset by a refusal of that SYN alone.
+        let valid = if negotiated.unanswered && stream.start.is_none() {
+            flags.has(TcpFlags::ACK) && answer.start.is_some_and(|first| !SeqNo(segment.ack).before(first))
         } else {
-            Verdict::Refuse(Anomaly::TcpBadRst)
+            is_exact_reset(SeqNo(segment.seq), stream)
+        };
+        return if valid { Verdict::Reset } else { Verdict::Refuse(Anomaly::TcpBadRst) };
+    }
+    let paws = negotiated.timestamps && is_older_than_timestamps_allow(segment, stream);
+    if !carries(segment) {
+        return if paws || is_left_behind(segment, stream) {
+            Verdict::Stale
+        } else {
+            judge_ack(segment, answer)
         };
     }
-    if !carries(segment) {
-        return judge_ack(segment, answer);
-    }
-    if negotiated.timestamps && is_older_than_timestamps_allow(segment, stream) {
+    if paws {
         return Verdict::Refuse(Anomaly::TcpPawsDrop);
     }
-    match misplaced(segment, stream) {
-        Some(anomaly) => Verdict::Refuse(anomaly),
-        None => judge_ack(segment, answer),
+    if let Some(anomaly) = misplaced(segment, stream) {
+        return Verdict::Refuse(anomaly);
+    }
+    match judge_ack(segment, answer) {
+        Verdict::Take if is_doubtful(segment, stream, negotiated) => Verdict::Doubt(Doubt::Untaken),
+        verdict => verdict,
     }
 }
 
@@ -69,12 +84,41 @@ pub(super) fn carries(segment: &Segment<'_>) -> bool {
     !segment.payload.is_empty() || segment.missing > 0 || segment.flags.has(TcpFlags::FIN)
 }
 
-/// RFC 7323 5.3: older than the newest timestamp, by more than the one tick Linux forgives.
+/// Where a segment ends, a FIN included.
+pub(super) fn end_of(segment: &Segment<'_>) -> SeqNo {
+    let fin = u32::from(segment.flags.has(TcpFlags::FIN));
+    SeqNo(segment.seq).plus(span(segment.payload.len())).plus(segment.missing).plus(fin)
+}
+
+/// RFC 7323 5.3: older than the newest timestamp, by more than the one tick Linux forgives. Zero is no time:
+/// some systems write it on their SYNs alone.
 fn is_older_than_timestamps_allow(segment: &Segment<'_>, stream: &Stream) -> bool {
     match (segment.options.timestamps, stream.timestamp) {
-        (Some((value, _)), Some(newest)) => newest.wrapping_sub(value).cast_signed() > 1,
+        (Some((value, _)), Some(newest)) if newest != 0 => newest.wrapping_sub(value).cast_signed() > 1,
         _ => false,
     }
+}
+
+/// An empty segment before what the receiver has acknowledged, as keep-alive probes are: the host answers
+/// it, and reads nothing in it, no timestamp and no urgent pointer.
+fn is_left_behind(segment: &Segment<'_>, stream: &Stream) -> bool {
+    stream.sender_seen() && stream.receiver.acked.is_some_and(|acked| SeqNo(segment.seq).before(acked))
+}
+
+/// Whether the receiver alone can tell if a host takes a segment: what comes before the answer to a SYN, what lies
+/// behind a FIN (which the kernel may have lost to overlapping data), what ends beyond the window.
+fn is_doubtful(segment: &Segment<'_>, stream: &Stream, negotiated: Negotiated) -> bool {
+    is_beyond_window(segment, stream)
+        || stream.phase == Phase::Ended
+            && stream.receiver.acked.is_some()
+            && end_of(segment).after(stream.next)
+        || negotiated.unanswered && stream.start.is_none()
+}
+
+/// Whether a segment ends beyond the window that its receiver has offered. Linux took such a segment up to
+/// 6.16, and since then if its application has read everything; or the capture lost a wider offer.
+fn is_beyond_window(segment: &Segment<'_>, stream: &Stream) -> bool {
+    stream.sender_seen() && stream.window_edge().is_some_and(|edge| end_of(segment).after(edge))
 }
 
 /// A place in the sequence space where nothing can be.
@@ -83,45 +127,48 @@ fn misplaced(segment: &Segment<'_>, stream: &Stream) -> Option<Anomaly> {
         return None;
     }
     let start = SeqNo(segment.seq);
-    let end = start.plus(span(segment.payload.len())).plus(segment.missing);
+    if stream.phase == Phase::Ended && (!start.after(stream.next) || stream.receiver.acked.is_none()) {
+        return end_of(segment).after(stream.next).then_some(Anomaly::TcpInvalidSegment);
+    }
     if start.after(stream.next) {
         return (start.since(stream.next) >= stream.reach()).then_some(Anomaly::TcpOutOfWindow);
     }
-    if stream.phase == Phase::Ended {
-        let fin = u32::from(segment.flags.has(TcpFlags::FIN));
-        return end.plus(fin).after(stream.next).then_some(Anomaly::TcpInvalidSegment);
-    }
+    let end = start.plus(span(segment.payload.len())).plus(segment.missing);
     // A keep-alive probe right after the handshake repeats the SYN's own number, hence the one.
     let before_start = u64::from(stream.next.since(start)) > stream.passed.saturating_add(1);
     let left_of_all = stream.start.is_some() && before_start && !end.after(stream.next);
     left_of_all.then_some(Anomaly::TcpOutOfWindow)
 }
 
-/// RFC 9293 3.10.7.4 and RFC 5961 5: an acknowledgement of data never sent, or of long ago.
+/// RFC 9293 3.10.7.4 and RFC 5961 5: an acknowledgement of data never sent, or of long ago. Of the latter
+/// Linux takes the data all the same if it comes on the fast path, which nobody sees from outside.
 fn judge_ack(segment: &Segment<'_>, answer: &Stream) -> Verdict {
     let ack = SeqNo(segment.ack);
-    if let Some(acked) = answer.receiver.acked {
-        let oldest = acked.minus(answer.receiver.window_max.max(u32::from(u16::MAX)));
-        if ack.before(oldest) && carries(segment) {
-            return Verdict::Refuse(Anomaly::TcpInvalidSegment);
-        }
+    if ack.before(answer.oldest_ack()) {
+        return if carries(segment) { Verdict::Doubt(Doubt::Untaken) } else { Verdict::Stale };
     }
-    if !answer.sender_seen() || !ack.after(answer.sent_max) {
+    let is_sent = |ack: SeqNo| {
+        // What waits for proof was sent, too; this may be the proof.
+        !ack.after(answer.sent_max) || answer.held_end().is_some_and(|end| !ack.after(end))
+    };
+    if !answer.sender_seen() || is_sent(ack) {
         return Verdict::Take;
     }
     // Beyond the window its own sender has offered, nothing can have been sent.
     let impossible = answer.window_edge().is_some_and(|edge| ack.after(edge));
-    if impossible { Verdict::Refuse(Anomaly::TcpInvalidSegment) } else { Verdict::TakeIfSent(ack) }
+    if impossible { Verdict::Refuse(Anomaly::TcpInvalidSegment) } else { Verdict::Doubt(Doubt::Unsent(ack)) }
 }
 
 /// RFC 5961 3.2 as Linux does it: at the next expected byte, at the end of the newest held data (SACK), or
 /// one before the end after a FIN. The receiver's own word stands in where the capture lost data.
 fn is_exact_reset(seq: SeqNo, stream: &Stream) -> bool {
-    let held_end = stream.held.as_ref().and_then(|held| held.queue.end());
     match stream.phase {
         Phase::Unseen => true,
         Phase::Expected => seq == stream.next,
-        Phase::Streaming => seq == stream.next || stream.receiver.acked == Some(seq) || held_end == Some(seq),
+        Phase::Streaming => {
+            let lost = stream.receiver.acked == Some(seq) && seq.after(stream.next);
+            seq == stream.next || lost || stream.held_end() == Some(seq)
+        }
         Phase::Ended => seq == stream.next || seq == stream.next.minus(1),
     }
 }

@@ -4,6 +4,7 @@
 
 use super::accept::{self, Negotiated, Verdict};
 use super::halfopen::Handshake;
+use super::overlap::Doubt;
 use super::recent::ByteHash;
 use super::seq::{SeqNo, span};
 use super::stream::{Hole, Phase, Stream};
@@ -99,7 +100,7 @@ impl<H: StreamHandler> Conversation<H> {
             handler,
             streams: [Stream::unseen(), Stream::unseen()],
             last_seen: segment.time,
-            negotiated: Negotiated { timestamps: true, signed: segment.options.signed },
+            negotiated: Negotiated { timestamps: true, signed: segment.options.signed, unanswered: false },
             new_at: 0,
             sides_told: false,
         };
@@ -118,7 +119,11 @@ impl<H: StreamHandler> Conversation<H> {
         let [stream, answer] = [direction, direction.opposite()].map(|d| &self.streams[d.index()]);
         let unproved = match accept::judge(segment, stream, answer, self.negotiated) {
             Verdict::Take => None,
-            Verdict::TakeIfSent(ack) => Some(ack),
+            Verdict::Doubt(doubt) => Some(doubt),
+            Verdict::Stale => {
+                ctx.counters.segments.accepted += 1;
+                return Fate::Open;
+            }
             Verdict::Refuse(anomaly) => {
                 ctx.counters.segments.refused += 1;
                 self.note(anomaly, ctx);
@@ -141,11 +146,16 @@ impl<H: StreamHandler> Conversation<H> {
         if !self.sides_told {
             self.tell_sides(direction, segment, ctx);
         }
-        self.streams[direction.opposite().index()].acknowledge(SeqNo(segment.ack), segment.window, true);
+        let answer = &mut self.streams[direction.opposite().index()];
+        match unproved {
+            None => answer.acknowledge(SeqNo(segment.ack), segment.window, true),
+            Some(Doubt::Unsent(ack)) => answer.hear_claim(ack, segment.window),
+            Some(Doubt::Untaken) => {}
+        }
         self.review(at, ctx);
+        self.point_urgent(direction, segment, ctx);
         if accept::carries(segment) {
             self.note_ttl(direction, segment, ctx);
-            self.point_urgent(direction, segment, ctx);
             self.place(direction, segment, unproved, at, ctx);
             self.prove(at, ctx);
         }
@@ -155,6 +165,35 @@ impl<H: StreamHandler> Conversation<H> {
     /// Whether a SYN only repeats the one that opened this flow.
     pub(super) fn is_opened_by(&self, segment: &Segment<'_>) -> bool {
         self.streams[self.direction_of(segment).index()].start == Some(SeqNo(segment.seq).plus(1))
+    }
+
+    /// Takes in the SYN-ACK of a flow whose SYN alone was seen before others of its segments. `false`: those
+    /// contradict it, so no host took them, and the connection begins now.
+    pub(super) fn is_answered_by(&mut self, segment: &Segment<'_>) -> bool {
+        let first = SeqNo(segment.seq).plus(1);
+        let [upstream, downstream] = &mut self.streams;
+        let sent = if downstream.sender_seen() { downstream.sent_max.later(first) } else { first };
+        let sent = downstream.held_end().map_or(sent, |end| end.later(sent));
+        let acked = downstream.receiver.acked;
+        if acked.is_some_and(|acked| acked.before(first) || acked.after(sent)) || downstream.passed > 0 {
+            return false;
+        }
+        downstream.begin_with_late_syn(first);
+        downstream.timestamp = segment.options.timestamps.map(|(value, _)| value);
+        downstream.ttl = Some(segment.ttl);
+        upstream.set_receiver_scale_late(segment.options.window_scale);
+        upstream.acknowledge(SeqNo(segment.ack), segment.window, false);
+        self.negotiated.timestamps &= segment.options.timestamps.is_some();
+        self.negotiated.unanswered = false;
+        true
+    }
+
+    /// Whether a segment is the SYN-ACK that this flow was opened without.
+    pub(super) fn awaits(&self, segment: &Segment<'_>) -> bool {
+        self.negotiated.unanswered
+            && segment.flags.has(TcpFlags::SYN | TcpFlags::ACK)
+            && self.direction_of(segment) == Direction::FromResponder
+            && self.streams[0].start == Some(SeqNo(segment.ack))
     }
 
     /// Notes a SYN that came inside the connection: the host answers with a challenge, and lives on.
@@ -224,7 +263,8 @@ impl<H: StreamHandler> Conversation<H> {
                 match hole {
                     Hole::Lost => self.give_up_hole(direction, at, ctx),
                     Hole::Open => {
-                        self.note(Anomaly::TcpGap, ctx);
+                        let unproved = self.streams[direction.index()].is_first_unproved();
+                        self.note(if unproved { Anomaly::TcpInvalidSegment } else { Anomaly::TcpGap }, ctx);
                         self.discard_held(direction, ctx);
                     }
                 }
@@ -249,13 +289,17 @@ impl<H: StreamHandler> Conversation<H> {
         self.streams[direction.index()].receiver.acked.is_some()
     }
 
-    /// The host remembers a timestamp only of segments that begin at or before what it has acknowledged.
+    /// The host remembers a timestamp only of segments that begin at or before what it has acknowledged, and do not
+    /// end before it: those it drops.
     fn learn_timestamp(&mut self, direction: Direction, segment: &Segment<'_>) {
         let Some((value, _)) = segment.options.timestamps else { return };
         let stream = &mut self.streams[direction.index()];
-        let newer = stream.timestamp.is_none_or(|newest| value.wrapping_sub(newest).cast_signed() >= 0);
+        let newer = stream
+            .timestamp
+            .is_none_or(|newest| newest == 0 || newest.wrapping_sub(value).cast_signed() <= 0);
         let acked = stream.receiver.acked.unwrap_or(stream.next);
-        if newer && (!stream.sender_seen() || !SeqNo(segment.seq).after(acked)) {
+        let here = !SeqNo(segment.seq).after(acked) && !accept::end_of(segment).before(acked);
+        if newer && (!stream.sender_seen() || here) {
             stream.timestamp = Some(value);
         }
     }

@@ -3,7 +3,7 @@
 //! It promises that every accepted byte is counted once: delivered, duplicate, discarded or buffered.
 
 use super::conversation::{Context, Conversation, DIRECTIONS};
-use super::overlap::{Extent, Piece};
+use super::overlap::{Doubt, Extent, Piece};
 use super::seq::{SeqNo, span};
 use super::stream::{Held, Phase};
 use super::{Config, Direction, StreamHandler};
@@ -18,7 +18,7 @@ impl<H: StreamHandler> Conversation<H> {
         &mut self,
         direction: Direction,
         segment: &Segment<'_>,
-        unproved: Option<SeqNo>,
+        unproved: Option<Doubt>,
         at: EventTime,
         ctx: &mut Context<'_, H::Shared>,
     ) {
@@ -48,7 +48,8 @@ impl<H: StreamHandler> Conversation<H> {
                 let old = segment.payload.get(..known).unwrap_or(segment.payload);
                 self.repeat(direction, start, old, ctx);
             }
-            self.overrule_held(direction, Extent { start, end, bytes: segment.payload, proved: true }, ctx);
+            let extent = Extent { start, end, bytes: segment.payload, fin, proved: true };
+            self.overrule_held(direction, extent, ctx);
             self.take(direction, start, segment.payload, segment.missing, fin, at, ctx);
             if let Some(held) = &mut self.streams[direction.index()].held {
                 held.moved(at);
@@ -169,8 +170,9 @@ impl<H: StreamHandler> Conversation<H> {
     fn overrule_held(&mut self, direction: Direction, new: Extent<'_>, ctx: &mut Context<'_, H::Shared>) {
         let Some(held) = &mut self.streams[direction.index()].held else { return };
         let outcome = held.queue.overrule(&new);
-        ctx.counters.bytes.buffered -= outcome.overruled;
+        ctx.counters.bytes.buffered -= outcome.overruled + outcome.duplicate;
         ctx.counters.bytes.discarded += outcome.overruled;
+        ctx.counters.bytes.duplicate += outcome.duplicate;
         self.note_outcome(&outcome, ctx);
     }
 
@@ -196,13 +198,18 @@ impl<H: StreamHandler> Conversation<H> {
         }
     }
 
-    /// Takes the bytes before the first held piece for lost, or the piece itself for good, and goes on.
+    /// Takes the bytes before the first held piece for lost, or the piece itself for good, and goes on. Behind a FIN
+    /// nothing is good that the receiver has not acknowledged.
     pub(super) fn give_up_hole(
         &mut self,
         direction: Direction,
         at: EventTime,
         ctx: &mut Context<'_, H::Shared>,
     ) {
+        if self.streams[direction.index()].is_behind_the_end() {
+            self.note(Anomaly::TcpInvalidSegment, ctx);
+            return self.discard_held(direction, ctx);
+        }
         let stream = &mut self.streams[direction.index()];
         let Some(held) = &mut stream.held else { return };
         let start = held.queue.first().map_or(stream.next, |first| first.start);

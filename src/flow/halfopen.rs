@@ -387,6 +387,7 @@ impl Handshake {
         Negotiated {
             timestamps: [self.syn, self.syn_ack].into_iter().flatten().all(|syn| syn.has_timestamp),
             signed: self.syn_ack.or(self.syn).is_some_and(|syn| syn.signed),
+            unanswered: self.syn.is_some() && self.syn_ack.is_none(),
         }
     }
 }

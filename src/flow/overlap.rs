@@ -32,9 +32,18 @@ pub(super) struct Piece {
     pub(super) missing: u32,
     /// Whether a FIN follows; it takes one sequence number.
     pub(super) fin: bool,
-    /// The segment acknowledged up to here, which was not seen to be sent. The host takes it only if that
-    /// was lost by the capture; until something proves it, the piece is not delivered.
-    pub(super) unproved: Option<SeqNo>,
+    /// Whether the host took the segment at all; until something proves it, the piece is not delivered.
+    pub(super) unproved: Option<Doubt>,
+}
+
+/// Why a host may not have taken a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// It acknowledges up to here, which was not seen to be sent: the host takes it only if that was lost by
+    /// the capture.
+    Unsent(SeqNo),
+    /// It ends beyond the receiver's window, or acknowledges what is long past: the receiver alone can tell.
+    Untaken,
 }
 
 impl Piece {
@@ -43,11 +52,30 @@ impl Piece {
     }
 
     fn extent(&self) -> Extent<'_> {
-        Extent { start: self.start, end: self.end(), bytes: &self.bytes, proved: self.unproved.is_none() }
+        let proved = self.unproved.is_none();
+        Extent { start: self.start, end: self.end(), bytes: &self.bytes, fin: self.fin, proved }
     }
 
     fn charge(&self) -> usize {
         self.bytes.len() + PIECE_OVERHEAD_BYTES
+    }
+
+    /// What of it lies before `start`, and what behind `end`.
+    fn around(mut self, start: SeqNo, end: SeqNo) -> [Option<Self>; 2] {
+        let behind = self.end().after(end).then(|| {
+            let from = end.later(self.start);
+            let passed = from.since(self.start) as usize;
+            let bytes = self.bytes.get(passed..).unwrap_or(&[]).to_vec();
+            let lost = span(passed.saturating_sub(self.bytes.len()));
+            Self { start: from, bytes, missing: self.missing.saturating_sub(lost), ..self }
+        });
+        let before = self.start.before(start).then(|| {
+            let kept = start.since(self.start);
+            self.bytes.truncate(kept as usize);
+            let missing = self.missing.min(kept - span(self.bytes.len()));
+            Self { missing, fin: false, ..self }
+        });
+        [before, behind]
     }
 }
 
@@ -57,20 +85,25 @@ pub(super) struct Extent<'a> {
     pub(super) start: SeqNo,
     pub(super) end: SeqNo,
     pub(super) bytes: &'a [u8],
+    pub(super) fin: bool,
     pub(super) proved: bool,
 }
 
 impl Extent<'_> {
-    /// Whether the two disagree about a byte that both have.
+    /// Whether the two, which overlap, disagree about a byte that both have, or about the end.
     fn contradicts(&self, other: &Self) -> bool {
+        if self.ends_inside(other) || other.ends_inside(self) {
+            return true;
+        }
         let start = self.start.later(other.start);
         let tail = |e: &Self| e.bytes.len().min(start.since(e.start) as usize);
         let (mine, theirs) = (self.bytes.split_at(tail(self)).1, other.bytes.split_at(tail(other)).1);
         mine.iter().zip(theirs).any(|(a, b)| a != b)
     }
 
-    fn overlaps(&self, other: &Self) -> bool {
-        self.start.before(other.end) && other.start.before(self.end)
+    /// Whether this one ends the stream before the other's last byte.
+    fn ends_inside(&self, other: &Self) -> bool {
+        self.fin && other.end.minus(u32::from(other.fin)).after(self.end.minus(1))
     }
 }
 
@@ -83,6 +116,13 @@ pub(super) struct Outcome {
     pub(super) overruled: u64,
     /// Whether two copies of one byte differ.
     pub(super) conflict: bool,
+}
+
+impl Outcome {
+    /// Where the bytes of an unproved piece count that gives way: as known ones if they say the same.
+    fn gone(&mut self) -> &mut u64 {
+        if self.conflict { &mut self.overruled } else { &mut self.duplicate }
+    }
 }
 
 /// Held pieces. Between calls their starts strictly increase, and so do their ends.
@@ -122,11 +162,11 @@ impl Queue {
     /// Takes a piece in.
     pub(super) fn insert(&mut self, new: Piece) -> Outcome {
         let mut outcome = self.overrule(&new.extent());
-        let after = self.pieces.partition_point(|p| !p.start.after(new.start));
-        if new.unproved.is_some() && self.touches(&new.extent()) {
-            outcome.overruled += new.bytes.len() as u64;
+        if new.unproved.is_some() {
+            self.insert_unproved(new, &mut outcome);
             return outcome;
         }
+        let after = self.pieces.partition_point(|p| !p.start.after(new.start));
         let mut at = after;
         if let Some(left) = after.checked_sub(1)
             && let Some(old) = self.pieces.get_mut(left)
@@ -149,9 +189,29 @@ impl Queue {
             }
         }
         outcome.duplicate += self.remove_covered(at, new.end());
-        self.charge += new.charge();
-        self.pieces.insert(at, new);
+        self.put(at, new);
         outcome
+    }
+
+    /// Takes in what of an unproved piece no other piece has.
+    fn insert_unproved(&mut self, new: Piece, outcome: &mut Outcome) {
+        let mut index = self.pieces.partition_point(|p| !p.end().after(new.start));
+        let mut rest = Some(new);
+        while let Some(piece) = rest {
+            let Some(old) = self.pieces.get(index).filter(|old| old.start.before(piece.end())) else {
+                return self.put(index, piece);
+            };
+            let (start, end, length) = (old.start, old.end(), piece.bytes.len());
+            let [before, behind] = piece.around(start, end);
+            let kept = [&before, &behind].map(|part| part.as_ref().map_or(0, |part| part.bytes.len()));
+            *outcome.gone() += (length - kept.iter().sum::<usize>()) as u64;
+            if let Some(before) = before {
+                self.put(index, before);
+                index += 1;
+            }
+            index += 1;
+            rest = behind;
+        }
     }
 
     /// Compares a piece that is about to be delivered in order, or taken in, with what it overlaps:
@@ -164,12 +224,24 @@ impl Queue {
         {
             outcome.conflict |= old.extent().contradicts(new);
             if old.unproved.is_some() && new.proved {
-                outcome.overruled += self.take(index).map_or(0, |old| old.bytes.len() as u64);
+                *outcome.gone() += self.cut_out(&mut index, new);
             } else {
                 index += 1;
             }
         }
         outcome
+    }
+
+    /// Takes out of a piece what is in `new`; `index` moves behind what is left of it. The bytes taken.
+    fn cut_out(&mut self, index: &mut usize, new: &Extent<'_>) -> u64 {
+        let Some(old) = self.take(*index) else { return 0 };
+        let mut taken = old.bytes.len();
+        for part in old.around(new.start, new.end).into_iter().flatten() {
+            taken -= part.bytes.len();
+            self.put(*index, part);
+            *index += 1;
+        }
+        taken as u64
     }
 
     /// The next piece that starts at or before `next` and may be delivered.
@@ -187,7 +259,10 @@ impl Queue {
         for piece in self.pieces.iter_mut().filter(|p| p.unproved.is_some()) {
             let end = piece.end();
             let taken = acked.is_some_and(|acked| !acked.before(end));
-            let seen = sent.zip(piece.unproved).is_some_and(|(sent, ack)| !sent.before(ack));
+            let seen = match piece.unproved {
+                Some(Doubt::Unsent(ack)) => sent.is_some_and(|sent| !sent.before(ack)),
+                _ => false,
+            };
             if taken || seen {
                 piece.unproved = None;
             }
@@ -214,9 +289,9 @@ impl Queue {
         bytes
     }
 
-    fn touches(&self, new: &Extent<'_>) -> bool {
-        let index = self.pieces.partition_point(|p| !p.end().after(new.start));
-        self.pieces.get(index).is_some_and(|old| old.extent().overlaps(new))
+    fn put(&mut self, index: usize, piece: Piece) {
+        self.charge += piece.charge();
+        self.pieces.insert(index, piece);
     }
 
     fn take(&mut self, index: usize) -> Option<Piece> {

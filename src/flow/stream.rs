@@ -114,6 +114,14 @@ impl Stream {
         self.start = Some(start);
     }
 
+    /// Begins anew with a SYN that came after other segments of its sender: of what those said, only the
+    /// bytes that wait may be true.
+    pub(super) fn begin_with_late_syn(&mut self, start: SeqNo) {
+        let (receiver, held) = (self.receiver, self.held.take());
+        *self = Self { receiver, held, ..Self::unseen() };
+        self.begin_with_syn(start);
+    }
+
     /// Begins at the first data seen, or where the receiver said it stands if that is earlier.
     pub(super) fn begin_midstream(&mut self, first: SeqNo) {
         let known = if self.phase == Phase::Expected { self.next.earlier(first) } else { first };
@@ -127,6 +135,11 @@ impl Stream {
     /// The receiver's window scale, once both SYNs were seen.
     pub(super) fn set_receiver_scale(&mut self, scale: u8) {
         self.receiver.scale = scale.min(SCALE_UNKNOWN);
+    }
+
+    /// The same for the answer to a SYN: windows are scaled only if both sides say so.
+    pub(super) fn set_receiver_scale_late(&mut self, scale: Option<u8>) {
+        self.receiver.scale = scale.map_or(0, |scale| scale.min(self.receiver.scale));
     }
 
     /// Takes in an acknowledgement by the receiver. `window` is the field as sent.
@@ -145,6 +158,23 @@ impl Stream {
         if let Some(held) = &mut self.held {
             held.receiver_spoke = true;
         }
+    }
+
+    /// Takes in an acknowledgement of what was not seen to be sent: only how far the window may reach.
+    pub(super) fn hear_claim(&mut self, ack: SeqNo, window: u16) {
+        let receiver = &mut self.receiver;
+        let edge = ack.plus(u32::from(window) << receiver.scale);
+        receiver.edge = receiver.acked.map_or(edge, |_| receiver.edge.later(edge));
+    }
+
+    /// The oldest acknowledgement with which the sender takes data, as far as the window and the stream go
+    /// back (RFC 5961 5.2, and Linux since 6.7 no further than the first byte).
+    pub(super) fn oldest_ack(&self) -> SeqNo {
+        let Some(acked) = self.receiver.acked else {
+            return self.start.unwrap_or(self.next.minus(WINDOW_MAX));
+        };
+        let so_far = self.start.map_or(WINDOW_MAX, |start| acked.since(start));
+        acked.minus(self.receiver.window_max.min(so_far))
     }
 
     /// The right edge of the window as far as it was seen.
@@ -195,6 +225,21 @@ impl Stream {
         let held = self.held.as_ref()?;
         let lost = self.covers_hole() || !held.receiver_spoke;
         Some(if lost { Hole::Lost } else { Hole::Open })
+    }
+
+    /// Whether what waits came after the sender's FIN, and its receiver has not said that it has it.
+    pub(super) fn is_behind_the_end(&self) -> bool {
+        self.phase == Phase::Ended && self.is_first_unproved()
+    }
+
+    /// Where the last of what waits ends.
+    pub(super) fn held_end(&self) -> Option<SeqNo> {
+        self.held.as_ref().and_then(|held| held.queue.end())
+    }
+
+    /// Whether what waits first may never have been taken.
+    pub(super) fn is_first_unproved(&self) -> bool {
+        self.held.as_ref().and_then(|held| held.queue.first()).is_some_and(|first| first.unproved.is_some())
     }
 
     fn covers_hole(&self) -> bool {

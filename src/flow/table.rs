@@ -207,6 +207,15 @@ impl<H: StreamHandler> FlowTable<H> {
             self.counters.segments.accepted += 1;
             return;
         }
+        if slot.flow.awaits(segment) {
+            if slot.flow.is_answered_by(segment) {
+                self.counters.segments.accepted += 1;
+                return self.settle(id, segment.time, shared);
+            }
+            self.counters.anomalies.count(Anomaly::TcpInvalidSegment);
+            self.close(id, segment.time, CloseReason::Reused, shared);
+            return self.push_without_flow(hash, key, segment, shared);
+        }
         if self.half_open.record(hash, key, segment, true) == Recorded::Answered {
             self.counters.segments.accepted += 1;
             return self.close(id, segment.time, CloseReason::Reused, shared);

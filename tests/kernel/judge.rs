@@ -45,14 +45,16 @@ impl Case {
         let mut seen = BTreeMap::new();
         let mut copies = Copies::default();
         for step in &self.early {
-            step.play(&mut peer, &self.text);
-            peer.notice(step);
+            if !peer.is_over() {
+                step.play(&mut peer, &self.text);
+                peer.notice(step);
+            }
         }
-        if peer.end == End::Open {
+        if !peer.is_over() {
             peer.shake();
         }
         for step in &self.moves {
-            if peer.end != End::Open {
+            if peer.is_over() {
                 // What comes to a connection that is over is no part of it.
                 break;
             }
@@ -90,7 +92,8 @@ impl Outcome {
     pub fn is_same(&self) -> bool {
         let ended = match self.end {
             End::Fin => self.told.fin,
-            End::Reset => self.told.reset,
+            // A connection that was refused was no flow.
+            End::Reset => self.told.reset || self.told.flows == 0,
             End::Open => !self.told.fin && !self.told.reset,
         };
         self.told.bytes == self.received && self.told.gaps.is_empty() && ended
@@ -100,18 +103,22 @@ impl Outcome {
         self.told.anomalies.contains(anomaly)
     }
 
-    /// Both readings, for a person.
+    /// Both readings, for a person: from shortly before the first difference.
     pub fn show(&self) -> String {
         let anomalies: Vec<_> = self.told.anomalies.iter().map(Anomaly::name).collect();
+        let equal =
+            self.received.iter().zip(&self.told.bytes).take_while(|(kernel, told)| kernel == told).count();
+        let shown = |bytes: &[u8]| {
+            let from = equal.saturating_sub(8);
+            let part = bytes.iter().skip(from).take(60).copied().collect::<Vec<_>>();
+            format!("{} bytes, from {from} on {}", bytes.len(), part.escape_ascii())
+        };
+        let Told { fin, reset, flows, gaps, bytes, .. } = &self.told;
         format!(
-            "kernel {:?}: {}\nsensor fin={} reset={} flows={} gaps={:?}: {}\n{}",
+            "kernel {:?}: {}\nsensor fin {fin}, reset {reset}, flows {flows}, gaps {gaps:?}: {}\n{}",
             self.end,
-            self.received.escape_ascii(),
-            self.told.fin,
-            self.told.reset,
-            self.told.flows,
-            self.told.gaps,
-            self.told.bytes.escape_ascii(),
+            shown(&self.received),
+            shown(bytes),
             anomalies.join(", ")
         )
     }

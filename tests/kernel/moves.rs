@@ -105,7 +105,8 @@ impl Move {
             }
             Self::Again(back) => {
                 let last = peer.record.len() - 1;
-                let mut sent = peer.record[..=last].iter().rev().filter(|passed| is_from(peer, &passed.packet));
+                let mut sent =
+                    peer.record[..=last].iter().rev().filter(|passed| is_from(peer, &passed.packet));
                 if let Some(packet) = sent.nth(*back).map(|passed| passed.packet.clone()) {
                     peer.send_packet(packet);
                 }

@@ -112,7 +112,8 @@ fn segments_that_no_host_takes() {
             story.is(&[faulty(fault)], all, &[odd]);
             story.is(&[good(0, 2), faulty(fault), good(8, 4)], all, &[odd]);
         }
-        let oddities = [Fault::Clock(-1), Fault::NoClock, Fault::OddOption, Fault::MoreFlags(0xc0), Fault::Trailer];
+        let oddities =
+            [Fault::Clock(-1), Fault::NoClock, Fault::OddOption, Fault::MoreFlags(0xc0), Fault::Trailer];
         for fault in oddities {
             story.is(&[faulty(fault)], "XXXXefghijklmnopqrstuvwxyz", &[]);
         }
@@ -178,7 +179,7 @@ fn what_is_odd_and_harmless() {
         story.is(&[&alive[..], &[good(0, 9)], &alive, &[good(9, 3)]].concat(), all, &[]);
         let window = |window| Move::Probe { from_next: 0, window, urgent: None, fault: Fault::None };
         story.is(&[window(0), good(0, 9), Move::Write(500), window(u16::MAX), good(9, 3)], all, &[]);
-        let early_lie = [Move::Piece(Piece { fault: Fault::Acks(-1), ..told('X', 0, 4) })];
+        let early_lie = [Move::Piece(Piece { fault: Fault::Acks(-2), ..told('X', 0, 4) })];
         story.is(&early_lie, all, &[]);
     });
 }

@@ -130,15 +130,67 @@ fn adjacent_pieces_are_one_from_then_on() {
 
 #[test]
 fn an_unproved_piece_gives_way_and_waits() {
-    let unproved = Piece { unproved: Some(SeqNo(900)), ..piece(0, b"evil") };
+    let unproved = Piece { unproved: Some(Doubt::Unsent(SeqNo(900))), ..piece(0, b"evil") };
     let mut queue = Queue::default();
     queue.insert(unproved);
     assert!(queue.pop_ready(SeqNo(0)).is_none(), "nothing proves it");
     let outcome = queue.insert(piece(2, b"good"));
-    assert_eq!(outcome, Outcome { duplicate: 0, overruled: 4, conflict: true });
-    queue.insert(Piece { unproved: Some(SeqNo(900)), ..piece(0, b"ok") });
+    assert_eq!(outcome, Outcome { duplicate: 0, overruled: 2, conflict: true });
+    assert_eq!(queue.insert(piece(0, b"ev")), Outcome { duplicate: 2, overruled: 0, conflict: false });
+    queue.take(0);
+    queue.insert(Piece { unproved: Some(Doubt::Unsent(SeqNo(900))), ..piece(0, b"ok") });
     queue.prove(None, Some(SeqNo(899)));
     assert!(queue.pop_ready(SeqNo(0)).is_none(), "899 is not 900");
     queue.prove(None, Some(SeqNo(900)));
     assert_eq!(deliver(&mut queue, SeqNo(0)), b"okgood");
+}
+
+#[test]
+fn what_is_left_of_an_unproved_piece_waits_on() {
+    let unproved = |start, bytes| Piece { unproved: Some(Doubt::Untaken), ..piece(start, bytes) };
+    // Both its ends stick out of what is certain: they are delivered if the receiver says so.
+    let mut queue = Queue::default();
+    queue.insert(unproved(0, b"ABCDEFGH"));
+    assert_eq!(queue.insert(piece(3, b"de")), Outcome { duplicate: 0, overruled: 2, conflict: true });
+    assert!(queue.pop_ready(SeqNo(0)).is_none());
+    queue.prove(Some(SeqNo(8)), None);
+    assert_eq!(deliver(&mut queue, SeqNo(0)), b"ABCdeFGH");
+    // The same if it comes later than what is certain.
+    queue.insert(piece(3, b"de"));
+    assert_eq!(
+        queue.insert(unproved(0, b"ABCDEFGH")),
+        Outcome { duplicate: 0, overruled: 2, conflict: true }
+    );
+    queue.prove(Some(SeqNo(8)), None);
+    assert_eq!(deliver(&mut queue, SeqNo(0)), b"ABCdeFGH");
+    assert_eq!((queue.charge(), queue.len()), (0, 0));
+}
+
+#[test]
+fn a_piece_is_cut_with_its_missing_end_and_its_fin() {
+    let whole = || Piece { missing: 4, fin: true, ..piece(10, b"abcdef") };
+    let shape = |part: Option<Piece>| {
+        part.map(|p| (p.start.0, String::from_utf8_lossy(&p.bytes).into_owned(), p.missing, p.fin))
+    };
+    let parts = |start, end| whole().around(SeqNo(start), SeqNo(end)).map(shape);
+    assert_eq!(parts(12, 14), [Some((10, "ab".into(), 0, false)), Some((14, "ef".into(), 4, true))]);
+    assert_eq!(parts(17, 18), [Some((10, "abcdef".into(), 1, false)), Some((18, String::new(), 2, true))]);
+    assert_eq!(parts(5, 20), [None, Some((20, String::new(), 0, true))]);
+    assert_eq!(parts(10, 21), [None, None]);
+}
+
+#[test]
+fn an_end_where_another_copy_goes_on_is_a_conflict() {
+    let end = |start, bytes| Piece { fin: true, ..piece(start, bytes) };
+    let conflict = |first: Piece, second: Piece| {
+        let mut queue = Queue::default();
+        queue.insert(first);
+        queue.insert(second).conflict
+    };
+    assert!(conflict(piece(0, b"abcd"), end(2, b"")));
+    assert!(conflict(end(0, b"ab"), piece(0, b"abcd")));
+    assert!(conflict(end(0, b"ab"), end(0, b"abcd")));
+    assert!(!conflict(piece(0, b"abcd"), end(2, b"cd")));
+    assert!(!conflict(end(0, b"abcd"), piece(2, b"cd")));
+    assert!(!conflict(end(0, b"abcd"), end(2, b"cd")));
 }
