@@ -1,15 +1,20 @@
 //! A capture that lost packets: what is told of it, and by whom.
 //! The same packets are missing for every number of parser threads, and the same is told.
 
-#![allow(clippy::expect_used, reason = "a test stops where it fails")]
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test stops where it fails, and says what it found"
+)]
 
 mod support;
 
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use support::conversation::pcap;
-use support::replay::replay;
+use support::replay::{folder, replay};
 
 /// Wrong codes and long lists, one connection a second.
 fn traffic() -> Vec<u8> {
@@ -35,19 +40,56 @@ fn traffic() -> Vec<u8> {
 
 /// The capture without every `nth` of its larger packets.
 fn thinned(capture: &[u8], nth: usize) -> Vec<u8> {
+    let mut large = 0;
+    kept(capture, |packet| {
+        large += usize::from(packet.len() > 1_000);
+        packet.len() <= 1_000 || !large.is_multiple_of(nth)
+    })
+}
+
+/// The capture's packets that `keep` wants.
+fn kept(capture: &[u8], mut keep: impl FnMut(&[u8]) -> bool) -> Vec<u8> {
     let (head, mut rest) = capture.split_at(24);
     let mut kept = head.to_vec();
-    let mut large = 0;
     while rest.len() > 16 {
         let size: [u8; 4] = rest[8..12].try_into().expect("four bytes");
         let (packet, after) = rest.split_at(16 + u32::from_le_bytes(size) as usize);
-        large += usize::from(packet.len() > 1_000);
-        if packet.len() <= 1_000 || !large.is_multiple_of(nth) {
+        if keep(packet) {
             kept.extend(packet);
         }
         rest = after;
     }
     kept
+}
+
+/// The capture with this share of its packets lost, whichever they are.
+fn holed(capture: &[u8], percent: u64, seed: u64) -> Vec<u8> {
+    let mut state = seed;
+    kept(capture, |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % 100 >= percent
+    })
+}
+
+/// What a record claims: which credential went to which path, and whose it is. Of a path that is not known, the rest.
+fn claims(transactions: &[Value]) -> BTreeSet<[String; 3]> {
+    let mut claims = BTreeSet::new();
+    for record in transactions.iter().filter(|record| record["request"].is_object()) {
+        let path = record["request"]["path"].to_string();
+        let whose = if record["principal"]["kind"] == "user" {
+            record["principal"]["id"].to_string()
+        } else {
+            String::new()
+        };
+        claims.insert([path.clone(), String::new(), String::new()]);
+        for credential in record["credentials"].as_array().into_iter().flatten() {
+            let fingerprint = credential["fingerprint"].to_string();
+            claims.insert([path.clone(), fingerprint.clone(), String::new()]);
+            claims.insert([String::new(), fingerprint.clone(), whose.clone()]);
+            claims.insert([String::new(), fingerprint, String::new()]);
+        }
+    }
+    claims
 }
 
 fn told(home: &Path, capture: &[u8], shards: &str) -> Vec<Value> {
@@ -77,4 +119,30 @@ fn what_was_lost_is_told_the_same_way_by_every_number_of_shards() {
     let alerts = told(home.path(), &whole, "2");
     assert!(alerts.iter().all(|alert| alert["rule"] != "POS-06"), "{alerts:?}");
     assert!(alerts.iter().all(|alert| alert["visibility"]["loss_pct"] == 0.0));
+}
+
+#[test]
+fn a_lossy_capture_of_http2_shows_no_request_that_was_not_made() {
+    let Some(realauth) = folder("HEELGUARD_REALAUTH") else { return };
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let path = home.path().join("capture.pcap");
+    for name in ["h2c-allauth.pcap", "grpc-auth.pcap"] {
+        let whole = std::fs::read(realauth.join(name)).expect("a capture");
+        let truth = claims(&replay(&[&realauth.join(name)], &[]).transactions);
+        for (percent, seed) in [(1, 7), (5, 8), (20, 9), (20, 10)] {
+            std::fs::write(&path, holed(&whole, percent, seed)).expect("written");
+            let run = replay(&[&path], &[]);
+            assert_eq!(run.stats["balanced"], true, "{}", run.stats);
+            let told = claims(&run.transactions);
+            let unknown = "\"\"";
+            let made_up: Vec<_> =
+                told.iter().filter(|claim| claim[0] != unknown && !truth.contains(*claim)).collect();
+            assert!(made_up.is_empty(), "{name}, {percent} % lost: {made_up:?}");
+            println!(
+                "{name}, {percent} % lost: {} of {} claims",
+                told.intersection(&truth).count(),
+                truth.len()
+            );
+        }
+    }
 }

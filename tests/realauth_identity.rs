@@ -53,6 +53,9 @@ const STEPS: &[(&str, [&str; 3])] = &[
 
 /// Which kinds of credentials a labelled event presents.
 const CREDENTIALS: &[(&str, &str, &str)] = &[
+    // Its login hands out a ticket, and no session.
+    ("grpc", "mfa_ok", ""),
+    ("grpc", "mfa_fail", ""),
     ("allauth-jwt", "api_read", "bearer_jwt"),
     ("", "token_refresh", "refresh_token"),
     ("", "refresh_reuse", "refresh_token"),

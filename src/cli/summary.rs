@@ -57,7 +57,6 @@ fn blind_spots(summary: &Summary, services: &[ServiceRow]) -> Vec<String> {
     let cut = counters.transactions.gap + counters.transactions.truncated;
     [
         (sum(|s| s.tls), "TLS connections, which could not be read"),
-        (sum(|s| s.http2), "HTTP/2 connections, which this build does not read"),
         (counters.live.kernel_dropped, "packets that the kernel had no room for"),
         (counters.bytes.missing, "bytes missing from the capture"),
         (half, "transactions with one side only"),

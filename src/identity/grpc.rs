@@ -207,3 +207,6 @@ fn is_code(text: &[u8]) -> bool {
 fn is_ticket(text: &[u8]) -> bool {
     text.len() >= TICKET_BYTES_MIN && text.iter().all(u8::is_ascii_graphic)
 }
+
+#[cfg(test)]
+mod tests;

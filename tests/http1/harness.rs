@@ -1,5 +1,7 @@
 //! A wire for one flow: what each side sends, in order, and the exchanges that come of it, one line each.
 
+#![allow(dead_code, reason = "tests of both versions of HTTP use their own part of it")]
+
 use heelguard::decode::{Endpoint, Tunnel, Vlans};
 use heelguard::flow::{CloseReason, Direction, FlowInfo, Origin, StreamHandler};
 use heelguard::http::{Config, Exchange, HttpHandler, HttpShared, Message};

@@ -170,7 +170,8 @@ impl Fields {
     fn authority(&mut self, value: &[u8]) {
         let said = self.host_line().map(|host| host.value.clone());
         let differs = said.is_some_and(|host| slice(&self.text, &host) != value);
-        self.malformed |= differs;
+        // Userinfo must not be sent (section 8.3.1).
+        self.malformed |= differs || value.contains(&b'@');
         self.lines.retain(|line| slice(&self.text, &line.name) != b"host");
         let line = self.write(b"host", value);
         self.pseudo.authority = Some(line.value.clone());

@@ -1,0 +1,158 @@
+//! Calls as they are made by real services, in pairs: what is read of them, and what is not.
+
+use super::*;
+use crate::http::{Exchange, Header};
+use crate::identity::extract::tests::{exchange, extractor};
+use expect_test::{Expect, expect};
+use heelguard_detectors::transaction::{Protocol, Transaction};
+
+/// A message of text fields, numbered from 1.
+fn message(texts: &[&str]) -> Vec<u8> {
+    let field =
+        |(at, text): (usize, &&str)| [&[(at as u8 + 1) << 3 | 2, text.len() as u8], text.as_bytes()].concat();
+    framed(0, &texts.iter().enumerate().flat_map(field).collect::<Vec<u8>>())
+}
+
+fn framed(flags: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[flags], &(bytes.len() as u32).to_be_bytes()[..], bytes].concat()
+}
+
+/// A call with its answer: metadata, message, the answer's message, and how it ended.
+fn call(
+    path: &str,
+    metadata: &str,
+    asked: Vec<u8>,
+    answered: Vec<u8>,
+    ended: Option<(u32, &str)>,
+) -> Exchange {
+    let mut call = exchange(
+        &format!("POST {path} HTTP/2\nhost: api.test\ncontent-type: application/grpc\n{metadata}"),
+        "200\ncontent-type: application/grpc",
+    );
+    call.protocol = Protocol::Grpc;
+    let bodies =
+        [call.request.as_mut().unwrap(), call.response.as_mut().unwrap()].into_iter().zip([asked, answered]);
+    for (message, body) in bodies {
+        message.body.bytes = body.len() as u64;
+        message.body.prefix = body;
+    }
+    if let Some((status, words)) = ended {
+        let response = call.response.as_mut().unwrap();
+        for (name, value) in [("grpc-status", status.to_string()), ("grpc-message", words.to_owned())] {
+            let start = response.head.len() as u32;
+            response.head.extend_from_slice(name.as_bytes());
+            let middle = response.head.len() as u32;
+            response.head.extend_from_slice(value.as_bytes());
+            let end = response.head.len() as u32;
+            response.trailers.push(Header { name: start..middle, value: middle..end });
+        }
+    }
+    call
+}
+
+fn see(call: Exchange) -> Transaction {
+    extractor().extract(call).transaction
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "an expectation is written where it is checked")]
+fn check(call: Exchange, expected: Expect) {
+    let seen = see(call);
+    let mfa =
+        seen.mfa.map(|mfa| format!(" {}/{}/{}", mfa.event, mfa.factor, mfa.outcome)).unwrap_or_default();
+    let login = seen
+        .login
+        .map(|l| format!(" {}:{}", l.name.as_deref().unwrap_or("-"), l.outcome))
+        .unwrap_or_default();
+    let ended = seen.response.and_then(|response| response.grpc_status);
+    expected.assert_eq(&format!("{} {}{login}{mfa} {ended:?}", seen.activity, seen.outcome));
+}
+
+const LOGIN: &str = "/acme.auth.v1.Auth/Login";
+const VERIFY: &str = "/acme.auth.v1.Auth/VerifyMfa";
+
+#[test]
+fn a_login_is_read_by_the_order_of_its_fields() {
+    let asked = || message(&["ana", "Harbor-tide4758!", "dev-ana"]);
+    let ticket = message(&["mKmbD0EDWeHcsQvnI46y7JNY", "totp", "recovery"]);
+    check(
+        call(LOGIN, "", asked(), ticket, Some((0, ""))),
+        expect!["login denied ana:second_factor challenge/totp/challenge Some(0)"],
+    );
+    let token = message(&["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJlLXNpZ25hdHVyZQ"]);
+    check(call(LOGIN, "", asked(), token, Some((0, ""))), expect!["login success ana:success Some(0)"]);
+    check(
+        call(LOGIN, "", asked(), Vec::new(), Some((16, "bad credentials"))),
+        expect!["login denied ana:refused Some(16)"],
+    );
+    check(
+        call(LOGIN, "", asked(), Vec::new(), Some((14, "try later"))),
+        expect!["login error ana:error Some(14)"],
+    );
+    // The trailers were not seen: nobody knows.
+    check(call(LOGIN, "", asked(), Vec::new(), None), expect!["login unknown ana:unknown None"]);
+    // A compressed message, and a call of another name, say nothing.
+    check(
+        call(LOGIN, "", framed(1, b"\x1f\x8b"), Vec::new(), Some((16, ""))),
+        expect!["use denied Some(16)"],
+    );
+    check(call("/pay.Pay/Send", "", asked(), Vec::new(), Some((0, ""))), expect!["use success Some(0)"]);
+}
+
+#[test]
+fn the_status_of_a_call_decides_what_a_code_came_to() {
+    let asked = || message(&["mKmbD0EDWeHcsQvnI46y7JNY", "984493", "totp"]);
+    let ended = |status, words| call(VERIFY, "", asked(), Vec::new(), Some((status, words)));
+    check(ended(0, ""), expect!["mfa success attempt/totp/success Some(0)"]);
+    check(ended(16, "invalid otp"), expect!["mfa denied attempt/totp/fail_code Some(16)"]);
+    check(ended(16, "token expired"), expect!["mfa denied attempt/totp/fail_other Some(16)"]);
+    check(ended(7, ""), expect!["mfa denied attempt/totp/fail_code Some(7)"]);
+    check(ended(8, ""), expect!["mfa denied attempt/totp/throttled Some(8)"]);
+    check(ended(14, ""), expect!["mfa error attempt/totp/fail_other Some(14)"]);
+    check(call(VERIFY, "", asked(), Vec::new(), None), expect!["mfa unknown attempt/totp/unknown None"]);
+    let backup = message(&["mKmbD0EDWeHcsQvnI46y7JNY", "5fd4-40b8", "recovery"]);
+    check(
+        call(VERIFY, "", backup, Vec::new(), Some((0, ""))),
+        expect!["mfa success attempt/backup/success Some(0)"],
+    );
+}
+
+#[test]
+fn metadata_carries_credentials_in_letters_or_base64() {
+    let kinds = |metadata: &str| {
+        let seen = see(call("/pay.Pay/Send", metadata, message(&[]), Vec::new(), Some((0, ""))));
+        let told =
+            |c: &heelguard_detectors::identity::Credential| format!("{} {} {}", c.kind, c.location, c.name);
+        seen.credentials.iter().map(told).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(
+        kinds("authorization: Bearer jgWTwRuNtwSFF6YsXfAu9EjODAKP"),
+        "bearer_opaque metadata authorization"
+    );
+    assert_eq!(kinds("x-api-key: 5357442683a5ad1695b3b8a7aa0a6e69"), "api_key metadata x-api-key");
+    assert_eq!(kinds("x-api-key-bin: U1dEQ2aDpa0WlbO4p6oKbmkx"), "api_key metadata x-api-key-bin");
+    assert_eq!(kinds("x-request-bin: U1dEQ2aDpa0WlbO4p6oKbmkx"), "");
+}
+
+#[test]
+fn grpc_web_has_its_trailers_in_the_body() {
+    let trailers = framed(0x80, b"grpc-status: 16\r\ngrpc-message: invalid%20otp\r\n");
+    let web = |content_type: &str, body: Vec<u8>| {
+        let asked = message(&["mKmbD0EDWeHcsQvnI46y7JNY", "984493", "totp"]);
+        let mut call = exchange(
+            &format!("POST {VERIFY} HTTP/1.1\ncontent-type: {content_type}"),
+            &format!("200\ncontent-type: {content_type}"),
+        );
+        let coded = |bytes: Vec<u8>| {
+            if grpc::is_text(content_type.as_bytes()) { STANDARD.encode(bytes).into() } else { bytes }
+        };
+        call.request.as_mut().unwrap().body.prefix = coded(asked);
+        call.response.as_mut().unwrap().body.prefix = coded(body);
+        call
+    };
+    for content_type in ["application/grpc-web+proto", "application/grpc-web-text"] {
+        let seen = see(web(content_type, trailers.clone()));
+        assert_eq!(seen.protocol, Protocol::Grpc);
+        check(web(content_type, trailers.clone()), expect!["mfa denied attempt/totp/fail_code Some(16)"]);
+    }
+    check(web("application/grpc-web", message(&["ok"])), expect!["mfa unknown attempt/totp/unknown None"]);
+}
