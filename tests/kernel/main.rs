@@ -13,6 +13,7 @@
 )]
 
 mod chance;
+#[allow(dead_code, reason = "other test crates use the rest of it")]
 #[path = "../support/craft.rs"]
 mod craft;
 mod judge;

@@ -170,8 +170,9 @@ impl Fault {
         let mut packet = tcp.packet();
         let header = if tcp.src.ip.is_ipv4() { 20 } else { 40 };
         match self {
-            Self::TcpChecksum => packet[header + 16] ^= 0x5a,
             Self::IpChecksum if header == 20 => packet[10] ^= 0x5a,
+            // IPv6 has no checksum of its own.
+            Self::TcpChecksum | Self::IpChecksum => packet[header + 16] ^= 0x5a,
             Self::BadOffset => packet[header + 12] = 0xf0,
             Self::Trailer => packet.extend([0xee; 7]),
             _ => {}

@@ -351,7 +351,10 @@ impl<'l> Peer<'l> {
                     (self.acked, self.window) = (heard.ack, u32::from(heard.window) << shift);
                 }
             }
-            self.echo = heard.clock.unwrap_or(self.echo);
+            // Before the handshake is over Linux takes no echo but that of its SYN-ACK.
+            if self.shaken || heard.flags.has(TcpFlags::SYN) {
+                self.echo = heard.clock.unwrap_or(self.echo);
+            }
             self.pass(packet);
         }
     }

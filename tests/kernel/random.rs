@@ -233,7 +233,6 @@ impl Writer {
             4 => Fault::Signed,
             _ => Fault::BadOffset,
         };
-        // IPv6 has no checksum of its own.
         Move::Piece(Piece { fault, ..self.lie() })
     }
 
