@@ -11,8 +11,8 @@ mod support;
 
 use serde_json::Value;
 use std::fmt::Write as _;
-use support::realauth::{aliases, all_captures, captures, list, seconds, truth};
-use support::replay::{folder, replay};
+use support::realauth::{aliases, captures, list, options, seconds, told, truth};
+use support::replay::folder;
 
 /// The labels' plain words and the detectors that answer to them.
 const DETECTORS: &[(&str, &[&str])] = &[
@@ -73,7 +73,7 @@ fn labelled_events_fire_and_the_innocent_do_not() {
     let mut wrong = String::new();
     let mut met = 0;
     for (capture, labels) in captures(&realauth) {
-        let alerts = replay(&[&capture], &[]).alerts;
+        let alerts = told(&capture, &labels).alerts;
         let name = labels["name"].as_str().unwrap_or_default();
         for expected in list(&labels, "expected").filter(|e| judged(e)) {
             if alerts.iter().any(|alert| answers(alert, expected, &labels) && is_meant(alert, expected)) {
@@ -101,7 +101,7 @@ fn every_transaction_of_the_wire_is_found() {
         if truth.is_empty() {
             continue;
         }
-        let run = replay(&[&capture], &[]);
+        let run = told(&capture, &labels);
         let legs = if labels["two_legs"] == true { 2 } else { 1 };
         // A load generator wrote down how many requests it made, and no more of them.
         let more = labels["h2load_requests"].as_u64().unwrap_or(0) as usize;
@@ -115,8 +115,10 @@ fn every_transaction_of_the_wire_is_found() {
 #[test]
 fn output_is_the_same_bytes_for_every_number_of_shards() {
     let Some(realauth) = folder("HEELGUARD_REALAUTH") else { return };
-    for (capture, _) in all_captures(&realauth) {
-        support::replay::assert_same_for_all_shards(&[&capture]);
+    for (capture, labels) in captures(&realauth) {
+        let options = options(&capture, &labels);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        support::replay::assert_same_for_all_shards_with(&[&capture], &options);
     }
 }
 

@@ -13,8 +13,8 @@ mod support;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use support::realauth::{aliases, captures, seconds, truth};
-use support::replay::{folder, replay};
+use support::realauth::{aliases, captures, seconds, told, truth};
+use support::replay::folder;
 
 /// What the driver calls a step, and how records tell it: activity, login outcome, `event/factor/outcome`.
 /// `*` takes anything.
@@ -93,7 +93,7 @@ fn principals_and_steps_are_as_the_drivers_wrote_them_down() {
     let (mut tallies, mut complaints) = (BTreeMap::<String, Tally>::new(), String::new());
     for (capture, labels) in captures(&realauth) {
         let name = labels["name"].as_str().unwrap_or_default().to_string();
-        let run = replay(&[&capture], &[]);
+        let run = told(&capture, &labels);
         let records: Vec<&Value> = run.transactions.iter().filter(|t| t["repeat_of"].is_null()).collect();
         let tally = tallies.entry(name.clone()).or_default();
         for fact in truth(&realauth, &labels) {

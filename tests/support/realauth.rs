@@ -2,11 +2,12 @@
 //! A test gives the folder; it gets captures, labels and truth as JSON values.
 //! It promises to fail loudly where a file cannot be read.
 
+use super::replay::{Replay, replay};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// Captures with labels, those in HTTP/2 or TLS included.
-pub fn all_captures(realauth: &Path) -> Vec<(PathBuf, Value)> {
+/// Captures with their labels.
+pub fn captures(realauth: &Path) -> Vec<(PathBuf, Value)> {
     let mut paths: Vec<_> = std::fs::read_dir(realauth)
         .expect("the folder is readable")
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -21,10 +22,16 @@ pub fn all_captures(realauth: &Path) -> Vec<(PathBuf, Value)> {
     paths.iter().map(read).collect()
 }
 
-/// Captures that this version can read whole: those in the clear.
-pub fn captures(realauth: &Path) -> Vec<(PathBuf, Value)> {
-    let clear = |labels: &Value| !labels["keylog"].is_string();
-    all_captures(realauth).into_iter().filter(|(_, labels)| clear(labels)).collect()
+/// What a capture is read with: the secrets of its connections, where it has some.
+pub fn options(capture: &Path, labels: &Value) -> Vec<String> {
+    let secrets = labels["keylog"].as_str().map(|name| capture.with_file_name(name));
+    secrets.iter().flat_map(|path| ["--keylog".to_string(), path.to_string_lossy().into_owned()]).collect()
+}
+
+/// What is told of a capture.
+pub fn told(capture: &Path, labels: &Value) -> Replay {
+    let options = options(capture, labels);
+    replay(&[capture], &options.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// A list of the labels.

@@ -1,7 +1,7 @@
 //! Captures of real products under TLS: one record a connection without their secrets, and with them every exchange
 //! as if it had come in the clear.
 
-use crate::support::realauth::{all_captures, truth};
+use crate::support::realauth::{self, truth};
 use crate::support::replay::{
     Replay, assert_same_for_all_shards, assert_same_for_all_shards_with, folder, replay,
 };
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// Captures under TLS with the file of their secrets, and the truth about them.
 fn captures(realauth: &Path) -> Vec<(PathBuf, String, Vec<Value>)> {
-    let with_secrets = all_captures(realauth).into_iter().filter_map(|(path, labels)| {
+    let with_secrets = realauth::captures(realauth).into_iter().filter_map(|(path, labels)| {
         let secrets = PathBuf::from(path.to_string_lossy().replace(".pcap", ".keys.txt"));
         let secrets = secrets.is_file().then(|| secrets.to_string_lossy().into_owned())?;
         Some((path, secrets, truth(realauth, &labels)))
