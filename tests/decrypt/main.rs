@@ -4,6 +4,7 @@
 
 #![allow(unreachable_pub, reason = "the shared support modules are written for test crates of one file")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
+#![allow(clippy::disallowed_types, reason = "a test looks at what a thread did")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -60,7 +60,10 @@ impl Reader {
         self.records += u64::from(kind == 23);
         let at = EventTime::from_secs(1);
         let Some(decryptor) = &mut self.decryptor else {
-            return if kind == 22 { self.heard(side, body) } else { () };
+            if kind == 22 {
+                self.heard(side, body);
+            }
+            return;
         };
         if kind == 23 && self.lost.contains(&self.records) {
             return decryptor.lost(side, 1);

@@ -82,7 +82,7 @@ fn the_mac_inside_or_outside() {
 #[test]
 fn what_is_not_read_is_said_to_be_so() {
     let bench = Bench::new();
-    let mut server = bench.server(&format!("-cipher ALL:@SECLEVEL=0"));
+    let mut server = bench.server("-cipher ALL:@SECLEVEL=0");
     for options in
         ["-tls1_2 -cipher ECDHE-RSA-CAMELLIA128-SHA256:@SECLEVEL=0", "-tls1_1 -cipher ALL:@SECLEVEL=0"]
     {
@@ -101,7 +101,7 @@ fn changed_bytes_are_never_content() {
         let said = heard.client_said.clone();
         let sealed =
             |(side, bytes): &(_, Vec<u8>)| *side == heelguard::tls::decrypt::Side::Client && bytes[0] == 23;
-        let last = heard.wire.iter().rposition(|piece| sealed(piece)).unwrap();
+        let last = heard.wire.iter().rposition(sealed).unwrap();
         for at in 5..heard.wire[last].1.len() {
             heard.wire[last].1[at] ^= 0x10;
             let reader = heard.read_without(&[]);

@@ -71,9 +71,9 @@ impl Cbc {
     }
 
     fn vouches(&self, head: Head, content: &[u8], mac: &[u8]) -> Option<()> {
-        let mut context = hmac::Context::with_key(&self.mac);
-        context.update(&head.covered(content.len()));
-        context.update(content);
-        (context.sign().as_ref() == mac).then_some(())
+        let mut expected = hmac::Context::with_key(&self.mac);
+        expected.update(&head.covered(content.len()));
+        expected.update(content);
+        (expected.sign().as_ref() == mac).then_some(())
     }
 }

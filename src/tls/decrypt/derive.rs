@@ -11,7 +11,9 @@ pub(super) fn prf(hash: hmac::Algorithm, secret: &Secret, label: &[u8], seed: [&
     let key = hmac::Key::new(hash, secret.bytes());
     let seeded = |first: &[u8]| {
         let mut context = hmac::Context::with_key(&key);
-        [first, label, seed[0], seed[1]].iter().for_each(|part| context.update(part));
+        for part in [first, label, seed[0], seed[1]] {
+            context.update(part);
+        }
         context.sign()
     };
     let mut a = seeded(&[]);

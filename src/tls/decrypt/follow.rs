@@ -189,7 +189,7 @@ fn plain(error: &KeyLogError) -> String {
 /// An open key log.
 struct Log {
     file: File,
-    identity: Option<(u64, u64)>,
+    identity: (u64, u64),
     is_fifo: bool,
     /// Bytes up to which it was read.
     position: u64,
@@ -282,12 +282,12 @@ fn is_fifo(_: &Metadata) -> bool {
 
 /// Which file it is, whatever its name.
 #[cfg(unix)]
-fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
+fn identity(metadata: &Metadata) -> (u64, u64) {
     use std::os::unix::fs::MetadataExt as _;
-    Some((metadata.dev(), metadata.ino()))
+    (metadata.dev(), metadata.ino())
 }
 
 #[cfg(not(unix))]
-fn identity(_: &Metadata) -> Option<(u64, u64)> {
-    None
+fn identity(_: &Metadata) -> (u64, u64) {
+    (0, 0)
 }

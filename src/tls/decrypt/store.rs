@@ -11,7 +11,8 @@ use heelguard_detectors::time::EventTime;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{PoisonError, RwLock};
 
-/// Secrets that were written down by who took part. There is no way to print them.
+/// Secrets that were written down by who took part. There is no way to print them. A lock is right here: connections ask
+/// a few times in their lives, and a file's secrets come in a thread of their own.
 pub struct KeyStore {
     table: RwLock<Table>,
     connections_max: usize,
@@ -87,24 +88,26 @@ impl KeyStore {
 
 impl Table {
     fn put(&mut self, label: Label, client_random: [u8; 32], secret: Secret, since: EventTime, max: usize) {
-        let entry = match self.by_random.get_mut(&client_random) {
-            Some(entry) => entry,
-            None => {
-                while self.by_age.len() >= max {
-                    let Some(oldest) = self.by_age.pop_front() else { break };
-                    self.by_random.remove(&oldest);
-                    self.counters.forgotten += 1;
-                }
-                self.by_age.push_back(client_random);
-                self.by_random.entry(client_random).or_default()
-            }
-        };
+        if !self.by_random.contains_key(&client_random) {
+            self.make_room(max);
+            self.by_age.push_back(client_random);
+        }
+        let entry = self.by_random.entry(client_random).or_default();
         let Some(place) = entry.0.get_mut(label as usize) else { return };
         // A log that is read again says nothing new, and takes nothing back that packets know already.
         let known = place.as_ref().is_some_and(|(_, known)| known.bytes() == secret.bytes());
         if !known {
             self.counters.taken += 1;
             *place = Some((since, secret));
+        }
+    }
+
+    /// The oldest leave until there is room for one more.
+    fn make_room(&mut self, max: usize) {
+        while self.by_age.len() >= max {
+            let Some(oldest) = self.by_age.pop_front() else { break };
+            self.by_random.remove(&oldest);
+            self.counters.forgotten += 1;
         }
     }
 }

@@ -109,16 +109,12 @@ impl Tls12 {
         let Some(opener) = self.agreed[at].take() else { return false };
         // One of the lost records was the change itself.
         let numbers = 0..u64::from(self.halves[at].lost);
-        match opened_as(&opener, record, numbers, buffer) {
-            Some((number, _)) => {
-                self.halves[at] = Half { opener: Some(opener), number, lost: 0 };
-                true
-            }
-            None => {
-                self.agreed[at] = Some(opener);
-                false
-            }
-        }
+        let Some((number, _)) = opened_as(&opener, record, numbers, buffer) else {
+            self.agreed[at] = Some(opener);
+            return false;
+        };
+        self.halves[at] = Half { opener: Some(opener), number, lost: 0 };
+        true
     }
 
     /// Makes the keys that were agreed on, once for both sides.
