@@ -2,6 +2,8 @@
 //! It is given the response's head and decoded body and reads the body once.
 //! It promises that what it borrows as a token is hashed by the extractor and goes no further.
 
+mod message;
+
 use super::clues::HandleKind;
 use super::credential::cookie;
 use super::fields::field_of;
@@ -338,24 +340,6 @@ impl<'a> Answer<'a> {
     }
 
     /// Error codes and sentences speak once or twice in an answer; a list of records with a `status` each does not.
-    /// A sentence that says what went wrong.
-    pub(crate) fn reason(&mut self, words: &[u8], settings: &Settings) {
-        self.mark(words, settings);
-    }
-
-    /// Something handed out in a body that is no JSON.
-    pub(crate) fn hand_out(&mut self, kind: HandleKind, value: Cow<'a, [u8]>) {
-        self.in_body = true;
-        self.issue(kind, value, false);
-    }
-
-    /// A factor to choose.
-    pub(crate) fn offer(&mut self, factor: Factor) {
-        if self.factors.len() < FACTORS_MAX {
-            self.factors.push(factor);
-        }
-    }
-
     fn mark(&mut self, words: &[u8], settings: &Settings) {
         if self.marks_read == MARKS_READ_MAX {
             return;

@@ -25,7 +25,7 @@ fn told(letter: char, at: usize, length: usize) -> Piece {
 }
 
 fn faulty(fault: Fault) -> Move {
-    Move::Piece(Piece { fault, ..told('X', 0, 4) })
+    Move::Piece(Piece { fault, ..told('V', 0, 4) })
 }
 
 /// A connection, played with the kernel as a server and as a client, over both versions of IP.
@@ -83,15 +83,15 @@ fn copies_that_differ() {
         story.is(&[good(3, 4), good(3, 4), good(0, 3), good(7, 19)], all, &[]);
         // Out of order: the same piece, a longer one, one that covers, one from the left, one to the right.
         let rest = |pieces: [Move; 2]| [&pieces[..], &[good(0, 3)]].concat();
-        story.is(&rest([lie('X', 3, 4), lie('Y', 3, 4)]), "abcXXXXhijklmnopqrstuvwxyz", &conflict);
-        story.is(&rest([lie('X', 3, 4), lie('Y', 3, 6)]), "abcYYYYYYjklmnopqrstuvwxyz", &conflict);
-        story.is(&rest([lie('X', 5, 2), lie('Y', 3, 6)]), "abcYYYYYYjklmnopqrstuvwxyz", &conflict);
-        story.is(&rest([lie('X', 5, 4), lie('Y', 3, 4)]), "abcYYYYXXjklmnopqrstuvwxyz", &conflict);
-        story.is(&rest([lie('X', 3, 4), lie('Y', 5, 4)]), "abcXXXXYYjklmnopqrstuvwxyz", &conflict);
-        story.is(&rest([lie('X', 3, 8), lie('Y', 5, 4)]), "abcXXXXXXXXlmnopqrstuvwxyz", &conflict);
+        story.is(&rest([lie('V', 3, 4), lie('Y', 3, 4)]), "abcVVVVhijklmnopqrstuvwxyz", &conflict);
+        story.is(&rest([lie('V', 3, 4), lie('Y', 3, 6)]), "abcYYYYYYjklmnopqrstuvwxyz", &conflict);
+        story.is(&rest([lie('V', 5, 2), lie('Y', 3, 6)]), "abcYYYYYYjklmnopqrstuvwxyz", &conflict);
+        story.is(&rest([lie('V', 5, 4), lie('Y', 3, 4)]), "abcYYYYVVjklmnopqrstuvwxyz", &conflict);
+        story.is(&rest([lie('V', 3, 4), lie('Y', 5, 4)]), "abcVVVVYYjklmnopqrstuvwxyz", &conflict);
+        story.is(&rest([lie('V', 3, 8), lie('Y', 5, 4)]), "abcVVVVVVVVlmnopqrstuvwxyz", &conflict);
         // What fills the hole wins, and what was delivered stays.
-        story.is(&[lie('X', 3, 4), good(0, 5)], "abcdeXXhijklmnopqrstuvwxyz", &conflict);
-        story.is(&[good(0, 4), lie('X', 0, 8)], "abcdXXXXijklmnopqrstuvwxyz", &[Anomaly::TcpRetransmission]);
+        story.is(&[lie('V', 3, 4), good(0, 5)], "abcdeVVhijklmnopqrstuvwxyz", &conflict);
+        story.is(&[good(0, 4), lie('V', 0, 8)], "abcdVVVVijklmnopqrstuvwxyz", &[Anomaly::TcpRetransmission]);
     });
 }
 
@@ -115,7 +115,7 @@ fn segments_that_no_host_takes() {
         let oddities =
             [Fault::Clock(-1), Fault::NoClock, Fault::OddOption, Fault::MoreFlags(0xc0), Fault::Trailer];
         for fault in oddities {
-            story.is(&[faulty(fault)], "XXXXefghijklmnopqrstuvwxyz", &[]);
+            story.is(&[faulty(fault)], "VVVVefghijklmnopqrstuvwxyz", &[]);
         }
     });
 }
@@ -124,9 +124,9 @@ fn segments_that_no_host_takes() {
 fn data_outside_of_the_window() {
     tell(|story| {
         let all = "abcdefghijklmnopqrstuvwxyz";
-        let at = |at| Move::Piece(Piece { at, ..told('X', 0, 4) });
+        let at = |at| Move::Piece(Piece { at, ..told('V', 0, 4) });
         story.is(&[at(-5_000), at(10_000_000), good(0, 9)], all, &[Anomaly::TcpOutOfWindow]);
-        story.is(&[good(0, 9), Move::Edge(-1, told('X', 0, 4))], all, &[]);
+        story.is(&[good(0, 9), Move::Edge(-1, told('V', 0, 4))], all, &[]);
     });
 }
 
@@ -175,11 +175,11 @@ fn what_is_odd_and_harmless() {
         }
         let fin = Move::Piece(Piece { fin: true, ..Piece::of_text(20, 6) });
         story.is(&[fin, good(4, 16), good(0, 4)], all, &[]);
-        let alive = [Move::KeepAlive(None), Move::KeepAlive(Some(b'X'))];
+        let alive = [Move::KeepAlive(None), Move::KeepAlive(Some(b'V'))];
         story.is(&[&alive[..], &[good(0, 9)], &alive, &[good(9, 3)]].concat(), all, &[]);
         let window = |window| Move::Probe { from_next: 0, window, urgent: None, fault: Fault::None };
         story.is(&[window(0), good(0, 9), Move::Write(500), window(u16::MAX), good(9, 3)], all, &[]);
-        let early_lie = [Move::Piece(Piece { fault: Fault::Acks(-2), ..told('X', 0, 4) })];
+        let early_lie = [Move::Piece(Piece { fault: Fault::Acks(-2), ..told('V', 0, 4) })];
         story.is(&early_lie, all, &[]);
     });
 }

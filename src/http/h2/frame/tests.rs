@@ -1,3 +1,5 @@
+//! Frames over any segmentation, what is odd in them, and how much a hostile one may cost.
+
 use super::*;
 
 /// A frame as it goes over the wire.
