@@ -123,12 +123,15 @@ pub(super) fn is_client_hello(bytes: &[u8]) -> bool {
 
 /// A client's hello in the form of SSL 2 (RFC 5246 appendix E.2), whose four lengths must add up.
 fn hello_of_ssl2(bytes: &[u8]) -> Opening {
-    let &[high, low, 1, major, minor, a, b, c, d, e, f, ..] = bytes else {
+    let (Some((&[high, low, 1, major, minor], rest)), true) = (bytes.split_first_chunk(), bytes.len() >= 11)
+    else {
         let is_beginning = matches!(bytes, [_] | [_, _] | [_, _, 1, ..]) && bytes.len() < 11;
         return if is_beginning { Opening::Short } else { Opening::Other };
     };
     let length = usize::from(u16::from_be_bytes([high & 0x7F, low]));
-    let [ciphers, session, challenge] = [[a, b], [c, d], [e, f]].map(|n| usize::from(u16::from_be_bytes(n)));
+    let word =
+        |at: usize| rest.get(at..at + 2).map_or(0, |two| usize::from(two[0]) << 8 | usize::from(two[1]));
+    let [ciphers, session, challenge] = [0, 2, 4].map(word);
     let is_version = matches!((major, minor), (0, 2) | (3, 0..=3));
     let is_hello = is_version
         && ciphers > 0

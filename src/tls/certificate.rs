@@ -109,7 +109,7 @@ enum Kind {
 
 fn alternative_names(parsed: &X509Certificate<'_>) -> Vec<(Kind, Box<[u8]>)> {
     let Ok(Some(names)) = parsed.subject_alternative_name() else { return Vec::new() };
-    let named = names.value.general_names.iter().filter_map(|name| {
+    let found = names.value.general_names.iter().filter_map(|name| {
         Some(match name {
             GeneralName::URI(uri) => (Kind::Uri, uri.as_bytes().into()),
             GeneralName::DNSName(host) => (Kind::Host, host.as_bytes().into()),
@@ -118,7 +118,7 @@ fn alternative_names(parsed: &X509Certificate<'_>) -> Vec<(Kind, Box<[u8]>)> {
             _ => return None,
         })
     });
-    named.collect()
+    found.collect()
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
