@@ -150,10 +150,12 @@ fn types_that_identity_reads_are_kept() {
         "text/plain",
         "",
         "application/graphql-response+json",
+        "application/grpc",
+        "application/grpc-web-text+proto",
     ] {
         assert_eq!(both(Some(kept)), (MAX, MAX), "{kept}");
     }
-    for dropped in ["text/html", "image/svg+xml", "application/jsonp", "+jso", "application/grpc"] {
+    for dropped in ["text/html", "image/svg+xml", "application/jsonp", "+jso", "application/octet-stream"] {
         assert_eq!(both(Some(dropped)), (0, 0), "{dropped}");
     }
     assert_eq!(both(None), (MAX, MAX));
