@@ -1,15 +1,26 @@
 //! The captures that are measured: generated once, kept in the target folder, used again.
 //! They are given a folder and a size and give files with the counts that must be found in them.
-//! They promise to be made anew when their size or the generator's version does not fit.
+//! They promise to be made anew when their size or the generator's version does not fit, and by a process of their own:
+//! what a process used at its peak, its children begin with, and the programs that are measured shall not.
 
 use crate::say;
 use heelguard::demo::Load;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 /// To be raised when the generator makes other traffic.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
+
+/// Arguments of the process that makes a capture, and of the one that makes traffic of so many identities.
+const MAKE: &str = "--make";
+pub(crate) const IDENTITIES: &str = "--identities";
+const QUICK: &str = "quick";
+const WHOLE: &str = "whole";
+const IDENTITIES_SEED: u64 = 20_261_122;
+/// Bytes written to the sensor at once.
+const CHUNK_BYTES: usize = 1 << 20;
 
 /// What kind of traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,12 +82,41 @@ pub(crate) fn ready(folder: &Path, kind: Kind, quick: bool) -> Result<Capture, S
     if let Some(truth) = known(&path, &notes) {
         return Ok(Capture { kind, path, truth });
     }
-    let problem = |error: io::Error| format!("{}: {error}", path.display());
-    let truth = make(&path, kind, quick).map_err(problem)?;
-    let Truth { packets, bytes, transactions, connections } = truth;
-    let text = format!("{VERSION} {packets} {bytes} {transactions} {connections}\n");
-    std::fs::write(&notes, text).map_err(problem)?;
+    let size = if quick { QUICK } else { WHOLE };
+    by_another_process(&[MAKE, kind.name(), size, &path.to_string_lossy()])?
+        .wait()
+        .map_err(|error| error.to_string())?;
+    let truth = known(&path, &notes).ok_or_else(|| format!("{}: could not be made", path.display()))?;
     Ok(Capture { kind, path, truth })
+}
+
+/// This program once more, to make traffic.
+pub(crate) fn by_another_process(arguments: &[&str]) -> Result<Child, String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let started = Command::new(program).args(arguments).stdout(Stdio::piped()).spawn();
+    started.map_err(|error| format!("{}: {error}", arguments.join(" ")))
+}
+
+/// What the other process does, if these are its arguments: a capture in a file, or traffic on standard output.
+pub(crate) fn make_as_asked(arguments: &[String]) -> Option<Result<(), String>> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words[..] {
+        [MAKE, name, size, path] => {
+            let kind = *Kind::ALL.iter().find(|kind| kind.name() == name)?;
+            make(Path::new(path), kind, size == QUICK)
+        }
+        [IDENTITIES, identities, transactions] => {
+            let (identities, transactions) = (identities.parse().ok()?, transactions.parse().ok()?);
+            let mut pipe = BufWriter::with_capacity(CHUNK_BYTES, io::stdout().lock());
+            // A sensor that stopped reading says so by its status.
+            let _ = Load::identities(identities, transactions, IDENTITIES_SEED)
+                .write_pcap(&mut pipe)
+                .and_then(|()| pipe.flush());
+            Ok(())
+        }
+        _ => return None,
+    };
+    Some(done.map_err(|error| format!("{}: {error}", words.join(" "))))
 }
 
 /// What an earlier run noted, if the file is as long as that says.
@@ -89,19 +129,16 @@ fn known(path: &Path, notes: &Path) -> Option<Truth> {
     (std::fs::metadata(path).ok()?.len() == length).then_some(truth)
 }
 
-fn make(path: &Path, kind: Kind, quick: bool) -> io::Result<Truth> {
+fn make(path: &Path, kind: Kind, quick: bool) -> io::Result<()> {
     let mut load = kind.load(quick);
     let mut out = Watched { inner: BufWriter::new(File::create(path)?), written: 0, told: 0, kind };
     load.write_pcap(&mut out)?;
     out.flush()?;
     let totals = load.totals();
     say(&format!("{}: {} transactions in {} packets", kind.name(), totals.transactions, totals.packets));
-    Ok(Truth {
-        packets: totals.packets,
-        bytes: totals.bytes,
-        transactions: totals.transactions,
-        connections: totals.connections,
-    })
+    let (packets, bytes) = (totals.packets, totals.bytes);
+    let noted = format!("{VERSION} {packets} {bytes} {} {}\n", totals.transactions, totals.connections);
+    std::fs::write(path.with_extension("truth"), noted)
 }
 
 /// A file that says how long it has become.

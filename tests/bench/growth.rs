@@ -2,16 +2,11 @@
 //! It makes the traffic as the sensor reads it, so that nothing lies on a disk, and compares runs of one session.
 //! It promises ratios to the smallest number of identities, and says how much of the traffic was found.
 
+use crate::captures::{IDENTITIES, by_another_process};
 use crate::table::{Cost, digits, median};
 use crate::{found, say, spent};
-use heelguard::demo::Load;
-use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
-
-const SEED: u64 = 20_261_122;
-/// Bytes written to the sensor at once.
-const CHUNK_BYTES: usize = 1 << 20;
 
 /// Runs with one number of identities.
 pub(crate) struct Grown {
@@ -39,13 +34,12 @@ pub(crate) fn measure(folder: &Path, runs: usize, is_quick: bool) -> Result<Vec<
                 .args(["replay", "--shards", "1", "--alerts", "/dev/null", "--stats"])
                 .arg(&stats)
                 .arg("-");
-            command.stdout(Stdio::null()).stderr(Stdio::null());
-            let mut load = Load::identities(grown.identities, transactions, SEED);
-            let cost = spent::fed(command, move |pipe| {
-                let mut pipe = BufWriter::with_capacity(CHUNK_BYTES, pipe);
-                // A sensor that stopped reading says so by its status.
-                let _ = load.write_pcap(&mut pipe).and_then(|()| pipe.flush());
-            })?;
+            let numbers = [grown.identities, transactions].map(|number| number.to_string());
+            let mut feeder = by_another_process(&[IDENTITIES, &numbers[0], &numbers[1]])?;
+            let traffic = feeder.stdout.take().ok_or("the feeder has no output")?;
+            command.stdin(traffic).stdout(Stdio::null()).stderr(Stdio::null());
+            let cost = spent::by(command)?;
+            feeder.wait().map_err(|error| error.to_string())?;
             grown.runs.push(cost);
             grown.found = found(&stats)?;
         }

@@ -25,7 +25,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// Said below the table of files.
-const NOT_YET: &str = "HTTP/2 and the decryption of TLS are not measured: this version does not read them.\n";
+const NOT_YET: &str = "HTTP/2 and the decryption of TLS are not measured yet.\n";
 
 /// Said below the table of rates.
 const PICTURE: &str = "![Delivered packets, CPU and memory over the offered rate](performance.svg)\n";
@@ -48,7 +48,11 @@ enum Part {
 }
 
 fn main() -> ExitCode {
-    let asked = match asked(std::env::args().skip(1)) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(made) = captures::make_as_asked(&arguments) {
+        return made.map_or_else(|problem| told(&problem, 1), |()| ExitCode::SUCCESS);
+    }
+    let asked = match asked(arguments.into_iter()) {
         Ok(asked) => asked,
         Err(problem) => return told(&problem, 2),
     };

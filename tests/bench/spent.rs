@@ -5,33 +5,17 @@
 #![allow(unsafe_code, reason = "the standard library does not tell what a child process used")]
 
 use crate::table::Cost;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Runs the command; it must end with success.
-pub(crate) fn by(command: Command) -> Result<Cost, String> {
-    run(command, |_| ())
-}
-
-/// The same for a command that reads what `feed` writes; what feeding costs does not count.
-pub(crate) fn fed(mut command: Command, feed: impl FnOnce(ChildStdin) + Send) -> Result<Cost, String> {
-    command.stdin(Stdio::piped());
-    run(command, |stdin| {
-        if let Some(stdin) = stdin {
-            feed(stdin);
-        }
-    })
-}
-
-fn run(mut command: Command, feed: impl FnOnce(Option<ChildStdin>) + Send) -> Result<Cost, String> {
+pub(crate) fn by(mut command: Command) -> Result<Cost, String> {
     let begun = Instant::now();
-    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let child = command.spawn().map_err(|error| error.to_string())?;
+    // What it was given as its input is its own from here on.
+    drop(command);
     let pid = libc::pid_t::try_from(child.id()).map_err(|error| error.to_string())?;
-    let stdin = child.stdin.take();
-    let (status, usage) = std::thread::scope(|scope| {
-        scope.spawn(move || feed(stdin));
-        wait(pid)
-    })?;
+    let (status, usage) = wait(pid)?;
     let wall = begun.elapsed();
     if !libc::WIFEXITED(status) || libc::WEXITSTATUS(status) != 0 {
         return Err(format!("ended with status {status:#x}"));
