@@ -112,12 +112,22 @@ impl<H: StreamHandler> Conversation<H> {
         &self.info
     }
 
+    fn judge(&self, direction: Direction, segment: &Segment<'_>) -> Verdict {
+        let [stream, answer] = [direction, direction.opposite()].map(|d| &self.streams[d.index()]);
+        accept::judge(segment, stream, answer, self.negotiated)
+    }
+
     /// Takes in one segment without SYN.
     pub(super) fn segment(&mut self, segment: &Segment<'_>, ctx: &mut Context<'_, H::Shared>) -> Fate {
         let at = self.touch(segment.time);
         let direction = self.direction_of(segment);
-        let [stream, answer] = [direction, direction.opposite()].map(|d| &self.streams[d.index()]);
-        let unproved = match accept::judge(segment, stream, answer, self.negotiated) {
+        let mut verdict = self.judge(direction, segment);
+        if verdict == Verdict::Refuse(Anomaly::TcpOutOfWindow)
+            && self.believe_up_to(direction, SeqNo(segment.seq), at, ctx)
+        {
+            verdict = self.judge(direction, segment);
+        }
+        let unproved = match verdict {
             Verdict::Take => None,
             Verdict::Doubt(doubt) => Some(doubt),
             Verdict::Stale => {

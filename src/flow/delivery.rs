@@ -5,7 +5,7 @@
 use super::conversation::{Context, Conversation, DIRECTIONS};
 use super::overlap::{Doubt, Extent, Piece};
 use super::seq::{SeqNo, span};
-use super::stream::{Held, Phase};
+use super::stream::{Held, Phase, Stream};
 use super::{Config, Direction, StreamHandler};
 use crate::decode::{Segment, TcpFlags};
 use heelguard_detectors::anomaly::Anomaly;
@@ -222,6 +222,28 @@ impl<H: StreamHandler> Conversation<H> {
             self.note(Anomaly::TcpInvalidSegment, ctx);
         }
         self.drain(direction, at, ctx);
+    }
+
+    /// A segment begins further ahead than the window allows, and where what waits to be proved ends. Its sender would
+    /// not go on so without the receiver's word, which the capture then lacks: what waits counts as taken. Whether
+    /// something did.
+    pub(super) fn believe_up_to(
+        &mut self,
+        direction: Direction,
+        start: SeqNo,
+        at: EventTime,
+        ctx: &mut Context<'_, H::Shared>,
+    ) -> bool {
+        let waits = |stream: &Stream| {
+            let held = stream.held.as_ref()?;
+            held.queue.unproved_run(stream.next).filter(|end| !start.after(*end))
+        };
+        let mut believed = false;
+        while waits(&self.streams[direction.index()]).is_some() {
+            self.give_up_hole(direction, at, ctx);
+            believed = true;
+        }
+        believed
     }
 
     pub(super) fn discard_held(&mut self, direction: Direction, ctx: &mut Context<'_, H::Shared>) {

@@ -155,6 +155,19 @@ impl Queue {
         self.pieces.back().map(Piece::end)
     }
 
+    /// Where the pieces end that follow on each other from `next` on, if the first of them is unproved.
+    pub(super) fn unproved_run(&self, next: SeqNo) -> Option<SeqNo> {
+        self.first().filter(|first| first.unproved.is_some() && !first.start.after(next))?;
+        let mut end = next;
+        for piece in &self.pieces {
+            if piece.start.after(end) {
+                break;
+            }
+            end = end.later(piece.end());
+        }
+        Some(end)
+    }
+
     pub(super) fn has_fin(&self) -> bool {
         self.pieces.back().is_some_and(|piece| piece.fin)
     }

@@ -112,3 +112,17 @@ fn resets_by_numbers_that_nobody_sent_end_nothing() {
     let story = [syn, server(0, "200"), stray, client(0, "").ack(3), server(3, "!"), client(0, "").ack(4)];
     check_raw(story, expect!["< '200!'; odd: tcp.bad_rst 1"]);
 }
+
+#[test]
+fn a_capture_without_acknowledgements_is_read_on_and_says_so() {
+    let opening = handshake();
+    let piece = "0123456789".repeat(100);
+    let count = 300;
+    let rest = (0..count).map(|n| server(n * 1_000, &piece));
+    let end = client(0, "").ack(count * 1_000);
+    let told = Story::default().tell(opening.into_iter().chain(rest).chain([end])).end();
+    let delivered = told.matches("0123456789").count();
+    assert_eq!(delivered, 30_000, "{}", &told[told.len() - 200..]);
+    assert!(told.contains("tcp.invalid_segment"), "{}", &told[told.len() - 200..]);
+    assert!(!told.contains("gap"), "{}", &told[told.len() - 200..]);
+}
