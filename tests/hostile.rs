@@ -137,7 +137,7 @@ fn a_snap_length_inside_the_head_gives_no_credential() {
     for snap in [96, HEADERS + 100] {
         let told = told_cut(five_requests(), snap);
         assert_eq!(told.credentials(), 0, "{:?}", told.transactions);
-        assert!(told.odd("capture.truncated") >= 10);
+        assert!(told.odd("capture.truncated") >= 5);
         let everything = String::from_utf8_lossy(&told.everything).into_owned();
         assert!(!everything.contains(&TOKEN[..6]), "no part of the token either");
     }
