@@ -23,7 +23,8 @@ pub struct DecodeLimits {
 
 impl Default for DecodeLimits {
     fn default() -> Self {
-        Self { output_bytes_max: 256 << 10, ratio_max: 100, ratio_free_bytes: 64 << 10, codings_max: 2 }
+        // Lists of an API unpack to ten or twenty times their size.
+        Self { output_bytes_max: 256 << 10, ratio_max: 50, ratio_free_bytes: 16 << 10, codings_max: 2 }
     }
 }
 

@@ -94,7 +94,8 @@ fn listen(
             }
         };
         in_round += 1;
-        if !is_quiet && in_round < ROUND_SEGMENTS && now.since(told_at) < ROUND_TIME {
+        let goes_on = in_round < ROUND_SEGMENTS && now.since(told_at) < ROUND_TIME && !shard.is_laden();
+        if !is_quiet && goes_on {
             continue;
         }
         if in_round > 1 || !is_quiet {

@@ -243,7 +243,7 @@ fn run_inline(
             Err(error) => errors.push(error),
         }
         in_round += 1;
-        if in_round == ROUND_SEGMENTS {
+        if in_round >= ROUND_SEGMENTS || shard.is_laden() {
             in_round = 0;
             let watermark = shard.advance(now);
             merge.take(0, shard.sightings(), watermark);

@@ -18,6 +18,9 @@ use heelguard_detectors::tls::TlsConnection;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Sightings after which a shard reports, a few megabytes.
+const SIGHTINGS_MAX: usize = 4_096;
+
 pub(super) struct Shard {
     flows: FlowTable<HttpHandler>,
     http: HttpShared,
@@ -59,6 +62,12 @@ impl Shard {
     pub(super) fn finish(&mut self, now: EventTime) {
         self.flows.finish(now, &mut self.http);
         self.extract();
+    }
+
+    /// Whether so much was completed since the last report that it should not wait: one segment may be thousands of
+    /// requests, and each of them is larger here than it was on the wire.
+    pub(super) fn is_laden(&self) -> bool {
+        self.sightings.len() >= SIGHTINGS_MAX
     }
 
     /// What was completed since the last call; the caller drains it.

@@ -154,6 +154,9 @@ fn work(index: usize, (options, wanted): (&Options, &Wanted), way: &Way) -> End 
         }
         for segment in batch.segments() {
             shard.push(&segment);
+            if shard.is_laden() && way.reports.send(shard.report(index, segment.time, None)).is_err() {
+                return shard.into_end(segment.time);
+            }
         }
         last = batch.now;
         let answer = wanted.newer_than(&mut answered);

@@ -112,8 +112,14 @@ fn segments_that_no_host_takes() {
             story.is(&[faulty(fault)], all, &[odd]);
             story.is(&[good(0, 2), faulty(fault), good(8, 4)], all, &[odd]);
         }
-        let oddities =
-            [Fault::Clock(-1), Fault::NoClock, Fault::OddOption, Fault::MoreFlags(0xc0), Fault::Trailer];
+        let oddities = [
+            Fault::Clock(-1),
+            Fault::NoClock,
+            Fault::OddOption,
+            Fault::BadOptions,
+            Fault::MoreFlags(0xc0),
+            Fault::Trailer,
+        ];
         for fault in oddities {
             story.is(&[faulty(fault)], "VVVVefghijklmnopqrstuvwxyz", &[]);
         }

@@ -221,7 +221,8 @@ impl<'a, 's> Reader<'a, 's> {
             }
             _ => {}
         }
-        self.items <= ITEMS_MAX
+        // A flood of aliases is not read to its end.
+        !self.document.beyond_limit
     }
 
     fn value(&mut self, token: Token<'a>) -> bool {
