@@ -106,7 +106,7 @@ anomalies! {
     Http2PriorityFlood => "http2.priority_flood",
     /// More WINDOW_UPDATE frames in a second than data asks for.
     Http2WindowFlood => "http2.window_flood",
-    /// Frames were found again after bytes were lost.
+    /// HTTP/2 frames were found in the middle of a stream: after a loss, or of a connection joined late.
     Http2Resync => "http2.resync",
     /// A body unpacks to more than the limit.
     BodyDecompressionLimit => "body.decompression_limit",

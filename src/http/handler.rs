@@ -217,7 +217,11 @@ impl HttpHandler {
                 Frames::Short => return look.keep(direction, at, bytes),
                 Frames::Other if !look.joining => return self.give_up(cx, ServiceKind::Unknown),
                 Frames::Other => {
-                    look.take(direction);
+                    let (held, _) = look.take(direction);
+                    if !held.is_empty() {
+                        // What was held is none; this piece alone may begin some.
+                        self.look(cx, direction, at, bytes);
+                    }
                     return;
                 }
             },

@@ -93,8 +93,7 @@ impl Connection {
         self.newest = self.newest.max(id);
         let Unpacked { fields, whole, missing, anomalies, first_byte, at } = unpacked;
         if missing {
-            let ordinal = self.next_ordinal();
-            self.streams.open(id, Stream::new(ordinal, at)).request.lost = true;
+            self.begin(id, at).request.lost = true;
             cx.flow.anomalies.merge(anomalies);
             return;
         }
@@ -123,15 +122,10 @@ impl Connection {
             part.anomalies.merge(cx.shared.note(Anomaly::Http2StreamLimit));
         }
         let bytes = part.message.head.len();
-        if self.streams.get_mut(id).is_none() {
-            let ordinal = self.next_ordinal();
-            self.streams.open(id, Stream::new(ordinal, at));
-        }
-        if let Some(stream) = self.streams.get_mut(id) {
-            stream.request.part = Some(Box::new(part));
-            stream.request.ended = ended;
-            self.streams.count(bytes);
-        }
+        let stream = self.begin(id, at);
+        stream.request.part = Some(Box::new(part));
+        stream.request.ended = ended;
+        self.streams.count(bytes);
         if full {
             self.finish(cx, id, at, Cut::No);
         }
@@ -150,11 +144,9 @@ impl Connection {
                 cx.flow.anomalies.merge(unpacked.anomalies);
                 return;
             }
-            let ordinal = self.next_ordinal();
-            self.streams.open(id, Stream::new(ordinal, unpacked.at));
         }
         let losses = self.responses.losses;
-        let Some(stream) = self.streams.get_mut(id) else { return };
+        let stream = self.begin(id, unpacked.at);
         stream.last = unpacked.at;
         if unpacked.missing {
             stream.response.lost = true;
@@ -218,7 +210,8 @@ impl Connection {
         if let Some(part) = &mut half.part {
             part.message.last_byte = at;
         }
-        if stream.response.ended && stream.request.may_have_ended(requests) {
+        let unseen = stream.request.part.is_none();
+        if stream.response.ended && (unseen || stream.request.may_have_ended(requests)) {
             self.finish(cx, id, at, Cut::No);
         }
     }
@@ -241,10 +234,14 @@ impl Connection {
         }
     }
 
-    fn next_ordinal(&mut self) -> u32 {
-        let ordinal = self.ordinal;
-        self.ordinal = ordinal.saturating_add(1);
-        ordinal
+    /// A stream, which begins here if it has not begun.
+    fn begin(&mut self, id: u32, at: EventTime) -> &mut Stream {
+        let (ordinal, losses) = (self.ordinal, self.losses());
+        let ordinals = &mut self.ordinal;
+        self.streams.open(id, || {
+            *ordinals = ordinal.saturating_add(1);
+            Stream::new(ordinal, at, losses)
+        })
     }
 }
 

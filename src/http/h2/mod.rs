@@ -34,7 +34,7 @@ use hpack::Decoder;
 use settings::Settings;
 use std::borrow::Cow;
 use std::time::Duration;
-use stream::{Half, Part, Stream, Streams};
+use stream::{Part, Stream, Streams};
 
 /// After a loss, streams on which nothing came for this long have ended within it.
 const LOST_END_AFTER: Duration = Duration::from_secs(10);
@@ -128,9 +128,10 @@ impl Connection {
         let settings =
             request.message.header("http2-settings").and_then(|coded| URL_SAFE_NO_PAD.decode(coded).ok());
         connection.responses.obey(Settings::read(&settings.unwrap_or_default()));
-        let stream = connection.streams.open(1, Stream::new(request.ordinal, request.message.last_byte));
-        let part = Part::of_http1(request);
-        stream.request = Half { part: Some(Box::new(part)), ended: true, lost: false };
+        let (ordinal, at) = (request.ordinal, request.message.last_byte);
+        let half = &mut connection.streams.open(1, || Stream::new(ordinal, at, [0; 2])).request;
+        half.part = Some(Box::new(Part::of_http1(request)));
+        half.ended = true;
         connection.newest = 1;
         connection.requests_met = true;
         connection
@@ -371,20 +372,26 @@ impl Connection {
     fn lose(&mut self, side: Side, at: EventTime) {
         self.lane(side).lose();
         self.other(side).allow_any();
-        self.sweep_at = Some(at.after(LOST_END_AFTER));
+        self.sweep_at.get_or_insert(at.after(LOST_END_AFTER));
     }
 
     /// Some time after a loss: streams whose end lies in it leave.
     fn sweep(&mut self, cx: &mut Context<'_>, at: EventTime) {
-        let Some(due) = self.sweep_at.filter(|due| *due <= at) else { return };
-        self.sweep_at = None;
+        if self.sweep_at.is_none_or(|due| due > at) {
+            return;
+        }
         let [requests, responses] = self.losses();
-        let ended = self.streams.which(|stream| {
-            let silent = stream.last.after(LOST_END_AFTER) <= due;
-            silent && stream.request.may_have_ended(requests) && stream.response.may_have_ended(responses)
+        let doubtful = self.streams.which(|stream| {
+            stream.request.may_have_ended(requests) && stream.response.may_have_ended(responses)
         });
-        for id in ended {
-            self.finish(cx, id, at, Cut::Gap);
+        self.sweep_at = None;
+        for id in doubtful {
+            let last = self.streams.get_mut(id).map_or(at, |stream| stream.last);
+            if last.after(LOST_END_AFTER) <= at {
+                self.finish(cx, id, at, Cut::Gap);
+            } else {
+                self.sweep_at = Some(at.after(LOST_END_AFTER));
+            }
         }
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Half {
     pub(super) ended: bool,
     /// Its head was there, and was lost.
     pub(super) lost: bool,
+    /// Losses of its direction when the stream began.
+    losses: u32,
 }
 
 /// A message being received.
@@ -125,9 +127,9 @@ impl Part {
 }
 
 impl Half {
-    /// Whether its end may lie in what its direction lost.
+    /// Whether it has ended, or its end may lie in what its direction lost since it had bytes.
     pub(super) fn may_have_ended(&self, losses: u32) -> bool {
-        self.ended || self.part.as_ref().is_none_or(|part| part.losses != losses)
+        self.ended || self.part.as_ref().map_or(self.losses, |part| part.losses) != losses
     }
 
     /// Bytes it keeps.
@@ -137,9 +139,10 @@ impl Half {
 }
 
 impl Stream {
-    /// A stream of which nothing came yet.
-    pub(super) fn new(ordinal: u32, at: EventTime) -> Self {
-        Self { ordinal, request: Half::default(), response: Half::default(), last: at }
+    /// A stream of which nothing came yet; `losses` of both directions so far.
+    pub(super) fn new(ordinal: u32, at: EventTime, losses: [u32; 2]) -> Self {
+        let [request, response] = losses.map(|losses| Half { losses, ..Half::default() });
+        Self { ordinal, request, response, last: at }
     }
 
     /// The half that a side sends.
@@ -200,9 +203,9 @@ impl Streams {
         self.open.get_mut(&id).map(Box::as_mut)
     }
 
-    /// A stream begins.
-    pub(super) fn open(&mut self, id: u32, stream: Stream) -> &mut Stream {
-        self.open.entry(id).or_insert_with(|| Box::new(stream))
+    /// The stream of that id; one that has not begun is made.
+    pub(super) fn open(&mut self, id: u32, make: impl FnOnce() -> Stream) -> &mut Stream {
+        self.open.entry(id).or_insert_with(|| Box::new(make()))
     }
 
     /// A stream's head was read: its bytes count from here.
