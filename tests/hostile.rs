@@ -171,10 +171,15 @@ fn one_direction_alone_is_told_within_five_seconds_of_its_end() {
 const REQUEST: &str = "GET /good HTTP/1.1\r\nHost: a\r\n\r\n";
 const ANSWER: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 
+/// A text's length as an offset.
+fn after(text: &str) -> i64 {
+    i64::try_from(text.len()).expect("a short text")
+}
+
 /// A connection with one request, whose segments between handshake and answer a test gives.
 fn asked_by(segments: Vec<Tcp>) -> Replay {
-    let asked = REQUEST.len() as i64;
-    let answer = [server(0, ANSWER).ack(asked), client(asked, "").ack(ANSWER.len() as i64)];
+    let asked = after(REQUEST);
+    let answer = [server(0, ANSWER).ack(asked), client(asked, "").ack(after(ANSWER))];
     told_of(handshake().into_iter().chain(segments).chain(answer))
 }
 
@@ -224,7 +229,7 @@ fn windows_that_lie_are_advice() {
         tcp.options.window_scale = Some(14);
         tcp
     };
-    let asked = REQUEST.len() as i64;
+    let asked = after(REQUEST);
     // First nothing at all, then a gibibyte; the client goes on as if nothing had been said.
     let story = [
         scaled(syn),
@@ -233,8 +238,8 @@ fn windows_that_lie_are_advice() {
         client(0, REQUEST),
         offering(0, server(0, "").ack(asked)),
         offering(u16::MAX, server(0, ANSWER).ack(asked)),
-        client(asked, REQUEST).ack(ANSWER.len() as i64),
-        server(ANSWER.len() as i64, ANSWER).ack(2 * asked),
+        client(asked, REQUEST).ack(after(ANSWER)),
+        server(after(ANSWER), ANSWER).ack(2 * asked),
     ];
     let told = told_of(story);
     assert_eq!(paths(&told), ["/good", "/good"]);

@@ -142,7 +142,9 @@ impl Piece {
             Some(later_first) => {
                 let [first, later] = fragments(&packet);
                 let order = if later_first { [later, first] } else { [first, later] };
-                order.into_iter().for_each(|fragment| peer.send_packet(fragment));
+                for fragment in order {
+                    peer.send_packet(fragment);
+                }
             }
         }
     }
@@ -206,7 +208,7 @@ fn fragments(packet: &[u8]) -> [Vec<u8>; 2] {
         let length = u16::try_from(20 + bytes.len()).expect("a short packet");
         header[2..4].copy_from_slice(&length.to_be_bytes());
         // Each datagram has a number of its own: the checksum of what it carries is as good as any.
-        header[4..6].copy_from_slice(&payload[16..18].to_vec());
+        header[4..6].copy_from_slice(&payload[16..18]);
         header[6..8].copy_from_slice(&flags_and_offset.to_be_bytes());
         header[10..12].fill(0);
         let sum = checksum(&[&header]);
