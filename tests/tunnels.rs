@@ -102,7 +102,9 @@ impl Story {
         let mut files = Vec::new();
         for (number, packets) in captures.iter().enumerate() {
             let mut bytes = conversation::pcap("")[..24].to_vec();
-            packets.iter().for_each(|(head, frame)| bytes.extend([&head[..], frame].concat()));
+            for (head, frame) in packets {
+                bytes.extend([&head[..], frame].concat());
+            }
             let path = home.path().join(format!("{number}.pcap"));
             std::fs::write(&path, bytes).expect("written");
             files.push(path);

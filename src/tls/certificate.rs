@@ -86,7 +86,8 @@ fn read(der: &[u8], sha256: [u8; 32]) -> Certificate {
     let subject =
         first(Kind::Uri).or(common_name).or_else(|| first(Kind::Host)).or_else(|| first(Kind::Mailbox));
     let issuer = parsed.issuer();
-    let organisation = || issuer.iter_organization().next().map(|organisation| organisation.as_slice());
+    let organisation =
+        || issuer.iter_organization().next().map(x509_parser::prelude::AttributeTypeAndValue::as_slice);
     let validity = parsed.validity();
     Certificate {
         sha256,
@@ -128,7 +129,7 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 
 /// The most specific common name comes last.
 fn last_common_name<'a>(name: &'a X509Name<'_>) -> Option<&'a [u8]> {
-    name.iter_common_name().last().map(|attribute| attribute.as_slice())
+    name.iter_common_name().last().map(x509_parser::prelude::AttributeTypeAndValue::as_slice)
 }
 
 fn bounded(name: &[u8]) -> Box<[u8]> {

@@ -23,6 +23,7 @@ use std::sync::Arc;
 const TLS_1_3: u16 = 0x0304;
 
 /// The state of a connection.
+#[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
 pub struct Connection {
     sides: [Side; 2],
     client: Option<Direction>,
@@ -32,7 +33,7 @@ pub struct Connection {
     has_offer: bool,
     has_answer: bool,
     facts: Arc<Facts>,
-    /// Whether the client's session id came back, by which TLS 1.2 resumes a session.
+    /// What the client offered: if it comes back, TLS 1.2 resumes a session.
     session_id: Box<[u8]>,
     anomalies: AnomalySet,
     /// Something was lost before the handshake was over.
@@ -189,7 +190,7 @@ impl Connection {
             HANDSHAKE => self.handshake(part, shared)?,
             // In TLS 1.3 it means nothing (RFC 8446 appendix D.4).
             CHANGE_CIPHER_SPEC if last && self.facts.version != Some(TLS_1_3) => {
-                self.change_cipher(direction)
+                self.change_cipher(direction);
             }
             _ => {}
         }
@@ -213,7 +214,7 @@ impl Connection {
         while let Some(joined) = self.sides[direction.index()].joiner.next(&mut bytes) {
             let Joined::Message(message) = joined else { return Err(Malformed) };
             let turn = self.message(direction, &message, shared)?;
-            self.turn(turn, shared);
+            self.turn(&turn, shared);
         }
         Ok(())
     }

@@ -120,16 +120,16 @@ mod tests {
 
     fn join(bytes: &[u8], portion: usize) -> Vec<Joined> {
         let mut joiner = Joiner::default();
-        let mut joined = Vec::new();
+        let mut messages = Vec::new();
         for mut part in bytes.chunks(portion) {
             while let Some(next) = joiner.next(&mut part) {
-                joined.push(next);
-                if joined.last() == Some(&Joined::Malformed) {
-                    return joined;
+                messages.push(next);
+                if messages.last() == Some(&Joined::Malformed) {
+                    return messages;
                 }
             }
         }
-        joined
+        messages
     }
 
     #[test]

@@ -189,9 +189,9 @@ fn a_later_preface_and_other_text_is_no_connection() {
     // Piece by piece it is one.
     let mut wire = Wire::new();
     let (mut client, mut server) = (Peer::default(), Peer::default());
-    PREFACE.iter().for_each(|byte| {
+    for byte in PREFACE {
         wire.client([*byte]);
-    });
+    }
     wire.client(settings(&[]))
         .client(client.get(1, "/", "t"))
         .server(settings(&[]))

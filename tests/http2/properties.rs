@@ -102,7 +102,9 @@ proptest! {
     ) {
         let turns = conversation(&choices);
         let mut whole = Wire::new();
-        turns.iter().for_each(|(direction, bytes)| { whole.send(*direction, bytes); });
+        for (direction, bytes) in &turns {
+            whole.send(*direction, bytes);
+        }
         let truth: BTreeSet<_> = whole.close().exchanges.iter().filter_map(claim).collect();
         let (paths, tokens): (BTreeSet<_>, BTreeSet<_>) = truth.iter().cloned().unzip();
 

@@ -1,6 +1,12 @@
 //! TLS from outside: what is told of connections that cannot be read, on made, foreign and real captures.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test stops where it fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops"
+)]
 
 mod certificates;
 mod corpus;

@@ -30,14 +30,18 @@ pub(crate) fn capture(said: &[(Side, Vec<u8>)], portion: usize) -> Vec<u8> {
         next[side] = seq.wrapping_add(payload.len() as u32 + control);
     };
     let opening = [(0, TcpFlags::SYN), (1, TcpFlags::SYN | TcpFlags::ACK), (0, TcpFlags::ACK)];
-    opening.into_iter().for_each(|(side, flags)| send(side, &mut next, flags, b""));
+    for (side, flags) in opening {
+        send(side, &mut next, flags, b"");
+    }
     for (side, bytes) in said {
         for part in bytes.chunks(portion) {
             send(*side as usize, &mut next, TcpFlags::ACK | TcpFlags::PSH, part);
         }
     }
     let closing = [(0, TcpFlags::FIN), (1, TcpFlags::FIN), (0, 0)];
-    closing.into_iter().for_each(|(side, flags)| send(side, &mut next, flags | TcpFlags::ACK, b""));
+    for (side, flags) in closing {
+        send(side, &mut next, flags | TcpFlags::ACK, b"");
+    }
     pcap(&segments)
 }
 

@@ -14,6 +14,7 @@ const FORBIDDEN: [&[u8]; 5] =
 
 /// A block's fields.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
 pub(super) struct Fields {
     /// `name: value` lines, each with its end.
     pub(super) text: Vec<u8>,
@@ -229,7 +230,9 @@ mod tests {
 
     fn told(list: &[(&str, &str)]) -> String {
         let mut fields = Fields::new(1_000);
-        list.iter().for_each(|(name, value)| fields.add(name.as_bytes(), value.as_bytes()));
+        for (name, value) in list {
+            fields.add(name.as_bytes(), value.as_bytes());
+        }
         let lines = fields.lines.iter().map(|line| {
             let text = |range| String::from_utf8_lossy(slice(&fields.text, range)).into_owned();
             format!("{}={} ", text(&line.name), text(&line.value))

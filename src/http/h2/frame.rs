@@ -137,10 +137,10 @@ impl Kind {
 impl Head {
     /// Reads a header at the start of `bytes`.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let &[a, b, c, code, flags, d, e, f, g] = bytes.first_chunk::<HEAD_BYTES>()?;
-        let stream = u32::from_be_bytes([d, e, f, g]);
+        let &[l0, l1, l2, code, flags, s0, s1, s2, s3] = bytes.first_chunk::<HEAD_BYTES>()?;
+        let stream = u32::from_be_bytes([s0, s1, s2, s3]);
         Some(Self {
-            length: u32::from_be_bytes([0, a, b, c]),
+            length: u32::from_be_bytes([0, l0, l1, l2]),
             kind: Kind::of(code),
             code,
             flags,

@@ -83,7 +83,7 @@ impl Connection {
             }
             return;
         }
-        if met.is_none() && (id % 2 == 0 || id <= self.newest) {
+        if met.is_none() && (id.is_multiple_of(2) || id <= self.newest) {
             // No client opens such a stream, or opens one again.
             if self.requests.losses == 0 {
                 flag_flow(cx, Anomaly::Http2Malformed);
@@ -139,7 +139,8 @@ impl Connection {
         }
         if self.streams.get_mut(id).is_none() {
             // A stream that is over, or whose request was not seen.
-            let unseen = if id % 2 == 0 { self.responses.losses > 0 } else { self.requests.losses > 0 };
+            let unseen =
+                if id.is_multiple_of(2) { self.responses.losses > 0 } else { self.requests.losses > 0 };
             if id == 0 || !(unseen || id % 2 == 1 && id > self.newest) {
                 cx.flow.anomalies.merge(unpacked.anomalies);
                 return;

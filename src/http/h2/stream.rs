@@ -155,7 +155,7 @@ impl Stream {
 
     /// The exchange as far as it came. `losses` of both directions; `cut` is why what has not ended has not.
     pub(super) fn leave(
-        mut self: Box<Self>,
+        mut self,
         cx: &mut Context<'_>,
         client: Direction,
         at: EventTime,

@@ -143,6 +143,18 @@ fn request() -> Request {
     }
 }
 
+fn response() -> Response {
+    Response {
+        status: 401,
+        grpc_status: None,
+        bytes: 64,
+        content_type: Some("application/json".into()),
+        items: None,
+        date_s: Some(1_763_719_380),
+        retry_after_s: Some(30),
+    }
+}
+
 pub(crate) fn transaction() -> Transaction {
     let mut anomalies = AnomalySet::EMPTY;
     anomalies.insert(Anomaly::TcpRetransmission);
@@ -162,15 +174,7 @@ pub(crate) fn transaction() -> Transaction {
         protocol: Protocol::Http11,
         tls: None,
         request: Some(request()),
-        response: Some(Response {
-            status: 401,
-            grpc_status: None,
-            bytes: 64,
-            content_type: Some("application/json".into()),
-            items: None,
-            date_s: Some(1_763_719_380),
-            retry_after_s: Some(30),
-        }),
+        response: Some(response()),
         client: Client {
             ip: [203, 0, 113, 7].into(),
             external: true,

@@ -46,8 +46,8 @@ impl Opening {
     }
 
     /// What a message means for the records behind it.
-    fn turn(&mut self, turn: Turn, shared: &mut TlsShared) {
-        match turn {
+    fn turn(&mut self, turn: &Turn, shared: &mut TlsShared) {
+        match *turn {
             Turn::None => {}
             Turn::Offered { random, .. } => self.client_random = random,
             Turn::Retried => self.decryptor.retried(&mut shared.decrypt),
@@ -63,12 +63,12 @@ impl Opening {
 
 impl Connection {
     /// What a message in the clear means for the records behind it.
-    pub(super) fn turn(&mut self, turn: Turn, shared: &mut TlsShared) {
+    pub(super) fn turn(&mut self, turn: &Turn, shared: &mut TlsShared) {
         match (turn, &mut self.opening) {
-            (Turn::Offered { random, early_data }, None) => {
-                if shared.decrypt.is_active() && !self.has_answer {
-                    self.opening = Some(Box::new(Opening::new(random, early_data)));
-                }
+            (&Turn::Offered { random, early_data }, None)
+                if shared.decrypt.is_active() && !self.has_answer =>
+            {
+                self.opening = Some(Box::new(Opening::new(random, early_data)));
             }
             (turn, Some(opening)) => opening.turn(turn, shared),
             _ => {}
@@ -150,7 +150,7 @@ impl Connection {
             for message in messages.drain(..) {
                 // What is opened is what was sent, and the peer would have refused what makes no sense.
                 let turn = self.message(direction, &message, shared).unwrap_or(Turn::None);
-                opening.turn(turn, shared);
+                opening.turn(&turn, shared);
             }
         }
     }

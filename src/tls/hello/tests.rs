@@ -102,7 +102,7 @@ fn odd_names_are_flagged_and_bounded() {
     check_name(&offer().named(b"192.0.2.1"), Some((b"192.0.2.1", true)));
     check_name(&offer().named(b"2001:db8::1"), Some((b"2001:db8::1", true)));
     check_name(&offer().named(&[b'a'; 255]), Some((&[b'a'; 255], false)));
-    check_name(&offer().named(&[b'a'; 60_000]), Some((&[b'a'; 255], true)));
+    check_name(&offer().named(&vec![b'a'; 60_000]), Some((&[b'a'; 255], true)));
     check_name(&offer().with(extension::SERVER_NAME, *b""), Some((b"", true)));
     let entry = |name: &[u8]| [&[0], vector16(name).as_slice()].concat();
     let two = vector16(&[entry(b"one.example"), entry(b"two.example")].concat());
@@ -112,7 +112,7 @@ fn odd_names_are_flagged_and_bounded() {
 
 #[test]
 fn a_name_is_read_from_a_hello_that_is_cut_and_no_more_is_claimed() {
-    let body = Offer::new(&[0x1301]).named(&[b'a'; 60_000]).body();
+    let body = Offer::new(&[0x1301]).named(&vec![b'a'; 60_000]).body();
     let hello = ClientHello::read(&body[..4_096], false).unwrap();
     assert!(!hello.is_sound);
     assert_eq!(hello.server_name(), Some(ServerName { name: &[b'a'; 255], is_odd: true }));

@@ -79,9 +79,8 @@ impl Table {
                 Some((name, value)) => Lookup::Known(name, value),
                 None => Lookup::Unknown,
             },
-            Some(Entry::Nameless { .. }) => Lookup::Unknown,
             None if self.whole => Lookup::Nothing,
-            None => Lookup::Unknown,
+            Some(Entry::Nameless { .. }) | None => Lookup::Unknown,
         }
     }
 
@@ -123,7 +122,7 @@ mod tests {
 
     const KEPT: usize = 65_536;
 
-    fn name<'t>(table: &'t Table, age: usize) -> &'t str {
+    fn name(table: &Table, age: usize) -> &str {
         match table.get(age) {
             Lookup::Known(name, _) => std::str::from_utf8(name).unwrap(),
             Lookup::Unknown => "?",

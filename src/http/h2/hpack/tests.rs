@@ -52,7 +52,7 @@ fn requests_of_appendix_c() {
             "828785bf408825a849e95ba97d7f8925a849e95bb8e8b4bf",
         ],
     ];
-    for form in 0..2 {
+    for form in [0, 1] {
         let mut decoder = Decoder::new();
         let first = [":method: GET", ":path: /", ":scheme: http", "host: www.example.com"];
         check(&mut decoder, rows[0][form], &first);
@@ -81,7 +81,7 @@ fn responses_of_appendix_c_evict() {
             "88c16196d07abe941054d444a8200595040b8166e084a62d1bffc05a839bd9ab77ad94e7821dd7f2e6c7b335dfdfcd5b3960d5af27087f3672c1ab270fb5291f9587316065c003ed4ee5b1063d5007",
         ],
     ];
-    for form in 0..2 {
+    for form in [0, 1] {
         let mut decoder = Decoder::new();
         decode(&mut decoder, &hex("3fe101"));
         let tail = |second: u8| {

@@ -12,7 +12,9 @@ fn line(number: u32) -> String {
 fn read(pieces: &[&[u8]]) -> (u64, u64) {
     let store = KeyStore::new(100, true);
     let mut lines = Lines::default();
-    pieces.iter().for_each(|piece| lines.read(piece, EventTime::ZERO, &store));
+    for piece in pieces {
+        lines.read(piece, EventTime::ZERO, &store);
+    }
     lines.end(EventTime::ZERO, &store);
     (store.counters().taken, store.counters().junk_lines)
 }

@@ -109,7 +109,9 @@ pub(super) const RECORDS: [(Side, &str); 7] = [
 fn a_plain_handshake_and_what_is_said_behind_it() {
     let mut wire = section_3(false);
     wire.log(SECRETS);
-    RECORDS.iter().for_each(|(side, record)| wire.record(*side, record));
+    for (side, record) in RECORDS {
+        wire.record(side, record);
+    }
     let kinds: Vec<_> = wire.heard.iter().map(|(side, kind, sealed, _)| (*side, *kind, *sealed)).collect();
     let (client, server) = (Side::Client, Side::Server);
     assert_eq!(
@@ -140,7 +142,9 @@ fn a_plain_handshake_and_what_is_said_behind_it() {
 fn secrets_of_what_is_said_alone_open_what_is_said() {
     let mut wire = section_3(false);
     SECRETS.lines().filter(|line| line.contains("_SECRET_0")).for_each(|line| wire.log(line));
-    RECORDS.iter().for_each(|(side, record)| wire.record(*side, record));
+    for (side, record) in RECORDS {
+        wire.record(side, record);
+    }
     assert_eq!(wire.said(), [(Side::Client, fifty()), (Side::Server, fifty())]);
 }
 
@@ -179,7 +183,9 @@ fn early_data_that_was_sent_into_a_retry_is_nothing() {
     wire.client("1403030001 01");
     wire.negotiated(0x0304, 0x1301, RANDOM);
     wire.client(EARLY_DATA_4);
-    RECORDS.iter().for_each(|(side, record)| wire.record(*side, record));
+    for (side, record) in RECORDS {
+        wire.record(side, record);
+    }
     assert_eq!(wire.said(), [(Side::Client, fifty()), (Side::Server, fifty())]);
     assert_eq!(wire.shared.counters.early_refused, 2);
 }
@@ -192,7 +198,9 @@ fn early_data_that_the_server_does_not_take_is_nothing() {
     wire.client("1403030001 01");
     wire.client(EARLY_DATA_4);
     wire.negotiated(0x0304, 0x1301, RANDOM);
-    RECORDS.iter().for_each(|(side, record)| wire.record(*side, record));
+    for (side, record) in RECORDS {
+        wire.record(side, record);
+    }
     assert_eq!(wire.said(), [(Side::Client, fifty()), (Side::Server, fifty())]);
     assert_eq!(wire.shared.counters.early_refused, 1);
 }
@@ -247,7 +255,9 @@ fn without_a_secret_nothing_waits_where_none_can_come() {
 fn wrong_secrets_open_nothing() {
     let mut wire = section_3(false);
     wire.log(&SECRETS.replace("b67b7d", "b67b7e"));
-    RECORDS.iter().for_each(|(side, record)| wire.record(*side, record));
+    for (side, record) in RECORDS {
+        wire.record(side, record);
+    }
     assert_eq!((wire.heard.len(), wire.decryptor.given_up()), (1, Some(GivenUp::NotOpened)));
     assert_eq!(wire.shared.counters.not_opened, 1);
 }
