@@ -123,7 +123,8 @@ impl Host {
         self.settle(words_max);
     }
 
-    /// Writes all routes anew until no place has too many words.
+    /// Writes all places and routes anew until no place has too many words and all are written as themselves: a place
+    /// that became a parameter is part of the beginning of others.
     fn settle(&mut self, words_max: usize) {
         loop {
             let mut renamed = Self::default();
@@ -137,15 +138,19 @@ impl Host {
                 let known = if *draft == **route { route.clone() } else { Arc::from(draft.as_str()) };
                 *renamed.routes.entry(known).or_default() |= proven;
             }
+            let is_settled = renamed.routes == self.routes && renamed.slugs == self.slugs;
             *self = renamed;
             self.proven = self.routes.values().filter(|&&proven| proven).count();
             let proven: Vec<_> = self.routes.iter().filter(|(_, proven)| **proven).collect();
             let proven: Vec<Arc<str>> = proven.into_iter().map(|(route, _)| route.clone()).collect();
             let full = proven.iter().fold(None, |full, route| full.or(self.take_words(route, words_max)));
             match full {
-                Some(place) => self.slugs.insert(place),
-                None => return,
-            };
+                Some(place) => {
+                    self.slugs.insert(place);
+                }
+                None if is_settled => return,
+                None => {}
+            }
         }
     }
 }

@@ -52,6 +52,17 @@ fn what_lies_below_a_parameter_is_learned_together() {
 }
 
 #[test]
+fn a_place_below_one_that_becomes_a_parameter_is_the_same_place() {
+    let mut routes = Routes::new(small());
+    for path in ["/x/gina", "/x/ann", "/x/bob", "/x/cid", "/x/dora", "/ann", "/bob", "/cid"] {
+        ok(&mut routes, path);
+    }
+    // The fifth first word: what stood behind `/x` stands behind any word now.
+    assert_eq!(ok(&mut routes, "/dora/ann/ann"), "/{slug}/{slug}/ann");
+    assert_eq!(ok(&mut routes, "/{slug}/{slug}/ann"), "/{slug}/{slug}/ann");
+}
+
+#[test]
 fn refused_paths_teach_nothing_and_fill_a_quarter() {
     let mut routes = Routes::new(small());
     ok(&mut routes, "/orders");
