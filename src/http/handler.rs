@@ -369,6 +369,10 @@ impl Look {
     /// Frames without the client's preface: those of a server that speaks first, or of a connection joined late.
     fn frames(&self, direction: Direction, bytes: &[u8]) -> Frames {
         if !self.joining {
+            // A client begins with its own preface, or speaks something else.
+            if self.client == Some(direction) {
+                return Frames::Other;
+            }
             return match h2::is_server_preface(bytes) {
                 Some(true) => Frames::Of(direction.opposite(), [false; 2]),
                 Some(false) => Frames::Other,

@@ -34,7 +34,9 @@ use ahash::RandomState;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::identity::{Credential, CredentialKind, Fingerprint, Location};
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::transaction::{Flow, Login, Mfa, MfaEvent, Protocol, Request, Transaction};
+use heelguard_detectors::transaction::{
+    Completeness, Flow, Login, Mfa, MfaEvent, Protocol, Request, Transaction,
+};
 use provisional::{id_of, provisional_principal, provisional_proof};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -155,6 +157,11 @@ impl Extractor {
                     grpc::read_answer(&mut answer, message, labels, &settings);
                 } else {
                     read_answer(&mut answer, message, response_decoder, asks, &settings, &mut noted);
+                    let is_holed =
+                        (exchange.protocol, exchange.completeness) == (Protocol::Http2, Completeness::Gap);
+                    if is_holed && answer.status == 200 && asking.may_be_grpc(answer.content_type) {
+                        answer.status = 0;
+                    }
                 }
             }
             let answer = exchange.response.is_some().then_some(&answer);

@@ -151,6 +151,12 @@ impl<'a> Asking<'a> {
         self.content_type.is_some_and(is_grpc)
     }
 
+    /// Whether this may be such a call of which the fields that say so were lost: its 200 would say nothing.
+    pub(crate) fn may_be_grpc(&self, answered: Option<&[u8]>) -> bool {
+        let is_post = self.method.is_empty() || self.method == b"POST";
+        is_post && self.content_type.is_none() && answered.is_none_or(is_grpc)
+    }
+
     /// Reads the decoded body, by its type or, failing that, by its first byte.
     pub(crate) fn body(&mut self, body: &'a [u8], settings: &Settings) {
         let first = body.iter().find(|b| !b.is_ascii_whitespace());
