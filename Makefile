@@ -21,7 +21,7 @@ LINT_ARGS ?= -D warnings
 SERVICES := tests/support/services/install.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kill-loop services lint fmt bench soak calibration build setup clean
+.PHONY: help demo test kill-loop services lint fmt bench soak calibration build deb book setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -40,7 +40,7 @@ kill-loop: setup services ## kill the sensor 460 times, take its sinks and its d
 services: ## Kafka and ClickHouse for the tests, in target/services; without them those tests are not run
 	@$(SERVICES) || [ "$$HEELGUARD_SERVICES" != required ]
 
-bench: setup ## what the sensor costs beside libpcap alone and its peers (BENCH_ARGS="--quick --runs 3"); needs 5 GB of disk
+bench: setup ## what the sensor costs beside libpcap alone and its peers (BENCH_ARGS="--quick --runs 3"); needs 8 GB of disk
 	$(CARGO) bench --locked --bench replay -- $(BENCH_ARGS)
 
 soak: setup ## an hour on a virtual cable at one rate (SOAK_ARGS="--minutes 60 --rate 50000"): memory, drops, accounts; takes root
@@ -57,6 +57,17 @@ fmt: ## format every Rust file, those declared by macros included
 
 build: setup ## target/release/heelguard
 	$(CARGO) build --release --locked
+
+deb: build ## a Debian package, in target/debian; needs cargo-deb (cargo install cargo-deb)
+	@mkdir -p target/package
+	@target/release/heelguard man > target/package/heelguard.1
+	@target/release/heelguard completions bash > target/package/heelguard.bash
+	@target/release/heelguard completions zsh > target/package/_heelguard
+	@target/release/heelguard completions fish > target/package/heelguard.fish
+	$(CARGO) deb --no-build --locked
+
+book: ## the documentation as a site, in target/book; needs mdbook (cargo install mdbook)
+	mdbook build docs
 
 setup: ## look for what building needs, install what is missing (deploy/setup.sh --check only looks)
 	@deploy/setup.sh

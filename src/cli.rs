@@ -10,6 +10,7 @@ mod failure;
 mod fingerprint;
 mod keylog;
 mod logging;
+mod page;
 mod place;
 mod privileges;
 mod progress;
@@ -158,10 +159,12 @@ fn print(text: &str) -> Result<(), Failure> {
 
 /// Tells the operator what the sensor does.
 fn inform(message: &str) {
-    let _ = writeln!(io::stderr(), "heelguard: {}", crate::sinks::escape::for_terminal(message));
+    let message = failure::without_numbers(message);
+    let _ = writeln!(io::stderr(), "heelguard: {}", crate::sinks::escape::for_terminal(&message));
 }
 
 /// Tells the operator something that is worth knowing and stops nothing.
 fn warn(message: &str) {
-    let _ = writeln!(io::stderr(), "heelguard: warning: {}", crate::sinks::escape::for_terminal(message));
+    let message = failure::without_numbers(message);
+    let _ = writeln!(io::stderr(), "heelguard: warning: {}", crate::sinks::escape::for_terminal(&message));
 }

@@ -13,6 +13,8 @@ pub mod tls;
 pub mod http;
 pub mod identity;
 pub mod pipeline;
+
+pub mod ledger;
 pub mod sinks;
 pub mod web;
 

@@ -3,8 +3,10 @@
 //! For each stage what came in equals what went out plus what was dropped, by reason: `balanced` adds it up.
 
 mod live;
+mod outcomes;
 
 pub use live::{InterfaceRow, LatencyRow, LiveRows, QueueRow};
+pub use outcomes::OutcomeCounters;
 
 use heelguard_detectors::anomaly::Anomaly;
 
@@ -32,7 +34,7 @@ macro_rules! counter_struct {
 // Behind the macro that it uses.
 mod tls;
 
-pub use tls::{DecryptCounters, SecretCounters, TlsCounters};
+pub use tls::{DecryptCounters, QuicCounters, SecretCounters, TlsCounters};
 
 counter_struct! {
     /// What was read from captures.
@@ -102,7 +104,7 @@ drop_reasons! {
     UnknownLink => "unknown_link",
     /// A network protocol that is not IP (ARP, LLDP …).
     NotIp => "not_ip",
-    /// IP that carries something other than TCP.
+    /// IP that carries neither TCP nor QUIC.
     NotTcp => "not_tcp",
     /// A tunnel that carries no packet, or whose inside is not looked into.
     Tunnel => "tunnel",
@@ -338,27 +340,6 @@ impl AnomalyCounters {
     }
 }
 
-/// A counter for each row of the table that decides what a second-factor step came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OutcomeCounters(Vec<(&'static str, u64)>);
-
-impl OutcomeCounters {
-    /// Adds hits of rows by name; a name that is new comes behind those that are known.
-    pub fn add(&mut self, rows: impl IntoIterator<Item = (&'static str, u64)>) {
-        for (name, hits) in rows {
-            match self.0.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, sum)) => *sum += hits,
-                None => self.0.push((name, hits)),
-            }
-        }
-    }
-
-    /// Rows that decided something, with their hits, in the order of the table.
-    pub fn rows(&self) -> Vec<(&'static str, u64)> {
-        self.0.iter().copied().filter(|&(_, hits)| hits > 0).collect()
-    }
-}
-
 /// A counter for each reason to drop a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DropCounters([u64; DropReason::ALL.len()]);
@@ -417,6 +398,8 @@ pub struct Counters {
     pub sight: SightCounters,
     /// TLS from outside.
     pub tls: TlsCounters,
+    /// QUIC from outside.
+    pub quic: QuicCounters,
     /// TLS records.
     pub decrypt: DecryptCounters,
     /// TLS secrets.
@@ -451,6 +434,7 @@ impl Counters {
         self.flows.add(&other.flows);
         self.sight.add(&other.sight);
         self.tls.add(&other.tls);
+        self.quic.add(&other.quic);
         self.decrypt.add(&other.decrypt);
         self.secrets.add(&other.secrets);
         self.http.add(&other.http);
@@ -460,7 +444,7 @@ impl Counters {
         self.tokens.add(&other.tokens);
         self.routes.add(&other.routes);
         self.anomalies.add(&other.anomalies);
-        self.mfa_outcomes.add(other.mfa_outcomes.0.iter().copied());
+        self.mfa_outcomes.add(other.mfa_outcomes.all());
     }
 
     /// The first account that does not add up, in words; `None` when all do.
@@ -480,12 +464,13 @@ impl Counters {
 
     /// The first account that does not add up while the run goes on: those within one stage, which hold at any time.
     pub fn imbalance_so_far(&self) -> Option<String> {
-        let Self { packets, segments, bytes, flows, alerts, .. } = self;
+        let Self { packets, segments, bytes, flows, quic, alerts, .. } = self;
         first_odd(&[
             ("packets", packets.read, packets.processed + self.dropped.sum()),
             ("segments", segments.received, segments.accepted + segments.refused),
             ("bytes", bytes.received, bytes.delivered + bytes.duplicate + bytes.discarded + bytes.buffered),
             ("flows", flows.opened, flows.closed + flows.evicted + flows.open),
+            ("datagrams", quic.datagrams, quic.followed + quic.strangers),
             ("alerts", alerts.findings, alerts.open + alerts.update + alerts.suppressed),
         ])
     }

@@ -215,6 +215,12 @@ fn false_alarm(alert: &Value, labels: &Value) -> Option<String> {
     {
         return None;
     }
+    // So does a stolen token: its thief tries it again when it has expired.
+    let is_thief =
+        |label: &Value| label["detector"] == "session_hijack" && label["client_ip"] == alert["client"]["ip"];
+    if alert["detector"] == "session_hijack" && list(labels, "expected").any(is_thief) {
+        return None;
+    }
     let attacker = list(labels, "attacker_ips").any(|ip| *ip == alert["client"]["ip"]);
     let secondary = ["new_country", "impossible_travel", "new_device", "concurrent_locations"]
         .iter()

@@ -23,6 +23,8 @@ pub struct Health {
     pub missing: u64,
     /// Of the delivered bytes, those of connections that begin with TLS and are not read.
     pub encrypted: u64,
+    /// Bytes of QUIC, beside those delivered: none of them is read.
+    pub quic: u64,
     /// What the kernel counted since it was last told; a file has no kernel.
     pub kernel: Kernel,
     /// How long the slowest alert in a hundred of the last minute took from its packet to the outputs, in
@@ -86,13 +88,15 @@ pub struct Seen {
     pub missing: u64,
     /// Bytes delivered that are encrypted.
     pub encrypted: u64,
+    /// Bytes of QUIC.
+    pub quic: u64,
     /// Packets that came to the kernel.
     pub received: u64,
     /// Packets that it dropped.
     pub dropped: u64,
 }
 
-saved!(Seen { delivered, missing, encrypted, received, dropped });
+saved!(Seen { delivered, missing, encrypted, quic, received, dropped });
 
 /// A part of a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,8 +157,9 @@ impl Losses {
 
 impl Seen {
     fn of(health: &Health) -> Self {
-        let &Health { delivered, missing, encrypted, kernel: Kernel { received, dropped }, .. } = health;
-        Self { delivered, missing, encrypted, received, dropped }
+        let &Health { delivered, missing, encrypted, quic, kernel: Kernel { received, dropped }, .. } =
+            health;
+        Self { delivered, missing, encrypted, quic, received, dropped }
     }
 
     fn plus(self, other: &Self) -> Self {
@@ -162,6 +167,7 @@ impl Seen {
             delivered: self.delivered.saturating_add(other.delivered),
             missing: self.missing.saturating_add(other.missing),
             encrypted: self.encrypted.saturating_add(other.encrypted),
+            quic: self.quic.saturating_add(other.quic),
             received: self.received.saturating_add(other.received),
             dropped: self.dropped.saturating_add(other.dropped),
         }
@@ -177,9 +183,10 @@ impl Seen {
         Share { part: self.dropped, whole: self.received }
     }
 
-    /// Bytes that cannot be read, of those that were delivered.
+    /// Bytes that cannot be read, of those that were delivered and of QUIC.
     pub fn encrypted(&self) -> Share {
-        Share { part: self.encrypted, whole: self.delivered }
+        let all = |bytes: u64| bytes.saturating_add(self.quic);
+        Share { part: all(self.encrypted), whole: all(self.delivered) }
     }
 
     /// The lost share in hundredths of a per cent. Bytes and dropped packets tell of one loss in two ways, and

@@ -103,7 +103,11 @@ impl Runtime {
         let unknown = suppress.iter().find_map(|entry| {
             let named = entry.rule.as_deref()?;
             let known = rules::catalogue().iter().any(|row| entry.names(row.rule));
-            (!known).then(|| ConfigError(format!("suppress.rule: there is no rule `{named}`")))
+            (!known).then(|| {
+                ConfigError(format!(
+                    "suppress.rule: there is no rule `{named}`; `heelguard rules` lists them"
+                ))
+            })
         });
         if let Some(unknown) = unknown {
             return Err(unknown);

@@ -80,11 +80,20 @@ impl<'a> From<Option<Packet<'a>>> for Next<'a> {
     }
 }
 
+/// What to do about an error of the system, where that is not plain.
+fn hint(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::IsADirectory => "; name the captures in it, as in `FOLDER/*.pcap`",
+        std::io::ErrorKind::PermissionDenied => "; whoever runs this must be able to read it",
+        _ => "",
+    }
+}
+
 /// Why a capture could not be read (further).
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
     /// The system refused.
-    #[error("{file}: {source}")]
+    #[error("{file}: {source}{}", hint(.source))]
     Io {
         /// The file.
         file: String,

@@ -3,23 +3,20 @@
 //! It promises the same alerts every time, and a page to look at them until Ctrl-C.
 
 use super::records::{OutputArgs, Records};
-use super::replay::{Ended, run_to_end, settings};
-use super::signals::Stop;
+use super::replay::{run_to_end, settings};
+use super::signals::{self, Stop};
 use super::way_out::WayOut;
-use super::{ConfigArgs, Failure};
+use super::{ConfigArgs, Failure, page};
 use crate::capture::replay::Progress as Reading;
 use crate::capture::{CaptureError, Next};
 use crate::demo::{Day, Options, report, score};
 use crate::metrics::Counters;
 use crate::pipeline::{self, Source};
-use crate::sinks::record::Labels;
 use crate::sinks::spool::Full;
-use crate::web::{Server, Snapshot};
+use crate::web::{Live, Server};
 use clap::Args;
-use heelguard_detectors::alert::{Alert, AlertId};
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::io::{self, Write as _};
+use std::sync::Arc;
 
 /// Replay a generated day of traffic with attacks in it, and show it.
 #[derive(Args, Debug)]
@@ -48,38 +45,26 @@ impl Demo {
         if let Some(way_out) = WayOut::open(&raw, Full::Wait, &Stop::default(), &records.teller())? {
             records.leave_by(way_out);
         }
+        let mut address = None;
+        if let Some(server) = server {
+            let shown = page::shown(&raw, "A generated day of traffic".to_owned());
+            let live = Arc::new(Live::new(None).showing(shown));
+            address = Some(live.serve(server).map_err(Failure::running)?);
+            records.show_on(live);
+        }
         let mut source = Generated { day: Day::new(Options::default()), bytes: 0 };
         let options = raw.options(settings(&raw)?, 1);
         let run = |records: &mut Records| pipeline::run(&mut source, &options, records);
         let Some(ended) = run_to_end(records, run)? else { return Ok(()) };
         let verdict = report(&score(source.day.labels(), &ended.alerts));
         let _ = io::stderr().write_all(verdict.as_bytes());
-        match server {
-            Some(server) => show(server, raw.labels(), ended),
-            None => Ok(()),
+        if let Some(address) = address {
+            let stop = signals::listen(|| {})
+                .map_err(|error| Failure::running(format!("cannot listen to signals: {error}")))?;
+            page::stay(address, &stop);
         }
+        Ok(())
     }
-}
-
-/// Serves the page until the user has seen enough.
-fn show(server: Server, labels: Labels, ended: Ended) -> Result<(), Failure> {
-    let _ = writeln!(io::stderr(), "the page is at http://{}/ until Ctrl-C", server.address());
-    let snapshot = Snapshot {
-        labels,
-        source: "A generated day of traffic".to_owned(),
-        episodes: last_states(ended.alerts),
-        counters: ended.counters,
-        services: ended.services,
-    };
-    server.serve_until_interrupted(snapshot).map_err(Failure::running)
-}
-
-/// The last state of each episode, the newest episode first.
-fn last_states(alerts: Vec<Alert>) -> Vec<Alert> {
-    let by_id: BTreeMap<AlertId, Alert> = alerts.into_iter().map(|alert| (alert.id, alert)).collect();
-    let mut episodes: Vec<Alert> = by_id.into_values().collect();
-    episodes.sort_by_key(|episode| (Reverse(episode.first_seen), episode.id));
-    episodes
 }
 
 /// Packets that never were on a wire, as a source of packets.

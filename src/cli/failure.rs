@@ -38,10 +38,28 @@ impl Failure {
         let mut stderr = io::stderr().lock();
         for (number, line) in message.lines().enumerate() {
             let start = if number == 0 { "heelguard: " } else { "" };
-            let _ = writeln!(stderr, "{start}{}", for_terminal(line));
+            let _ = writeln!(stderr, "{start}{}", for_terminal(&without_numbers(line)));
         }
         ExitCode::from(code)
     }
+}
+
+/// A message without the numbers that Rust puts behind the system's words: `(os error 2)` tells nobody more.
+pub(super) fn without_numbers(message: &str) -> String {
+    let mut rest = message;
+    let mut told = String::with_capacity(message.len());
+    while let Some((before, after)) = rest.split_once(" (os error ") {
+        told.push_str(before);
+        match after.split_once(')') {
+            Some((number, behind)) if number.bytes().all(|byte| byte.is_ascii_digit()) => rest = behind,
+            _ => {
+                told.push_str(" (os error ");
+                rest = after;
+            }
+        }
+    }
+    told.push_str(rest);
+    told
 }
 
 impl Display for Failure {
@@ -56,5 +74,19 @@ impl Display for Failure {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::usage(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_numbers;
+
+    #[test]
+    fn a_system_error_is_told_in_words() {
+        assert_eq!(without_numbers("a: No such file (os error 2)"), "a: No such file");
+        assert_eq!(without_numbers("a (os error 2); b (os error 13)!"), "a; b!");
+        for whole in ["", "nothing", "a (os error", "a (os error x) b", "(os error 2)"] {
+            assert_eq!(without_numbers(whole), whole);
+        }
     }
 }

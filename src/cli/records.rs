@@ -2,8 +2,11 @@
 //! It is given alerts and transactions in order and writes them; at the end inventory and counters.
 //! It promises that a full disk under one output stops no other, and is told with what was lost.
 
+mod outputs;
+
+pub(super) use outputs::OutputArgs;
+
 use super::explain::Explainer;
-use super::place::{Place, refuse_collisions, refuse_shared};
 use super::progress::Progress;
 use super::systemd::Notifier;
 use super::way_out::WayOut;
@@ -12,22 +15,19 @@ use crate::capture::live;
 use crate::http::Services;
 use crate::metrics::{Counters, InterfaceRow, LiveRows, SinkCounters};
 use crate::pipeline::{self, Options};
-use crate::sinks::config::Sinks;
 use crate::sinks::delivery::Tell;
 use crate::sinks::inventory::Inventory;
 use crate::sinks::jsonl::Jsonl;
-use crate::sinks::readable::{self, Colours};
+use crate::sinks::readable;
 use crate::sinks::record::{AlertRecord, Labels, ServiceRow, StatsRecord, TlsRecord, TransactionRecord};
 use crate::web::Live;
-use clap::{Args, ValueEnum};
 use crossbeam_channel::Receiver;
 use heelguard_detectors::alert::{Alert, Severity, Status};
 use heelguard_detectors::health::Spool;
 use heelguard_detectors::saved::Damaged;
 use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::Transaction;
-use std::io::{self, IsTerminal as _};
-use std::path::PathBuf;
+use outputs::Form;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,120 +35,6 @@ use std::time::{Duration, Instant};
 const KEPT_MAX: usize = 100_000;
 /// How often the counters that can be read are renewed.
 const LIVE_EVERY: Duration = Duration::from_secs(1);
-
-/// Which records are wanted, and where.
-#[derive(Args, Debug, Default)]
-pub(super) struct OutputArgs {
-    /// Alerts as JSON Lines; `-` is stdout and the default
-    #[arg(long, value_name = "PATH")]
-    alerts: Option<PathBuf>,
-
-    /// Transactions as JSON Lines
-    #[arg(long, value_name = "PATH")]
-    transactions: Option<PathBuf>,
-
-    /// Endpoints, credentials, principals and services as JSON Lines, at the end
-    #[arg(long, value_name = "PATH")]
-    inventory: Option<PathBuf>,
-
-    /// Every counter as one JSON object, at the end
-    #[arg(long, value_name = "PATH")]
-    stats: Option<PathBuf>,
-
-    /// How alerts are written; the default is text on a terminal and jsonl elsewhere
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Jsonl,
-    Text,
-}
-
-/// Destinations that do not get in each other's way.
-pub(super) struct Plan {
-    alerts: Place,
-    transactions: Option<Place>,
-    inventory: Option<Place>,
-    stats: Option<Place>,
-    form: Form,
-}
-
-/// How alerts are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    Jsonl,
-    Text(Colours),
-}
-
-impl OutputArgs {
-    /// The destinations, checked against each other and against the inputs. Nothing is created.
-    pub(super) fn plan(&self, inputs: &[PathBuf], sinks: &Sinks) -> Result<Plan, Failure> {
-        let place = |path: &Option<PathBuf>| path.as_deref().map(Place::of);
-        let alerts = place(&self.alerts).unwrap_or(Place::Stdout);
-        let to_terminal = alerts == Place::Stdout && io::stdout().is_terminal();
-        let form = match self.format {
-            Some(Format::Jsonl) => Form::Jsonl,
-            None if !to_terminal => Form::Jsonl,
-            Some(Format::Text) | None => Form::Text(colours(to_terminal)),
-        };
-        let plan = Plan {
-            alerts,
-            transactions: place(&self.transactions),
-            inventory: place(&self.inventory),
-            stats: place(&self.stats),
-            form,
-        };
-        let optional = [
-            ("--transactions", &plan.transactions),
-            ("--inventory", &plan.inventory),
-            ("--stats", &plan.stats),
-        ];
-        let mut outputs = vec![("--alerts", &plan.alerts)];
-        outputs.extend(optional.iter().filter_map(|(option, place)| Some((*option, place.as_ref()?))));
-        refuse_collisions(&outputs, inputs)?;
-        refuse_shared(&outputs, inputs, sinks.files())?;
-        Ok(plan)
-    }
-}
-
-/// Colours on a terminal, unless the user wants none (no-color.org).
-fn colours(to_terminal: bool) -> Colours {
-    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if to_terminal && !unwanted { Colours::On } else { Colours::Off }
-}
-
-impl Plan {
-    /// Opens every output: from here on files exist. A run that `goes_on` from kept state adds to the alerts and
-    /// transactions that are there; what it knows already is not told again.
-    pub(super) fn open(&self, labels: Labels, goes_on: bool) -> Result<Records, Failure> {
-        let open = |place: &Option<Place>| place.as_ref().map(Place::open).transpose();
-        let add = |place: &Place| if goes_on { place.add_to() } else { place.open() };
-        Ok(Records {
-            labels,
-            form: self.form,
-            alerts: add(&self.alerts)?,
-            transactions: self.transactions.as_ref().map(add).transpose()?,
-            // State that is kept knows what there is, whether or not this run is asked for it.
-            inventory: (goes_on || self.inventory.is_some()).then(Inventory::default),
-            inventory_sink: open(&self.inventory)?,
-            stats: open(&self.stats)?,
-            tally: Tally::default(),
-            kept: None,
-            explainer: None,
-            way_out: None,
-            is_live: false,
-            complaints: Vec::new(),
-            live: None,
-            rows: LiveRows::default(),
-            changes: None,
-            notifier: Notifier::default(),
-            interfaces: None,
-            progress: Progress::new(),
-        })
-    }
-}
 
 /// What was raised, for `--fail-on` and the closing words.
 #[derive(Clone, Copy, Debug, Default)]
@@ -206,6 +92,9 @@ impl pipeline::Outputs for Records {
         if let Some(kept) = self.kept.as_mut().filter(|kept| kept.len() < KEPT_MAX) {
             kept.push(alert.clone());
         }
+        if let Some((live, _)) = &self.live {
+            live.alert(alert);
+        }
         if let Some(way_out) = &mut self.way_out {
             way_out.delivery.alert(alert);
         }
@@ -225,6 +114,9 @@ impl pipeline::Outputs for Records {
         if let Some(inventory) = &mut self.inventory {
             inventory.observe(transaction);
         }
+        if let Some((live, _)) = &self.live {
+            live.transaction(transaction);
+        }
         if let Some(explainer) = &mut self.explainer {
             explainer.look_at(transaction);
         }
@@ -240,6 +132,9 @@ impl pipeline::Outputs for Records {
     fn connection(&mut self, connection: &TlsConnection) -> anyhow::Result<()> {
         if let Some(sink) = &mut self.transactions {
             sink.write(&TlsRecord::new(connection));
+        }
+        if let Some(way_out) = &mut self.way_out {
+            way_out.delivery.connection(connection);
         }
         self.go_on()
     }
@@ -283,7 +178,7 @@ impl pipeline::Outputs for Records {
 
     fn counters(&mut self, counters: &Counters, services: &Services) {
         if let Some((live, shown)) = &mut self.live {
-            live.put(counters);
+            live.put(counters, super::replay::service_rows(services));
             live.put_rows(&self.rows);
             *shown = Instant::now();
             // Who follows the file of a quiet interface waits for no buffer to fill.
@@ -358,6 +253,9 @@ impl Records {
     /// Writes inventory and counters, closes everything, and gives the first failure.
     pub(super) fn finish(self, counters: &Counters, services: &[ServiceRow]) -> (Tally, Result<(), Failure>) {
         self.progress.end();
+        if let Some((live, _)) = &self.live {
+            live.put_last(counters, services.to_vec());
+        }
         if let Some(explainer) = self.explainer {
             explainer.finish();
         }
@@ -449,7 +347,7 @@ impl Records {
         self.notifier = notifier;
     }
 
-    /// Shows the counters while the run goes on.
+    /// Shows the counters, and what was seen, while the run goes on.
     pub(super) fn show_on(&mut self, live: Arc<Live>) {
         self.live = Some((live, Instant::now()));
     }

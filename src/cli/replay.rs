@@ -6,13 +6,12 @@ use super::explain::ExplainArgs;
 use super::records::{OutputArgs, ReaderGone, Records, Tally};
 use super::stopping::Stopping;
 use super::way_out::WayOut;
-use super::{ConfigArgs, Failure, keylog, signals, summary, warn};
+use super::{ConfigArgs, Failure, keylog, page, signals, summary, warn};
 use crate::capture::replay::Timeline;
 use crate::config::{Keys, Raw};
 use crate::http::Services;
 use crate::identity::Settings;
 use crate::identity::geo::Geo;
-use crate::metrics::Counters;
 use crate::pipeline::{self, Summary};
 use crate::sinks::record::{ServiceRow, imbalance};
 use crate::sinks::spool::Full;
@@ -67,7 +66,7 @@ pub(super) struct Replay {
     #[arg(long, value_name = "SEVERITY", value_parser = severity)]
     fail_on: Option<Severity>,
 
-    /// Serve /metrics, /health/live and /health/ready on web.listen while this runs
+    /// Serve the page, /metrics and /health on web.listen while this runs and, of files, until Ctrl-C
     #[arg(long)]
     serve: bool,
 
@@ -102,23 +101,32 @@ impl Replay {
         // Files are looked at anew with every batch; the signal only must not end us.
         let stop = signals::listen(|| {})
             .map_err(|error| Failure::running(format!("cannot listen to signals: {error}")))?;
-        if self.files.iter().any(|file| file.as_os_str() == "-") {
+        let is_piped = self.files.iter().any(|file| file.as_os_str() == "-");
+        if is_piped {
             outputs.is_of_now();
         }
         // A replay can wait for its sinks; a wire cannot.
         let way_out = WayOut::open(&raw, Full::Wait, &stop, &outputs.teller())?;
+        let mut shown_at = None;
         if let Some(server) = server {
-            let live = Live::new(way_out.as_ref().map(|way_out| way_out.delivery.observer()));
+            let sinks = way_out.as_ref().map(|way_out| way_out.delivery.observer());
+            let shown = page::shown(&raw, page::files(&self.files));
+            let live = Arc::new(Live::new(sinks).showing(shown));
             let address = live.serve(server).map_err(Failure::running)?;
-            warn(&format!("metrics are at http://{address}/metrics while this runs"));
+            warn(&format!("the page is at http://{address}/, metrics are at http://{address}/metrics"));
             outputs.show_on(live);
+            // Whoever pipes into this ends it by ending the pipe.
+            shown_at = (!is_piped).then_some(address);
         }
         if let Some(way_out) = way_out {
             outputs.leave_by(way_out);
         }
-        let mut source = Stopping { source: &mut timeline, stop };
+        let mut source = Stopping { source: &mut timeline, stop: stop.clone() };
         let run = |records: &mut Records| pipeline::run(&mut source, &options, records);
         let Some(ended) = run_to_end(outputs, run)? else { return Ok(()) };
+        if let Some(address) = shown_at {
+            page::stay(address, &stop);
+        }
         match self.fail_on {
             Some(limit) if ended.tally.worst >= Some(limit) => Err(Failure::AlertRaised),
             _ => Ok(()),
@@ -148,8 +156,6 @@ pub(super) fn geo(raw: &Raw) -> Result<Geo, Failure> {
 /// What a run leaves for the command that asked for it.
 pub(super) struct Ended {
     pub(super) tally: Tally,
-    pub(super) counters: Counters,
-    pub(super) services: Vec<ServiceRow>,
     /// Every alert, when the records were told to keep them.
     pub(super) alerts: Vec<Alert>,
 }
@@ -190,7 +196,7 @@ pub(super) fn run_to_end(
         let messages: Vec<String> = summary.errors.iter().map(ToString::to_string).collect();
         return Err(Failure::running(messages.join("\n")));
     }
-    Ok(Some(Ended { tally, counters: summary.counters, services, alerts }))
+    Ok(Some(Ended { tally, alerts }))
 }
 
 /// The services in the form of records.
@@ -202,6 +208,7 @@ pub(super) fn service_rows(services: &Services) -> Vec<ServiceRow> {
         tls: counts.tls,
         http1: counts.http1,
         http2: counts.http2,
+        quic: counts.quic,
         unknown: counts.unknown,
     })
     .collect()

@@ -8,7 +8,7 @@ use super::replay::{SHARDS_MAX, machine_shards, run_to_end, settings};
 use super::signals::{self, Stop};
 use super::systemd::Notifier;
 use super::way_out::WayOut;
-use super::{ConfigArgs, Failure, inform, keylog, privileges, warn};
+use super::{ConfigArgs, Failure, inform, keylog, page, privileges, warn};
 use crate::capture::live::{self, OpenError};
 use crate::capture::replay::Progress as Reading;
 use crate::capture::{CaptureError, Next};
@@ -134,7 +134,9 @@ impl Run {
         let tell = records.teller();
         let way_out = WayOut::open(&raw, Full::Drop, &stop, &tell)?;
         let sinks = way_out.as_ref().map(|way_out| way_out.delivery.observer());
-        let live = Live::with_reload(sinks, move || asking.ask());
+        let source = format!("Live on {}", raw.capture.live.interfaces.join(", "));
+        let shown = page::shown(&raw, source);
+        let live = Arc::new(Live::new(sinks).reloading(move || asking.ask()).showing(shown));
         let address = live.serve(server).map_err(Failure::running)?;
         records.show_on(live);
         records.listens_to(opened.observer);
@@ -175,7 +177,9 @@ impl Run {
             taps.push(Box::new(Listening(tap, mtu)));
         }
         opened.supervisor.start(Arc::clone(&tell)).map_err(started)?;
-        inform(&format!("{listening}; metrics are at http://{address}/metrics"));
+        inform(&format!(
+            "{listening}; the page is at http://{address}/, metrics are at http://{address}/metrics"
+        ));
         notifier.status(&listening);
         notifier.ready();
         records.alive_to(notifier);

@@ -57,6 +57,7 @@ fn blind_spots(summary: &Summary, services: &[ServiceRow]) -> Vec<String> {
     let cut = counters.transactions.gap + counters.transactions.truncated;
     [
         (sum(|s| s.tls), "TLS connections, which could not be read"),
+        (sum(|s| s.quic), "QUIC connections, which are not read"),
         (counters.live.kernel_dropped, "packets that the kernel had no room for"),
         (counters.bytes.missing, "bytes missing from the capture"),
         (half, "transactions with one side only"),

@@ -15,9 +15,10 @@ use super::config::{Checksums, Config};
 use super::defrag::Defrag;
 use super::ip::{HeaderSum, IpPacket, PROTOCOL_TCP};
 use super::link::{self, Content, Frame};
+use super::quic::{Datagram, Paths};
 use super::senders::{Layer, Senders};
 use super::tunnel::{self, TUNNELS_MAX, Way};
-use super::{Endpoint, Segment, Tenant, ipv4, ipv6, tcp};
+use super::{Endpoint, Segment, TcpFlags, TcpOptions, Tenant, ipv4, ipv6, tcp};
 use crate::capture::{Checksum, Packet};
 use crate::metrics::{Counters, DropReason};
 use heelguard_detectors::anomaly::Anomaly;
@@ -31,6 +32,7 @@ const WIRE_BYTES_MAX: usize = 9_216;
 /// Everything that decoding remembers.
 pub(super) struct Layers {
     reader: Reader,
+    paths: Paths,
     /// Datagrams that were put together: of a packet in tunnels, at most one around each, and its own.
     assembled: [Vec<u8>; TUNNELS_MAX + 1],
 }
@@ -68,7 +70,7 @@ impl Layers {
         let timeout = Duration::from_millis(config.fragment_timeout_ms);
         let defrag = Defrag::new(config.fragment_bytes_max, timeout);
         let reader = Reader { config, senders: Senders::default(), defrag };
-        Self { reader, assembled: Default::default() }
+        Self { reader, paths: Paths::default(), assembled: Default::default() }
     }
 
     #[inline]
@@ -77,7 +79,7 @@ impl Layers {
         packet: Packet<'a>,
         tally: &mut Tally<'_>,
     ) -> Result<Segment<'a>, Refused> {
-        let Self { reader, assembled } = self;
+        let Self { reader, paths, assembled } = self;
         reader.defrag.expire(packet.time, tally.counters);
         let mut cut_bytes = packet.original_len.saturating_sub(packet.data.len() as u32);
         let mut frame = link::strip(packet.link, packet.data, cut_bytes > 0)?;
@@ -94,8 +96,14 @@ impl Layers {
                     if ip.protocol == PROTOCOL_TCP {
                         break ip;
                     }
+                    let inside = tunnel::open(&ip, &reader.config);
+                    if let Err(DropReason::NotTcp) = inside
+                        && let Some(datagram) = paths.read(&ip, way.tenant)
+                    {
+                        return Ok(of_quic(&datagram, &ip, packet.time, &frame, &way));
+                    }
                     cut_bytes = ip.missing;
-                    tunnel::open(&ip, &reader.config)?
+                    inside?
                 }
             };
             (frame, cut_bytes) = way.enter(inside, frame.vlans, cut_bytes, &mut tally.counters.sight)?;
@@ -119,6 +127,7 @@ impl Layers {
             options: tcp.options,
             payload: tcp.payload,
             missing: ip.missing,
+            is_datagram: false,
         })
     }
 
@@ -222,6 +231,36 @@ impl Reader {
         let uncut = tally.packets == 1 && ip.payload.len() > WIRE_BYTES_MAX;
         let passes = aware && (verdict == Verdict::Partial || !exact || uncut);
         if passes { Ok(()) } else { Err(DropReason::BadTcpChecksum) }
+    }
+}
+
+/// A datagram in the form of a segment.
+#[cold]
+fn of_quic<'a>(
+    datagram: &Datagram<'a>,
+    ip: &IpPacket<'_>,
+    time: EventTime,
+    frame: &Frame<'_>,
+    way: &Way,
+) -> Segment<'a> {
+    let [src, dst] = datagram.ports;
+    Segment {
+        time,
+        src: Endpoint { ip: ip.src, port: src },
+        dst: Endpoint { ip: ip.dst, port: dst },
+        vlans: frame.vlans,
+        tunnel: way.tunnel,
+        tenant: way.tenant,
+        ttl: ip.ttl,
+        seq: 0,
+        ack: 0,
+        flags: TcpFlags::default(),
+        window: 0,
+        urgent: 0,
+        options: TcpOptions::default(),
+        payload: datagram.payload,
+        missing: datagram.missing,
+        is_datagram: true,
     }
 }
 

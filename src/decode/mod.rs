@@ -1,5 +1,6 @@
 //! Packets as TCP segments: link layer, tunnels, IP, fragments, TCP.
-//! It is given `Packet`s and gives `Segment`s that borrow the packet, or says why there is none.
+//! It is given `Packet`s and gives `Segment`s that borrow the packet, or says why there is none. QUIC's datagrams go
+//! the same way, in the same form.
 //! It promises that every packet is either a segment, of no interest, held as a fragment, or dropped by a counted reason.
 
 mod checksum;
@@ -10,6 +11,7 @@ mod ipv4;
 mod ipv6;
 mod layers;
 mod link;
+pub mod quic;
 mod senders;
 mod tcp;
 #[cfg(test)]
@@ -103,6 +105,7 @@ impl TcpFlags {
 
 /// The options a passive observer needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
 pub struct TcpOptions {
     /// Window scale (RFC 7323), on SYN only.
     pub window_scale: Option<u8>,
@@ -110,6 +113,8 @@ pub struct TcpOptions {
     pub timestamps: Option<(u32, u32)>,
     /// An MD5 or AO signature: no ordinary host takes the segment.
     pub signed: bool,
+    /// Selective acknowledgements are offered (RFC 2018), on SYN only.
+    pub sack_permitted: bool,
     /// TCP Fast Open cookie on a SYN (RFC 7413).
     pub fast_open: bool,
     /// Options that contradict their lengths.
@@ -149,6 +154,8 @@ pub struct Segment<'a> {
     pub payload: &'a [u8],
     /// Payload bytes that the snap length cut off behind `payload`.
     pub missing: u32,
+    /// It is no segment but a datagram on a path of QUIC: of TCP's fields it has none, of what is sealed no payload.
+    pub is_datagram: bool,
 }
 
 /// Packets in, segments out. One decoder sees the whole capture, so what it learns of senders

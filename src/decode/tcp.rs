@@ -11,6 +11,7 @@ const HEADER_BYTES: usize = 20;
 const OPTION_END: u8 = 0;
 const OPTION_NOP: u8 = 1;
 const OPTION_WINDOW_SCALE: u8 = 3;
+const OPTION_SACK_PERMITTED: u8 = 4;
 const OPTION_TIMESTAMPS: u8 = 8;
 const OPTION_MD5: u8 = 19;
 const OPTION_AO: u8 = 29;
@@ -101,6 +102,7 @@ fn walk_options(mut options: &[u8], flags: TcpFlags) -> TcpOptions {
                     u32::from_be_bytes([*e0, *e1, *e2, *e3]),
                 ));
             }
+            (OPTION_SACK_PERMITTED, []) => found.sack_permitted = flags.has(TcpFlags::SYN),
             (OPTION_MD5, signature) if signature.len() == 16 => found.signed = true,
             (OPTION_AO, [_, _, ..]) => found.signed = true,
             (OPTION_FAST_OPEN, cookie) if flags.has(TcpFlags::SYN) => found.fast_open |= is_cookie(cookie),

@@ -2,6 +2,7 @@
 //! It is given requests and responses as bytes and gives frames with their times.
 //! It promises sequence numbers that add up, and now and then a swapped or repeated segment as real networks have.
 
+use super::carriage::Said;
 use super::frame::{self, Outgoing, payload_max};
 use super::random::Random;
 use crate::decode::TcpFlags;
@@ -15,6 +16,8 @@ use std::time::Duration;
 const PACE_US: u64 = 12;
 /// Until the server's kernel acknowledges.
 const SERVER_ACK_US: u64 = 38;
+/// How long a server takes to answer what opens a connection.
+const ACCEPT_US: u64 = 250;
 /// Segments in flight before the first acknowledgement (RFC 6928).
 const INITIAL_WINDOW: u64 = 10;
 /// Segments in flight at most: the window the hosts announce.
@@ -83,14 +86,13 @@ struct Planned {
     payload: Range<usize>,
 }
 
-/// One connection; `request` and `response` are the messages of the exchange that is under way.
+/// One connection; `said` is what its sides say in the exchange that is under way.
 #[derive(Debug)]
 pub(super) struct Connection {
     ends: [End; 2],
     rtt: Duration,
     state: State,
-    pub request: Vec<u8>,
-    pub response: Vec<u8>,
+    pub said: Said,
     /// Ordered by time; empty when the connection is idle.
     frames: VecDeque<Planned>,
     /// When the last frame was sent.
@@ -114,25 +116,30 @@ impl Connection {
             ends: [end(client, 64 - hops), end(server, 64)],
             rtt: us(rtt_us),
             state: State::Fresh,
-            request: Vec::new(),
-            response: Vec::new(),
+            said: Said::default(),
             frames: VecDeque::new(),
             last_at: EventTime::ZERO,
         }
     }
 
-    /// Plans the exchange of `request` and `response`, which the caller has written. The response's
-    /// first byte leaves at the moment `answered_at(now)` told.
+    /// Plans the exchange that `said` is about, which the caller has written. The answer's first byte leaves at the
+    /// moment `answered_at(now)` told, unless something opens the connection first.
     pub(super) fn exchange(&mut self, now: EventTime, service: Duration, brisk: bool, random: &mut Random) {
         let mut at = now;
         let first = self.state == State::Fresh;
         if first {
             at = self.handshake(at);
         }
-        let sent =
-            self.send(Side::Client, at, self.request.len(), if first { Tail::Ack } else { Tail::Piggyback });
+        let [opens, accepts] = self.said.opening;
+        if opens > 0 {
+            let asked = self.send(Side::Client, at, 0..opens, Tail::Piggyback);
+            let accepted = self.send(Side::Server, asked.after(us(ACCEPT_US)), 0..accepts, Tail::Piggyback);
+            at = accepted.after(self.rtt);
+        }
+        let (asked, answered) = (opens..self.said.client.len(), accepts..self.said.server.len());
+        let sent = self.send(Side::Client, at, asked, if first { Tail::Ack } else { Tail::Piggyback });
         let tail = if brisk { Tail::Piggyback } else { Tail::Ack };
-        self.send(Side::Server, sent.after(service), self.response.len(), tail);
+        self.send(Side::Server, sent.after(service), answered, tail);
         self.disturb(random);
     }
 
@@ -181,7 +188,7 @@ impl Connection {
         let sender = &mut self.ends[frame.from.index()];
         sender.clock_sent = sender.clock_offset.wrapping_add((frame.at.as_nanos() / 1_000_000) as u32);
         sender.ip_id = sender.ip_id.wrapping_add(1);
-        let message = if frame.from == Side::Client { &self.request } else { &self.response };
+        let message = if frame.from == Side::Client { &self.said.client } else { &self.said.server };
         let segment = Outgoing {
             src: sender.address,
             dst: receiver,
@@ -208,15 +215,15 @@ impl Connection {
         done.after(us(PACE_US))
     }
 
-    /// Plans a message in bursts that double, each waiting for the acknowledgements of the one before.
+    /// Plans a part of what a side says in bursts that double, each waiting for the acknowledgements of the one before.
     /// Gives the time of the last data segment.
-    fn send(&mut self, side: Side, start: EventTime, length: usize, tail: Tail) -> EventTime {
+    fn send(&mut self, side: Side, start: EventTime, said: Range<usize>, tail: Tail) -> EventTime {
         let segment_max = payload_max(self.ends[side.index()].address.ip());
-        let segments = length.div_ceil(segment_max) as u64;
+        let segments = said.len().div_ceil(segment_max) as u64;
         let (mut at, mut burst_left, mut window) = (start, INITIAL_WINDOW, INITIAL_WINDOW);
         for index in 0..segments {
-            let from = index as usize * segment_max;
-            let to = length.min(from + segment_max);
+            let from = said.start + index as usize * segment_max;
+            let to = said.end.min(from + segment_max);
             let last = index + 1 == segments;
             burst_left -= 1;
             let pushed = if last || burst_left == 0 { TcpFlags::PSH } else { 0 };

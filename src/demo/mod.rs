@@ -2,6 +2,7 @@
 //! It is given a seed and a size and gives packets in the order of time, and labels that say what is in them.
 //! It promises the same packets for the same options, and memory for what is under way only.
 
+mod carriage;
 mod connection;
 mod frame;
 mod labels;
@@ -22,6 +23,7 @@ mod tokens;
 mod week;
 mod work;
 
+pub use carriage::{Call, Carriage, Said};
 pub use labels::Label;
 pub use load::Load;
 pub use score::{Score, Verdict, report, score};

@@ -2,6 +2,7 @@
 //! It is given actors that say what they do next, and gives frames one by one.
 //! It promises memory for what is under way only, however long the traffic is.
 
+use super::carriage::{Call, Carriage};
 use super::connection::{Connection, Side, us};
 use super::message::{Answer, Request, Writer};
 use super::random::Random;
@@ -37,6 +38,8 @@ pub(super) enum Then {
     KeepBrisk,
     /// The client closes it.
     Close,
+    /// The exchange behind it, of the same lane and moment, goes out together with it.
+    Together,
 }
 
 /// One request and its answer, at a time, on a lane.
@@ -124,9 +127,22 @@ pub(super) struct Timeline {
     next_port: u16,
     random: Random,
     writer: Writer,
+    carriage: Option<Box<dyn Carriage>>,
+    /// Calls that go out together, the first `gathered` of them; and the connection, once there is a first.
+    calls: Vec<Call>,
+    gathered: usize,
+    gathered_on: Option<Found>,
     planned: Vec<Exchange>,
     frame: Vec<u8>,
     totals: Totals,
+    content_bytes: u64,
+}
+
+/// The place of a connection for an exchange, and whether it is a new one.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    slot: usize,
+    is_new: bool,
 }
 
 impl Timeline {
@@ -141,10 +157,20 @@ impl Timeline {
             next_port: 1_024,
             random,
             writer: Writer::default(),
+            carriage: None,
+            calls: Vec::new(),
+            gathered: 0,
+            gathered_on: None,
             planned: Vec::new(),
             frame: Vec::with_capacity(1_514),
             totals: Totals::default(),
+            content_bytes: 0,
         }
+    }
+
+    /// Calls travel like this, and no longer as HTTP/1 in the clear.
+    pub(super) fn carry_by(&mut self, carriage: Box<dyn Carriage>) {
+        self.carriage = Some(carriage);
     }
 
     /// Lets an actor act from `at` on.
@@ -182,6 +208,11 @@ impl Timeline {
         &self.totals
     }
 
+    /// Bytes of all messages so far, as HTTP/1 writes them.
+    pub(super) fn content_bytes(&self) -> u64 {
+        self.content_bytes
+    }
+
     fn schedule(&mut self, at: EventTime, what: What) {
         self.serial += 1;
         self.events.push(Reverse(Event { at, serial: self.serial, what }));
@@ -200,47 +231,73 @@ impl Timeline {
     }
 
     fn start(&mut self, exchange: &Exchange) {
-        let slot = self.connection_for(exchange);
+        let found = self.gathered_on.take().unwrap_or_else(|| self.connection_for(exchange));
+        self.gather(exchange, found);
+        if exchange.then == Then::Together {
+            self.gathered_on = Some(found);
+            return;
+        }
+        let Found { slot, is_new } = found;
         let Some(Slot { connection, .. }) = self.slots.get_mut(slot) else { return };
-        let (request, answer, now) = (&exchange.request, &exchange.answer, exchange.at);
-        let service = us(answer.service_us);
-        let answered = connection.answered_at(now, service);
-        let to_head = request.method == "HEAD";
-        self.writer.request(&mut connection.request, request, &mut self.random);
-        self.writer.response(&mut connection.response, answer, to_head, answered, &mut self.random);
+        let calls = self.calls.get(..std::mem::take(&mut self.gathered)).unwrap_or_default();
+        match &mut self.carriage {
+            Some(carriage) => carriage.carry(slot, is_new, calls, &mut connection.said),
+            None => connection.said.calls(calls),
+        }
+        let (now, service) = (exchange.at, us(exchange.answer.service_us));
         connection.exchange(now, service, exchange.then == Then::KeepBrisk, &mut self.random);
         if exchange.then == Then::Close {
             // Some programs just drop the connection.
             let reset = self.random.chance(30);
             connection.close(now, Side::Client, reset);
         }
-        self.totals.transactions += 1;
-        *self.totals.by_status.entry(answer.status).or_default() += 1;
         if let Some(at) = connection.next_at() {
             self.schedule(at, What::Send(slot));
         }
     }
 
+    /// Writes an exchange's messages behind those that go out with it.
+    fn gather(&mut self, exchange: &Exchange, found: Found) {
+        let Some(Slot { connection, .. }) = self.slots.get(found.slot) else { return };
+        let (request, answer) = (&exchange.request, &exchange.answer);
+        let answered = connection.answered_at(exchange.at, us(answer.service_us));
+        if self.gathered == self.calls.len() {
+            self.calls.push(Call::default());
+        }
+        let Some(call) = self.calls.get_mut(self.gathered) else { return };
+        self.gathered += 1;
+        let to_head = request.method == "HEAD";
+        self.writer.request(&mut call.request, request, &mut self.random);
+        self.writer.response(&mut call.response, answer, to_head, answered, &mut self.random);
+        self.content_bytes += (call.request.len() + call.response.len()) as u64;
+        self.totals.transactions += 1;
+        *self.totals.by_status.entry(answer.status).or_default() += 1;
+    }
+
     /// An idle connection of the lane, or a new one.
-    fn connection_for(&mut self, exchange: &Exchange) -> usize {
+    fn connection_for(&mut self, exchange: &Exchange) -> Found {
         if let Some(waiting) = self.idle.get_mut(&exchange.lane) {
             let slot = waiting.pop();
             if waiting.is_empty() {
                 self.idle.remove(&exchange.lane);
             }
             if let Some(slot) = slot {
-                return slot;
+                return Found { slot, is_new: false };
             }
         }
         self.totals.connections += 1;
         // Ports go round through all of them, so that no pair of endpoints is used again soon.
         self.next_port = if self.next_port == u16::MAX { 1_025 } else { self.next_port + 1 };
         let client = SocketAddr::new(exchange.lane.client, self.next_port);
-        let connection = Connection::new(client, exchange.lane.server, exchange.rtt_us, &mut self.random);
+        let mut server = exchange.lane.server;
+        if let Some(carriage) = &self.carriage {
+            server.set_port(carriage.port());
+        }
+        let connection = Connection::new(client, server, exchange.rtt_us, &mut self.random);
         let slot = self.place(exchange.lane, connection);
         let tenant = self.slots.get(slot).map_or(0, |place| place.tenant);
         self.schedule(exchange.at.after(us(IDLE_US)), What::Rest { slot, tenant });
-        slot
+        Found { slot, is_new: true }
     }
 
     fn place(&mut self, lane: Lane, connection: Connection) -> usize {

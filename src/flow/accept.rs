@@ -16,8 +16,8 @@ pub(super) struct Negotiated {
     pub(super) timestamps: bool,
     /// Segments are signed (MD5, AO); otherwise no host takes a signed one.
     pub(super) signed: bool,
-    /// A SYN was seen and its answer was not: what else comes from that side, no host takes before the answer.
-    pub(super) unanswered: bool,
+    /// Selective acknowledgements are in use.
+    pub(super) sack: bool,
 }
 
 /// What the host does with a segment.
@@ -35,12 +35,14 @@ pub(super) enum Verdict {
     Reset,
 }
 
-/// Judges a segment without SYN. `stream` is the segment's direction, `answer` the opposite one.
+/// Judges a segment without SYN. `stream` is the segment's direction, `answer` the opposite one; `unanswered` says that
+/// the segment comes from the side whose answer to a SYN was not seen: before that answer no host takes anything.
 pub(super) fn judge(
     segment: &Segment<'_>,
     stream: &Stream,
     answer: &Stream,
     negotiated: Negotiated,
+    unanswered: bool,
 ) -> Verdict {
     let flags = segment.flags;
     let reset = flags.has(TcpFlags::RST);
@@ -52,10 +54,10 @@ pub(super) fn judge(
     }
     if reset {
         // RFC 9293 3.10.7.3: who waits for the answer to its SYN is reset by a refusal of that SYN alone.
-        let valid = if negotiated.unanswered && stream.start.is_none() {
+        let valid = if unanswered {
             flags.has(TcpFlags::ACK) && answer.start.is_some_and(|first| !SeqNo(segment.ack).before(first))
         } else {
-            is_exact_reset(SeqNo(segment.seq), stream)
+            is_exact_reset(SeqNo(segment.seq), stream, negotiated)
         };
         return if valid { Verdict::Reset } else { Verdict::Refuse(Anomaly::TcpBadRst) };
     }
@@ -74,7 +76,7 @@ pub(super) fn judge(
         return Verdict::Refuse(anomaly);
     }
     match judge_ack(segment, answer) {
-        Verdict::Take if is_doubtful(segment, stream, negotiated) => Verdict::Doubt(Doubt::Untaken),
+        Verdict::Take if is_doubtful(segment, stream, unanswered) => Verdict::Doubt(Doubt::Untaken),
         verdict => verdict,
     }
 }
@@ -107,12 +109,12 @@ fn is_left_behind(segment: &Segment<'_>, stream: &Stream) -> bool {
 
 /// Whether the receiver alone can tell if a host takes a segment: what comes before the answer to a SYN, what lies
 /// behind a FIN (which the kernel may have lost to overlapping data), what ends beyond the window.
-fn is_doubtful(segment: &Segment<'_>, stream: &Stream, negotiated: Negotiated) -> bool {
+fn is_doubtful(segment: &Segment<'_>, stream: &Stream, unanswered: bool) -> bool {
     is_beyond_window(segment, stream)
         || stream.phase == Phase::Ended
             && stream.receiver.acked.is_some()
             && end_of(segment).after(stream.next)
-        || negotiated.unanswered && stream.start.is_none()
+        || unanswered
 }
 
 /// Whether a segment ends beyond the window that its receiver has offered. Linux took such a segment up to
@@ -161,13 +163,14 @@ fn judge_ack(segment: &Segment<'_>, answer: &Stream) -> Verdict {
 
 /// RFC 5961 3.2 as Linux does it: at the next expected byte, at the end of the newest held data (SACK), or
 /// one before the end after a FIN. The receiver's own word stands in where the capture lost data.
-fn is_exact_reset(seq: SeqNo, stream: &Stream) -> bool {
+fn is_exact_reset(seq: SeqNo, stream: &Stream, negotiated: Negotiated) -> bool {
     match stream.phase {
         Phase::Unseen => true,
         Phase::Expected => seq == stream.next,
         Phase::Streaming => {
             let lost = stream.receiver.acked == Some(seq) && seq.after(stream.next);
-            seq == stream.next || lost || stream.held_end() == Some(seq)
+            let sacked = negotiated.sack && stream.held_end() == Some(seq);
+            seq == stream.next || lost || sacked
         }
         Phase::Ended => seq == stream.next || seq == stream.next.minus(1),
     }

@@ -13,6 +13,7 @@ use crate::decode::{Segment, TcpFlags};
 use crate::metrics::Counters;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::time::EventTime;
+use std::time::Duration;
 
 /// TTLs of one sender may differ by this much from segment to segment: routes change a little.
 const TTL_DRIFT_MAX: u8 = 3;
@@ -100,7 +101,7 @@ impl<H: StreamHandler> Conversation<H> {
             handler,
             streams: [Stream::unseen(), Stream::unseen()],
             last_seen: segment.time,
-            negotiated: Negotiated { timestamps: true, signed: segment.options.signed, unanswered: false },
+            negotiated: Negotiated { timestamps: true, signed: segment.options.signed, sack: true },
             new_at: 0,
             sides_told: false,
         };
@@ -114,7 +115,8 @@ impl<H: StreamHandler> Conversation<H> {
 
     fn judge(&self, direction: Direction, segment: &Segment<'_>) -> Verdict {
         let [stream, answer] = [direction, direction.opposite()].map(|d| &self.streams[d.index()]);
-        accept::judge(segment, stream, answer, self.negotiated)
+        let unanswered = direction == Direction::FromResponder && self.is_unanswered();
+        accept::judge(segment, stream, answer, self.negotiated, unanswered)
     }
 
     /// Takes in one segment without SYN.
@@ -194,13 +196,18 @@ impl<H: StreamHandler> Conversation<H> {
         upstream.set_receiver_scale_late(segment.options.window_scale);
         upstream.acknowledge(SeqNo(segment.ack), segment.window, false);
         self.negotiated.timestamps &= segment.options.timestamps.is_some();
-        self.negotiated.unanswered = false;
+        self.negotiated.sack &= segment.options.sack_permitted;
         true
+    }
+
+    /// Whether the SYN was seen, and its answer was not.
+    fn is_unanswered(&self) -> bool {
+        self.streams[0].start.is_some() && self.streams[1].start.is_none()
     }
 
     /// Whether a segment is the SYN-ACK that this flow was opened without.
     pub(super) fn awaits(&self, segment: &Segment<'_>) -> bool {
-        self.negotiated.unanswered
+        self.is_unanswered()
             && segment.flags.has(TcpFlags::SYN | TcpFlags::ACK)
             && self.direction_of(segment) == Direction::FromResponder
             && self.streams[0].start == Some(SeqNo(segment.ack))
@@ -220,10 +227,10 @@ impl<H: StreamHandler> Conversation<H> {
         !self.receiver_seen(direction) && stream.next != SeqNo(segment.seq)
     }
 
-    /// When this flow has to be looked at again if no segment comes.
-    pub(super) fn deadline(&self, config: &Config) -> EventTime {
+    /// When this flow has to be looked at again if no segment comes, and it may be idle for so long.
+    pub(super) fn deadline(&self, config: &Config, idle_timeout: Duration) -> EventTime {
         let closing = self.both_ended_or_ending();
-        let timeout = if closing { config.closing_timeout() } else { config.idle_timeout() };
+        let timeout = if closing { config.closing_timeout() } else { idle_timeout };
         self.hole_deadline(config).map_or(EventTime::MAX, |(_, at)| at).min(self.last_seen.after(timeout))
     }
 

@@ -38,7 +38,12 @@ impl<H: StreamHandler> Conversation<H> {
             stream.sent_max = stream.sent_max.later(end);
         }
         if !end.after(stream.next) {
+            // An end before bytes that were delivered says that those were none.
+            let contradicts = fin && stream.phase != Phase::Ended;
             self.repeat(direction, start, segment.payload, ctx);
+            if contradicts {
+                self.note(Anomaly::TcpOverlapConflict, ctx);
+            }
         } else if start.after(stream.next) || unproved.is_some() {
             let (bytes, missing) = (segment.payload.to_vec(), segment.missing);
             self.hold(direction, Piece { start, bytes, missing, fin, unproved }, at, ctx);

@@ -30,6 +30,7 @@ struct Syn {
     scale: Option<u8>,
     ttl: u8,
     signed: bool,
+    sack: bool,
 }
 
 impl Syn {
@@ -43,6 +44,7 @@ impl Syn {
             scale: segment.options.window_scale,
             ttl: segment.ttl,
             signed: segment.options.signed,
+            sack: segment.options.sack_permitted,
         }
     }
 
@@ -387,7 +389,7 @@ impl Handshake {
         Negotiated {
             timestamps: [self.syn, self.syn_ack].into_iter().flatten().all(|syn| syn.has_timestamp),
             signed: self.syn_ack.or(self.syn).is_some_and(|syn| syn.signed),
-            unanswered: self.syn.is_some() && self.syn_ack.is_none(),
+            sack: [self.syn, self.syn_ack].into_iter().flatten().all(|syn| syn.sack),
         }
     }
 }

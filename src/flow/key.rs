@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Two ends in address order, so both directions have the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct FlowKey {
+pub(crate) struct FlowKey {
     low: End,
     high: End,
     /// The network that the ends are in, and `V6` for their family.
@@ -27,7 +27,7 @@ struct End {
 }
 
 impl FlowKey {
-    pub(super) fn of(segment: &Segment<'_>, config: &Config) -> Self {
+    pub(crate) fn of(segment: &Segment<'_>, config: &Config) -> Self {
         let (src, dst) = (End::of(segment.src), End::of(segment.dst));
         let (low, high) = if src <= dst { (src, dst) } else { (dst, src) };
         let mut network = if config.vni_in_key { segment.tenant } else { Tenant::default() };

@@ -12,9 +12,11 @@ mod linger;
 mod overlap;
 mod recent;
 mod seq;
+mod slot;
 mod stream;
 mod table;
 
+pub(crate) use key::FlowKey;
 pub use table::FlowTable;
 
 use crate::decode::{Endpoint, Tunnel, Vlans};
@@ -130,6 +132,12 @@ pub trait StreamHandler: Sized {
         shared: &mut Self::Shared,
     );
 
+    /// Whether what is known of the flow could not be had again if it went on after a long silence: then it is kept for
+    /// `kept_idle_timeout_ms`.
+    fn is_worth_keeping(&self) -> bool {
+        false
+    }
+
     /// The flow is over; `at` is when that became known (for idleness: last packet plus timeout).
     fn closed(self, flow: FlowInfo, at: EventTime, reason: CloseReason, shared: &mut Self::Shared);
 }
@@ -153,6 +161,9 @@ pub struct Config {
     pub buffer_bytes_max: usize,
     /// A flow without segments for this long is over.
     pub idle_timeout_ms: u64,
+    /// The same for a flow whose handler could not read on if it were forgotten. Those that are idle beyond
+    /// `idle_timeout_ms` are the first to give way at `flows_max`.
+    pub kept_idle_timeout_ms: u64,
     /// A SYN without anything after it is forgotten after this time.
     pub half_open_timeout_ms: u64,
     /// Late segments of an ended flow are recognised for this long; also how long a flow with both FINs
@@ -181,6 +192,7 @@ impl Default for Config {
             direction_segments_max: 2048,
             buffer_bytes_max: 256 << 20,
             idle_timeout_ms: 600_000,
+            kept_idle_timeout_ms: 3_600_000,
             half_open_timeout_ms: 30_000,
             closing_timeout_ms: 10_000,
             gap_timeout_ms: 3_000,
@@ -193,6 +205,10 @@ impl Default for Config {
 impl Config {
     fn idle_timeout(&self) -> Duration {
         Duration::from_millis(self.idle_timeout_ms)
+    }
+
+    fn kept_idle_timeout(&self) -> Duration {
+        Duration::from_millis(self.kept_idle_timeout_ms.max(self.idle_timeout_ms))
     }
 
     fn half_open_timeout(&self) -> Duration {

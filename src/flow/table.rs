@@ -9,6 +9,7 @@ use super::halfopen::{HalfOpenTable, Recorded, Unanswered};
 use super::key::{ByHash, FlowKey};
 use super::linger::{Late, Linger};
 use super::recent::ByteHash;
+use super::slot::{Slot, Usage, slot_mut};
 use super::{CloseReason, Config, StreamHandler};
 use crate::decode::{Segment, TcpFlags};
 use crate::metrics::Counters;
@@ -38,6 +39,8 @@ pub struct FlowTable<H: StreamHandler> {
     linger: Linger,
     /// One entry a flow: a time at or before its deadline, moved on when it comes (lazy re-arming).
     timers: BTreeSet<(EventTime, u32)>,
+    /// Those entries of `timers` whose flows are idle beyond the usual time: the first to give way.
+    overtime: BTreeSet<(EventTime, u32)>,
     /// Flows that hold bytes out of order, the longest waiting first.
     holders: BTreeMap<NonZeroU64, u32>,
     holders_ever: NonZeroU64,
@@ -52,21 +55,6 @@ struct Found {
     key: FlowKey,
     hash: u64,
     id: u32,
-}
-
-/// A flow and the table's notes about it.
-struct Slot<H> {
-    key: FlowKey,
-    /// Its entry in `timers`.
-    armed: EventTime,
-    /// A segment came since the hand last passed.
-    referenced: bool,
-    /// A SYN that is not its own came: its endpoints may be in use again.
-    rival: bool,
-    held_bytes: u32,
-    /// Its entry in `holders`.
-    holder: Option<NonZeroU64>,
-    flow: Conversation<H>,
 }
 
 impl<H: StreamHandler> FlowTable<H> {
@@ -88,6 +76,7 @@ impl<H: StreamHandler> FlowTable<H> {
             ),
             linger: Linger::new(config.closing_max, config.closing_timeout()),
             timers: BTreeSet::new(),
+            overtime: BTreeSet::new(),
             holders: BTreeMap::new(),
             holders_ever: NonZeroU64::MIN,
             held_bytes: 0,
@@ -168,7 +157,6 @@ impl<H: StreamHandler> FlowTable<H> {
         shared: &mut H::Shared,
     ) {
         let Some(slot) = slot_mut(&mut self.slots, id) else { return };
-        slot.referenced = true;
         if segment.flags.has(TcpFlags::SYN) {
             return self.push_syn_to_flow(id, hash, key, segment, shared);
         }
@@ -185,9 +173,10 @@ impl<H: StreamHandler> FlowTable<H> {
             config: &self.config,
             key: &self.byte_hash,
         };
+        let usage = std::mem::replace(&mut slot.usage, Usage::Used);
         match slot.flow.segment(segment, &mut ctx) {
             Fate::Closed(reason) => self.close(id, segment.time, reason, shared),
-            Fate::Open if slot.held_bytes == 0 && slot.flow.is_quiet() => {}
+            Fate::Open if slot.held_bytes == 0 && slot.flow.is_quiet() && usage != Usage::Overtime => {}
             Fate::Open => self.settle(id, segment.time, shared),
         }
     }
@@ -303,8 +292,9 @@ impl<H: StreamHandler> FlowTable<H> {
         if let Some(&other) = self.index.get(&hash) {
             self.close(other, segment.time, CloseReason::Evicted, shared);
         }
-        let armed = flow.deadline(&self.config);
-        let slot = Slot { key, armed, referenced: false, rival: false, held_bytes: 0, holder: None, flow };
+        let armed = flow.deadline(&self.config, self.config.idle_timeout());
+        let usage = Usage::Unused;
+        let slot = Slot { key, armed, usage, rival: false, held_bytes: 0, holder: None, flow };
         let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
@@ -318,7 +308,7 @@ impl<H: StreamHandler> FlowTable<H> {
         self.counters.flows.open += 1;
         self.push_to_flow(id, hash, key, segment, shared);
         if let Some(slot) = slot_mut(&mut self.slots, id) {
-            slot.referenced = false;
+            slot.usage = Usage::Unused;
         }
     }
 
@@ -343,6 +333,7 @@ impl<H: StreamHandler> FlowTable<H> {
         let hash = self.hasher.hash_one(slot.key);
         self.index.remove(&hash);
         self.timers.remove(&(slot.armed, id));
+        self.overtime.remove(&(slot.armed, id));
         if let Some(holder) = slot.holder {
             self.holders.remove(&holder);
         }
@@ -369,7 +360,7 @@ impl<H: StreamHandler> FlowTable<H> {
             return Fate::Open;
         }
         loop {
-            let deadline = slot.flow.deadline(&self.config);
+            let deadline = slot.deadline(&self.config);
             if deadline > now {
                 break;
             }
@@ -379,9 +370,17 @@ impl<H: StreamHandler> FlowTable<H> {
                 config: &self.config,
                 key: &self.byte_hash,
             };
-            if let Fate::Closed(reason) = slot.flow.fire(deadline, &mut ctx) {
-                self.close(id, deadline, reason, shared);
-                return Fate::Closed(reason);
+            match slot.flow.fire(deadline, &mut ctx) {
+                Fate::Open => {}
+                Fate::Closed(CloseReason::Idle)
+                    if slot.usage != Usage::Overtime && slot.flow.handler.is_worth_keeping() =>
+                {
+                    slot.usage = Usage::Overtime;
+                }
+                Fate::Closed(reason) => {
+                    self.close(id, deadline, reason, shared);
+                    return Fate::Closed(reason);
+                }
             }
         }
         self.arm(id);
@@ -395,16 +394,23 @@ impl<H: StreamHandler> FlowTable<H> {
     /// Sets a flow's timer to its deadline.
     fn arm(&mut self, id: u32) {
         let Some(slot) = slot_mut(&mut self.slots, id) else { return };
-        let deadline = slot.flow.deadline(&self.config);
+        let deadline = slot.deadline(&self.config);
         self.timers.remove(&(slot.armed, id));
+        self.overtime.remove(&(slot.armed, id));
         slot.armed = deadline;
         self.timers.insert((deadline, id));
+        if slot.usage == Usage::Overtime {
+            self.overtime.insert((deadline, id));
+        }
     }
 
     /// Keeps the table's notes true after a flow's holes or state may have changed, and the memory limit.
     fn settle(&mut self, id: u32, at: EventTime, shared: &mut H::Shared) {
         self.note_held(id);
-        if slot_mut(&mut self.slots, id).is_some_and(|slot| slot.flow.deadline(&self.config) < slot.armed) {
+        let is_listed = |slot: &Slot<H>| self.overtime.contains(&(slot.armed, id));
+        if slot_mut(&mut self.slots, id)
+            .is_some_and(|slot| slot.deadline(&self.config) < slot.armed || is_listed(slot))
+        {
             self.arm(id);
         }
         while self.held_bytes + self.half_open.data_bytes() > self.config.buffer_bytes_max
@@ -448,12 +454,18 @@ impl<H: StreamHandler> FlowTable<H> {
         }
     }
 
-    /// Gives up one flow if the table is full: CLOCK, so one that was used since the hand last came by stays.
+    /// Gives up one flow if the table is full: that whose overtime ends first, or by CLOCK, so that one that was used
+    /// since the hand last came by stays.
     fn make_room(&mut self, at: EventTime, shared: &mut H::Shared) {
         while self.index.len() >= self.config.flows_max.max(1) {
+            if let Some(&(_, id)) = self.overtime.first() {
+                self.close(id, at, CloseReason::Evicted, shared);
+                continue;
+            }
             self.hand = if self.hand + 1 < self.slots.len() { self.hand + 1 } else { 0 };
             let Some(Some(slot)) = self.slots.get_mut(self.hand) else { continue };
-            if std::mem::take(&mut slot.referenced) {
+            if slot.usage == Usage::Used {
+                slot.usage = Usage::Unused;
                 continue;
             }
             let id = u32::try_from(self.hand).unwrap_or(u32::MAX);
@@ -463,20 +475,5 @@ impl<H: StreamHandler> FlowTable<H> {
 
     fn context<'a>(&'a mut self, shared: &'a mut H::Shared) -> Context<'a, H::Shared> {
         Context { shared, counters: &mut self.counters, config: &self.config, key: &self.byte_hash }
-    }
-}
-
-fn slot_mut<H>(slots: &mut [Option<Box<Slot<H>>>], id: u32) -> Option<&mut Slot<H>> {
-    slots.get_mut(id as usize)?.as_deref_mut()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_idle_flow_takes_little() {
-        // With a handler of five words, as that of HTTP is.
-        assert!(size_of::<Slot<[u64; 5]>>() <= 384, "{}", size_of::<Slot<[u64; 5]>>());
     }
 }

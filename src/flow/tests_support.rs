@@ -29,5 +29,6 @@ pub(super) fn segment(src: Endpoint, dst: Endpoint) -> Segment<'static> {
         options: TcpOptions::default(),
         payload: &[],
         missing: 0,
+        is_datagram: false,
     }
 }

@@ -4,7 +4,7 @@
 
 mod codecs;
 
-use super::Message;
+use super::{Message, grpc};
 use codecs::Codecs;
 use heelguard_detectors::anomaly::Anomaly;
 
@@ -80,6 +80,47 @@ impl BodyDecoder {
             return Decoded { bytes: &message.body.prefix, anomaly: None };
         }
         self.unpack(&codings, &message.body.prefix)
+    }
+
+    /// A gRPC body with its first messages as they were before they were packed (`grpc-encoding` says how), each behind
+    /// its prefix; what comes after `messages_max` of them, and gRPC-Web's trailers, are left out. A body of which
+    /// nothing is packed is not copied; a message that nobody here can unpack stays as it is.
+    pub(crate) fn decode_messages<'a>(
+        &'a mut self,
+        message: &Message,
+        body: &'a [u8],
+        messages_max: usize,
+    ) -> Decoded<'a> {
+        let first = || grpc::messages(body).filter(|framed| !framed.trailers).take(messages_max);
+        if !first().any(|framed| framed.packed) {
+            return Decoded { bytes: body, anomaly: None };
+        }
+        let coding = match message.header("grpc-encoding").map(|name| Coding::named(name.trim_ascii())) {
+            Some(Named::Coding(coding)) => Some(coding),
+            // Not told, unknown, or packed with nothing, which is a contradiction.
+            Some(Named::Plain | Named::Unknown) | None => None,
+        };
+        let cap = self.limits.cap(body.len());
+        let mut anomaly = None;
+        self.output.clear();
+        for framed in first() {
+            let stays = framed.packed && coding.is_none();
+            let start = self.output.len();
+            self.output.extend_from_slice(&grpc::prefix(stays, 0));
+            let begin = self.output.len();
+            let fault = if let Some(coding) = coding.filter(|_| framed.packed) {
+                self.codecs.decode(coding, framed.bytes, &mut self.output, cap)
+            } else {
+                self.output.extend_from_slice(framed.bytes);
+                stays.then_some(Anomaly::BodyCodingError)
+            };
+            anomaly = anomaly.or(fault);
+            let prefix = grpc::prefix(stays, self.output.len() - begin);
+            if let Some(room) = self.output.get_mut(start..begin) {
+                room.copy_from_slice(&prefix);
+            }
+        }
+        Decoded { bytes: &self.output, anomaly }
     }
 
     /// Takes the codings off, the last one applied first.

@@ -44,6 +44,12 @@ pub(crate) fn messages(body: &[u8]) -> impl Iterator<Item = Framed<'_>> {
     })
 }
 
+/// What stands before a message of so many bytes.
+pub(super) fn prefix(packed: bool, length: usize) -> [u8; PREFIX_BYTES] {
+    let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+    [u8::from(packed), a, b, c, d]
+}
+
 /// Counts a body's messages while it passes by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counter {

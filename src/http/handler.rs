@@ -97,7 +97,7 @@ impl StreamHandler for HttpHandler {
         let is_dark = matches!(&self.state, State::Tls(encrypted) if encrypted.is_dark());
         let encrypted = if is_dark { delivered } else { 0 };
         shared.counters.sight.encrypted_bytes += encrypted;
-        shared.seen.count(at, Bytes { delivered, missing: 0, encrypted });
+        shared.seen.count(at, Bytes { delivered, encrypted, ..Bytes::default() });
     }
 
     fn gap(
@@ -108,7 +108,7 @@ impl StreamHandler for HttpHandler {
         missing: u64,
         shared: &mut HttpShared,
     ) {
-        shared.seen.count(at, Bytes { delivered: 0, missing, encrypted: 0 });
+        shared.seen.count(at, Bytes { missing, ..Bytes::default() });
         self.miss(&mut Context { flow, shared, proxied_for: self.proxied_for }, direction, at, missing);
     }
 
@@ -120,6 +120,15 @@ impl StreamHandler for HttpHandler {
         shared: &mut HttpShared,
     ) {
         self.end_half(&mut Context { flow, shared, proxied_for: self.proxied_for }, direction, at);
+    }
+
+    /// Fields of HTTP/2 name what was said before; sealed records are opened one after the other.
+    fn is_worth_keeping(&self) -> bool {
+        match &self.state {
+            State::Http2(_) => true,
+            State::Tls(encrypted) => !encrypted.is_dark(),
+            State::Looking(_) | State::Http1(_) | State::Opaque => false,
+        }
     }
 
     fn closed(self, mut flow: FlowInfo, at: EventTime, reason: CloseReason, shared: &mut HttpShared) {

@@ -97,8 +97,9 @@ pub(super) fn skip_newlines(bytes: &[u8]) -> &[u8] {
 }
 
 /// Whether a byte may stand in a token (RFC 9110 section 5.6.2).
-pub(super) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+pub(super) const fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
 /// A TLS record header: a known type, version 3.x, a length within the limit.

@@ -17,6 +17,8 @@ pub struct Bytes {
     pub missing: u64,
     /// Of those delivered: in connections that begin with TLS and are not read.
     pub encrypted: u64,
+    /// Of QUIC, beside those delivered.
+    pub quic: u64,
 }
 
 impl Bytes {
@@ -25,6 +27,7 @@ impl Bytes {
         self.delivered = self.delivered.saturating_add(other.delivered);
         self.missing = self.missing.saturating_add(other.missing);
         self.encrypted = self.encrypted.saturating_add(other.encrypted);
+        self.quic = self.quic.saturating_add(other.quic);
     }
 }
 
@@ -37,6 +40,11 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Counts bytes of QUIC.
+    pub fn count_quic(&mut self, at: EventTime, bytes: u64) {
+        self.count(at, Bytes { quic: bytes, ..Bytes::default() });
+    }
+
     /// Counts bytes.
     pub(super) fn count(&mut self, at: EventTime, bytes: Bytes) {
         let end = EventTime::from_secs(at.as_secs()).after(SECOND);
@@ -70,10 +78,10 @@ mod tests {
         let at = |millis: u64| EventTime::from_micros(millis * 1_000);
         let mut seen = Seen::default();
         for (millis, delivered, missing) in [(100, 1, 0), (1_500, 2, 0), (999, 4, 8), (1_000, 16, 0)] {
-            seen.count(at(millis), Bytes { delivered, missing, encrypted: 0 });
+            seen.count(at(millis), Bytes { delivered, missing, ..Bytes::default() });
         }
         let rows: Vec<_> = seen.take().into_iter().collect();
-        let bytes = |delivered, missing| Bytes { delivered, missing, encrypted: 0 };
+        let bytes = |delivered, missing| Bytes { delivered, missing, ..Bytes::default() };
         assert_eq!(rows, [(at(1_000), bytes(5, 8)), (at(2_000), bytes(18, 0))]);
         assert!(seen.take().is_empty());
     }

@@ -25,6 +25,8 @@ pub struct ServiceCounts {
     pub http1: u64,
     /// HTTP/2.
     pub http2: u64,
+    /// QUIC.
+    pub quic: u64,
     /// Anything else that carried bytes.
     pub unknown: u64,
 }
@@ -35,6 +37,7 @@ pub(super) enum ServiceKind {
     Tls,
     Http1,
     Http2,
+    Quic,
     Unknown,
 }
 
@@ -69,16 +72,22 @@ impl Services {
     pub fn add(&mut self, other: &Self) {
         self.other += other.other;
         for (host, port, counts) in other.rows() {
-            match self.entry(host, port) {
-                Some(mine) => {
-                    mine.tls += counts.tls;
-                    mine.http1 += counts.http1;
-                    mine.http2 += counts.http2;
-                    mine.unknown += counts.unknown;
-                }
-                None => self.other += counts.tls + counts.http1 + counts.http2 + counts.unknown,
+            let ServiceCounts { tls, http1, http2, quic, unknown } = counts;
+            if let Some(mine) = self.entry(host, port) {
+                mine.tls += tls;
+                mine.http1 += http1;
+                mine.http2 += http2;
+                mine.quic += quic;
+                mine.unknown += unknown;
+            } else {
+                self.other += tls + http1 + http2 + quic + unknown;
             }
         }
+    }
+
+    /// Counts a connection over QUIC, which was told under the name that its client asked for.
+    pub fn count_quic(&mut self, server: Endpoint, host: Option<&[u8]>) {
+        self.count(server, host, ServiceKind::Quic);
     }
 
     /// Counts one connection; `host` is what the first request said, if it is a name or address at all.
@@ -93,6 +102,7 @@ impl Services {
             (Some(row), ServiceKind::Tls) => row.tls += 1,
             (Some(row), ServiceKind::Http1) => row.http1 += 1,
             (Some(row), ServiceKind::Http2) => row.http2 += 1,
+            (Some(row), ServiceKind::Quic) => row.quic += 1,
             (Some(row), ServiceKind::Unknown) => row.unknown += 1,
         }
     }

@@ -3,6 +3,9 @@
 //! It promises that what it borrows as a token is hashed by the extractor and goes no further.
 
 mod message;
+mod words;
+
+pub(crate) use words::factor;
 
 use super::clues::HandleKind;
 use super::credential::cookie;
@@ -10,7 +13,6 @@ use super::fields::field_of;
 use super::json::{self, Member, Value};
 use super::jwt::Document;
 use super::markers::{Marker, Markers};
-use super::names::Names;
 use super::records;
 use super::settings::Settings;
 use super::shape;
@@ -23,6 +25,7 @@ use crate::http::body::is_page;
 use heelguard_detectors::identity::Factor;
 use std::borrow::Cow;
 use std::sync::Arc;
+use words::{is_failure, is_no, is_nothing, names_error};
 
 /// Things handed out that are kept of one answer.
 const ISSUED_MAX: usize = 16;
@@ -159,7 +162,14 @@ impl<'a> Answer<'a> {
             return;
         }
         self.is_list = body.trim_ascii_start().starts_with(b"[");
-        let summary = json::walk(body, &settings.answers, |member| self.member(&member, settings));
+        let summary = json::walk(body, &settings.answers, |member| {
+            if let Value::Text(text) = member.value {
+                self.expose(text.raw, member.name);
+            }
+            if let Some(key) = member.key {
+                self.member(key, &member, settings);
+            }
+        });
         self.beyond_limit = summary.beyond_limit;
         self.items = summary.items.map(|n| estimate(n, summary.items_cut, share));
         let asks = self.markers.has(Marker::NeedsMfa) || self.markers.has(Marker::StepUp);
@@ -201,45 +211,42 @@ impl<'a> Answer<'a> {
         self.code_form |= memchr::memmem::find(page, b"one-time-code").is_some();
     }
 
+    #[inline]
     fn expose(&mut self, text: &'a [u8], name: &'a [u8]) {
-        if self.exposed.len() < EXPOSED_MAX
+        if text.len() >= shape::KEY_BYTES_MIN
+            && self.exposed.len() < EXPOSED_MAX
             && let Some(class) = shape::known_key(text).or_else(|| private_key(text))
         {
             self.exposed.push((class, name));
         }
     }
 
-    fn member(&mut self, member: &Member<'a, Answered>, settings: &Settings) {
-        match (member.key, member.value) {
-            (key, Value::Text(text)) => {
-                self.expose(text.raw, member.name);
-                if let Some(key) = key {
-                    self.text(key, member, text, settings);
-                }
-            }
-            (Some(Answered::Verdict), Value::Number(number)) if is_no(number) => {
+    fn member(&mut self, key: Answered, member: &Member<'a, Answered>, settings: &Settings) {
+        match (key, member.value) {
+            (key, Value::Text(text)) => self.text(key, member, text, settings),
+            (Answered::Verdict, Value::Number(number)) if is_no(number) => {
                 self.flag(Answered::Verdict, member, false);
             }
-            (Some(Answered::Reason), Value::Number(number)) if names_error(member.name) => {
+            (Answered::Reason, Value::Number(number)) if names_error(member.name) => {
                 self.fault(member, !is_nothing(number));
             }
-            (Some(Answered::Reason), Value::Bool(yes)) if names_error(member.name) => self.fault(member, yes),
-            (Some(Answered::Reason), Value::Object) if names_error(member.name) => self.fault(member, true),
+            (Answered::Reason, Value::Bool(yes)) if names_error(member.name) => self.fault(member, yes),
+            (Answered::Reason, Value::Object) if names_error(member.name) => self.fault(member, true),
             // Of other numbers only ids speak.
-            (Some(Answered::UserId), Value::Number(number)) => self.name(Answered::UserId, member, number),
-            (Some(Answered::CodesLeft), Value::Number(number)) => {
+            (Answered::UserId, Value::Number(number)) => self.name(Answered::UserId, member, number),
+            (Answered::CodesLeft, Value::Number(number)) => {
                 self.codes_left = std::str::from_utf8(number).ok().and_then(|n| n.parse().ok());
             }
-            (Some(key), Value::Bool(yes)) => self.flag(key, member, yes),
+            (key, Value::Bool(yes)) => self.flag(key, member, yes),
             // An empty list of errors is none.
-            (Some(Answered::Errors), Value::Object) => self.errors = true,
+            (Answered::Errors, Value::Object) => self.errors = true,
             // A list of factors to choose from; an empty one asks for nothing.
-            (Some(Answered::NeedsMfa), Value::Object) => self.markers.insert(Marker::NeedsMfa),
-            (Some(Answered::Factor), Value::Object) => {
+            (Answered::NeedsMfa, Value::Object) => self.markers.insert(Marker::NeedsMfa),
+            (Answered::Factor, Value::Object) => {
                 let named = factor(member.name, &settings.factors);
                 self.factors.extend(named.filter(|_| self.factors.len() < FACTORS_MAX));
             }
-            (Some(Answered::Flows), Value::Array) => self.flows = true,
+            (Answered::Flows, Value::Array) => self.flows = true,
             _ => {}
         }
     }
@@ -426,40 +433,6 @@ impl<'a> Answer<'a> {
     pub(crate) fn codes_left(&self) -> Option<u32> {
         self.codes_left.or((self.codes_listed > 0).then_some(self.codes_listed))
     }
-}
-
-/// Whether a key stands for an error and for nothing else: a `code` or `status` may be of success.
-fn names_error(name: &[u8]) -> bool {
-    const NAMES: &[&[u8]] = &[b"error", b"error_code", b"errorcode", b"errcode", b"errno"];
-    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
-}
-
-/// Whether a verdict that is no boolean says no.
-fn is_no(word: &[u8]) -> bool {
-    word == b"0" || word.eq_ignore_ascii_case(b"false")
-}
-
-/// Whether what stands for an error says that there is none.
-fn is_nothing(word: &[u8]) -> bool {
-    const WORDS: &[&[u8]] = &[b"false", b"no", b"none", b"null", b"ok"];
-    word.iter().all(|&b| b == b'0') || WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
-}
-
-/// Whether a status in words is a failure.
-fn is_failure(word: &[u8]) -> bool {
-    const WORDS: &[&[u8]] = &[b"fail", b"failed", b"failure", b"error"];
-    WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
-}
-
-/// The factor a word names.
-pub(crate) fn factor(word: &[u8], names: &Names<Factor>) -> Option<Factor> {
-    let mut letters = [0u8; 32];
-    let mut len = 0usize;
-    for &byte in word.iter().filter(|b| b.is_ascii_alphanumeric()) {
-        *letters.get_mut(len)? = byte;
-        len += 1;
-    }
-    names.get(letters.get(..len)?)
 }
 
 /// Path (or URL) and query of a target, without fragment.

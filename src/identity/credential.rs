@@ -7,6 +7,7 @@ mod certificate;
 mod cookie;
 mod field;
 mod path;
+mod recall;
 mod scheme;
 mod signed;
 mod veil;
@@ -14,10 +15,11 @@ mod veil;
 pub(crate) use certificate::{OwnCertificate, hex};
 pub(crate) use cookie::cookie;
 pub(crate) use path::is_ticket;
+pub(crate) use recall::{Line, Recall};
 pub(crate) use veil::SECRET_BYTES_MIN;
 
 use super::clues::HandleKind;
-use super::secret::Secret;
+use super::secret::{Known, Secret};
 use super::shape;
 use super::tables::RequestHeader;
 use certificate::Certificates;
@@ -42,6 +44,8 @@ pub(crate) struct Found<'a> {
     pub(crate) handle: Option<HandleKind>,
     /// Whether records list it; tickets and codes are handles only.
     pub(crate) listed: bool,
+    /// What was found out about the value, where it is remembered.
+    pub(crate) known: Option<Known>,
 }
 
 /// What a request presents.
@@ -174,7 +178,8 @@ impl<'a> Presented<'a> {
             return false;
         }
         let secret = Secret::new(value);
-        self.found.push(Found { kind, location, name, secret, named: None, carrier, handle, listed });
+        let (named, known) = (None, None);
+        self.found.push(Found { kind, location, name, secret, named, carrier, handle, listed, known });
         true
     }
 }

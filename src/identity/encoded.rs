@@ -49,9 +49,10 @@ pub(crate) fn readings(text: &[u8], mut show: impl FnMut(Range<usize>, &[u8])) {
 }
 
 /// Whether enough bytes in a row are letters one can read, in ASCII or UTF-8. Noise hardly ever is.
-fn is_readable(bytes: impl Iterator<Item = u8>) -> bool {
+fn is_readable(mut bytes: impl Iterator<Item = u8>) -> bool {
     let (mut run, mut following, mut width) = (0usize, 0usize, 0usize);
-    for byte in bytes {
+    // `any` goes through the letters of base64 group by group, which a `for` does not.
+    bytes.any(|byte| {
         if following > 0 && byte & 0xC0 == 0x80 {
             following -= 1;
             run += if following == 0 { width } else { 0 };
@@ -71,11 +72,8 @@ fn is_readable(bytes: impl Iterator<Item = u8>) -> bool {
                 _ => 0,
             };
         }
-        if run >= READABLE_BYTES_MIN {
-            return true;
-        }
-    }
-    false
+        run >= READABLE_BYTES_MIN
+    })
 }
 
 /// Both alphabets of RFC 4648; letters left over at the end say less than a byte.

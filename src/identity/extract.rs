@@ -11,7 +11,7 @@ mod tls;
 use super::agent::Agents;
 use super::answer::Answer;
 use super::clues::{Clues, Handle, HandleKind, Sighting};
-use super::credential::{Found, Presented};
+use super::credential::{Found, Presented, Recall};
 use super::graphql;
 use super::grpc;
 use super::jwt::{self, Claims, Document, SealedToken};
@@ -62,7 +62,10 @@ pub struct Extractor {
 /// What messages are read with, and what is remembered from one to the next.
 struct Reading {
     decoders: [BodyDecoder; 2],
+    /// For messages inside bodies, which are packed by themselves.
+    messages: BodyDecoder,
     agents: Agents,
+    recall: Recall,
     documents: graphql::Reader,
     route: Route,
 }
@@ -72,7 +75,9 @@ impl Reading {
         let decoder = || BodyDecoder::new(DecodeLimits::default());
         Self {
             decoders: [decoder(), decoder()],
+            messages: decoder(),
             agents: Agents::new(),
+            recall: Recall::new(),
             documents: graphql::Reader::default(),
             route: Route::new(settings.hides_names()),
         }
@@ -135,12 +140,20 @@ impl Extractor {
         let settings = self.settings.clone();
         let mut reading = self.reading.take().unwrap_or_else(|| Box::new(Reading::new(&settings)));
         let sighting = {
-            let Reading { decoders: [request_decoder, response_decoder], agents, documents, route } =
-                &mut *reading;
+            let Reading {
+                decoders: [request_decoder, response_decoder],
+                messages,
+                agents,
+                recall,
+                documents,
+                route,
+            } = &mut *reading;
             let mut noted = AnomalySet::EMPTY;
             let mut asking = Asking::default();
             if let Some(message) = &exchange.request {
-                let tools = (request_decoder, documents, agents);
+                let memory = &mut self.memory;
+                asking.head(message, &settings, (agents, recall), |found| know(memory, found, &settings));
+                let tools = (request_decoder, &mut *messages, documents);
                 read_request(&mut asking, message, tools, route, &settings, &mut noted);
             } else {
                 route.read(&[], |_| false);
@@ -154,7 +167,10 @@ impl Extractor {
                 let asks = (labels, plain, publishes);
                 if asking.is_grpc() {
                     answer.head(message, &settings);
-                    grpc::read_answer(&mut answer, message, labels, &settings);
+                    let fault = grpc::read_answer(&mut answer, message, labels, messages, &settings);
+                    if let Some(anomaly) = fault {
+                        noted.insert(anomaly);
+                    }
                 } else {
                     read_answer(&mut answer, message, response_decoder, asks, &settings, &mut noted);
                     let is_holed =
@@ -296,7 +312,8 @@ impl Extractor {
         proved.handles.reserve_exact(presented.found.len());
         proved.credentials.reserve_exact(presented.found.len());
         for found in &presented.found {
-            let known = self.know(found);
+            let fresh = found.known.is_none().then(|| know(&mut self.memory, found, &self.settings));
+            let Some(known) = found.known.as_ref().or(fresh.as_ref()) else { continue };
             proved.beyond_limit |= known.beyond_limit;
             if let Some(kind) = found.handle.filter(|_| threads::names_one(found.secret.bytes())) {
                 proved.handles.push((strength(found), Handle { kind, fingerprint: known.fingerprint }));
@@ -320,18 +337,17 @@ impl Extractor {
         threads::by_strength(&mut proved.handles);
         proved
     }
+}
 
-    fn know(&mut self, found: &Found<'_>) -> Known {
-        let settings = &self.settings;
-        let Some(class) = found.named else {
-            let claim = settings.principal_claim.as_deref();
-            return self.memory.know(&found.secret, &settings.keyring, claim);
-        };
-        let value = found.secret.bytes();
-        let fingerprint = settings.keyring.hash(class, value);
-        let listed = settings.listed.find_name(value, fingerprint, &settings.keyring);
-        Known { class, fingerprint, listed, claims: None, beyond_limit: false }
-    }
+/// What can be told of a credential's value.
+fn know(memory: &mut Memory, found: &Found<'_>, settings: &Settings) -> Known {
+    let Some(class) = found.named else {
+        return memory.know(&found.secret, &settings.keyring, settings.principal_claim.as_deref());
+    };
+    let value = found.secret.bytes();
+    let fingerprint = settings.keyring.hash(class, value);
+    let listed = settings.listed.find_name(value, fingerprint, &settings.keyring);
+    Known { class, fingerprint, listed, claims: None, beyond_limit: false }
 }
 
 impl Proved {
@@ -358,16 +374,15 @@ impl Proved {
     }
 }
 
-/// Reads the request and what its path says; finds the credentials in all of it.
+/// Reads the request behind its head, and what its path says; finds the credentials in all of it.
 fn read_request<'a>(
     asking: &mut Asking<'a>,
     message: &'a Message,
-    (decoder, documents, agents): (&'a mut BodyDecoder, &'a mut graphql::Reader, &mut Agents),
+    (decoder, messages, documents): (&'a mut BodyDecoder, &mut BodyDecoder, &'a mut graphql::Reader),
     route: &mut Route,
     settings: &Settings,
     noted: &mut AnomalySet,
 ) {
-    asking.head(message, settings, agents);
     let mut body: &[u8] = &[];
     if !message.body.prefix.is_empty() {
         let unpacked = decoder.decode(message);
@@ -375,8 +390,12 @@ fn read_request<'a>(
             noted.insert(anomaly);
         }
         body = unpacked.bytes;
-        if let Some(content_type) = asking.content_type.filter(|_| asking.is_grpc()) {
-            grpc::read_request(&mut asking.fields, grpc::labels(asking.path), content_type, body, settings);
+        if asking.is_grpc() {
+            let (fields, labels) = (&mut asking.fields, grpc::labels(asking.path));
+            let fault = grpc::read_request(fields, labels, (message, body), messages, settings);
+            if let Some(anomaly) = fault {
+                noted.insert(anomaly);
+            }
         } else {
             asking.body(body, settings);
         }

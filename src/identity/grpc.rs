@@ -7,7 +7,7 @@
 //! factor does so, one that looks like a code is the code, and a longer one is the ticket. What an answer to either
 //! hands out is a token when it looks like one; a text that looks random is the ticket of the step that follows where
 //! the answer names factors as well, and a token otherwise. A JWT is a token everywhere. Messages of other calls are
-//! not read, and compressed ones neither.
+//! not read. Compressed ones are unpacked within the limits of a body.
 
 use super::answer::{Answer, factor};
 use super::clues::HandleKind;
@@ -21,9 +21,11 @@ use super::shape;
 use super::tables::Field;
 use super::urlencoded;
 use crate::http::Message;
+use crate::http::body::BodyDecoder;
 use crate::http::grpc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use heelguard_detectors::anomaly::Anomaly;
 use heelguard_detectors::identity::Location;
 use std::borrow::Cow;
 
@@ -39,20 +41,22 @@ pub(crate) fn labels(path: &[u8]) -> Labels {
     labels_of_name(path.rsplit(|&b| b == b'/').next().unwrap_or(path))
 }
 
-/// Reads the messages of a call.
+/// Reads the messages of a call, whose `body` is without content codings; what kept it from being read.
 pub(crate) fn read_request(
     fields: &mut Fields<'_>,
     labels: Labels,
-    content_type: &[u8],
-    body: &[u8],
+    (message, body): (&Message, &[u8]),
+    decoder: &mut BodyDecoder,
     settings: &Settings,
-) {
+) -> Option<Anomaly> {
     let logs_in = labels.any(Labels::LOGIN.or(Labels::REAUTH));
     let proves = labels.any(Labels::MFA.or(Labels::MAYBE_MFA).or(Labels::BACKUP));
     let mut add = |field, name: &'static [u8], value: Vec<u8>| {
         fields.known.push(Known { field, name, value: value.into(), location: Location::Form });
     };
-    for (at, text) in texts(&unwrapped(content_type, body)) {
+    let body = unwrapped(message.header("content-type").unwrap_or_default(), body);
+    let unpacked = decoder.decode_messages(message, &body, MESSAGES_MAX);
+    for (at, text) in texts(unpacked.bytes) {
         if shape::class(&text) == shape::JWT {
             add(Field::Access, b"token", text);
         } else if proves {
@@ -71,10 +75,17 @@ pub(crate) fn read_request(
             }
         }
     }
+    unpacked.anomaly
 }
 
-/// Reads how a call ended, and what its answer hands out.
-pub(crate) fn read_answer(answer: &mut Answer<'_>, message: &Message, labels: Labels, settings: &Settings) {
+/// Reads how a call ended, and what its answer hands out; what kept that from being read.
+pub(crate) fn read_answer(
+    answer: &mut Answer<'_>,
+    message: &Message,
+    labels: Labels,
+    decoder: &mut BodyDecoder,
+    settings: &Settings,
+) -> Option<Anomaly> {
     let content_type = answer.content_type.unwrap_or_default();
     let body = unwrapped(content_type, &message.body.prefix);
     let mut ended = Ended::default();
@@ -98,10 +109,11 @@ pub(crate) fn read_answer(answer: &mut Answer<'_>, message: &Message, labels: La
         .or(Labels::BACKUP)
         .or(Labels::TOKEN);
     if !labels.any(steps) {
-        return;
+        return None;
     }
+    let unpacked = decoder.decode_messages(message, &body, MESSAGES_MAX);
     let (mut random, mut token, mut offers) = (None, false, false);
-    for (_, text) in texts(&body) {
+    for (_, text) in texts(unpacked.bytes) {
         if shape::class(&text) == shape::JWT {
             token = true;
             answer.hand_out(HandleKind::Access, text.into());
@@ -119,6 +131,7 @@ pub(crate) fn read_answer(answer: &mut Answer<'_>, message: &Message, labels: La
     if offers && !token && answer.status == 200 {
         answer.markers.insert(Marker::NeedsMfa);
     }
+    unpacked.anomaly
 }
 
 /// How a call ended, as its trailers say; the last of several counts, as those of the body come last.

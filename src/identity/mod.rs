@@ -26,6 +26,7 @@ mod legs;
 mod lineage;
 mod locator;
 mod markers;
+mod masks;
 mod mfa;
 mod names;
 mod prefixes;

@@ -1,8 +1,10 @@
 //! Sets of names that are looked up once for every header line, parameter and JSON key.
 //! They are given as `snake_case` and found in any case, as `kebab-case` and as `camelCase` too.
-//! It promises that a name in no set costs one table read: the slot is computed from length and three letters.
+//! It promises that a name in no set costs one table read: the slot is computed from length and three letters, and
+//! letters are compared eight at a time.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 /// Slots of the table; a power of two, well above the number of names, so that most slots are empty.
 const SLOTS: usize = 4096;
@@ -10,8 +12,16 @@ const SLOTS: usize = 4096;
 /// Which of many known names a given one is.
 pub(crate) struct Names<T> {
     /// `entries[starts[slot]..starts[slot + 1]]` are the names of a slot.
-    starts: Vec<u16>,
-    entries: Vec<(Box<[u8]>, T)>,
+    starts: Box<[u16; SLOTS + 1]>,
+    entries: Vec<Entry<T>>,
+}
+
+/// A name in lower case, its first letters apart: they tell nearly all names from each other.
+struct Entry<T> {
+    len: usize,
+    first: u64,
+    rest: Box<[u8]>,
+    meaning: T,
 }
 
 impl<T: Copy> Names<T> {
@@ -28,45 +38,96 @@ impl<T: Copy> Names<T> {
 
     fn of(names: impl Iterator<Item = (String, T)>) -> Self {
         let mut known = HashSet::new();
-        let mut entries: Vec<(Box<[u8]>, T)> = names
+        let mut names: Vec<(usize, Entry<T>)> = names
             .filter(|(name, _)| !name.is_empty() && known.insert(name.clone()))
-            .map(|(name, meaning)| (name.into_bytes().into_boxed_slice(), meaning))
+            .map(|(name, meaning)| (slot(name.as_bytes()), Entry::new(name.as_bytes(), meaning)))
             .take(usize::from(u16::MAX))
             .collect();
-        entries.sort_by_cached_key(|(name, _)| slot(name));
-        let mut starts = vec![0u16; SLOTS + 1];
-        for (name, _) in &entries {
-            if let Some(count) = starts.get_mut(slot(name) + 1) {
+        names.sort_by_key(|&(slot, _)| slot);
+        let mut starts = Box::new([0u16; SLOTS + 1]);
+        for (slot, _) in &names {
+            if let Some(count) = starts.get_mut(slot + 1) {
                 *count += 1;
             }
         }
         let mut before = 0;
-        for start in &mut starts {
+        for start in &mut *starts {
             before += *start;
             *start = before;
         }
-        Self { starts, entries }
+        Self { starts, entries: names.into_iter().map(|(_, entry)| entry).collect() }
     }
 
     /// The meaning of `name`, in whatever case it is written.
+    #[inline]
     pub(crate) fn get(&self, name: &[u8]) -> Option<T> {
         let slot = slot(name);
-        let (from, to) = (usize::from(*self.starts.get(slot)?), usize::from(*self.starts.get(slot + 1)?));
-        self.entries
-            .get(from..to)?
-            .iter()
-            .find(|(known, _)| **known == *name || known.eq_ignore_ascii_case(name))
-            .map(|&(_, meaning)| meaning)
+        let (from, to) = (*self.starts.get(slot)?, *self.starts.get(slot + 1)?);
+        // Most slots are empty.
+        if from == to { None } else { self.among(from..to, name) }
+    }
+
+    fn among(&self, slot: Range<u16>, name: &[u8]) -> Option<T> {
+        let entries = self.entries.get(usize::from(slot.start)..usize::from(slot.end))?;
+        let (first, rest) = name.split_at_checked(8).unwrap_or((name, &[]));
+        let first = lower(word(first));
+        let is_meant = |entry: &&Entry<T>| {
+            entry.first == first && entry.len == name.len() && is_in_lower_case(&entry.rest, rest)
+        };
+        entries.iter().find(is_meant).map(|entry| entry.meaning)
     }
 }
 
+impl<T> Entry<T> {
+    fn new(name: &[u8], meaning: T) -> Self {
+        let (first, rest) = name.split_at_checked(8).unwrap_or((name, &[]));
+        Self { len: name.len(), first: word(first), rest: rest.into(), meaning }
+    }
+}
+
+/// Whether `known` is `text` in lower case.
+fn is_in_lower_case(known: &[u8], text: &[u8]) -> bool {
+    known.len() == text.len()
+        && known.chunks(8).zip(text.chunks(8)).all(|(known, text)| word(known) == lower(word(text)))
+}
+
+/// Up to eight letters as a number.
+#[inline]
+fn word(letters: &[u8]) -> u64 {
+    if let Some(eight) = letters.first_chunk() {
+        return u64::from_le_bytes(*eight);
+    }
+    match (letters.first_chunk(), letters.last_chunk()) {
+        // Between four and eight: what is in both halves is the same in both.
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first))
+                | u64::from(u32::from_le_bytes(*last)) << (8 * (letters.len() - 4))
+        }
+        _ => letters.iter().rev().fold(0, |word, &letter| word << 8 | u64::from(letter)),
+    }
+}
+
+/// Eight letters in lower case; what is not ASCII stays as it is.
+#[inline]
+fn lower(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let low = word & !HIGH;
+    // The high bit of each byte from `A` (0x41) on, and of each byte above `Z` (0x5A).
+    let from_a = low.wrapping_add(ONES * (0x80 - 0x41));
+    let above_z = low.wrapping_add(ONES * (0x7F - 0x5A));
+    word | ((from_a ^ above_z) & !word & HIGH) >> 2
+}
+
 /// Length, first, middle and last letter, without case.
+#[inline]
 pub(crate) fn slot(name: &[u8]) -> usize {
-    let letter = |at: usize| usize::from(name.get(at).copied().unwrap_or(0) | 0x20);
-    let len = name.len();
-    let mixed = (len.wrapping_mul(0x9E5) ^ letter(0).wrapping_mul(0x35))
-        ^ letter(len / 2).wrapping_mul(0x1F7)
-        ^ letter(len.saturating_sub(1)).wrapping_mul(0x6D);
+    let (Some(first), Some(last)) = (name.first(), name.last()) else { return 0 };
+    let middle = name.get(name.len() / 2).unwrap_or(first);
+    let letter = |letter: &u8| usize::from(letter | 0x20);
+    let mixed = (name.len().wrapping_mul(0x9E5) ^ letter(first).wrapping_mul(0x35))
+        ^ letter(middle).wrapping_mul(0x1F7)
+        ^ letter(last).wrapping_mul(0x6D);
     mixed % SLOTS
 }
 
@@ -83,6 +144,20 @@ fn variants(name: &str) -> [String; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn letters_are_compared_without_case(name in "[ -~é]{0,24}", other in "[@-_a-z{|-]{1,24}") {
+            let known = other.to_ascii_lowercase();
+            let names = Names::exact(&[(known.clone(), ())]);
+            prop_assert_eq!(names.get(name.as_bytes()).is_some(), known.eq_ignore_ascii_case(&name));
+            prop_assert!(names.get(other.as_bytes()).is_some());
+            let mut longer = other.into_bytes();
+            longer.push(0);
+            prop_assert!(names.get(&longer).is_none());
+        }
+    }
 
     #[test]
     fn a_name_is_found_in_every_spelling_and_nothing_else_is() {

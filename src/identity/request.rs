@@ -5,10 +5,11 @@
 use super::agent::Agents;
 use super::answer::{split_query, starts_with_ignoring_case};
 use super::client_ip::Forwarding;
-use super::credential::Presented;
+use super::credential::{Found, Line, Presented, Recall};
 use super::device::Traits;
 use super::fields::Fields;
 use super::graphql::Operation;
+use super::secret::Known;
 use super::settings::Settings;
 use super::tables::{Field, RequestHeader};
 use crate::http::Message;
@@ -48,16 +49,24 @@ pub(crate) struct Asking<'a> {
 }
 
 impl<'a> Asking<'a> {
-    /// Reads head and target.
-    pub(crate) fn head(&mut self, message: &'a Message, settings: &Settings, agents: &mut Agents) {
+    /// Reads head and target. `know` finds out about a credential.
+    pub(crate) fn head(
+        &mut self,
+        message: &'a Message,
+        settings: &Settings,
+        (agents, recall): (&mut Agents, &mut Recall),
+        know: impl FnMut(&Found<'_>) -> Known,
+    ) {
         self.method = message.method();
+        let mut proofs = Vec::new();
         for (name, value) in message.header_lines() {
             // Metadata in base64 is called after what it would be in letters.
             let role = name.strip_suffix(b"-bin").unwrap_or(name);
             if let Some(role) = settings.request_headers.get(role) {
-                self.header(role, name, value, settings, agents);
+                self.header(Line { role, name, value }, agents, &mut proofs);
             }
         }
+        recall.read(&mut self.presented, &proofs, &settings.cookies, know);
         self.target(message.target());
         self.host = self.host.rsplit(|&b| b == b'@').next().unwrap_or(self.host);
         if !self.query.is_empty() {
@@ -65,16 +74,10 @@ impl<'a> Asking<'a> {
         }
     }
 
-    fn header(
-        &mut self,
-        role: RequestHeader,
-        name: &'a [u8],
-        value: &'a [u8],
-        settings: &Settings,
-        agents: &mut Agents,
-    ) {
+    /// Takes a line, or puts it with those that carry a credential.
+    fn header(&mut self, line: Line<'a>, agents: &mut Agents, proofs: &mut Vec<Line<'a>>) {
+        let Line { role, name, value } = line;
         match role {
-            RequestHeader::Cookie => self.presented.cookies(value, &settings.cookies),
             RequestHeader::Host => self.host = value,
             RequestHeader::UserAgent => {
                 self.traits.in_order(name);
@@ -94,12 +97,11 @@ impl<'a> Asking<'a> {
             RequestHeader::Habit => self.traits.in_order(name),
             RequestHeader::ContentEncoding => {}
             RequestHeader::Operation => self.operation = value,
-            credential => {
-                if credential == RequestHeader::ClientCertificate {
-                    self.claim(name, value, HeaderClaim::Certificate);
-                }
-                self.presented.header(credential, name, value);
+            RequestHeader::ClientCertificate => {
+                self.claim(name, value, HeaderClaim::Certificate);
+                proofs.push(line);
             }
+            _ => proofs.push(line),
         }
     }
 

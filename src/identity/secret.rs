@@ -4,15 +4,17 @@
 
 mod keyring;
 mod listed;
+mod places;
 
 pub use keyring::Keyring;
 pub(crate) use listed::ListedKeys;
+pub(crate) use places::Places;
 
 use super::jwt::{self, Claims};
 use super::shape;
-use ahash::RandomState;
 use heelguard_detectors::identity::{Fingerprint, KnownKey};
 use std::borrow::Cow;
+use std::hash::Hash;
 use std::sync::Arc;
 use zeroize::Zeroize;
 
@@ -106,47 +108,29 @@ pub(crate) struct Known {
     pub(crate) beyond_limit: bool,
 }
 
-/// Values a worker remembers, in sets: a value can lie at each place of its set, so that only a full set forgets one.
+/// Sets of values a worker remembers.
 const SETS: usize = 8192;
-const PLACES: usize = 4;
 
 /// A worker's memory of values: a repeated token costs a fast hash instead of BLAKE3 and JSON.
-/// It holds no value, only a 128-bit hash under two random keys of its own.
 pub(crate) struct Memory {
     lists: Arc<ListedKeys>,
-    hashers: [RandomState; 2],
-    hashes: Vec<[u128; PLACES]>,
-    /// What is known of the value at each place of each set.
-    known: Vec<Option<Known>>,
-    /// Counts what was forgotten, and so goes round the places.
-    turns: usize,
+    known: Places<Known>,
 }
 
 impl Memory {
     pub(crate) fn new(lists: Arc<ListedKeys>) -> Self {
-        Self {
-            lists,
-            hashers: [RandomState::new(), RandomState::new()],
-            hashes: vec![[0; PLACES]; SETS],
-            known: vec![None; SETS * PLACES],
-            turns: 0,
-        }
+        Self { lists, known: Places::new(SETS) }
     }
 
     /// Class, fingerprint and claims of a value.
     pub(crate) fn know(&mut self, secret: &Secret<'_>, keyring: &Keyring, claim: Option<&[u8]>) -> Known {
         let value = secret.bytes();
-        let [high, low] = self.hashers.each_ref().map(|h| h.hash_one(value));
-        let hash = u128::from(high) << 64 | u128::from(low);
-        let set = low as usize % SETS;
-        let place = self.hashes.get(set).and_then(|set| set.iter().position(|known| *known == hash));
-        if let Some(place) = place
-            && let Some(Some(known)) = self.known.get(set * PLACES + place)
-        {
+        let hash = self.known.hash(|hasher| value.hash(hasher));
+        if let Some(known) = self.known.find(hash) {
             return known.clone();
         }
         let known = self.find_out(value, keyring, claim);
-        self.remember(set, hash, known.clone());
+        self.known.insert(hash, known.clone());
         known
     }
 
@@ -158,18 +142,6 @@ impl Memory {
         };
         let listed = self.lists.find(value, fingerprint, keyring);
         Known { class, fingerprint, listed, claims: claims.map(Arc::new), beyond_limit }
-    }
-
-    fn remember(&mut self, set: usize, hash: u128, known: Known) {
-        let Some(places) = self.known.get_mut(set * PLACES..(set + 1) * PLACES) else { return };
-        let place = places.iter().position(Option::is_none).unwrap_or_else(|| {
-            self.turns = self.turns.wrapping_add(1);
-            self.turns % PLACES
-        });
-        let hashes = self.hashes.get_mut(set).and_then(|hashes| hashes.get_mut(place));
-        if let (Some(kept), Some(slot)) = (places.get_mut(place), hashes) {
-            (*kept, *slot) = (Some(known), hash);
-        }
     }
 }
 

@@ -6,6 +6,9 @@ mod vendors;
 
 use super::short;
 
+/// No value that says what it is is shorter.
+pub(crate) const KEY_BYTES_MIN: usize = vendors::KEY_BYTES_MIN;
+
 /// Classes of values without a telling prefix.
 pub(crate) const OPAQUE: &str = "opaque";
 pub(crate) const JWT: &str = "jwt";
@@ -13,7 +16,7 @@ pub(crate) const JWE: &str = "jwe";
 
 /// The class of a value that says what it is: a vendor's static key.
 pub(crate) fn known_key(value: &[u8]) -> Option<&'static str> {
-    if value.len() < vendors::KEY_BYTES_MIN {
+    if value.len() < KEY_BYTES_MIN {
         return None;
     }
     vendors::key(value).or_else(|| vendors::marked_inside(value))

@@ -1,5 +1,5 @@
-//! What is counted of connections under TLS, of records that were opened, and of the secrets that opened them.
-//! The layer `tls` adds to the first two, whoever reads secrets to the third.
+//! What is counted of connections under TLS and over QUIC, of records that were opened, and of the secrets that opened
+//! them. The layer `tls` adds to all but the last, whoever reads secrets to that.
 //! It promises that a connection that stays sealed is counted once, by its reason.
 
 counter_struct! {
@@ -13,6 +13,30 @@ counter_struct! {
         certificates,
         /// Connections that ended without anything inside having been read: each has a record of its own.
         unread,
+    }
+}
+
+counter_struct! {
+    /// QUIC as it is seen from outside; datagrams = followed + strangers.
+    QuicCounters {
+        /// Datagrams on paths where what looks like a client's first packet was seen.
+        datagrams,
+        /// Datagrams of connections whose first packet was opened.
+        followed,
+        /// Datagrams of none: what looks like a first packet and does not open, and what comes behind it.
+        strangers,
+        /// Bytes of the datagrams that were followed. Nothing of what is in them is read but the hellos.
+        bytes,
+        /// Connections begun.
+        connections,
+        /// Initial packets opened.
+        opened,
+        /// Initial packets that do not open under the keys of their connection.
+        not_opened,
+        /// Hellos that were given up half-read for the limit.
+        hellos_given_up,
+        /// Connections that were given up for the limit.
+        evicted,
     }
 }
 

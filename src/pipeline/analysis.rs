@@ -192,11 +192,12 @@ impl Analysis {
             ("sessions and tokens", "limits.handles_max", handles),
             ("accounts", "limits.accounts_max", accounts),
         ];
-        let Bytes { delivered, missing, encrypted } = bytes;
+        let Bytes { delivered, missing, encrypted, quic } = bytes;
         let kernel = self.now.as_ref().map(|now| now.kernel).unwrap_or_default();
         let p99 = self.now.as_ref().and_then(|now| now.alert_p99);
         let alert_p99_ms = p99.map(|p99| u64::try_from(p99.as_millis()).unwrap_or(u64::MAX));
-        Health { delivered, missing, encrypted, kernel, alert_p99_ms, evicted, spool: outputs.spool() }
+        let spool = outputs.spool();
+        Health { delivered, missing, encrypted, quic, kernel, alert_p99_ms, evicted, spool }
     }
 
     /// The input is over. Where state is kept, what is open stays open for the next run; else it ends here.

@@ -30,7 +30,7 @@ impl Default for Config {
 /// How every file begins.
 const MAGIC: &[u8; 8] = b"HGSTATE\n";
 /// Raised when a section's layout changes; older files are then set aside, not guessed at.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// Bytes of the checksum at the end: BLAKE3 over everything before it.
 const SUM_BYTES: usize = 32;
 /// No sane state is larger; a larger file is set aside unread.
@@ -114,6 +114,9 @@ impl Store {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        if folder.is_file() {
+            return Err(format!("state.dir {} is a file; name a folder", folder.display()));
+        }
         builder.create(folder).map_err(|error| fail("cannot make", error))?;
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);
@@ -123,7 +126,10 @@ impl Store {
         match lock.try_lock() {
             Ok(()) => Ok(Self { folder: folder.to_path_buf(), _lock: lock }),
             Err(fs::TryLockError::WouldBlock) => {
-                Err(format!("state folder {} is in use by another sensor", folder.display()))
+                let folder = folder.display();
+                Err(format!(
+                    "state folder {folder} is in use by another sensor; stop that one, or choose another with state.dir"
+                ))
             }
             Err(fs::TryLockError::Error(error)) => Err(fail("cannot lock", error)),
         }

@@ -115,13 +115,13 @@ const TROUBLES: &[Trouble] = &[
     },
     Trouble {
         name: "encrypted",
-        count: |c, _| (c.sight.encrypted_bytes, c.bytes.delivered),
+        count: |c, _| (c.sight.encrypted_bytes + c.quic.bytes, c.bytes.delivered + c.quic.bytes),
         begins_pm: 500,
         ends_pm: 400,
         enough: 1 << 20,
         span: Duration::from_secs(10),
         begins: (
-            "of bytes are in connections that begin with TLS, and are not read",
+            "of bytes are in connections that begin with TLS or are QUIC, and are not read",
             "mirror behind the place where TLS ends: load balancer, ingress or sidecar",
         ),
         ends: Some("most traffic can be read again"),

@@ -1,5 +1,5 @@
 //! One parser: reassembly, HTTP and extraction for the flows that belong to it.
-//! It is given segments in packet order and keeps the sightings they complete.
+//! It is given segments and QUIC's datagrams in packet order and keeps the sightings they complete.
 //! It promises that all bytes of a flow pass through one shard, so a flow's story does not depend on the number of shards.
 
 use super::Options;
@@ -11,8 +11,9 @@ use crate::flow::FlowTable;
 use crate::http::{Bytes, HttpHandler, HttpShared, Services};
 use crate::identity::{Extractor, Settings, Sighting};
 use crate::metrics::Counters;
-use crate::tls::TlsShared;
 use crate::tls::decrypt::DecryptShared;
+use crate::tls::quic::Quic;
+use crate::tls::{TlsShared, Transport};
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::tls::TlsConnection;
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ const SIGHTINGS_MAX: usize = 4_096;
 
 pub(super) struct Shard {
     flows: FlowTable<HttpHandler>,
+    quic: Quic,
     http: HttpShared,
     extractor: Extractor,
     /// Boxed: a sighting is large, and it is sorted and handed on several times.
@@ -36,6 +38,7 @@ impl Shard {
         let decrypt = DecryptShared::new(options.tls.clone(), options.keys.clone());
         Self {
             flows: FlowTable::new(options.flow.clone()),
+            quic: Quic::new(options.flow.clone()),
             http: HttpShared::new(options.http.clone()).with_tls(TlsShared::new(decrypt)),
             extractor: Extractor::new(options.identity.clone()),
             sightings: Vec::new(),
@@ -45,7 +48,11 @@ impl Shard {
     }
 
     pub(super) fn push(&mut self, segment: &Segment<'_>) {
-        self.flows.push(segment, &mut self.http);
+        if segment.is_datagram {
+            self.push_datagram(segment);
+        } else {
+            self.flows.push(segment, &mut self.http);
+        }
         if !self.http.exchanges.is_empty() || !self.http.tls.connections.is_empty() {
             self.extract();
         }
@@ -53,14 +60,16 @@ impl Shard {
 
     /// Moves time on; nothing that comes later ends before the returned watermark.
     pub(super) fn advance(&mut self, now: EventTime) -> EventTime {
-        let watermark = self.flows.advance(now, &mut self.http);
+        let flows_until = self.flows.advance(now, &mut self.http);
+        let quic_until = self.quic.advance(now, &mut self.http.tls);
         self.extract();
-        watermark
+        flows_until.min(quic_until)
     }
 
     /// The capture is over: open flows end now.
     pub(super) fn finish(&mut self, now: EventTime) {
         self.flows.finish(now, &mut self.http);
+        self.quic.finish(now, &mut self.http.tls);
         self.extract();
     }
 
@@ -127,6 +136,13 @@ impl Shard {
         End { counters, services, last_packet, errors: Vec::new() }
     }
 
+    #[cold]
+    fn push_datagram(&mut self, datagram: &Segment<'_>) {
+        if let Some(bytes) = self.quic.push(datagram, &mut self.http.tls) {
+            self.http.seen.count_quic(datagram.time, bytes);
+        }
+    }
+
     fn counters(&self) -> Counters {
         let mut counters = self.http.counters.clone();
         counters.add(self.flows.counters());
@@ -142,6 +158,9 @@ impl Shard {
             self.sightings.push(Box::new(self.extractor.extract(exchange)));
         }
         for seen in self.http.tls.connections.drain(..) {
+            if seen.transport == Transport::Quic {
+                self.http.services.count_quic(seen.server, seen.facts.sni.as_deref());
+            }
             self.connections.push(Box::new(self.extractor.connection(&seen)));
         }
     }

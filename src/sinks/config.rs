@@ -15,6 +15,7 @@ use toml::{Table, Value};
 macro_rules! registry {
     ($($kind:literal => $variant:ident($module:ident),)*) => {
         /// One far side, as configured.
+        #[expect(clippy::large_enum_variant, reason = "there are a handful, read once")]
         #[derive(Clone, Debug, PartialEq)]
         enum Sink { $($variant($module::Config),)* }
 

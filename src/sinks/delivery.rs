@@ -8,7 +8,7 @@ use super::dead_letter::DeadLetters;
 use super::escape;
 use super::guard::Guard;
 use super::inventory::Take;
-use super::record::{AlertRecord, Labels, TransactionRecord};
+use super::record::{AlertRecord, Labels, TlsRecord, TransactionRecord};
 use super::spool::{self, Full, Kind, Lane, Reading, Record, Spool};
 use super::status::{State, Status, Told, Watch};
 use super::worker::{self, Job, Worker};
@@ -16,6 +16,7 @@ use crate::metrics::SinkCounters;
 use heelguard_detectors::alert::Alert;
 use heelguard_detectors::health;
 use heelguard_detectors::identity::PrincipalKind;
+use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::Transaction;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -145,6 +146,15 @@ impl Delivery {
         if self.takes(Lane::Transactions) {
             let head = Head { kind: Kind::Transaction, id: transaction.id.0, key: owner(transaction) };
             append(&self.spool, &mut self.line, head, &TransactionRecord::new(transaction));
+        }
+    }
+
+    /// Takes a connection that was not read. Its key is its client.
+    pub fn connection(&mut self, connection: &TlsConnection) {
+        if self.takes(Lane::Transactions) {
+            let key = key_of(&["client", &connection.client.ip.to_string()]);
+            let head = Head { kind: Kind::Connection, id: connection.id.0, key };
+            append(&self.spool, &mut self.line, head, &TlsRecord::new(connection));
         }
     }
 

@@ -6,7 +6,7 @@ mod messages;
 mod opening;
 
 use super::decrypt::Side as Speaker;
-use super::handshake::{Joined, Joiner};
+use super::handshake::{Joined, Joiner, Message, kind};
 use super::records::{CHANGE_CIPHER_SPEC, HANDSHAKE, Header, Piece, Records, SSL2_HELLO};
 use super::{Facts, Seen, TlsShared, Transport};
 use crate::decode::Endpoint;
@@ -25,6 +25,7 @@ const TLS_1_3: u16 = 0x0304;
 /// The state of a connection.
 #[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
 pub struct Connection {
+    transport: Transport,
     sides: [Side; 2],
     client: Option<Direction>,
     /// Its beginning was not seen: handshake records may be sealed, and what looks like a record may be none.
@@ -71,6 +72,7 @@ impl Connection {
     pub fn new(client: Option<Direction>, is_joined: bool, began: EventTime) -> Self {
         let side = || Side { records: Records::new(), joiner: Joiner::default(), is_sealed: false, bytes: 0 };
         Self {
+            transport: Transport::Tcp,
             sides: [side(), side()],
             client,
             is_joined,
@@ -84,6 +86,37 @@ impl Connection {
             was_read: false,
             opening: None,
         }
+    }
+
+    /// A connection over QUIC whose first packet came at `began`: its messages come without records.
+    pub(super) fn over_quic(began: EventTime) -> Self {
+        let client = Some(Direction::FromInitiator);
+        Self { transport: Transport::Quic, ..Self::new(client, false, began) }
+    }
+
+    /// Takes a message that came without a record; false where no connection begins with it.
+    pub(super) fn take(&mut self, direction: Direction, message: &Message, shared: &mut TlsShared) -> bool {
+        let is_hello = matches!(message.kind, kind::CLIENT_HELLO | kind::SERVER_HELLO);
+        let is_taken = is_hello && self.message(direction, message, shared).is_ok();
+        if !is_taken {
+            self.malformed(shared);
+        }
+        is_taken
+    }
+
+    /// What came without a record makes no sense.
+    pub(super) fn refuse(&mut self, shared: &mut TlsShared) {
+        self.malformed(shared);
+    }
+
+    /// Bytes that came without a record.
+    pub(super) fn count(&mut self, direction: Direction, bytes: u64) {
+        self.sides[direction.index()].bytes += bytes;
+    }
+
+    /// Whether the client's hello was read.
+    pub(super) fn is_offered(&self) -> bool {
+        self.has_offer
     }
 
     /// What is known of it.
@@ -172,7 +205,7 @@ impl Connection {
             tunnel: flow.tunnel,
             flow_opened_at: flow.opened_at,
             ordinal,
-            transport: Transport::Tcp,
+            transport: self.transport,
             time: self.began,
             end: at,
             bytes: [client, client.opposite()].map(|direction| self.sides[direction.index()].bytes),
@@ -190,7 +223,7 @@ impl Connection {
             HANDSHAKE => self.handshake(part, shared)?,
             // In TLS 1.3 it means nothing (RFC 8446 appendix D.4).
             CHANGE_CIPHER_SPEC if last && self.facts.version != Some(TLS_1_3) => {
-                self.change_cipher(direction);
+                self.change_cipher(direction, shared);
             }
             _ => {}
         }
@@ -220,13 +253,14 @@ impl Connection {
     }
 
     /// From here on this direction is sealed. A server that does so without a certificate goes on with an old session.
-    fn change_cipher(&mut self, direction: Direction) {
+    fn change_cipher(&mut self, direction: Direction, shared: &mut TlsShared) {
         self.sides[direction.index()].is_sealed = true;
         let is_server = self.client == Some(direction.opposite());
         if is_server && self.has_answer && self.facts.is_resumed.is_none() && !self.has_holes {
             let is_resumed = self.facts.server_certificate.is_none() && !self.session_id.is_empty();
             Arc::make_mut(&mut self.facts).is_resumed = Some(is_resumed);
         }
+        shared.alike.share(&mut self.facts);
     }
 
     /// A client that also speaks SSL 2, or nothing else. Its hello is recognised, and not read.

@@ -5,8 +5,10 @@
 //! ```text
 //! bytes → Records (where records begin and end) → Joiner (handshake messages) → hello · certificate → Facts
 //!                          └ whole records, where secrets are known → decrypt → clear bytes, for the layer above
+//! datagrams → quic (opens the first packets) → the same messages
 //! ```
 
+mod alike;
 mod certificate;
 mod clear;
 mod connection;
@@ -14,6 +16,7 @@ pub mod decrypt;
 mod handshake;
 mod hello;
 mod ja4;
+pub mod quic;
 mod records;
 mod wire;
 
@@ -24,6 +27,7 @@ pub use ja4::{Ja4, Transport};
 
 use crate::decode::{Endpoint, Tunnel, Vlans};
 use crate::metrics::Counters;
+use alike::Alike;
 use certificate::Shelf;
 use decrypt::DecryptShared;
 use heelguard_detectors::anomaly::AnomalySet;
@@ -44,6 +48,7 @@ pub struct TlsShared {
     /// What decryption needs.
     pub decrypt: DecryptShared,
     certificates: Shelf,
+    alike: Alike,
 }
 
 impl TlsShared {

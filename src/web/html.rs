@@ -3,11 +3,13 @@
 //! It promises that no word of traffic can become markup: `raw` takes nothing that is made at run time.
 
 use crate::sinks::escape::is_unsafe;
-use crate::sinks::record::Labels;
 use std::fmt::{self, Display, Write as _};
 
+/// Letters of a word of traffic that are shown; the rest is counted. Longer than an e-mail address may be.
+const WIRE_CHARS_MAX: usize = 200;
+
 /// A piece of a page.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Html(String);
 
 impl Html {
@@ -28,15 +30,50 @@ impl Html {
         self
     }
 
+    /// Adds a word of traffic: escaped, cut where it is overlong, and set apart, so that letters of a script that is
+    /// written from the right turn nothing around them.
+    pub(super) fn wire(&mut self, word: &str) -> &mut Self {
+        self.wire_within(word, WIRE_CHARS_MAX)
+    }
+
+    /// The same, for a word that has less room.
+    pub(super) fn wire_within(&mut self, word: &str, chars_max: usize) -> &mut Self {
+        self.raw("<bdi>");
+        match word.char_indices().nth(chars_max) {
+            None => self.text(word),
+            Some((end, _)) => {
+                let left = word.chars().count() - chars_max;
+                self.text(word.get(..end).unwrap_or_default()).raw("<span class=\"soft\">… ");
+                self.text(grouped(left as u64)).raw(" more letters</span>")
+            }
+        };
+        self.raw("</bdi>")
+    }
+
+    /// Adds a word of traffic as a part of an address on this page: what has a meaning there is percent-encoded.
+    pub(super) fn part(&mut self, word: &str) -> &mut Self {
+        for &byte in word.as_bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~:@".contains(&byte) {
+                self.0.push(char::from(byte));
+            } else {
+                let _ = write!(self.0, "%{byte:02X}");
+            }
+        }
+        self
+    }
+
     /// Adds another piece.
     pub(super) fn add(&mut self, other: &Self) -> &mut Self {
         self.0.push_str(&other.0);
         self
     }
 
-    #[cfg(test)]
     pub(super) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    pub(super) fn into_string(self) -> String {
+        self.0
     }
 }
 
@@ -60,46 +97,15 @@ impl fmt::Write for Escape<'_> {
     }
 }
 
-/// A word that names this answer's style sheet and no other.
-pub(super) struct Nonce([u8; 16]);
-
-impl Nonce {
-    pub(super) fn random() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self(bytes))
+/// A number in groups of three: `12 345`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push('\u{2009}');
+        }
+        text.push(digit);
     }
-}
-
-impl Display for Nonce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
-    }
-}
-
-const STYLE: &str = include_str!("style.css");
-
-/// A whole page.
-pub(super) fn page(labels: &Labels, title: &str, content: &Html, nonce: &Nonce) -> String {
-    let mut html = Html::new();
-    html.raw("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">")
-        .raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")
-        .raw("<meta name=\"color-scheme\" content=\"light dark\"><title>")
-        .text(title)
-        .raw(" · Heelguard</title><style nonce=\"")
-        .text(nonce)
-        .raw("\">")
-        .raw(STYLE)
-        .raw("</style></head><body><header><a class=\"brand\" href=\"/\">Heelguard</a><nav>")
-        .raw(
-            "<a href=\"/\">Overview</a><a href=\"/rules\">Detectors</a><a href=\"/stats\">Counters</a></nav>",
-        )
-        .raw("<span class=\"who\">")
-        .text(&labels.tenant)
-        .raw(" / ")
-        .text(&labels.sensor)
-        .raw("</span></header><main>")
-        .add(content)
-        .raw("</main></body></html>\n");
-    html.0
+    text
 }

@@ -1,20 +1,23 @@
-//! What a running sensor tells machines: metrics, whether it lives, whether it is ready.
-//! It is given counters now and then and asks the sinks itself, and serves a few paths on the page's address.
+//! What is served of a run: to machines metrics, whether it lives, whether it is ready; to people its pages.
+//! It is given counters now and then and asks the sinks itself, and serves both on the page's address.
 //! It promises that a sink or an interface that is down makes the sensor degraded, not dead: restarting it would help
 //! nobody; and that no page of somewhere else can make it read its configuration anew.
 
 use super::metrics::{Exhibit, exposition};
 use super::process::Process;
 use super::serve::{Limits, serve};
-use super::site::is_ours;
-use super::{Error, Server};
+use super::site::{Asked, FORM_BYTES_MAX, Site, is_ours};
+use super::{Error, Moment, Server, Shown};
 use crate::metrics::{Counters, InterfaceRow, LiveRows};
 use crate::sinks::delivery::Observer;
+use crate::sinks::record::ServiceRow;
 use crate::sinks::status::{State, Status};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State as Shared};
 use axum::http::{Method, Response, StatusCode, header};
+use heelguard_detectors::alert::Alert;
+use heelguard_detectors::transaction::Transaction;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,11 +28,12 @@ type Mutex<T> = std::sync::Mutex<T>;
 /// What is known of a running sensor.
 #[derive(Default)]
 pub struct Live {
-    counters: Mutex<Counters>,
-    rows: Mutex<LiveRows>,
+    moment: Mutex<Moment>,
     sinks: Option<Observer>,
     /// Has the configuration read anew, where that can be done.
     reload: Option<Box<dyn Fn() + Send + Sync>>,
+    /// The pages, where people look.
+    site: Option<Site>,
 }
 
 /// What a request to read the configuration anew must say. A page of somewhere else cannot send a header of its own
@@ -47,23 +51,61 @@ struct Readiness<'a> {
 
 impl Live {
     /// A sensor whose sinks can be asked.
-    pub fn new(sinks: Option<Observer>) -> Arc<Self> {
-        Arc::new(Self { sinks, ..Self::default() })
+    pub fn new(sinks: Option<Observer>) -> Self {
+        Self { sinks, ..Self::default() }
     }
 
-    /// One whose configuration can be read anew, too.
-    pub fn with_reload(sinks: Option<Observer>, reload: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { sinks, reload: Some(Box::new(reload)), ..Self::default() })
+    /// With a way to read the configuration anew.
+    #[must_use]
+    pub fn reloading(self, reload: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { reload: Some(Box::new(reload)), ..self }
+    }
+
+    /// With pages for people.
+    #[must_use]
+    pub fn showing(self, shown: Shown) -> Self {
+        Self { site: Some(Site::new(shown)), ..self }
+    }
+
+    /// Takes in a transaction, for the pages.
+    pub fn transaction(&self, transaction: &Transaction) {
+        if let Some(site) = &self.site {
+            site.ledger().observe(transaction);
+        }
+    }
+
+    /// Takes in a state of an alert, for the pages.
+    pub fn alert(&self, alert: &Alert) {
+        if let Some(site) = &self.site {
+            site.ledger().alert(alert);
+        }
     }
 
     /// The counters as they are now.
-    pub fn put(&self, counters: &Counters) {
-        counters.clone_into(&mut self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    pub fn put(&self, counters: &Counters, services: Vec<ServiceRow>) {
+        self.with(|moment| {
+            counters.clone_into(&mut moment.counters);
+            moment.services = services;
+        });
+    }
+
+    /// The counters as they stay: nothing more comes.
+    pub fn put_last(&self, counters: &Counters, services: Vec<ServiceRow>) {
+        self.put(counters, services);
+        self.with(|moment| moment.is_over = true);
     }
 
     /// Interfaces, queues and latencies as they are now.
     pub fn put_rows(&self, rows: &LiveRows) {
-        rows.clone_into(&mut self.rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        self.with(|moment| rows.clone_into(&mut moment.rows));
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Moment) -> T) -> T {
+        look(&mut self.moment.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { sinks: self.statuses(), ..self.with(|moment| moment.clone()) }
     }
 
     /// Serves on a thread of its own until the process ends; gives where.
@@ -82,20 +124,24 @@ impl Live {
     }
 
     /// The answer to any request.
-    pub(super) fn respond(&self, method: &str, host: Option<&str>, path: &str) -> Response<Body> {
+    pub(super) fn respond(&self, asked: &Asked<'_>) -> Response<Body> {
         const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-        if !host.is_some_and(is_ours) {
+        let is_for_machines = matches!(asked.path, "/metrics" | "/health/live" | "/health/ready");
+        if let Some(site) = self.site.as_ref().filter(|_| !is_for_machines) {
+            return site.respond(asked, &self.moment());
+        }
+        if !asked.host.is_some_and(is_ours) {
             return reply(StatusCode::MISDIRECTED_REQUEST, TEXT, "this answers to localhost only\n".into());
         }
-        if !matches!(method, "GET" | "HEAD") {
+        if !matches!(asked.method, "GET" | "HEAD") {
             return reply(StatusCode::METHOD_NOT_ALLOWED, TEXT, "this can only be read\n".into());
         }
-        match path {
+        match asked.path {
             "/metrics" => reply(StatusCode::OK, TEXT, self.metrics()),
             "/health/live" => reply(StatusCode::OK, TEXT, "alive\n".into()),
             "/health/ready" => {
-                let rows = self.rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-                reply(StatusCode::OK, "application/json", readiness(&rows.interfaces, self.statuses()))
+                let moment = self.moment();
+                reply(StatusCode::OK, "application/json", readiness(&moment.rows.interfaces, moment.sinks))
             }
             _ => reply(StatusCode::NOT_FOUND, TEXT, "paths: /metrics /health/live /health/ready\n".into()),
         }
@@ -123,10 +169,8 @@ impl Live {
     }
 
     fn metrics(&self) -> String {
-        let counters = self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        let live = self.rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        let (sinks, process) = (self.statuses(), Process::now());
-        exposition(&Exhibit { counters: &counters, sinks: &sinks, live: &live, process })
+        let Moment { counters, rows, sinks, .. } = self.moment();
+        exposition(&Exhibit { counters: &counters, sinks: &sinks, live: &rows, process: Process::now() })
     }
 
     fn statuses(&self) -> Vec<Status> {
@@ -152,10 +196,22 @@ fn reply(status: StatusCode, kind: &str, body: String) -> Response<Body> {
 }
 
 async fn answer(Shared(live): Shared<Arc<Live>>, request: Request) -> Response<Body> {
-    let host = request.headers().get("host").and_then(|host| host.to_str().ok());
-    if request.method() == Method::POST && request.uri().path() == "/reload" {
+    let (head, body) = request.into_parts();
+    let word = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let (method, path) = (head.method.as_str(), head.uri.path());
+    if head.method == Method::POST && path == "/reload" {
         let (name, value) = RELOAD;
-        return live.reload(host, request.headers().get(name).is_some_and(|given| given == value));
+        return live.reload(word("host"), word(name) == Some(value));
     }
-    live.respond(request.method().as_str(), host, request.uri().path())
+    // A body that is too long for a form of ours is none.
+    let form = axum::body::to_bytes(body, FORM_BYTES_MAX).await.unwrap_or_default();
+    live.respond(&Asked {
+        method,
+        host: word("host"),
+        path,
+        query: head.uri.query().unwrap_or_default(),
+        origin: word("origin"),
+        fetch_site: word("sec-fetch-site"),
+        form: std::str::from_utf8(&form).unwrap_or_default(),
+    })
 }

@@ -1,32 +1,32 @@
-//! The local page: what a run found, to look at in a browser.
-//! It is given a snapshot and an address and serves a few pages, rendered here, without scripts.
+//! The local page: what a run found, to look at in a browser, while it runs and after.
+//! It is given the run's ledger and counters now and then, and an address, and serves pages rendered here, without scripts.
 //! It promises to listen on loopback only, to answer known host names only, and to escape every word of traffic.
 
-mod alert;
+mod ask;
+mod export;
+mod frame;
 mod html;
 mod live;
 mod metrics;
-mod overview;
+mod notes;
 mod process;
-mod rules;
 mod serve;
 mod site;
-mod stats;
+mod views;
 
 #[cfg(test)]
 mod tests;
 
 pub use live::Live;
 
-use crate::metrics::Counters;
+use crate::ledger::Ledger;
+use crate::metrics::{Counters, LiveRows};
 use crate::sinks::record::{Labels, ServiceRow};
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::response::Response;
-use heelguard_detectors::alert::Alert;
+use crate::sinks::status::Status;
 use serde::{Deserialize, Serialize};
 use site::Site;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// `[web]`: the local page.
@@ -66,18 +66,34 @@ impl Config {
     }
 }
 
-/// What the page shows: everything a run left behind.
-pub struct Snapshot {
-    /// Who saw it.
+/// What the pages show beside the counters.
+pub struct Shown {
+    /// Who sees it.
     pub labels: Labels,
-    /// Where it was seen, in a few words.
+    /// Where it is seen, in a few words.
     pub source: String,
-    /// The last state of each episode, the newest first.
-    pub episodes: Vec<Alert>,
-    /// Every counter.
-    pub counters: Counters,
-    /// Servers and what was spoken with them.
-    pub services: Vec<ServiceRow>,
+    /// What was seen.
+    pub ledger: Arc<Ledger>,
+    /// Where acknowledgements are kept; in memory without it.
+    pub state_dir: Option<PathBuf>,
+}
+
+/// What is told of the sensor itself, for one moment.
+#[derive(Clone, Debug, Default)]
+struct Moment {
+    counters: Counters,
+    services: Vec<ServiceRow>,
+    rows: LiveRows,
+    sinks: Vec<Status>,
+    /// Whether nothing more comes, so that nothing is between two stages.
+    is_over: bool,
+}
+
+impl Moment {
+    /// The first account that does not add up.
+    fn imbalance(&self) -> Option<String> {
+        if self.is_over { self.counters.imbalance() } else { self.counters.imbalance_so_far() }
+    }
 }
 
 /// Why the page cannot be served.
@@ -126,36 +142,15 @@ impl Server {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
-
-    /// Serves until the process is interrupted (SIGINT).
-    pub fn serve_until_interrupted(self, snapshot: Snapshot) -> Result<(), Error> {
-        let address = self.address;
-        let refused = |cause| Error::Refused { address, cause };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
-        let site = Arc::new(Site::new(snapshot));
-        let router = Router::new().fallback(answer).with_state(site);
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(self.listener).map_err(refused)?;
-            let interrupted = async {
-                // Without a handler the default action ends the process, which is what is wanted.
-                let _ = tokio::signal::ctrl_c().await;
-            };
-            tokio::select! {
-                () = serve::serve(listener, router, serve::Limits::default()) => {}
-                () = interrupted => {}
-            }
-            Ok(())
-        })
-    }
 }
 
-/// Every page that would be served of a run, as HTML.
-pub fn pages(snapshot: Snapshot) -> Vec<String> {
-    Site::new(snapshot).pages()
-}
-
-/// The only handler: `Site` decides what every request gets.
-async fn answer(State(site): State<Arc<Site>>, request: Request) -> Response {
-    let host = request.headers().get("host").and_then(|host| host.to_str().ok());
-    site.respond(request.method().as_str(), host, request.uri().path())
+/// Every page that would be served of a run that is over, as HTML.
+pub fn pages(shown: Shown, counters: &Counters, services: &[ServiceRow]) -> Vec<String> {
+    let moment = Moment {
+        counters: counters.clone(),
+        services: services.to_vec(),
+        is_over: true,
+        ..Moment::default()
+    };
+    Site::new(shown).pages(&moment)
 }

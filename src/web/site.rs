@@ -1,91 +1,234 @@
 //! Which page a request gets, and the guards every answer stands behind.
-//! It is given method, host and path and gives a complete answer.
-//! It promises that no answer leaves without its security headers, and none for a host name that is not ours.
+//! It is given a request's parts and the counters of the moment, and gives a complete answer.
+//! It promises that no answer leaves without its security headers, none for a host name that is not ours, and that
+//! nothing is changed but by a form that this page gave out.
 
-use super::html::{Html, Nonce, page};
-use super::{Snapshot, alert, overview, rules, stats};
+use super::ask::{Pairs, decoded};
+use super::export;
+use super::frame::{Page, Place, STYLE};
+use super::html::Html;
+use super::notes::Notes;
+use super::views::{Sight, alert, alerts, coverage, endpoints, filter, key, keys, principal, principals};
+use super::views::{rules, sensor, stats};
+use super::{Moment, Shown};
+use crate::ledger::Ledger;
 use axum::body::Body;
-use axum::http::{Response, StatusCode, header};
+use axum::http::{HeaderValue, Response, StatusCode, header};
 
-/// The pages of one snapshot.
-pub(super) struct Site {
-    snapshot: Snapshot,
+/// What a page may load and do: our style sheet, the empty icon, our own forms. No script, no frame.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+                      base-uri 'none'; frame-ancestors 'none'";
+
+const PAGE: &str = "text/html; charset=utf-8";
+
+/// A form of ours is shorter.
+pub(super) const FORM_BYTES_MAX: usize = 8 * 1024;
+
+/// A request as the pages look at it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a str,
+    pub(super) host: Option<&'a str>,
+    pub(super) path: &'a str,
+    pub(super) query: &'a str,
+    /// `Origin`, which browsers send with every form.
+    pub(super) origin: Option<&'a str>,
+    /// `Sec-Fetch-Site`, which newer ones send.
+    pub(super) fetch_site: Option<&'a str>,
+    /// A form's content.
+    pub(super) form: &'a str,
 }
 
-/// What a path leads to.
-type Found = Option<(String, Html)>;
+/// The pages of one run.
+pub(super) struct Site {
+    shown: Shown,
+    notes: Notes,
+    /// What every form of this process carries.
+    token: String,
+}
 
 impl Site {
-    pub(super) fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot }
+    /// Takes random bytes for the forms; without them no form is taken.
+    pub(super) fn new(shown: Shown) -> Self {
+        let mut bytes = [0; 16];
+        let token = match getrandom::fill(&mut bytes) {
+            Ok(()) => format!("{:032x}", u128::from_be_bytes(bytes)),
+            Err(_) => String::new(),
+        };
+        let notes = Notes::open(shown.state_dir.as_deref());
+        Self { shown, notes, token }
+    }
+
+    /// What the pages show.
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.shown.ledger
     }
 
     /// The answer to any request.
-    pub(super) fn respond(&self, method: &str, host: Option<&str>, path: &str) -> Response<Body> {
+    pub(super) fn respond(&self, asked: &Asked<'_>, moment: &Moment) -> Response<Body> {
         // A page of somewhere else that calls itself this host (DNS rebinding) must learn nothing.
-        if !host.is_some_and(is_ours) {
+        let Some(host) = asked.host.filter(|host| is_ours(host)) else {
             return self.failure(StatusCode::MISDIRECTED_REQUEST, "This page answers to localhost only.");
-        }
-        if !matches!(method, "GET" | "HEAD") {
-            return self.failure(StatusCode::METHOD_NOT_ALLOWED, "This page can only be read.");
-        }
-        match self.find(path) {
-            Some((title, content)) => self.reply(StatusCode::OK, &title, &content),
-            None => self.failure(StatusCode::NOT_FOUND, "There is no such page."),
+        };
+        match asked.method {
+            "GET" | "HEAD" => self.show(asked, moment),
+            "POST" => self.take(asked, host),
+            _ => self.failure(StatusCode::METHOD_NOT_ALLOWED, "This page can only be read."),
         }
     }
 
-    fn find(&self, path: &str) -> Found {
-        let mut words = path.trim_matches('/').split('/');
+    fn show(&self, asked: &Asked<'_>, moment: &Moment) -> Response<Body> {
+        let pairs = Pairs::read(asked.query);
+        let sight = self.sight(&pairs, moment);
+        match asked.path {
+            "/style.css" => answer(StatusCode::OK, "text/css; charset=utf-8", STYLE),
+            "/alerts.csv" => {
+                let body = export::csv(&filter::alerts(&sight), &self.notes);
+                taken_away("text/csv; charset=utf-8", "alerts.csv", body)
+            }
+            "/alerts.jsonl" => {
+                let body = export::json_lines(&filter::alerts(&sight), &self.shown.labels);
+                taken_away("application/x-ndjson", "alerts.jsonl", body)
+            }
+            path => match self.find(path, &sight) {
+                Some(page) => self.reply(StatusCode::OK, &page),
+                None => self.failure(
+                    StatusCode::NOT_FOUND,
+                    "There is no such page. An alert, a principal or a credential may have made room for newer ones.",
+                ),
+            },
+        }
+    }
+
+    fn sight<'a>(&'a self, asked: &'a Pairs, moment: &'a Moment) -> Sight<'a> {
+        Sight { ledger: &self.shown.ledger, notes: &self.notes, moment, asked, source: &self.shown.source }
+    }
+
+    fn find(&self, path: &str, sight: &Sight<'_>) -> Option<Page> {
+        let mut words = path.strip_prefix('/')?.split('/');
         let place = (words.next().unwrap_or_default(), words.next(), words.next());
         match place {
-            ("", None, None) => Some(("Overview".to_owned(), overview::page(&self.snapshot))),
-            ("alerts", Some(id), None) => alert::page(&self.snapshot, id),
-            ("rules", None, None) => Some(("Detectors".to_owned(), rules::catalogue_page())),
-            ("rules", Some(name), None) => rules::rule_page(name),
-            ("stats", None, None) => Some(("Counters".to_owned(), stats::page(&self.snapshot))),
+            ("" | "alerts", None, None) => Some(alerts::page(sight)),
+            ("alerts", Some(id), None) => alert::page(sight, id, &self.token),
+            ("principals", None, None) => Some(principals::page(sight)),
+            ("principal", None, None) => principal::page(sight),
+            ("coverage", None, None) => Some(coverage::page(sight)),
+            ("keys", None, None) => Some(keys::page(sight)),
+            ("keys", Some(fingerprint), None) => key::page(sight, fingerprint),
+            ("endpoints", None, None) => Some(endpoints::page(sight)),
+            ("sensor", None, None) => Some(sensor::page(sight)),
+            ("stats", None, None) => Some(stats::page(sight)),
+            ("rules", None, None) => Some(rules::catalogue_page(sight)),
+            ("rules", Some(name), None) => rules::rule_page(&decoded(name, false)),
             _ => None,
         }
     }
 
-    /// Every page about this run.
-    pub(super) fn pages(&self) -> Vec<String> {
-        let alerts = self.snapshot.episodes.iter().map(|alert| format!("alerts/{}", alert.id));
-        let paths = ["", "stats"].map(str::to_owned).into_iter().chain(alerts);
-        let nonce = Nonce::random().ok();
-        let shown = |(title, content): (String, Html)| {
-            nonce.as_ref().map(|nonce| page(&self.snapshot.labels, &title, &content, nonce))
+    /// A form that was filled in.
+    fn take(&self, asked: &Asked<'_>, host: &str) -> Response<Body> {
+        let id = asked.path.strip_prefix("/alerts/").and_then(|rest| rest.strip_suffix("/acknowledge"));
+        let Some(id) = id.and_then(alert::parse) else {
+            return self.failure(StatusCode::METHOD_NOT_ALLOWED, "This page can only be read.");
         };
-        paths.filter_map(|path| self.find(&path).and_then(shown)).collect()
+        let form = Pairs::read(asked.form);
+        if !is_from_here(asked, host) || !self.is_ours(form.get("token")) {
+            let words = "This form is not of this page, or of an earlier run: open the alert again.";
+            return self.failure(StatusCode::FORBIDDEN, words);
+        }
+        if self.shown.ledger.alert_of(id).is_none() {
+            return self.failure(StatusCode::NOT_FOUND, "There is no such alert any more.");
+        }
+        let outcome = match form.get("take_back") {
+            "" => self.notes.put(id, form.get("note")),
+            _ => self.notes.take_back(id),
+        };
+        if let Err(error) = outcome {
+            let words = format!("It is noted until this run ends, but could not be written down: {error}.");
+            return self.failure(StatusCode::INTERNAL_SERVER_ERROR, &words);
+        }
+        let mut response = answer(StatusCode::SEE_OTHER, PAGE, "");
+        if let Ok(place) = HeaderValue::from_str(&format!("/alerts/{id}#acknowledge")) {
+            response.headers_mut().insert(header::LOCATION, place);
+        }
+        response
     }
 
-    fn failure(&self, status: StatusCode, words: &str) -> Response<Body> {
+    /// Whether a form's token is that of this process. Every byte is looked at, whichever differs.
+    fn is_ours(&self, token: &str) -> bool {
+        let pairs = self.token.bytes().zip(token.bytes());
+        let differs = pairs.fold(0, |differs, (own, theirs)| differs | (own ^ theirs));
+        !self.token.is_empty() && token.len() == self.token.len() && differs == 0
+    }
+
+    /// Every page about this run.
+    pub(super) fn pages(&self, moment: &Moment) -> Vec<String> {
+        let ledger = &self.shown.ledger;
+        let mut paths: Vec<(String, String)> =
+            ["/", "/principals", "/coverage", "/keys", "/endpoints", "/sensor", "/stats"]
+                .map(|path| (path.to_owned(), String::new()))
+                .to_vec();
+        paths.push(("/keys".to_owned(), "show=tokens".to_owned()));
+        paths.extend(ledger.alerts().iter().map(|alert| (format!("/alerts/{}", alert.id), String::new())));
+        let principals = ledger.principals();
+        paths.extend(principals.iter().map(|principal| {
+            let mut id = Html::new();
+            id.part(&principal.key());
+            ("/principal".to_owned(), format!("id={}", id.as_str()))
+        }));
+        let keys = ledger.credentials();
+        paths.extend(
+            keys.iter().map(|credential| (format!("/keys/{}", credential.fingerprint), String::new())),
+        );
+        let page = |(path, query): (String, String)| {
+            let asked = Pairs::read(&query);
+            let page = self.find(&path, &self.sight(&asked, moment))?;
+            Some(page.document(&self.shown.labels, &self.shown.source))
+        };
+        paths.into_iter().filter_map(page).collect()
+    }
+
+    pub(super) fn failure(&self, status: StatusCode, words: &str) -> Response<Body> {
         let mut content = Html::new();
         content.raw("<h1>").text(status.as_u16()).raw("</h1><p>").text(words).raw("</p>");
-        self.reply(status, "Not here", &content)
+        content.raw("<p><a href=\"/\">To the alerts</a></p>");
+        self.reply(status, &Page::new(Place::Elsewhere, "Not here", content))
     }
 
-    fn reply(&self, status: StatusCode, title: &str, content: &Html) -> Response<Body> {
-        let Ok(nonce) = Nonce::random() else {
-            return Response::new(Body::from("the system gives no random bytes"));
-        };
-        let body = page(&self.snapshot.labels, title, content, &nonce);
-        let policy = format!(
-            "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        );
-        Response::builder()
-            .status(status)
-            .header(header::CONTENT_TYPE, "text/html; charset=utf-8")
-            .header(header::CONTENT_SECURITY_POLICY, policy)
-            .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-            .header(header::X_FRAME_OPTIONS, "DENY")
-            .header(header::REFERRER_POLICY, "no-referrer")
-            .header(header::CACHE_CONTROL, "no-store")
-            .header("cross-origin-resource-policy", "same-origin")
-            .header("cross-origin-opener-policy", "same-origin")
-            .body(Body::from(body))
-            .unwrap_or_default()
+    fn reply(&self, status: StatusCode, page: &Page) -> Response<Body> {
+        answer(status, PAGE, page.document(&self.shown.labels, &self.shown.source))
     }
+}
+
+/// An answer with all its guards. The referrer goes to this page alone: without it a form would not say where it is from.
+fn answer(status: StatusCode, kind: &'static str, body: impl Into<Body>) -> Response<Body> {
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, kind)
+        .header(header::CONTENT_SECURITY_POLICY, POLICY)
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .header(header::X_FRAME_OPTIONS, "DENY")
+        .header(header::REFERRER_POLICY, "same-origin")
+        .header(header::CACHE_CONTROL, "no-store")
+        .header("cross-origin-resource-policy", "same-origin")
+        .header("cross-origin-opener-policy", "same-origin")
+        .body(body.into())
+        .unwrap_or_default()
+}
+
+/// A file to keep.
+fn taken_away(kind: &'static str, name: &'static str, body: Vec<u8>) -> Response<Body> {
+    let mut response = answer(StatusCode::OK, kind, body);
+    if let Ok(place) = HeaderValue::from_str(&format!("attachment; filename=\"heelguard-{name}\"")) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, place);
+    }
+    response
+}
+
+/// Whether a form was sent from a page of this very address.
+fn is_from_here(asked: &Asked<'_>, host: &str) -> bool {
+    let origin = asked.origin.and_then(|origin| origin.split_once("://"));
+    origin.is_some_and(|(scheme, from)| matches!(scheme, "http" | "https") && from.eq_ignore_ascii_case(host))
+        && asked.fetch_site.is_none_or(|site| site == "same-origin")
 }
 
 /// Whether a `Host` header names this machine's loopback; the port may be a tunnel's.

@@ -1,10 +1,14 @@
-//! Requests against a site, without sockets.
+//! Requests against the pages of a run, without sockets.
+
+mod views;
 
 use super::html::Html;
-use super::live::readiness;
+use super::live::{Live, readiness};
 use super::metrics::{Exhibit, exposition};
-use super::site::Site;
-use super::{Config, Live, Snapshot, rules};
+use super::site::Asked;
+use super::views::words::markdown;
+use super::{Config, Shown};
+use crate::ledger::Ledger;
 use crate::metrics::{Counters, DropReason, LiveRows, SinkCounters};
 use crate::sinks::record::{ServiceRow, samples};
 use crate::sinks::status::{State, Status};
@@ -12,110 +16,185 @@ use axum::body::Body;
 use axum::http::Response;
 use expect_test::expect;
 use heelguard_detectors::alert::Alert;
+use std::path::Path;
+use std::sync::Arc;
 
-fn site(alert: Alert) -> Site {
-    Site::new(Snapshot {
-        labels: samples::labels(),
-        source: "a generated day".to_owned(),
-        episodes: vec![alert],
-        counters: Counters::default(),
-        services: vec![ServiceRow { host: "api.example.com".to_owned(), port: 80, ..Default::default() }],
-    })
+/// A run that raised these alerts and saw one transaction.
+fn live_in(alerts: &[Alert], state_dir: Option<&Path>) -> Live {
+    let ledger = Arc::new(Ledger::default());
+    let transaction =
+        heelguard_detectors::transaction::Transaction { repeat_of: None, ..samples::transaction() };
+    ledger.observe(&transaction);
+    for alert in alerts {
+        ledger.alert(alert);
+    }
+    of_ledger(ledger, state_dir)
+}
+
+fn of_ledger(ledger: Arc<Ledger>, state_dir: Option<&Path>) -> Live {
+    let state_dir = state_dir.map(Path::to_path_buf);
+    let shown = Shown { labels: samples::labels(), source: "a generated day".to_owned(), ledger, state_dir };
+    let live = Live::new(None).showing(shown);
+    let service = ServiceRow { host: "api.example.com".to_owned(), port: 80, ..Default::default() };
+    live.put_last(&Counters::default(), vec![service]);
+    live
+}
+
+fn live(alerts: &[Alert]) -> Live {
+    live_in(alerts, None)
 }
 
 fn body(response: Response<Body>) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let bytes = runtime.block_on(axum::body::to_bytes(response.into_body(), 1 << 20)).unwrap();
+    let bytes = runtime.block_on(axum::body::to_bytes(response.into_body(), 16 << 20)).unwrap();
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-fn get(site: &Site, path: &str) -> (u16, String) {
-    let response = site.respond("GET", Some("localhost:9470"), path);
+fn asked<'a>(method: &'a str, host: &'a str, target: &'a str) -> Asked<'a> {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    Asked { method, host: Some(host), path, query, ..Asked::default() }
+}
+
+fn get(live: &Live, target: &str) -> (u16, String) {
+    let response = live.respond(&asked("GET", "localhost:9470", target));
     (response.status().as_u16(), body(response))
 }
 
 #[test]
 fn every_page_is_there_and_another_is_not() {
-    let site = site(samples::alert());
+    let live = live(&[samples::alert()]);
     let alert = format!("/alerts/{}", samples::alert().id);
-    for path in ["/", "/rules", "/rules/mfa_failure_burst", "/stats", &alert] {
-        let (status, body) = get(&site, path);
+    let paths =
+        ["/", "/alerts", "/principals", "/coverage", "/keys", "/keys?show=tokens", "/endpoints", "/sensor"];
+    let more =
+        ["/rules", "/rules/mfa_failure_burst", "/stats", "/principal?id=user:alice@example.com", &alert];
+    for path in paths.into_iter().chain(more) {
+        let (status, body) = get(&live, path);
         assert_eq!(status, 200, "{path}");
-        assert!(body.contains("<h1>"), "{path}");
+        assert_eq!(body.matches("<h1").count(), 1, "{path}");
+        assert!(body.contains("<main id=\"content\"") && body.contains("<nav aria-label"), "{path}");
     }
-    for path in ["/x", "/alerts", "/alerts/1", "/rules/none", "/stats/x", "/a/b/c/d", "/..%2f"] {
-        assert_eq!(get(&site, path).0, 404, "{path}");
-    }
-}
-
-#[test]
-fn a_name_from_the_wire_stays_text() {
-    let mut alert = samples::alert();
-    alert.message = "<script>alert(1)</script> \u{202e}".to_owned();
-    alert.subject.value = "user:\"><img src=x onerror=alert(1)>".into();
-    alert.evidence[0].path = "/'onmouseover='x".into();
-    let id = alert.id;
-    let site = site(alert);
-    for path in ["/".to_owned(), format!("/alerts/{id}")] {
-        let (_, body) = get(&site, &path);
-        assert!(!body.contains("<script") && !body.contains("<img") && !body.contains("'on"), "{body}");
-        assert!(body.contains("&lt;script&gt;") && body.contains("\\u{202e}"), "{body}");
+    let none = [
+        "/x",
+        "/alerts/1",
+        "/rules/none",
+        "/stats/x",
+        "/a/b/c/d",
+        "/..%2f",
+        "/principal",
+        "/principal?id=user:x",
+    ];
+    for path in none.into_iter().chain(["/keys/zz", "/principal?id=dragon:x", "/alerts/+1"]) {
+        assert_eq!(get(&live, path).0, 404, "{path}");
     }
 }
 
 #[test]
 fn other_names_for_this_host_learn_nothing() {
-    let site = site(samples::alert());
-    for host in [
-        Some("evil.example"),
-        Some("localhost.evil.example"),
-        Some("127.0.0.1.evil.example:9470"),
-        Some(""),
-        None,
-    ] {
-        let response = site.respond("GET", host, "/");
+    let live = live(&[samples::alert()]);
+    for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:9470", ""] {
+        let response = live.respond(&asked("GET", host, "/"));
         assert_eq!(response.status(), 421, "{host:?}");
         assert!(!body(response).contains("alice"), "{host:?}");
     }
+    assert_eq!(live.respond(&Asked { method: "GET", path: "/", ..Asked::default() }).status(), 421);
     for host in ["localhost", "LOCALHOST:9470", "127.0.0.1:1", "[::1]:9470", "[::1]"] {
-        assert_eq!(site.respond("GET", Some(host), "/").status(), 200, "{host}");
+        assert_eq!(live.respond(&asked("GET", host, "/")).status(), 200, "{host}");
     }
 }
 
 #[test]
-fn the_page_can_only_be_read() {
-    let site = site(samples::alert());
+fn the_page_can_only_be_read_but_for_its_form() {
+    let live = live(&[samples::alert()]);
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"] {
-        assert_eq!(site.respond(method, Some("localhost"), "/").status(), 405, "{method}");
+        assert_eq!(live.respond(&asked(method, "localhost", "/")).status(), 405, "{method}");
     }
-    assert_eq!(site.respond("HEAD", Some("localhost"), "/").status(), 200);
+    assert_eq!(live.respond(&asked("HEAD", "localhost", "/")).status(), 200);
 }
 
 #[test]
 fn every_answer_is_guarded() {
-    let site = site(samples::alert());
+    let live = live(&[samples::alert()]);
     for (method, host, path) in [
         ("GET", "localhost", "/"),
         ("GET", "evil", "/"),
         ("PUT", "localhost", "/"),
         ("GET", "localhost", "/x"),
+        ("GET", "localhost", "/style.css"),
+        ("GET", "localhost", "/alerts.csv"),
     ] {
-        let response = site.respond(method, Some(host), path);
+        let response = live.respond(&asked(method, host, path));
         let headers = response.headers();
         let policy = headers["content-security-policy"].to_str().unwrap().to_owned();
-        assert!(policy.starts_with("default-src 'none'; style-src 'nonce-"), "{policy}");
+        assert!(
+            policy.starts_with("default-src 'none'; style-src 'self'; img-src 'self' data:;"),
+            "{policy}"
+        );
+        assert!(!policy.contains("script") && policy.contains("frame-ancestors 'none'"), "{policy}");
         assert_eq!(headers["x-content-type-options"], "nosniff");
         assert_eq!(headers["x-frame-options"], "DENY");
-        assert_eq!(headers["referrer-policy"], "no-referrer");
-        let nonce = policy.split("nonce-").nth(1).unwrap().split('\'').next().unwrap().to_owned();
-        assert!(body(response).contains(&format!("<style nonce=\"{nonce}\">")), "{path}");
+        assert_eq!(headers["referrer-policy"], "same-origin");
+        let body = body(response);
+        assert!(!body.contains("style=") && !body.contains("<style") && !body.contains("<script"), "{path}");
     }
+}
+
+/// A form as a browser on this page would send it.
+fn form<'a>(path: &'a str, form: &'a str) -> Asked<'a> {
+    let origin = Some("http://localhost:9470");
+    Asked { origin, fetch_site: Some("same-origin"), form, ..asked("POST", "localhost:9470", path) }
+}
+
+fn token(live: &Live, alert: &str) -> String {
+    let (_, page) = get(live, alert);
+    let (_, rest) = page.split_once("name=\"token\" value=\"").unwrap();
+    rest[..32].to_owned()
+}
+
+#[test]
+fn an_alert_is_acknowledged_by_a_form_of_this_page_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = live_in(&[samples::alert()], Some(folder.path()));
+    let alert = format!("/alerts/{}", samples::alert().id);
+    let path = format!("{alert}/acknowledge");
+    let filled = format!("token={}&note=the+load+test%3Cb%3E", token(&live, &alert));
+    let good = form(&path, &filled);
+    for (what, refused) in [
+        ("without a word where it is from", Asked { origin: None, ..good }),
+        ("of another site", Asked { origin: Some("http://evil.example"), ..good }),
+        ("of another port", Asked { origin: Some("http://localhost:8000"), ..good }),
+        ("of a page that hides", Asked { origin: Some("null"), ..good }),
+        ("that a browser calls strange", Asked { fetch_site: Some("cross-site"), ..good }),
+        ("without a token", Asked { form: "note=x", ..good }),
+        ("with another token", Asked { form: "token=00000000000000000000000000000000", ..good }),
+    ] {
+        assert_eq!(live.respond(&refused).status(), 403, "a form {what}");
+    }
+    assert!(!get(&live, &alert).1.contains("Acknowledged on"));
+    let response = live.respond(&good);
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["location"]),
+        (303, &format!("{alert}#acknowledge").parse::<axum::http::HeaderValue>().unwrap())
+    );
+    assert!(get(&live, &alert).1.contains("the load test&lt;b&gt;"));
+    assert!(get(&live, "/?state=new").1.contains("No alert is like that"));
+    assert!(get(&live, "/?state=acknowledged").1.contains("3 wrong MFA codes"));
+    assert!(get(&live, "/alerts.csv").1.contains("the load test<b>"));
+    // It outlives the process, and can be taken back; a token does not.
+    let again = live_in(&[samples::alert()], Some(folder.path()));
+    assert!(get(&again, &alert).1.contains("the load test&lt;b&gt;"));
+    assert_eq!(again.respond(&good).status(), 403);
+    let back = format!("token={}&take_back=1", token(&again, &alert));
+    assert_eq!(again.respond(&form(&path, &back)).status(), 303);
+    assert!(!get(&again, &alert).1.contains("Acknowledged on"));
+    let unknown = format!("/alerts/{}/acknowledge", heelguard_detectors::alert::AlertId(1));
+    assert_eq!(again.respond(&form(&unknown, &back)).status(), 404);
 }
 
 #[test]
 fn pages_of_rules_are_rendered() {
     let mut html = Html::new();
-    rules::markdown(&mut html, "# A <b>\n\n## Head\n\nwords `a<b` and ` alone\nmore\n\n- one\n- two `x`\n");
+    markdown(&mut html, "# A <b>\n\n## Head\n\nwords `a<b` and ` alone\nmore\n\n- one\n- two `x`\n");
     expect![[r#"<h1>A &lt;b&gt;</h1><h2>Head</h2><p>words <code>a&lt;b</code> and ` alone more</p><ul><li>one</li><li>two <code>x</code></li></ul>"#]].assert_eq(html.as_str());
 }
 
@@ -131,11 +210,6 @@ fn only_loopback_may_be_listened_on() {
     }
 }
 
-fn ask(live: &Live, host: &str, path: &str) -> (u16, String) {
-    let response = live.respond("GET", Some(host), path);
-    (response.status().as_u16(), body(response))
-}
-
 #[test]
 fn metrics_add_up_and_hold_no_word_of_traffic() {
     let live = Live::new(None);
@@ -143,8 +217,8 @@ fn metrics_add_up_and_hold_no_word_of_traffic() {
     counters.packets.read = 3;
     counters.flows.open = 2;
     counters.dropped.count(DropReason::NotTcp, 1);
-    live.put(&counters);
-    let (status, text) = ask(&live, "localhost:9470", "/metrics");
+    live.put(&counters, Vec::new());
+    let (status, text) = get(&live, "/metrics");
     assert_eq!(status, 200);
     for line in [
         "# TYPE heelguard_packets_read_total counter\nheelguard_packets_read_total 3\n",
@@ -158,9 +232,9 @@ fn metrics_add_up_and_hold_no_word_of_traffic() {
     unique.sort_unstable();
     unique.dedup();
     assert_eq!(unique.len(), families.len(), "a family is there twice");
-    assert_eq!(ask(&live, "evil.example", "/metrics").0, 421);
-    assert_eq!(live.respond("POST", Some("localhost"), "/metrics").status(), 405);
-    assert_eq!(ask(&live, "localhost", "/metric").0, 404);
+    assert_eq!(live.respond(&asked("GET", "evil.example", "/metrics")).status(), 421);
+    assert_eq!(live.respond(&asked("POST", "localhost", "/metrics")).status(), 405);
+    assert_eq!(get(&live, "/metric").0, 404);
 }
 
 #[test]

@@ -3,15 +3,21 @@
 //! They promise to be made anew when their size or the generator's version does not fit, and by a process of their own:
 //! what a process used at its peak, its children begin with, and the programs that are measured shall not.
 
+mod http2;
+mod messages;
+mod tls13;
+
 use crate::say;
-use heelguard::demo::Load;
+use heelguard::demo::{Load, Totals};
+use http2::Http2;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use tls13::Tls13;
 
 /// To be raised when the generator makes other traffic.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 
 /// Arguments of the process that makes a capture, and of the one that makes traffic of so many identities.
 const MAKE: &str = "--make";
@@ -21,6 +27,9 @@ const WHOLE: &str = "whole";
 const IDENTITIES_SEED: u64 = 20_261_122;
 /// Bytes written to the sensor at once.
 const CHUNK_BYTES: usize = 1 << 20;
+/// Streams of HTTP/2 that are open at one time.
+const TOGETHER: u64 = 6;
+const RESETS_TOGETHER: u64 = 50;
 
 /// What kind of traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +39,26 @@ pub(crate) enum Kind {
     Downloads,
     Elephant,
     Idle,
+    Http2,
+    Tls13,
+    Resets,
+    IdleHttp2,
+    IdleTls13,
 }
 
 impl Kind {
-    pub(crate) const ALL: &[Self] = &[Self::Mixed, Self::Tiny, Self::Downloads, Self::Elephant, Self::Idle];
+    pub(crate) const ALL: &[Self] = &[
+        Self::Mixed,
+        Self::Tiny,
+        Self::Downloads,
+        Self::Elephant,
+        Self::Idle,
+        Self::Http2,
+        Self::Tls13,
+        Self::Resets,
+        Self::IdleHttp2,
+        Self::IdleTls13,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -42,17 +67,44 @@ impl Kind {
             Self::Downloads => "downloads",
             Self::Elephant => "elephant",
             Self::Idle => "idle",
+            Self::Http2 => "http2",
+            Self::Tls13 => "tls13",
+            Self::Resets => "resets",
+            Self::IdleHttp2 => "idle-http2",
+            Self::IdleTls13 => "idle-tls13",
         }
     }
 
-    fn load(self, quick: bool) -> Load {
+    /// Whether there is a key log beside it.
+    pub(crate) fn is_sealed(self) -> bool {
+        matches!(self, Self::Tls13 | Self::IdleTls13)
+    }
+
+    /// Whether all its connections are open at one time.
+    pub(crate) fn is_idle(self) -> bool {
+        matches!(self, Self::Idle | Self::IdleHttp2 | Self::IdleTls13)
+    }
+
+    /// The traffic, whose secrets go to `keys` if there are any.
+    fn load(self, quick: bool, keys: impl Write + Send + 'static) -> Load {
+        const SEED: u64 = 20_261_109;
         let part = if quick { 10 } else { 1 };
+        let bytes = 1_150_000_000 / part;
         match self {
-            Self::Mixed => Load::mixed(1_150_000_000 / part, 20_261_109),
-            Self::Tiny => Load::tiny(650_000 / part, 20_261_109),
-            Self::Downloads => Load::downloads(1_150_000_000 / part, 20_261_109),
-            Self::Elephant => Load::elephant(1_150_000_000 / part, 20_261_109),
-            Self::Idle => Load::idle(1_000_000 / part, 20_261_109),
+            Self::Mixed => Load::mixed(bytes, SEED),
+            Self::Tiny => Load::tiny(650_000 / part, SEED),
+            Self::Downloads => Load::downloads(bytes, SEED),
+            Self::Elephant => Load::elephant(bytes, SEED),
+            Self::Idle => Load::idle(1_000_000 / part, SEED),
+            Self::Http2 => {
+                Load::mixed_together(bytes, SEED, TOGETHER).carried_by(Box::new(Http2::answered()))
+            }
+            Self::Tls13 => Load::mixed(bytes, SEED).carried_by(Box::new(Tls13::new(keys))),
+            Self::Resets => {
+                Load::burst(1_000_000 / part, RESETS_TOGETHER, SEED).carried_by(Box::new(Http2::reset()))
+            }
+            Self::IdleHttp2 => Load::idle(100_000 / part, SEED).carried_by(Box::new(Http2::answered())),
+            Self::IdleTls13 => Load::idle(100_000 / part, SEED).carried_by(Box::new(Tls13::new(keys))),
         }
     }
 }
@@ -65,6 +117,8 @@ pub(crate) struct Truth {
     pub bytes: u64,
     pub transactions: u64,
     pub connections: u64,
+    /// Bytes of its messages, as HTTP/1 writes them.
+    pub content: u64,
 }
 
 /// A capture that is ready.
@@ -72,6 +126,13 @@ pub(crate) struct Capture {
     pub kind: Kind,
     pub path: PathBuf,
     pub truth: Truth,
+}
+
+impl Capture {
+    /// The key log beside it, where there is one.
+    pub(crate) fn keys(&self) -> Option<PathBuf> {
+        self.kind.is_sealed().then(|| self.path.with_extension("keys"))
+    }
 }
 
 /// The capture from an earlier run, or a new one.
@@ -123,21 +184,29 @@ pub(crate) fn make_as_asked(arguments: &[String]) -> Option<Result<(), String>> 
 fn known(path: &Path, notes: &Path) -> Option<Truth> {
     let text = std::fs::read_to_string(notes).ok()?;
     let numbers: Vec<u64> = text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
-    let &[VERSION, packets, bytes, transactions, connections] = numbers.as_slice() else { return None };
+    let &[VERSION, packets, bytes, transactions, connections, content] = numbers.as_slice() else {
+        return None;
+    };
     let length = 24 + 16 * packets + bytes;
-    let truth = Truth { packets, bytes, transactions, connections };
+    let truth = Truth { packets, bytes, transactions, connections, content };
     (std::fs::metadata(path).ok()?.len() == length).then_some(truth)
 }
 
 fn make(path: &Path, kind: Kind, quick: bool) -> io::Result<()> {
-    let mut load = kind.load(quick);
+    let mut load = if kind.is_sealed() {
+        kind.load(quick, BufWriter::new(File::create(path.with_extension("keys"))?))
+    } else {
+        kind.load(quick, io::sink())
+    };
     let mut out = Watched { inner: BufWriter::new(File::create(path)?), written: 0, told: 0, kind };
     load.write_pcap(&mut out)?;
     out.flush()?;
-    let totals = load.totals();
+    let (totals, content) = (load.totals().clone(), load.content_bytes());
+    // With it the last lines of the key log are written.
+    drop(load);
     say(&format!("{}: {} transactions in {} packets", kind.name(), totals.transactions, totals.packets));
-    let (packets, bytes) = (totals.packets, totals.bytes);
-    let noted = format!("{VERSION} {packets} {bytes} {} {}\n", totals.transactions, totals.connections);
+    let Totals { packets, bytes, transactions, connections, .. } = totals;
+    let noted = format!("{VERSION} {packets} {bytes} {transactions} {connections} {content}\n");
     std::fs::write(path.with_extension("truth"), noted)
 }
 

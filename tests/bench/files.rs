@@ -4,17 +4,41 @@
 
 use crate::captures::{self, Capture, Kind};
 use crate::peers::{PEERS, Peer};
-use crate::table::{Cost, Measured};
+use crate::table::{Cost, Measured, Peak};
 use crate::{found, say, spent};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What is asked of the sensor, beside the file.
-const WORKS: &[(&str, &[&str])] = &[
-    ("heelguard, alerts only", &["--shards", "1"]),
-    ("heelguard, every transaction written", &["--shards", "1", "--transactions", "/dev/null"]),
-    ("heelguard, alerts only, two shards", &["--shards", "2"]),
-];
+struct Work {
+    name: &'static str,
+    options: &'static [&'static str],
+    /// Whether it is given the secrets of what is sealed.
+    has_keys: bool,
+}
+
+const ALERTS: Work = Work { name: "heelguard, alerts only", options: &["--shards", "1"], has_keys: true };
+const WRITTEN: Work = Work {
+    name: "heelguard, every transaction written",
+    options: &["--shards", "1", "--transactions", "/dev/null"],
+    has_keys: true,
+};
+const SHARDS: Work =
+    Work { name: "heelguard, alerts only, two shards", options: &["--shards", "2"], has_keys: true };
+const DARK: Work =
+    Work { name: "heelguard, without the key log", options: &["--shards", "1"], has_keys: false };
+
+/// How the sensor works on a capture; alerts only comes first.
+fn works(kind: Kind) -> &'static [Work] {
+    match kind {
+        Kind::Mixed | Kind::Tiny | Kind::Downloads | Kind::Elephant | Kind::Idle | Kind::Http2 => {
+            &[ALERTS, WRITTEN, SHARDS]
+        }
+        Kind::Tls13 => &[ALERTS, WRITTEN, DARK],
+        Kind::Resets | Kind::IdleHttp2 | Kind::IdleTls13 => &[ALERTS],
+    }
+}
+
 /// Peers are run so often at most.
 const PEER_RUNS_MAX: usize = 3;
 
@@ -42,20 +66,27 @@ pub(crate) fn measure(
     is_wanted: &dyn Fn(&str) -> bool,
 ) -> Result<Files, String> {
     let touch = compile_touch(folder)?;
-    let absent = PEERS.iter().filter(|peer| peer.program().is_none()).map(|peer| peer.name).collect();
+    let mut absent: Vec<_> =
+        PEERS.iter().filter(|peer| peer.program().is_none()).map(|peer| peer.name).collect();
+    absent.dedup();
     let mut files = Files { rows: Vec::new(), absent };
     for kind in Kind::ALL.iter().copied().filter(|kind| is_wanted(kind.name())) {
         let bench = Bench { folder, touch: &touch, capture: captures::ready(folder, kind, is_quick)?, runs };
-        files.rows.extend(bench.sensor()?);
+        let mut rows = bench.sensor()?;
         // A tenth for those that would take an hour.
         let tenth = Bench { capture: captures::ready(folder, kind, true)?, runs: 1, ..bench };
+        if let Some(row) = rows.first_mut().filter(|_| !is_quick && (kind.is_idle() || kind == Kind::Resets))
+        {
+            row.tenth = Some(tenth.peak(bench.capture.keys())?);
+        }
+        files.rows.extend(rows);
         let whole = Bench {
             capture: captures::ready(folder, kind, is_quick)?,
             runs: runs.min(PEER_RUNS_MAX),
             ..bench
         };
         for peer in PEERS {
-            if peer.has_file_per_connection && kind == Kind::Idle {
+            if !peer.captures.contains(&kind.name()) {
                 continue;
             }
             let bench = if peer.is_slow { &tenth } else { &whole };
@@ -79,19 +110,37 @@ struct Bench<'a> {
 impl Bench<'_> {
     /// The sensor's rows; its ways of working take turns.
     fn sensor(&self) -> Result<Vec<Measured>, String> {
-        let stats = self.folder.join("stats.json");
-        let mut rows: Vec<Measured> = WORKS.iter().map(|(work, _)| self.row(work)).collect();
+        let works = works(self.capture.kind);
+        let mut rows: Vec<Measured> = works.iter().map(|work| self.row(work.name)).collect();
         for run in 1..=self.runs {
-            for (row, (work, options)) in rows.iter_mut().zip(WORKS) {
-                say(&format!("{}, {work}: run {run} of {}", self.capture.kind.name(), self.runs));
-                let mut command = Command::new(env!("CARGO_BIN_EXE_heelguard"));
-                command.args(["replay", "--alerts", "/dev/null", "--stats"]).arg(&stats).args(*options);
-                command.arg(&self.capture.path);
-                row.pairs.push((self.touch()?, cost(quiet(command), "heelguard")?));
-                row.found = Some(found(&stats)?);
+            for (row, work) in rows.iter_mut().zip(works) {
+                say(&format!("{}, {}: run {run} of {}", self.capture.kind.name(), work.name, self.runs));
+                let least = self.touch()?;
+                let (spent, found) = self.work(work, self.capture.keys().filter(|_| work.has_keys))?;
+                row.pairs.push((least, spent));
+                row.found = (work.has_keys || !self.capture.kind.is_sealed()).then_some(found);
             }
         }
         Ok(rows)
+    }
+
+    /// One run of the sensor: its cost, and the transactions that it found.
+    fn work(&self, work: &Work, keys: Option<PathBuf>) -> Result<(Cost, u64), String> {
+        let stats = self.folder.join("stats.json");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_heelguard"));
+        command.args(["replay", "--alerts", "/dev/null", "--stats"]).arg(&stats).args(work.options);
+        if let Some(keys) = keys {
+            command.arg("--keylog").arg(keys);
+        }
+        command.arg(&self.capture.path);
+        Ok((cost(quiet(command), "heelguard")?, found(&stats)?))
+    }
+
+    /// What memory the sensor needs for this capture. The secrets are those of the whole one: how many are kept does not
+    /// depend on what is open.
+    fn peak(&self, keys: Option<PathBuf>) -> Result<Peak, String> {
+        let (spent, _) = self.work(&ALERTS, keys)?;
+        Ok(Peak { connections: self.capture.truth.connections, bytes: spent.peak_bytes })
     }
 
     /// A peer's row; none when it fails, which is said.
@@ -101,7 +150,8 @@ impl Bench<'_> {
         for run in 1..=self.runs {
             say(&format!("{}, {}: run {run} of {}", self.capture.kind.name(), peer.name, self.runs));
             let least = self.touch()?;
-            let command = peer.command(program, &self.capture.path, &folder)?;
+            let command =
+                peer.command(program, &self.capture.path, self.capture.keys().as_deref(), &folder)?;
             match spent::by(command).and_then(|cost| Ok((cost, peer.found(&folder)?))) {
                 Ok((cost, found)) => {
                     row.pairs.push((least, cost));
@@ -126,7 +176,8 @@ impl Bench<'_> {
             transactions: truth.transactions,
             connections: truth.connections,
             bytes: truth.bytes,
-            is_about_connections: self.capture.kind == Kind::Idle,
+            content: truth.content,
+            is_about_connections: self.capture.kind.is_idle(),
             ..Measured::default()
         }
     }

@@ -39,6 +39,7 @@ stream:
 app-layer:
   protocols:
     http: {enabled: yes}
+    http2: {enabled: yes}
 threading: {set-cpu-affinity: no}
 af-packet:
   - interface: default
@@ -52,67 +53,97 @@ af-packet:
     checksum-checks: no
 ";
 
-/// Whether a line of a program's records is one of a request.
-type IsRequest = fn(&str) -> bool;
+/// How many requests a line of a program's records is about.
+type Requests = fn(&str) -> u64;
 
 /// A program that reads captures.
 pub(crate) struct Peer {
     pub name: &'static str,
     /// Slow ones get a capture a tenth as large, once.
     pub is_slow: bool,
-    /// Whether it writes a file for each direction of a connection, which is too much for many connections.
-    pub has_file_per_connection: bool,
+    /// What it can read.
+    pub captures: &'static [&'static str],
     /// How it is asked for its version.
     version: &'static str,
     arguments: &'static [&'static str],
-    /// The file with a record for each request, and what such a line holds; none for programs without records.
-    records: Option<(&'static str, IsRequest)>,
+    /// The file with its records, and the requests of a line; none for programs without records.
+    records: Option<(&'static str, Requests)>,
 }
 
-/// Those that are known. In arguments, `{}` is the capture.
+/// Captures of HTTP/1 in the clear.
+const CLEAR: &[&str] = &["mixed", "tiny", "downloads", "elephant", "idle"];
+
+/// On HTTP/1 in the clear.
+const TSHARK: Peer = Peer {
+    name: "tshark",
+    is_slow: true,
+    captures: CLEAR,
+    version: "--version",
+    arguments: &[
+        "-nr",
+        "{}",
+        "-Yhttp.request",
+        "-Tfields",
+        "-ehttp.request.method",
+        "-ehttp.host",
+        "-ehttp.request.uri",
+    ],
+    records: Some((OUTPUT, |line| u64::from(!line.is_empty()))),
+};
+
+/// Those that are known. In arguments, `{}` is the capture and `{keys}` its key log.
 pub(crate) const PEERS: &[Peer] = &[
     Peer {
         name: "suricata",
         is_slow: false,
-        has_file_per_connection: false,
+        captures: &["mixed", "tiny", "downloads", "elephant", "idle", "http2", "resets"],
         version: "-V",
         arguments: &["-c", "suricata.yaml", "-r", "{}", "-k", "none", "-l", ".", "--runmode", "single"],
-        records: Some(("eve.json", is_http_of_eve)),
+        records: Some(("eve.json", http_of_eve)),
     },
     Peer {
         name: "zeek",
         is_slow: true,
-        has_file_per_connection: false,
+        captures: CLEAR,
         version: "--version",
         arguments: &["-b", "-C", "-r", "{}", "base/protocols/http"],
-        records: Some(("http.log", |line| !line.starts_with('#'))),
+        records: Some(("http.log", |line| u64::from(!line.starts_with('#')))),
+    },
+    TSHARK,
+    Peer {
+        captures: &["tls13"],
+        arguments: &[
+            "-o",
+            "tls.keylog_file:{keys}",
+            "-nr",
+            "{}",
+            "-Yhttp.request",
+            "-Tfields",
+            "-ehttp.request.method",
+            "-ehttp.host",
+            "-ehttp.request.uri",
+        ],
+        ..TSHARK
     },
     Peer {
-        name: "tshark",
-        is_slow: true,
-        has_file_per_connection: false,
-        version: "--version",
+        captures: &["http2"],
         arguments: &[
-            "-n",
-            "-r",
+            "-nr",
             "{}",
-            "-Y",
-            "http.request",
-            "-T",
-            "fields",
-            "-e",
-            "http.request.method",
-            "-e",
-            "http.host",
-            "-e",
-            "http.request.uri",
+            "-Yhttp2.headers.method",
+            "-Tfields",
+            "-ehttp2.headers.method",
+            "-ehttp2.headers.authority",
+            "-ehttp2.headers.path",
         ],
-        records: Some((OUTPUT, |line| !line.is_empty())),
+        records: Some((OUTPUT, values)),
+        ..TSHARK
     },
     Peer {
         name: "tcpflow",
         is_slow: false,
-        has_file_per_connection: true,
+        // It writes a file for each direction of a connection, which is too much for many connections.
+        captures: &["mixed", "tiny", "downloads", "elephant"],
         version: "--version",
         arguments: &["-r", "{}", "-o", "flows"],
         records: None,
@@ -120,10 +151,10 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer {
         name: "httpry",
         is_slow: false,
-        has_file_per_connection: false,
+        captures: CLEAR,
         version: "-h",
         arguments: &["-q", "-r", "{}"],
-        records: Some((OUTPUT, |line| line.split('\t').any(|field| field == ">"))),
+        records: Some((OUTPUT, |line| u64::from(line.split('\t').any(|field| field == ">")))),
     },
 ];
 
@@ -146,7 +177,13 @@ impl Peer {
     }
 
     /// The program as it is to be run, in a folder that is emptied first.
-    pub(crate) fn command(&self, program: &Path, capture: &Path, folder: &Path) -> Result<Command, String> {
+    pub(crate) fn command(
+        &self,
+        program: &Path,
+        capture: &Path,
+        keys: Option<&Path>,
+        folder: &Path,
+    ) -> Result<Command, String> {
         let problem = |error: std::io::Error| format!("{}: {error}", folder.display());
         // It may not be there yet.
         let _ = std::fs::remove_dir_all(folder);
@@ -156,31 +193,43 @@ impl Peer {
         let mut command = Command::new(program);
         command.current_dir(folder).stdin(Stdio::null()).stdout(output).stderr(Stdio::null());
         for argument in self.arguments {
-            let is_capture = *argument == "{}";
-            command.arg(if is_capture { capture.as_os_str().to_owned() } else { OsString::from(argument) });
+            command.arg(match (argument.strip_suffix("{keys}"), keys) {
+                _ if *argument == "{}" => capture.as_os_str().to_owned(),
+                (Some(option), Some(keys)) => {
+                    let mut option = OsString::from(option);
+                    option.push(keys);
+                    option
+                }
+                _ => OsString::from(argument),
+            });
         }
         Ok(command)
     }
 
     /// Requests among the records of its last run.
     pub(crate) fn found(&self, folder: &Path) -> Result<Option<u64>, String> {
-        let Some((file, is_request)) = self.records else { return Ok(None) };
-        lines(&folder.join(file), is_request).map(Some)
+        let Some((file, requests)) = self.records else { return Ok(None) };
+        lines(&folder.join(file), requests).map(Some)
     }
 }
 
-/// Whether a line of Suricata's records is one of a request.
-pub(crate) fn is_http_of_eve(line: &str) -> bool {
-    line.contains("\"event_type\":\"http\"")
+/// Whether a line of Suricata's records is one of a request: one, or none.
+pub(crate) fn http_of_eve(line: &str) -> u64 {
+    u64::from(line.contains("\"event_type\":\"http\""))
 }
 
-/// How many lines of a file are of that kind.
-pub(crate) fn lines(path: &Path, is_one: IsRequest) -> Result<u64, String> {
+/// The values of a line's first field: a frame may have several requests.
+fn values(line: &str) -> u64 {
+    line.split('\t').next().unwrap_or_default().split(',').filter(|value| !value.is_empty()).count() as u64
+}
+
+/// How many requests the lines of a file are about.
+pub(crate) fn lines(path: &Path, requests: Requests) -> Result<u64, String> {
     let problem = |error: std::io::Error| format!("{}: {error}", path.display());
     let file = BufReader::new(File::open(path).map_err(problem)?);
     let mut count = 0;
     for line in file.split(b'\n') {
-        count += u64::from(is_one(&String::from_utf8_lossy(&line.map_err(problem)?)));
+        count += requests(&String::from_utf8_lossy(&line.map_err(problem)?));
     }
     Ok(count)
 }

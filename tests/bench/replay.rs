@@ -3,9 +3,10 @@
 //! for the highest rate without a drop. It promises ratios of one session; bare times say little on shared machines.
 //!
 //! Options behind `--`: `--runs N` (pairs of runs, 5), `--quick` (captures a tenth as large, short steps),
-//! `--only NAME` (one capture: `mixed`, `tiny` …, or `identities`), `--files` or `--live` (that part alone),
+//! `--only NAMES` (captures by their names, with commas: `mixed,http2`; or `identities`), `--files` or `--live` (that part alone),
 //! `--write` (renews docs/performance.md, docs/performance.svg and the README's part on speed).
 
+mod bars;
 mod captures;
 mod document;
 mod files;
@@ -23,9 +24,6 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-
-/// Said below the table of files.
-const NOT_YET: &str = "HTTP/2 and the decryption of TLS are not measured yet.\n";
 
 /// Said below the table of rates.
 const PICTURE: &str = "![Delivered packets, CPU and memory over the offered rate](performance.svg)\n";
@@ -86,7 +84,7 @@ fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
                 asked.runs = runs.ok_or("--runs takes a number above 0")?;
             }
             "--only" => {
-                asked.only = Some(arguments.next().ok_or("--only takes the name of a capture")?);
+                asked.only = Some(arguments.next().ok_or("--only takes names of captures")?);
                 asked.part = Part::Files;
             }
             other => return Err(format!("unknown option {other}; see the head of tests/bench/replay.rs")),
@@ -115,12 +113,13 @@ fn bench(asked: &Asked) -> Result<(), String> {
 
 /// The parts on files: captures, and ever more identities.
 fn on_files(asked: &Asked, folder: &Path, made_on: &str) -> Result<(), String> {
-    let is_wanted = |name: &str| asked.only.as_deref().is_none_or(|only| only == name);
+    let is_wanted =
+        |name: &str| asked.only.as_deref().is_none_or(|only| only.split(',').any(|only| only == name));
     let measured = files::measure(folder, asked.runs, asked.is_quick, &is_wanted)?;
     if !measured.rows.is_empty() {
         let mut text = format!("{made_on}; medians of {} pairs of runs.\n\n", asked.runs);
         text += &table::markdown(&measured.rows);
-        let _ = write!(text, "\n{NOT_YET}{}", measured.absent());
+        let _ = write!(text, "\n{}{}", bars::sentences(&measured.rows), measured.absent());
         show(&text)?;
         let json = serde_json::json!({
             "machine": made_on,

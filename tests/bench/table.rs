@@ -20,6 +20,13 @@ pub(crate) struct Cost {
     pub peak_bytes: u64,
 }
 
+/// What memory a smaller capture of the same kind took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peak {
+    pub connections: u64,
+    pub bytes: u64,
+}
+
 /// All pairs of runs of one program on one capture: `touch` first, the program second.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Measured {
@@ -29,15 +36,19 @@ pub(crate) struct Measured {
     pub transactions: u64,
     pub connections: u64,
     pub bytes: u64,
+    /// Bytes of its messages, as HTTP/1 writes them.
+    pub content: u64,
     /// Transactions that the program found; `None` when it does not look for any.
     pub found: Option<u64>,
     pub pairs: Vec<(Cost, Cost)>,
     /// Whether memory is told for each connection too: all of them are open at one time.
     pub is_about_connections: bool,
+    /// Where it says something how memory grows.
+    pub tenth: Option<Peak>,
 }
 
 impl Measured {
-    fn cpu_s(&self) -> f64 {
+    pub(crate) fn cpu_s(&self) -> f64 {
         median(&self.of_pairs(|(_, program)| program.cpu.as_secs_f64()))
     }
 
@@ -55,7 +66,7 @@ impl Measured {
         self.cpu_s() * 1e6 / self.transactions as f64
     }
 
-    fn peak_bytes(&self) -> u64 {
+    pub(crate) fn peak_bytes(&self) -> u64 {
         self.pairs.iter().map(|(_, program)| program.peak_bytes).max().unwrap_or(0)
     }
 
@@ -97,6 +108,7 @@ impl Measured {
             "capture": self.capture,
             "program": self.program,
             "bytes": self.bytes,
+            "content_bytes": self.content,
             "connections": self.connections,
             "transactions": self.transactions,
             "found": self.found,
@@ -108,6 +120,7 @@ impl Measured {
             "x_touch_highest": highest,
             "us_per_transaction": self.us_per_transaction(),
             "peak_bytes": self.peak_bytes(),
+            "peak_bytes_of_a_tenth": self.tenth.map(|tenth| tenth.bytes),
         })
     }
 }

@@ -15,6 +15,7 @@ mod doctor;
 mod inventory;
 mod json_schema;
 mod keylog;
+mod mistakes;
 mod records;
 mod replay;
 mod sinks;

@@ -1,7 +1,8 @@
 //! What costs a server much and a client little: counted, bounded, and the innocent beside it is told.
 
 use crate::harness::Wire;
-use crate::peer::{END_HEADERS, PREFACE, connected, data, frame, ping, reset, settings, told};
+use crate::peer::{END_HEADERS, Form, PREFACE, Peer, connected, data, frame, ping, reset, settings, told};
+use expect_test::expect;
 use heelguard::http::HttpShared;
 
 fn counted(found: &HttpShared, class: &str) -> u64 {
@@ -45,6 +46,79 @@ fn a_block_without_end_is_given_up_and_other_connections_go_on() {
     // The table is unknown from there: the host was inserted before, and what is named by it is left out.
     assert!(lines.contains("GET /after -> 200 gap") && lines.contains("tok-2"), "{lines}");
     assert!(lines.contains("#0 GET /before -> 200 whole"), "{lines}");
+}
+
+/// The block of a login whose last fields fill it up to so many bytes.
+fn long_login(client: &mut Peer, bytes: usize) -> Vec<u8> {
+    let mut block = client.encoder.indexed([
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":authority", "api.test"),
+        (":path", "/login"),
+        ("authorization", "Bearer tok-L"),
+    ]);
+    let filler = "x".repeat(1_000);
+    while block.len() < bytes {
+        block.extend(client.encoder.block([("x-filler", filler.as_str(), Form::Plain)]));
+    }
+    block
+}
+
+/// A block as HEADERS and CONTINUATION of stream 1, which says that nothing else follows.
+fn in_frames(block: &[u8], ends: bool) -> Vec<u8> {
+    let count = block.chunks(16_384).count();
+    let frames = block.chunks(16_384).enumerate().map(|(number, piece)| {
+        let kind = if number == 0 { 1 } else { 9 };
+        let last = if ends && number + 1 == count { END_HEADERS } else { 0 };
+        frame(kind, last | u8::from(number == 0), 1, piece)
+    });
+    frames.flatten().collect()
+}
+
+#[test]
+fn a_request_beyond_the_limit_is_told_as_far_as_it_was_read() {
+    let tell = |bytes: usize| {
+        let (mut wire, mut client, mut server) = connected();
+        let block = long_login(&mut client, bytes);
+        wire.client(in_frames(&block, true)).server(server.answer(1, "431", true));
+        wire.client(client.get(3, "/next", "tok-N")).server(server.answer(3, "200", true));
+        let found = wire.close();
+        assert_eq!(counted(&found, "http2.header_block_limit"), u64::from(bytes > 65_536));
+        told(&found)
+    };
+    expect![[r#"
+        #0 POST /login -> 431 gap [http2.header_block_limit http2.hpack_desync] authorization=Bearer tok-L
+        #1 GET /next -> 200 gap [http2.hpack_desync] authorization=Bearer tok-N
+    "#]]
+    .assert_eq(&tell(70_000));
+    expect![[r#"
+        #0 POST /login -> 431 whole authorization=Bearer tok-L
+        #1 GET /next -> 200 whole authorization=Bearer tok-N
+    "#]]
+    .assert_eq(&tell(60_000));
+}
+
+#[test]
+fn a_request_whose_block_never_ends_is_told() {
+    let (mut wire, mut client, _) = connected();
+    let block = long_login(&mut client, 70_000);
+    wire.client(in_frames(&block, false));
+    expect![[r#"
+        #0 POST /login -> - gap [http2.header_block_limit http2.hpack_desync] authorization=Bearer tok-L
+    "#]]
+    .assert_eq(&told(&wire.close()));
+}
+
+#[test]
+fn of_a_frame_too_long_to_be_held_it_is_told_that_it_was_there() {
+    let (mut wire, mut client, mut server) = connected();
+    wire.server(settings(&[(5, 1 << 20)]));
+    let block = long_login(&mut client, 80_000);
+    wire.client(frame(1, END_HEADERS | 1, 1, &block)).server(server.answer(1, "431", true));
+    expect![[r#"
+        #0   -> 431 gap [http2.header_block_limit http2.hpack_desync]
+    "#]]
+    .assert_eq(&told(&wire.close()));
 }
 
 #[test]

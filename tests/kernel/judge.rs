@@ -94,7 +94,8 @@ impl Outcome {
             End::Fin => self.told.fin,
             // A connection that was refused was no flow.
             End::Reset => self.told.reset || self.told.flows == 0,
-            End::Open => !self.told.fin && !self.told.reset,
+            // Before the application has a connection, it does not hear of its end.
+            End::Open => !self.told.fin && (!self.told.reset || self.received.is_empty()),
         };
         self.told.bytes == self.received && self.told.gaps.is_empty() && ended
     }

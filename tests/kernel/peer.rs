@@ -217,9 +217,7 @@ impl<'l> Peer<'l> {
         let mut syn = self.at(-1);
         (syn.flags, syn.ack) = (TcpFlags::SYN, 0);
         syn.options.window_scale = self.terms.scale;
-        if self.terms.sack {
-            syn.more_options = vec![4, 2];
-        }
+        syn.options.sack_permitted = self.terms.sack;
         syn
     }
 

@@ -65,7 +65,7 @@ impl Mischief {
     /// What excuses a difference: the sensor has said that what it tells may not be what the host got.
     fn excuses(self) -> &'static [Anomaly] {
         use Anomaly::{
-            TcpBadRst, TcpInvalidSegment, TcpMidstream, TcpOutOfWindow, TcpOverlapConflict, TcpUrgent,
+            TcpBadRst, TcpGap, TcpInvalidSegment, TcpMidstream, TcpOutOfWindow, TcpOverlapConflict, TcpUrgent,
         };
         match self {
             Self::None | Self::Refused | Self::Resets | Self::Syns => &[],
@@ -74,9 +74,15 @@ impl Mischief {
             // What is sent behind the end contradicts the FIN.
             Self::Edges => &[TcpOutOfWindow, TcpOverlapConflict, TcpInvalidSegment],
             Self::Urgent => &[TcpUrgent],
-            Self::Early | Self::All => {
-                &[TcpBadRst, TcpInvalidSegment, TcpMidstream, TcpOutOfWindow, TcpOverlapConflict, TcpUrgent]
-            }
+            Self::Early | Self::All => &[
+                TcpBadRst,
+                TcpGap,
+                TcpInvalidSegment,
+                TcpMidstream,
+                TcpOutOfWindow,
+                TcpOverlapConflict,
+                TcpUrgent,
+            ],
         }
     }
 }

@@ -125,6 +125,7 @@ fn nothing_is_dropped_while_broker_and_database_are_away() {
         "sinks.kafka.manage_topics=true".to_owned(),
         "sinks.kafka.alerts_topic=alerts".to_owned(),
         "sinks.kafka.transactions_topic=transactions".to_owned(),
+        "sinks.kafka.tls_topic=".to_owned(),
         "sinks.kafka.inventory_topic=".to_owned(),
         "sinks.kafka.health_topic=".to_owned(),
         format!("sinks.clickhouse.url={}", database.get("URL")),

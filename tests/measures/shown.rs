@@ -18,9 +18,11 @@ fn row(program: &str, found: Option<u64>, pairs: &[(u64, u64)]) -> Measured {
         transactions: 1_000,
         connections: 100,
         bytes: 1_000_000,
+        content: 900_000,
         found,
         pairs: pairs.iter().map(|&(touch, program)| (cost(touch), cost(program))).collect(),
         is_about_connections: false,
+        tenth: None,
     }
 }
 

@@ -22,6 +22,7 @@ fn config(server: &Service, listener: &str, topics: &str, more: &str) -> Config 
         format!("brokers = '{}'", server.get(listener)),
         format!("alerts_topic = '{topics}.alerts'"),
         format!("transactions_topic = '{topics}.transactions'"),
+        "tls_topic = ''".to_owned(),
         format!("inventory_topic = '{topics}.inventory'"),
         format!("health_topic = '{topics}.health'"),
         more.to_owned(),

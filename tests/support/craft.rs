@@ -74,6 +74,7 @@ impl Tcp {
             options: self.options,
             payload: &self.payload,
             missing: self.missing,
+            is_datagram: false,
         }
     }
 
@@ -161,6 +162,9 @@ impl Tcp {
         if self.options.signed {
             bytes.extend([19, 18]);
             bytes.extend([0xaa; 16]);
+        }
+        if self.options.sack_permitted {
+            bytes.extend([4, 2]);
         }
         if self.options.fast_open {
             bytes.extend([34, 10, 1, 2, 3, 4, 5, 6, 7, 8]);

@@ -8,15 +8,15 @@ use heelguard::config;
 use heelguard::identity::Settings;
 use heelguard::identity::geo::Geo;
 use heelguard::identity::secret::Keyring;
+use heelguard::ledger::Ledger;
 use heelguard::metrics::Counters;
 use heelguard::pipeline::{self, Outputs, Progress};
 use heelguard::sinks::record::{AlertRecord, Labels, TlsRecord, TransactionRecord};
-use heelguard::web::{self, Snapshot};
-use heelguard_detectors::alert::{Alert, AlertId};
+use heelguard::web::{self, Shown};
+use heelguard_detectors::alert::Alert;
 use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::Transaction;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -49,28 +49,24 @@ pub fn pages(captures: &[&Path]) -> Result<Vec<String>, CaptureError> {
     let paths: Vec<_> = captures.iter().map(|path| path.to_path_buf()).collect();
     let mut timeline = Timeline::open(&paths)?;
     let raw = config::load(None, &[]).expect("the defaults are valid");
-    let mut kept = Episodes(BTreeMap::new());
-    let summary =
-        pipeline::run(&mut timeline, &raw.options(settings(), 1), &mut kept).expect("nothing is written");
-    Ok(web::pages(Snapshot {
-        labels: raw.labels(),
-        source: "a capture".to_owned(),
-        episodes: kept.0.into_values().collect(),
-        counters: summary.counters,
-        services: Vec::new(),
-    }))
+    let ledger = Arc::new(Ledger::default());
+    let summary = pipeline::run(&mut timeline, &raw.options(settings(), 1), &mut Seen(Arc::clone(&ledger)))
+        .expect("nothing is written");
+    let shown = Shown { labels: raw.labels(), source: "a capture".to_owned(), ledger, state_dir: None };
+    Ok(web::pages(shown, &summary.counters, &[]))
 }
 
-/// The last state of each episode.
-struct Episodes(BTreeMap<AlertId, Alert>);
+/// What pages show.
+struct Seen(Arc<Ledger>);
 
-impl Outputs for Episodes {
+impl Outputs for Seen {
     fn alert(&mut self, alert: &Alert) -> anyhow::Result<()> {
-        self.0.insert(alert.id, alert.clone());
+        self.0.alert(alert);
         Ok(())
     }
 
-    fn transaction(&mut self, _: &Transaction) -> anyhow::Result<()> {
+    fn transaction(&mut self, transaction: &Transaction) -> anyhow::Result<()> {
+        self.0.observe(transaction);
         Ok(())
     }
 

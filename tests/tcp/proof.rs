@@ -68,6 +68,12 @@ fn data_beyond_the_window_waits_for_the_receivers_word() {
     assert_eq!(told(taken.to_vec()), "> '1234567890'");
     let taken = [client(6, "__9!"), client(0, "12345678"), server(0, "").ack(10)];
     assert_eq!(told(taken.to_vec()), "> '123456789!'; odd: tcp.invalid_segment 1, tcp.overlap_conflict 1");
+    // Its receiver's word being on the way is no reason to believe more.
+    let refused = [client(0, "12345678"), client(8, "evil"), narrow(server(0, "").ack(8)), client(8, "good")];
+    assert_eq!(
+        told(refused.to_vec()),
+        "> '12345678good'; odd: tcp.invalid_segment 1, tcp.overlap_conflict 1"
+    );
     // Whole in the window, nothing waits; where nobody says anything, nothing can be known.
     assert_eq!(told(vec![client(0, "12345678")]), "> '12345678'");
     check_raw(
@@ -125,4 +131,31 @@ fn a_capture_without_acknowledgements_is_read_on_and_says_so() {
     assert_eq!(delivered, 30_000, "{}", &told[told.len() - 200..]);
     assert!(told.contains("tcp.invalid_segment"), "{}", &told[told.len() - 200..]);
     assert!(!told.contains("gap"), "{}", &told[told.len() - 200..]);
+}
+
+#[test]
+fn an_end_before_what_was_delivered_is_told() {
+    check(
+        [client(0, "all that"), client(4, "").fin()],
+        expect!["> 'all that'; odd: tcp.overlap_conflict 1, tcp.retransmission 1"],
+    );
+    let end = client(4, "").fin();
+    check([client(0, "all "), end.clone(), end], expect!["> 'all '; > fin; odd: tcp.retransmission 1"]);
+}
+
+#[test]
+fn a_reset_at_the_end_of_what_waits_counts_where_that_was_acknowledged_by_itself() {
+    let opening = |sack: bool| {
+        handshake().map(|mut tcp| {
+            tcp.options.sack_permitted = sack;
+            tcp
+        })
+    };
+    let story = [client(0, "one"), client(6, "three"), client(11, "").rst(), client(3, "two")];
+    check_raw(
+        opening(false).into_iter().chain(story.clone()),
+        expect!["> 'onetwothree'; odd: tcp.bad_rst 1"],
+    );
+    let told = Story::default().tell(opening(true).into_iter().chain(story)).end();
+    assert!(told.contains("closed Reset"), "{told}");
 }

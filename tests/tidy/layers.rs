@@ -5,15 +5,18 @@
 use super::source::{Complaints, Source, rust};
 
 /// The sensor in data-path order. A layer may name those before it and itself.
-const LAYERS: [&str; 10] =
-    ["metrics", "capture", "decode", "flow", "tls", "http", "identity", "pipeline", "sinks", "web"];
+const LAYERS: [&str; 11] =
+    ["metrics", "capture", "decode", "flow", "tls", "http", "identity", "pipeline", "ledger", "sinks", "web"];
 
 /// What puts the layers together may name all of them.
 const PROGRAM: [&str; 4] = ["cli", "config", "main", "lib"];
 
 /// What leaves the sensor knows alerts and records, not packets and messages.
-const OUTSIDE: [(&str, &[&str]); 2] =
-    [("sinks", &["metrics", "sinks"]), ("web", &["metrics", "sinks", "web"])];
+const OUTSIDE: [(&str, &[&str]); 3] = [
+    ("ledger", &["ledger"]),
+    ("sinks", &["metrics", "sinks"]),
+    ("web", &["metrics", "ledger", "sinks", "web"]),
+];
 
 /// The demonstration makes packets; it must not look at how they are read.
 const DEMO: [&str; 3] = ["capture", "decode", "demo"];

@@ -11,8 +11,10 @@
 mod certificates;
 mod corpus;
 mod hostile;
+mod initial;
 #[path = "../cli/json_schema.rs"]
 mod json_schema;
+mod quic;
 mod realauth;
 #[path = "../support/mod.rs"]
 mod support;

@@ -174,7 +174,10 @@ fn a_suppression_without_a_reason_is_refused() {
 fn a_suppression_of_no_rule_is_refused() {
     let entry = Suppression { rule: Some("MFA-99".into()), subject: None, until: None, reason: "?".into() };
     let config = RuntimeConfig { suppress: vec![entry], ..RuntimeConfig::default() };
-    assert_eq!(Runtime::new(config).unwrap_err().0, "suppress.rule: there is no rule `MFA-99`");
+    assert_eq!(
+        Runtime::new(config).unwrap_err().0,
+        "suppress.rule: there is no rule `MFA-99`; `heelguard rules` lists them"
+    );
 }
 
 #[test]

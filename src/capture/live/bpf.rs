@@ -40,7 +40,7 @@ pub(super) fn refused(filter: &str, error: &pcap::Error) -> String {
         pcap::Error::PcapError(words) => words.clone(),
         other => other.to_string(),
     };
-    format!("capture.filter: {filter:?}: {why}")
+    format!("capture.filter: {filter:?}: {why}; wanted tcpdump's words, as in `tcp port 8080 or port 8443`")
 }
 
 fn words(filter: &str) -> impl Iterator<Item = &str> {

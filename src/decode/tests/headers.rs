@@ -175,6 +175,8 @@ fn tcp_options_up_to_the_first_broken_one() {
     check(ack, &[&[19, 18][..], &[9; 16], &[1, 1]].concat(), TcpOptions { signed: true, ..none });
     check(ack, &[29, 4, 1, 1], TcpOptions { signed: true, ..none });
     check(ack, &[19, 4, 1, 1], none);
+    check(syn, &[4, 2, 1, 1], TcpOptions { sack_permitted: true, ..none });
+    check(ack, &[4, 2, 1, 1], none);
     check(syn, &[34, 6, 1, 2, 3, 4, 1, 1], TcpOptions { fast_open: true, ..none });
     check(syn, &[34, 2, 1, 1], none);
     check(syn, &[254, 8, 0xf9, 0x89, 1, 2, 3, 4], TcpOptions { fast_open: true, ..none });

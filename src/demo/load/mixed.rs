@@ -78,11 +78,20 @@ pub(super) struct Client {
     left: u64,
     on_connection: u64,
     random: Random,
+    /// Calls that go out at once, at most, and the chance that says how many.
+    together_max: u64,
+    together: Random,
 }
 
 impl Client {
     pub(super) fn new(number: u32, users: Arc<[User]>, left: u64, random: Random) -> Self {
-        Self { number, users, user: 0, left, on_connection: 0, random }
+        let together = Random::new(u64::from(number));
+        Self { number, users, user: 0, left, on_connection: 0, random, together_max: 1, together }
+    }
+
+    /// The same calls, up to so many of them at once.
+    pub(super) fn together(self, together_max: u64) -> Self {
+        Self { together_max, ..self }
     }
 
     /// One that does everything on one connection, for the first user.
@@ -93,6 +102,25 @@ impl Client {
 
 impl Actor for Client {
     fn act(&mut self, now: EventTime, out: &mut Vec<Exchange>) -> Option<EventTime> {
+        let first = out.len();
+        let mut again = self.call(now, out)?;
+        for _ in 1..self.together.range(1, self.together_max) {
+            if self.on_connection == 0 {
+                break;
+            }
+            again = self.call(now, out)?;
+        }
+        let [before @ .., _] = out.get_mut(first..)? else { return None };
+        for exchange in before {
+            exchange.then = Then::Together;
+        }
+        Some(again)
+    }
+}
+
+impl Client {
+    /// One call, and when the next one is due.
+    fn call(&mut self, now: EventTime, out: &mut Vec<Exchange>) -> Option<EventTime> {
         if self.left == 0 {
             return None;
         }

@@ -147,9 +147,10 @@ impl Codecs {
 }
 
 fn brotli(input: &[u8], output: &mut Vec<u8>, cap: usize) -> Option<Anomaly> {
-    output.resize(cap, 0);
-    let outcome = brotli_decompressor::brotli_decode(input, output);
-    output.truncate(outcome.decoded_size);
+    let before = output.len();
+    output.resize(cap.max(before), 0);
+    let outcome = brotli_decompressor::brotli_decode(input, output.get_mut(before..).unwrap_or(&mut []));
+    output.truncate(before + outcome.decoded_size);
     match outcome.result {
         brotli_decompressor::BrotliResult::ResultFailure => Some(Anomaly::BodyCodingError),
         brotli_decompressor::BrotliResult::NeedsMoreOutput => Some(Anomaly::BodyDecompressionLimit),

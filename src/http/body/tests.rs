@@ -172,3 +172,33 @@ fn a_page_is_kept_where_it_answers_a_form() {
     }
     assert_eq!(kept("image/png", true, 65_536), 0);
 }
+
+#[test]
+fn packed_messages_of_one_body_share_its_limit() {
+    let framed = |packed: bool, bytes: &[u8]| [&grpc::prefix(packed, bytes.len())[..], bytes].concat();
+    let limits = DecodeLimits::default();
+    let mut decoder = BodyDecoder::new(limits);
+    let zeros = vec![0; 4 << 20];
+    for (coding, packed) in [("gzip", gzip(&zeros)), ("deflate", zlib(&zeros)), ("zstd", zstd(&zeros))] {
+        let mut message = message("", Vec::new());
+        message.head = format!("grpc-encoding: {coding}").into_bytes();
+        message.headers = vec![Header { name: 0..13, value: 15..message.head.len() as u32 }];
+        let body = [framed(false, b"plain"), framed(true, &packed).repeat(200)].concat();
+        let unpacked = decoder.decode_messages(&message, &body, 4);
+        assert_eq!(unpacked.anomaly, Some(Anomaly::BodyDecompressionLimit), "{coding}");
+        assert!(unpacked.bytes.len() <= limits.output_bytes_max + 64, "{coding}: {}", unpacked.bytes.len());
+        let told: Vec<_> = grpc::messages(unpacked.bytes).map(|m| (m.packed, m.bytes.len() > 5)).collect();
+        assert_eq!(told, [(false, false), (false, true), (false, false), (false, false)], "{coding}");
+        // The innocent twin: several, of which no two take more than one.
+        let small = match coding {
+            "gzip" => gzip(PLAIN),
+            "deflate" => zlib(PLAIN),
+            _ => zstd(PLAIN),
+        };
+        let body = [framed(true, &small), framed(false, b"plain"), framed(true, &small)].concat();
+        let unpacked = decoder.decode_messages(&message, &body, 4);
+        assert_eq!(unpacked.anomaly, None, "{coding}");
+        let texts: Vec<_> = grpc::messages(unpacked.bytes).map(|message| message.bytes.to_vec()).collect();
+        assert_eq!(texts, [PLAIN, b"plain", PLAIN], "{coding}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Header blocks: HEADERS or PUSH_PROMISE with the CONTINUATION frames behind it (RFC 9113 section 4.3).
 //! It is given frames in order and gives a whole block, as soon as there is one.
-//! It promises to hold no more than the limit; a block beyond it, or with a part missing, is told as lost.
+//! It promises to hold no more than the limit; of a block beyond it the beginning is told, of one with a part missing
+//! that it was there.
 
 use super::frame::{Head, Kind};
 use heelguard_detectors::time::EventTime;
@@ -32,6 +33,8 @@ pub(super) struct Open {
 enum State {
     Held,
     OverLimit,
+    /// Beyond the limit, and told.
+    Told,
     /// A frame of it was lost.
     Cut,
 }
@@ -48,8 +51,8 @@ pub(super) struct Block<'a> {
 #[derive(Debug)]
 pub(super) enum Content<'a> {
     Whole(Cow<'a, [u8]>),
-    /// More bytes or frames than the limit.
-    OverLimit,
+    /// The beginning of one that has more bytes or frames than the limit.
+    Beginning(Cow<'a, [u8]>),
     /// A part of it was lost.
     Cut,
 }
@@ -89,13 +92,14 @@ pub(super) fn begin<'a>(
         part(payload, range)
     };
     let over = passed_over || fragment.len() > limits.bytes_max;
+    let within = 0..fragment.len().min(limits.bytes_max);
+    let fragment = part(fragment, within);
     if head.ends_headers() {
-        let content = if over { Content::OverLimit } else { Content::Whole(fragment) };
+        let content = if over { Content::Beginning(fragment) } else { Content::Whole(fragment) };
         return Some(Begun::Ended(Block { purpose, since, content }));
     }
     let state = if over { State::OverLimit } else { State::Held };
-    let bytes = if over { Vec::new() } else { fragment.into_owned() };
-    Some(Begun::Open(Open { purpose, bytes, frames: 1, since, state }))
+    Some(Begun::Open(Open { purpose, bytes: fragment.into_owned(), frames: 1, since, state }))
 }
 
 /// The part of HEADERS that is header block; `None` when the frame makes no sense.
@@ -124,8 +128,10 @@ impl Open {
 
     /// The payload of a frame of it was lost.
     pub(super) fn lose_frame(&mut self) {
-        self.state = State::Cut;
-        self.bytes = Vec::new();
+        if self.state != State::Told {
+            self.state = State::Cut;
+            self.bytes = Vec::new();
+        }
     }
 
     /// Takes a CONTINUATION frame.
@@ -138,25 +144,30 @@ impl Open {
         let over = self.bytes.len() + payload.len() > limits.bytes_max || self.frames > limits.frames_max;
         if passed_over || over {
             self.state = State::OverLimit;
-            self.bytes = Vec::new();
         } else {
             self.bytes.extend_from_slice(payload);
         }
     }
 
-    /// Whether it is beyond the limit.
-    pub(super) fn is_over_limit(&self) -> bool {
-        self.state == State::OverLimit
+    /// Its beginning, once it is beyond the limit; to be told at once, for its end may never come.
+    pub(super) fn beginning(&mut self) -> Option<Block<'static>> {
+        if self.state != State::OverLimit {
+            return None;
+        }
+        self.state = State::Told;
+        let content = Content::Beginning(Cow::Owned(std::mem::take(&mut self.bytes)));
+        Some(Block { purpose: self.purpose, since: self.since, content })
     }
 
-    /// The block has ended.
-    pub(super) fn end(self) -> Block<'static> {
+    /// The block has ended; nothing is left of one that was told.
+    pub(super) fn end(self) -> Option<Block<'static>> {
         let content = match self.state {
             State::Held => Content::Whole(Cow::Owned(self.bytes)),
-            State::OverLimit => Content::OverLimit,
+            State::OverLimit => Content::Beginning(Cow::Owned(self.bytes)),
             State::Cut => Content::Cut,
+            State::Told => return None,
         };
-        Block { purpose: self.purpose, since: self.since, content }
+        Some(Block { purpose: self.purpose, since: self.since, content })
     }
 }
 

@@ -2,7 +2,7 @@
 //! It is given names and values in order by `hpack` and keeps them up to a limit.
 //! It promises to note what RFC 9113 section 8.2 forbids, and never to hold a field of which a part is unknown.
 
-use super::super::Header;
+use super::super::{Header, opening};
 use std::ops::Range;
 
 /// What each field counts beside its bytes (RFC 9113 section 6.5.2).
@@ -78,10 +78,13 @@ impl Fields {
         }
     }
 
-    /// A block of this many bytes is coming.
-    pub(super) fn expect(&mut self, block_bytes: usize) {
-        self.text.reserve((block_bytes * 3).min(4_096));
-        self.lines.reserve((block_bytes / 4).min(24));
+    /// A block of this many bytes is coming; the one before it had so many bytes of text, and lines.
+    pub(super) fn expect(&mut self, block_bytes: usize, [text, lines]: [usize; 2]) {
+        const TEXT_MAX: usize = 4_096;
+        const LINES_MAX: usize = 32;
+        // Room for what is a little longer than the last one, and for the empty line behind it.
+        self.text.reserve((text + text / 8).max(block_bytes * 2).min(TEXT_MAX) + 2);
+        self.lines.reserve(lines.max(block_bytes / 16).min(LINES_MAX) + 1);
     }
 
     /// Whether no field was met yet.
@@ -89,9 +92,14 @@ impl Fields {
         self.first == First::None
     }
 
-    /// Whether this may be a message's head: those begin with a pseudo-field, trailers have none.
+    /// Whether this may be a message's head: those begin with a pseudo-field, trailers have none. Of a block beyond all
+    /// limits not even the first field may be known.
     pub(super) fn may_be_head(&self) -> bool {
-        matches!(self.first, First::Pseudo | First::Unknown)
+        match self.first {
+            First::Pseudo | First::Unknown => true,
+            First::None => self.over_limit,
+            First::Regular => false,
+        }
     }
 
     /// Whether all fields are known.
@@ -112,8 +120,8 @@ impl Fields {
         self.broken = true;
     }
 
-    /// The next field.
-    pub(super) fn add(&mut self, name: &[u8], value: &[u8]) {
+    /// The next field. It `is_sound` when nothing is forbidden in it by itself, as `is_sound` says.
+    pub(super) fn add(&mut self, name: &[u8], value: &[u8], is_sound: bool) {
         let is_pseudo = name.first() == Some(&b':');
         if self.first == First::None {
             self.first = if is_pseudo { First::Pseudo } else { First::Regular };
@@ -123,13 +131,11 @@ impl Fields {
             self.over_limit = true;
             return;
         }
-        self.malformed |= is_spoilt(value) || is_pseudo && self.regular_met;
+        self.malformed |= !is_sound || is_pseudo && self.regular_met;
         if is_pseudo {
             return self.pseudo_field(name, value);
         }
         self.regular_met = true;
-        self.malformed |=
-            name.iter().any(|b| !is_name_byte(*b)) || name.is_empty() || is_forbidden(name, value);
         if name == b"host" {
             return self.host(value);
         }
@@ -204,6 +210,17 @@ impl Fields {
     }
 }
 
+/// Whether nothing is forbidden in a field, whatever stands beside it (RFC 9113 sections 8.2 and 8.3).
+pub(super) fn is_sound(name: &[u8], value: &[u8]) -> bool {
+    let is_pseudo = name.first() == Some(&b':');
+    let is_name = || {
+        name.iter().all(|byte| NAME_BYTES[usize::from(*byte)])
+            && !name.is_empty()
+            && !is_forbidden(name, value)
+    };
+    !is_spoilt(value) && (is_pseudo || is_name())
+}
+
 /// Bytes of a text.
 pub(super) fn slice<'t>(text: &'t [u8], range: &Range<u32>) -> &'t [u8] {
     text.get(range.start as usize..range.end as usize).unwrap_or(&[])
@@ -215,10 +232,16 @@ fn is_spoilt(value: &[u8]) -> bool {
     memchr::memchr3(b'\r', b'\n', 0, value).is_some() || blank(value.first()) || blank(value.last())
 }
 
-/// Whether a byte may stand in a field's name: a token's, without capitals (RFC 9113 section 8.2.1).
-fn is_name_byte(byte: u8) -> bool {
-    super::super::opening::is_token(byte) && !byte.is_ascii_uppercase()
-}
+/// The bytes that may stand in a field's name: a token's, without capitals (RFC 9113 section 8.2.1).
+static NAME_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < u8::MAX {
+        table[byte as usize] = opening::is_token(byte) && !byte.is_ascii_uppercase();
+        byte += 1;
+    }
+    table
+};
 
 fn is_forbidden(name: &[u8], value: &[u8]) -> bool {
     FORBIDDEN.contains(&name) || name == b"te" && !value.eq_ignore_ascii_case(b"trailers")
@@ -228,10 +251,14 @@ fn is_forbidden(name: &[u8], value: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    fn add(fields: &mut Fields, name: &[u8], value: &[u8]) {
+        fields.add(name, value, is_sound(name, value));
+    }
+
     fn told(list: &[(&str, &str)]) -> String {
         let mut fields = Fields::new(1_000);
         for (name, value) in list {
-            fields.add(name.as_bytes(), value.as_bytes());
+            add(&mut fields, name.as_bytes(), value.as_bytes());
         }
         let lines = fields.lines.iter().map(|line| {
             let text = |range| String::from_utf8_lossy(slice(&fields.text, range)).into_owned();
@@ -273,9 +300,9 @@ mod tests {
     #[test]
     fn beyond_the_limit_nothing_is_kept() {
         let mut fields = Fields::new(100);
-        fields.add(b"a", b"1");
-        fields.add(b"b", &[b'x'; 50]);
-        fields.add(b"c", b"3");
+        add(&mut fields, b"a", b"1");
+        add(&mut fields, b"b", &[b'x'; 50]);
+        add(&mut fields, b"c", b"3");
         assert_eq!((fields.lines.len(), fields.over_limit, fields.are_whole()), (1, true, false));
     }
 }

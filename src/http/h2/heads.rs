@@ -64,7 +64,15 @@ impl Connection {
                 }
                 false
             }
-            Content::OverLimit | Content::Cut => {
+            Content::Beginning(bytes) => {
+                decoder.decode(&bytes, kept_max, &mut cx.shared.hpack, &mut fields);
+                decoder.lose();
+                fields.over_limit = true;
+                anomalies.merge(cx.shared.note(Anomaly::Http2HeaderBlockLimit));
+                anomalies.merge(cx.shared.note(Anomaly::Http2HpackDesync));
+                false
+            }
+            Content::Cut => {
                 decoder.lose();
                 anomalies.merge(cx.shared.note(Anomaly::Http2HpackDesync));
                 true
@@ -185,7 +193,9 @@ impl Connection {
     /// A request that the server makes in the client's place (RFC 9113 section 8.4).
     fn promise(&mut self, cx: &mut Context<'_>, side: Side, id: u32, unpacked: Unpacked) {
         if side == Side::Request || unpacked.missing || id == 0 || id % 2 == 1 {
-            let known_loss = unpacked.missing || self.responses.losses > 0;
+            // The promised stream's number stands in a frame that was passed over.
+            let passed_over = id == 0 && unpacked.fields.over_limit;
+            let known_loss = unpacked.missing || passed_over || self.responses.losses > 0;
             if !known_loss {
                 flag_flow(cx, Anomaly::Http2Malformed);
             }

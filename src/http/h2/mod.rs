@@ -291,7 +291,7 @@ impl Connection {
         }
         match block::begin(head, payload, since, limits(cx)) {
             Some(Begun::Ended(block)) => self.block(cx, side, block, at),
-            Some(Begun::Open(open)) => self.lane(side).block = Some(Box::new(open)),
+            Some(Begun::Open(open)) => self.keep_block(cx, side, Box::new(open), at),
             None => {
                 flag_flow(cx, Anomaly::Http2Malformed);
                 self.lane(side).decoder.lose();
@@ -320,15 +320,25 @@ impl Connection {
             }
             return;
         };
-        let was_over = open.is_over_limit();
         open.add(head, payload, limits);
-        if open.is_over_limit() && !was_over {
-            flag_flow(cx, Anomaly::Http2HeaderBlockLimit);
-        }
         if head.ends_headers() {
-            self.block(cx, side, open.end(), at);
+            self.end_block(cx, side, *open, at);
         } else {
-            lane.block = Some(open);
+            self.keep_block(cx, side, open, at);
+        }
+    }
+
+    /// A block goes on.
+    fn keep_block(&mut self, cx: &mut Context<'_>, side: Side, mut open: Box<Open>, at: EventTime) {
+        if let Some(beginning) = open.beginning() {
+            self.block(cx, side, beginning, at);
+        }
+        self.lane(side).block = Some(open);
+    }
+
+    fn end_block(&mut self, cx: &mut Context<'_>, side: Side, open: Open, at: EventTime) {
+        if let Some(block) = open.end() {
+            self.block(cx, side, block, at);
         }
     }
 
@@ -336,7 +346,7 @@ impl Connection {
     fn abandon_block(&mut self, cx: &mut Context<'_>, side: Side, at: EventTime) {
         if let Some(mut open) = self.lane(side).block.take() {
             open.lose_frame();
-            self.block(cx, side, open.end(), at);
+            self.end_block(cx, side, *open, at);
         }
     }
 
@@ -346,7 +356,7 @@ impl Connection {
             Kind::Headers | Kind::PushPromise => {
                 let open = Open::cut(head, at);
                 if head.ends_headers() {
-                    self.block(cx, side, open.end(), at);
+                    self.end_block(cx, side, open, at);
                 } else {
                     self.lane(side).block = Some(Box::new(open));
                 }
@@ -355,7 +365,7 @@ impl Connection {
                 Some(mut open) => {
                     open.lose_frame();
                     if head.ends_headers() {
-                        self.block(cx, side, open.end(), at);
+                        self.end_block(cx, side, *open, at);
                     } else {
                         self.lane(side).block = Some(open);
                     }

@@ -11,7 +11,9 @@ use crate::flow::Direction;
 use heelguard_detectors::anomaly::AnomalySet;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::Protocol;
-use std::collections::BTreeMap;
+
+/// Room for so many streams is kept while none is open.
+const IDLE_STREAMS: usize = 4;
 
 /// One half of an exchange.
 #[derive(Debug, Default)]
@@ -49,10 +51,11 @@ pub(super) struct Stream {
     pub(super) last: EventTime,
 }
 
-/// The open streams of a connection, by their ids.
+/// The open streams of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    open: BTreeMap<u32, Box<Stream>>,
+    /// In the order of their ids, which is nearly always that in which they begin; few are open at once.
+    open: Vec<(u32, Box<Stream>)>,
     /// Bytes that wait in them.
     bytes: usize,
 }
@@ -200,12 +203,25 @@ impl Streams {
 
     /// An open stream.
     pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut Stream> {
-        self.open.get_mut(&id).map(Box::as_mut)
+        let place = self.place(id).ok()?;
+        self.open.get_mut(place).map(|(_, stream)| stream.as_mut())
     }
 
     /// The stream of that id; one that has not begun is made.
     pub(super) fn open(&mut self, id: u32, make: impl FnOnce() -> Stream) -> &mut Stream {
-        self.open.entry(id).or_insert_with(|| Box::new(make()))
+        let place = self.place(id).unwrap_or_else(|place| {
+            self.open.insert(place, (id, Box::new(make())));
+            place
+        });
+        &mut self.open[place].1
+    }
+
+    /// Where a stream is, or where it would be.
+    fn place(&self, id: u32) -> Result<usize, usize> {
+        match self.open.last() {
+            Some((newest, _)) if *newest >= id => self.open.binary_search_by_key(&id, |(id, _)| *id),
+            _ => Err(self.open.len()),
+        }
     }
 
     /// A stream's head was read: its bytes count from here.
@@ -215,32 +231,37 @@ impl Streams {
 
     /// DATA of a side.
     pub(super) fn absorb(&mut self, id: u32, side: Side, bytes: &[u8], at: EventTime, losses: u32) {
-        let Some(stream) = self.open.get_mut(&id) else { return };
+        let Some(stream) = self.get_mut(id) else { return };
         stream.last = at;
         let half = stream.half(side);
         if let Some(part) = half.part.as_mut().filter(|_| !half.ended) {
             let before = part.message.body.prefix.len();
             part.absorb(bytes, at, losses);
-            self.bytes += part.message.body.prefix.len() - before;
+            let kept = part.message.body.prefix.len() - before;
+            self.bytes += kept;
         }
     }
 
     /// DATA of a side that was not seen.
     pub(super) fn bridge(&mut self, id: u32, side: Side, missing: u64) {
-        if let Some(part) = self.open.get_mut(&id).and_then(|stream| stream.half(side).part.as_mut()) {
+        if let Some(part) = self.get_mut(id).and_then(|stream| stream.half(side).part.as_mut()) {
             part.bridge(missing);
         }
     }
 
     /// A stream is over.
     pub(super) fn close(&mut self, id: u32) -> Option<Box<Stream>> {
-        let stream = self.open.remove(&id)?;
+        let place = self.place(id).ok()?;
+        let (_, stream) = self.open.remove(place);
+        if self.open.is_empty() && self.open.capacity() > IDLE_STREAMS {
+            self.open = Vec::new();
+        }
         self.bytes = self.bytes.saturating_sub(stream.request.bytes() + stream.response.bytes());
         Some(stream)
     }
 
     /// The ids of those that satisfy, in order.
     pub(super) fn which(&self, satisfies: impl Fn(&Stream) -> bool) -> Vec<u32> {
-        self.open.iter().filter(|(_, stream)| satisfies(stream)).map(|(&id, _)| id).collect()
+        self.open.iter().filter(|(_, stream)| satisfies(stream)).map(|(id, _)| *id).collect()
     }
 }

@@ -61,6 +61,11 @@ enum Strength {
 }
 
 impl<'a> Certificates<'a> {
+    /// Whether no header said anything.
+    pub(super) fn are_absent(&self) -> bool {
+        self.raw.is_empty()
+    }
+
     pub(super) fn header(&mut self, name: &'a [u8], value: &'a [u8]) {
         if self.raw.len() == ELEMENTS_MAX {
             return;

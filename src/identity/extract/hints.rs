@@ -15,6 +15,7 @@ use crate::identity::shape;
 use crate::identity::tables::Field;
 use crate::identity::text::MASK;
 use crate::identity::urlencoded;
+use aho_corasick::AhoCorasick;
 use heelguard_detectors::label::{Clue, Hints};
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
@@ -50,6 +51,9 @@ const PASSWORD_PARTS: &[&str] = &[
     "parool",
     "slaptazodis",
 ];
+
+/// All parts in one automaton.
+static PARTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(PASSWORD_PARTS).ok());
 
 /// No name is known: every scalar is shown with its name.
 static NO_NAMES: LazyLock<Names<()>> = LazyLock::new(|| Names::new::<&str>([]));
@@ -193,7 +197,7 @@ fn is_password(name: &[u8], value: &[u8]) -> bool {
         return false;
     }
     let name = String::from_utf8_lossy(name.get(..64.min(name.len())).unwrap_or(name)).to_lowercase();
-    if PASSWORD_NAMES.contains(&&*name) || PASSWORD_PARTS.iter().any(|part| name.contains(part)) {
+    if PASSWORD_NAMES.contains(&&*name) || PARTS.as_ref().is_some_and(|parts| parts.is_match(&name)) {
         return true;
     }
     let has = |kind: fn(&u8) -> bool| value.iter().any(kind);

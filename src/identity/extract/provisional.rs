@@ -7,7 +7,7 @@ use crate::decode::{Endpoint, Tunnel};
 use crate::http::Exchange;
 use crate::identity::clues::Clues;
 use crate::identity::step::{MfaStep, Step};
-use crate::tls::Seen;
+use crate::tls::{Seen, Transport};
 use heelguard_detectors::identity::{
     CredentialKind, Fingerprint, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
@@ -118,8 +118,9 @@ pub(super) fn id_of(exchange: &Exchange) -> TransactionId {
 
 /// The same for a connection that was not read; the position of a message never has its highest bit.
 pub(super) fn id_of_connection(seen: &Seen) -> TransactionId {
-    let Seen { client, server, tunnel, flow_opened_at, time, ordinal, .. } = seen;
-    id([client, server], *tunnel, [*flow_opened_at, *time], u64::from(*ordinal) | 1 << 63)
+    let Seen { client, server, tunnel, flow_opened_at, time, ordinal, transport, .. } = seen;
+    let kind = 0b10 | u64::from(*transport == Transport::Quic);
+    id([client, server], *tunnel, [*flow_opened_at, *time], u64::from(*ordinal) | kind << 62)
 }
 
 fn id(ends: [&Endpoint; 2], tunnel: Tunnel, times: [EventTime; 2], ordinal: u64) -> TransactionId {
@@ -139,9 +140,13 @@ fn id(ends: [&Endpoint; 2], tunnel: Tunnel, times: [EventTime; 2], ordinal: u64)
     let mut block = [0u8; 64];
     let parts: [&[u8]; 8] =
         [&client, &client_port, &server, &server_port, &opened_at, &time, &ordinal, network];
-    let length = parts.iter().map(|part| part.len()).sum();
-    let bytes = parts.into_iter().flatten();
-    block.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = *byte);
+    let mut length = 0;
+    for part in parts {
+        if let Some(slot) = block.get_mut(length..length + part.len()) {
+            slot.copy_from_slice(part);
+            length += part.len();
+        }
+    }
     let hash = blake3::hash(block.get(..length).unwrap_or(&block));
     let id = hash.as_bytes().first_chunk().map_or(0, |half| u128::from_be_bytes(*half));
     let version = 0xF << 76;

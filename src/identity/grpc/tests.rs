@@ -5,6 +5,7 @@ use crate::http::{Exchange, Header};
 use crate::identity::extract::tests::{exchange, extractor};
 use expect_test::{Expect, expect};
 use heelguard_detectors::transaction::{Protocol, Transaction};
+use std::io::Read as _;
 
 /// A message of text fields, numbered from 1.
 fn message(texts: &[&str]) -> Vec<u8> {
@@ -25,9 +26,11 @@ fn call(
     answered: Vec<u8>,
     ended: Option<(u32, &str)>,
 ) -> Exchange {
+    // Both sides pack in the same way.
+    let coding = metadata.lines().find(|line| line.starts_with("grpc-encoding")).unwrap_or_default();
     let mut call = exchange(
         &format!("POST {path} HTTP/2\nhost: api.test\ncontent-type: application/grpc\n{metadata}"),
-        "200\ncontent-type: application/grpc",
+        format!("200\ncontent-type: application/grpc\n{coding}").trim_end(),
     );
     call.protocol = Protocol::Grpc;
     let bodies =
@@ -96,6 +99,59 @@ fn a_login_is_read_by_the_order_of_its_fields() {
         expect!["use denied Some(16)"],
     );
     check(call("/pay.Pay/Send", "", asked(), Vec::new(), Some((0, ""))), expect!["use success Some(0)"]);
+}
+
+/// A message packed as `grpc-encoding` says.
+fn packed(coding: &str, message: &[u8]) -> Vec<u8> {
+    let plain = grpc::messages(message).next().unwrap().bytes;
+    let mut bytes = Vec::new();
+    let level = flate2::Compression::default();
+    let done = match coding {
+        "gzip" => flate2::read::GzEncoder::new(plain, level).read_to_end(&mut bytes),
+        _ => flate2::read::ZlibEncoder::new(plain, level).read_to_end(&mut bytes),
+    };
+    done.unwrap();
+    framed(1, &bytes)
+}
+
+#[test]
+fn compressed_messages_are_read_as_others_are() {
+    let asked = || message(&["ana", "Harbor-tide4758!", "dev-ana"]);
+    let ticket = || message(&["mKmbD0EDWeHcsQvnI46y7JNY", "totp", "recovery"]);
+    for coding in ["gzip", "deflate"] {
+        let metadata = format!("grpc-encoding: {coding}");
+        let read = |asked, answered| {
+            check(
+                call(LOGIN, &metadata, asked, answered, Some((0, ""))),
+                expect!["login denied ana:second_factor challenge/totp/challenge Some(0)"],
+            );
+        };
+        read(packed(coding, &asked()), packed(coding, &ticket()));
+        // Each message says for itself whether it is packed.
+        read(packed(coding, &asked()), [message(&["first"]), packed(coding, &ticket())].concat());
+        read(asked(), ticket());
+    }
+}
+
+#[test]
+fn what_nobody_can_unpack_is_counted_and_left_alone() {
+    let asked = || message(&["ana", "Harbor-tide4758!"]);
+    let odd = |metadata: &str, body: Vec<u8>| {
+        let seen = see(call(LOGIN, metadata, body, Vec::new(), Some((16, ""))));
+        let login = seen.login.and_then(|login| login.name).map_or("-".to_owned(), |name| name.to_string());
+        let odd: Vec<_> = seen.anomalies.iter().map(Anomaly::name).collect();
+        format!("{login} {}", odd.join(" "))
+    };
+    // Unknown; not said; said to be nothing; something else than is said.
+    for metadata in ["grpc-encoding: snappy", "", "grpc-encoding: identity", "grpc-encoding: gzip"] {
+        assert_eq!(odd(metadata, framed(1, b"\x03\x08ana")), "- body.coding_error", "{metadata}");
+    }
+    // A message that is not packed is read, whatever the others could be.
+    assert_eq!(odd("grpc-encoding: snappy", asked()), "ana ");
+    assert_eq!(odd("grpc-encoding: gzip", packed("gzip", &asked())), "ana ");
+    // A message that unpacks to a thousand times its size.
+    let bomb = packed("gzip", &framed(0, &vec![0; 4 << 20]));
+    assert_eq!(odd("grpc-encoding: gzip", bomb), "- body.decompression_limit");
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn unknown(name: &str) -> String {
         .filter(|(alike, _)| *alike >= 0.82)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map_or_else(String::new, |(_, near)| format!("; did you mean `{near}`?"));
-    format!("unknown preset `{name}`{near}\n  allowed: {}", known().collect::<Vec<_>>().join(", "))
+    format!("unknown preset `{name}`{near}; allowed: {}", known().collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]

@@ -167,13 +167,14 @@ const TELLING_PREFIX_BYTES: usize = 4;
 
 /// The two letters that prefixes begin with: by the first, a bitmap over ASCII of the second. Most values that are no
 /// key are told by it.
-static FIRST_LETTERS: [u128; 128] = {
-    let (mut seconds, mut i) = ([0u128; 128], 0);
+static FIRST_LETTERS: [[u8; 16]; 128] = {
+    let (mut seconds, mut i) = ([[0u8; 16]; 128], 0);
     while i < VENDORS.len() {
         let (prefixes, mut at, mut begins) = (VENDORS[i].0.as_bytes(), 0, true);
         while at + 1 < prefixes.len() {
             if begins {
-                seconds[(prefixes[at] & 0x7F) as usize] |= 1 << (prefixes[at + 1] & 0x7F);
+                let second = prefixes[at + 1] & 0x7F;
+                seconds[(prefixes[at] & 0x7F) as usize][second as usize / 8] |= 1 << (second % 8);
             }
             begins = prefixes[at] == b' ';
             at += 1;
@@ -186,15 +187,18 @@ static FIRST_LETTERS: [u128; 128] = {
 /// Whether a prefix begins with the letters that a value begins with.
 fn begins_like_a_prefix(value: &[u8]) -> bool {
     let [first, second, ..] = *value else { return false };
-    let seconds = FIRST_LETTERS.get(usize::from(first)).copied().unwrap_or(0);
-    second < 0x80 && seconds & (1 << second) != 0
+    let seconds =
+        FIRST_LETTERS.get(usize::from(first)).and_then(|seconds| seconds.get(usize::from(second / 8)));
+    seconds.is_some_and(|seconds| seconds >> (second % 8) & 1 == 1)
 }
 
 /// The class of a value that is one vendor's key from its first byte to its last.
+#[inline]
 pub(super) fn key(value: &[u8]) -> Option<&'static str> {
-    if !begins_like_a_prefix(value) {
-        return None;
-    }
+    if begins_like_a_prefix(value) { key_by_prefix(value) } else { None }
+}
+
+fn key_by_prefix(value: &[u8]) -> Option<&'static str> {
     let prefixes = PREFIXES.as_ref()?;
     let head = Input::new(value.get(..PREFIX_BYTES_MAX.min(value.len()))?).anchored(Anchored::Yes);
     let begun = prefixes.automaton.try_find(head).ok()??;

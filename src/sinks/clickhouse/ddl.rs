@@ -19,6 +19,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "tables", text: include_str!("migrations/0001_tables.sql") },
     Migration { version: 2, name: "rollups", text: include_str!("migrations/0002_rollups.sql") },
     Migration { version: 3, name: "views", text: include_str!("migrations/0003_views.sql") },
+    Migration { version: 4, name: "connections", text: include_str!("migrations/0004_connections.sql") },
+    Migration { version: 5, name: "boards", text: include_str!("migrations/0005_boards.sql") },
 ];
 
 impl Migration {

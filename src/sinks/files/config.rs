@@ -15,6 +15,8 @@ pub struct Config {
     pub alerts: PathBuf,
     /// The file for transactions.
     pub transactions: PathBuf,
+    /// The file for connections under TLS that were not read.
+    pub tls: PathBuf,
     /// The file for the inventory.
     pub inventory: PathBuf,
     /// The file for the sensor's counters.
@@ -34,6 +36,7 @@ impl Default for Config {
         Self {
             alerts: PathBuf::new(),
             transactions: PathBuf::new(),
+            tls: PathBuf::new(),
             inventory: PathBuf::new(),
             health: PathBuf::new(),
             form: Form::Native,
@@ -86,6 +89,7 @@ impl Config {
         match kind {
             Kind::Alert => &self.alerts,
             Kind::Transaction => &self.transactions,
+            Kind::Connection => &self.tls,
             Kind::Inventory => &self.inventory,
             Kind::Health => &self.health,
         }
@@ -95,6 +99,7 @@ impl Config {
         match kind {
             Kind::Alert => "alerts",
             Kind::Transaction => "transactions",
+            Kind::Connection => "tls",
             Kind::Inventory => "inventory",
             Kind::Health => "health",
         }

@@ -24,6 +24,8 @@ pub struct Config {
     pub alerts_topic: String,
     /// Topic of transactions. Empty: they are not sent.
     pub transactions_topic: String,
+    /// Topic of connections under TLS that were not read. Empty, or without one for transactions: they are not sent.
+    pub tls_topic: String,
     /// Topic of endpoints, credentials, principals and services, compacted by key. Empty: they are not sent.
     pub inventory_topic: String,
     /// Topic of the sensor's counters. Empty: they are not sent.
@@ -183,6 +185,7 @@ impl Default for Config {
             brokers: String::new(),
             alerts_topic: "heelguard.alerts.v1".to_owned(),
             transactions_topic: "heelguard.transactions.v1".to_owned(),
+            tls_topic: "heelguard.tls.v1".to_owned(),
             inventory_topic: "heelguard.inventory.v1".to_owned(),
             health_topic: "heelguard.health.v1".to_owned(),
             form: Form::default(),
@@ -243,13 +246,16 @@ impl Config {
         match kind {
             Kind::Alert => &self.alerts_topic,
             Kind::Transaction => &self.transactions_topic,
+            Kind::Connection => &self.tls_topic,
             Kind::Inventory => &self.inventory_topic,
             Kind::Health => &self.health_topic,
         }
     }
 
     pub(super) fn sends(&self, kind: Kind) -> bool {
-        !self.topic(kind).is_empty()
+        // Connections wait among transactions; nobody keeps those in the spool for the sake of these.
+        let waits_alone = kind == Kind::Connection && self.transactions_topic.is_empty();
+        !self.topic(kind).is_empty() && !waits_alone
     }
 
     /// What `security` means.
@@ -284,10 +290,11 @@ impl Config {
         let settings = [
             ("alerts_topic", &self.alerts_topic),
             ("transactions_topic", &self.transactions_topic),
+            ("tls_topic", &self.tls_topic),
             ("inventory_topic", &self.inventory_topic),
             ("health_topic", &self.health_topic),
         ];
-        if settings.iter().all(|(_, topic)| topic.is_empty()) {
+        if !Kind::ALL.iter().any(|kind| self.sends(*kind)) {
             return Err(format!(
                 "{section}: every topic is empty, so nothing would be sent; name one, or empty brokers"
             ));

@@ -150,7 +150,9 @@ impl Kafka {
         };
         let Config { form, .. } = self.config;
         let (schema, payload) = match (record.kind, form) {
-            (Kind::Inventory | Kind::Health, _) | (_, Form::Native) => (record.kind.schema(), native),
+            (Kind::Connection | Kind::Inventory | Kind::Health, _) | (_, Form::Native) => {
+                (record.kind.schema(), native)
+            }
             (Kind::Alert | Kind::Transaction, form) => {
                 let mut payload = Vec::with_capacity(native.len() * 2);
                 let written = form.write(record.kind, &native, &self.labels, &mut payload);

@@ -207,7 +207,9 @@ fn parts(complaint: &str) -> Parts<'_> {
 
 /// Whether the other side ended the connection, in the words of librdkafka or OpenSSL.
 fn hangs_up(text: &str) -> bool {
-    ["Disconnected", "closed by peer", "unexpected eof"].iter().any(|part| text.contains(part))
+    ["Disconnected", "closed by peer", "unexpected eof", "Broken pipe", "Connection reset"]
+        .iter()
+        .any(|part| text.contains(part))
 }
 
 /// librdkafka's words for a code, without its prefix.

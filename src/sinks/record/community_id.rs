@@ -1,5 +1,5 @@
 //! Community ID version 1: one name for a connection that Zeek, Suricata and Arkime agree on.
-//! It is given the two ends of a TCP connection and gives `1:` and 28 base64 characters.
+//! It is given the two ends of a connection and gives `1:` and 28 base64 characters.
 //! It promises the same id whichever end is named first (seed 0, SHA-1, per the Community ID specification).
 
 use base64::Engine as _;
@@ -10,23 +10,32 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 const SEED: [u8; 2] = [0, 0];
-const PROTOCOL_TCP: u8 = 6;
 /// A SHA-1 digest is 20 bytes, 28 characters of base64.
 const BASE64_LEN: usize = 28;
 
-/// The Community ID of a TCP connection.
+/// The protocol of IP that carries a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Carrier {
+    /// TCP.
+    Tcp = 6,
+    /// UDP.
+    Udp = 17,
+}
+
+/// The Community ID of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CommunityId([u8; 2 + BASE64_LEN]);
 
 impl CommunityId {
     /// Of the connection between two ends, in either order.
-    pub fn of(a: SocketAddr, b: SocketAddr) -> Self {
+    pub fn of(carrier: Carrier, a: SocketAddr, b: SocketAddr) -> Self {
         let (low, high) = if (a.ip(), a.port()) <= (b.ip(), b.port()) { (a, b) } else { (b, a) };
         let mut hash = Sha1::new();
         hash.update(SEED);
         update_address(&mut hash, low.ip());
         update_address(&mut hash, high.ip());
-        hash.update([PROTOCOL_TCP, 0]);
+        hash.update([carrier as u8, 0]);
         hash.update(low.port().to_be_bytes());
         hash.update(high.port().to_be_bytes());
 
@@ -67,7 +76,17 @@ mod tests {
     use super::*;
 
     fn id(a: &str, b: &str) -> String {
-        CommunityId::of(a.parse().unwrap(), b.parse().unwrap()).as_str().to_owned()
+        CommunityId::of(Carrier::Tcp, a.parse().unwrap(), b.parse().unwrap()).as_str().to_owned()
+    }
+
+    /// A UDP vector of the specification's reference implementation.
+    #[test]
+    fn udp_is_another_protocol() {
+        let [a, b] = ["192.168.1.52:54585", "8.8.8.8:53"].map(|end| end.parse().unwrap());
+        let id = CommunityId::of(Carrier::Udp, a, b);
+        assert_eq!(id.as_str(), "1:d/FP5EW3wiY1vCndhwleRRKHowQ=");
+        assert_eq!(id, CommunityId::of(Carrier::Udp, b, a));
+        assert_ne!(id, CommunityId::of(Carrier::Tcp, a, b));
     }
 
     /// The TCP vectors of the specification's reference implementation.

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 pub struct ServiceRow {
     /// The host name clients asked for, else the address.
     pub host: String,
-    /// The TCP port.
+    /// The port, of TCP or UDP.
     pub port: u16,
     /// Connections under TLS that could not be read.
     pub tls: u64,
@@ -19,6 +19,8 @@ pub struct ServiceRow {
     pub http1: u64,
     /// HTTP/2 connections.
     pub http2: u64,
+    /// QUIC connections, of which nothing is read.
+    pub quic: u64,
     /// Connections of another or no known protocol.
     pub unknown: u64,
 }
@@ -48,6 +50,7 @@ pub struct StatsRecord<'a> {
     tls: Rows,
     decrypt: Rows,
     secrets: Rows,
+    quic: Rows,
     // Of a sensor that listens to interfaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     live: Option<Rows>,
@@ -85,6 +88,7 @@ impl<'a> StatsRecord<'a> {
             tls: Rows(counters.tls.rows()),
             decrypt: Rows(counters.decrypt.rows()),
             secrets: Rows(counters.secrets.rows()),
+            quic: Rows(counters.quic.rows()),
             live: (counters.live.received > 0).then(|| Rows(counters.live.rows())),
         }
     }

@@ -2,11 +2,12 @@
 //! It is given the vocabulary's types and borrows from them.
 //! It promises nulls for what was not seen, so every record has the same keys.
 
+use super::community_id::Carrier;
 use super::request::ClientPart;
 use super::transaction::{Anomalies, FlowPart};
 use super::{Hex, Shown, Uuid};
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::tls::{Certificate, CipherSuite, Ja4, Tls, TlsConnection, TlsVersion};
+use heelguard_detectors::tls::{Certificate, CipherSuite, Ja4, Tls, TlsConnection, TlsVersion, Transport};
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::sync::Arc;
@@ -73,12 +74,16 @@ impl<'a> TlsRecord<'a> {
     /// The record of `connection`.
     pub fn new(connection: &'a TlsConnection) -> Self {
         let TlsConnection { tls, bytes: [client, server], .. } = connection;
+        let carrier = match connection.transport {
+            Transport::Tcp => Carrier::Tcp,
+            Transport::Quic => Carrier::Udp,
+        };
         Self {
             schema: Self::SCHEMA,
             id: Uuid(connection.id.0),
             time: Shown(connection.time),
             end: Shown(connection.end),
-            flow: FlowPart::new(&connection.flow),
+            flow: FlowPart::over(carrier, &connection.flow),
             transport: connection.transport.name(),
             version: tls.version.map(Shown),
             cipher: tls.cipher.map(Shown),

@@ -2,7 +2,7 @@
 //! It is given a transaction and borrows everything; only numbers are formatted.
 //! It promises nulls for what does not apply, so every record has the same keys.
 
-use super::community_id::CommunityId;
+use super::community_id::{Carrier, CommunityId};
 use super::request::{ClientPart, GraphqlPart, RequestPart, ResponsePart};
 use super::session::{ReusePart, SessionPart};
 use super::tls::TlsPart;
@@ -101,8 +101,12 @@ pub(super) struct FlowPart<'a> {
 
 impl<'a> FlowPart<'a> {
     pub(super) fn new(flow: &'a Flow) -> Self {
+        Self::over(Carrier::Tcp, flow)
+    }
+
+    pub(super) fn over(carrier: Carrier, flow: &'a Flow) -> Self {
         Self {
-            community_id: CommunityId::of(flow.src, flow.dst),
+            community_id: CommunityId::of(carrier, flow.src, flow.dst),
             src_ip: flow.src.ip(),
             src_port: flow.src.port(),
             dst_ip: flow.dst.ip(),

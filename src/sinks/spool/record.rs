@@ -2,7 +2,7 @@
 //! It is given by whoever raises something, and read by the sinks' workers.
 //! It promises that a record's id and key are of fixed size: nothing that crossed the wire shapes a header or a key.
 
-use super::super::record::{AlertRecord, StatsRecord, TransactionRecord};
+use super::super::record::{AlertRecord, StatsRecord, TlsRecord, TransactionRecord};
 
 /// What kind of record it is. The numbers are on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,11 +16,14 @@ pub enum Kind {
     Inventory = 3,
     /// The sensor's counters.
     Health = 4,
+    /// A connection under TLS that was not read.
+    Connection = 5,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: &'static [Self] = &[Self::Alert, Self::Transaction, Self::Inventory, Self::Health];
+    pub const ALL: &'static [Self] =
+        &[Self::Alert, Self::Transaction, Self::Connection, Self::Inventory, Self::Health];
 
     /// The kind with this number on disk.
     pub fn from_number(number: u8) -> Option<Self> {
@@ -34,6 +37,7 @@ impl Kind {
             Self::Transaction => TransactionRecord::SCHEMA,
             Self::Inventory => "heelguard.inventory/1",
             Self::Health => StatsRecord::SCHEMA,
+            Self::Connection => TlsRecord::SCHEMA,
         }
     }
 
@@ -41,7 +45,7 @@ impl Kind {
     pub const fn lane(self) -> Lane {
         match self {
             Self::Alert => Lane::Alerts,
-            Self::Transaction => Lane::Transactions,
+            Self::Transaction | Self::Connection => Lane::Transactions,
             Self::Inventory | Self::Health => Lane::Reports,
         }
     }
@@ -52,7 +56,7 @@ impl Kind {
 pub enum Lane {
     /// Never dropped for others.
     Alerts,
-    /// The bulk; the oldest goes first when there is no room.
+    /// The bulk, connections among them; the oldest goes first when there is no room.
     Transactions,
     /// Inventory and health; the newest state of a thing makes the older ones worthless.
     Reports,
@@ -79,7 +83,7 @@ pub struct Record<'a> {
     pub kind: Kind,
     /// When it was raised, by the machine's clock, in milliseconds since 1970: for lag, not for detection.
     pub raised_ms: u64,
-    /// The episode, the transaction; for reports the thing that is described.
+    /// The episode, the transaction, the connection; for reports the thing that is described.
     pub id: u128,
     /// Records of one key stay in order wherever the far side has several partitions.
     pub key: u128,

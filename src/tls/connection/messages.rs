@@ -104,7 +104,7 @@ impl Connection {
             if message.is_whole && !offer.is_sound {
                 self.note(Anomaly::TlsMalformed, shared);
             }
-            self.facts = Arc::new(Facts::offered_by(&offer, Transport::Tcp));
+            self.facts = Arc::new(Facts::offered_by(&offer, self.transport));
             // Nothing was missed if it was there from its first byte on.
             self.is_joined = false;
         }
@@ -131,7 +131,9 @@ impl Connection {
             if message.is_whole && !answer.is_sound {
                 self.note(Anomaly::TlsMalformed, shared);
             }
-            let echoes = !answer.session_id.is_empty() && *answer.session_id == *self.session_id;
+            // In TLS 1.3 its echo means nothing (RFC 8446 section 4.1.3).
+            let echoes =
+                version != TLS_1_3 && !answer.session_id.is_empty() && *answer.session_id == *self.session_id;
             if !echoes {
                 self.session_id = Box::default();
             }
@@ -142,6 +144,10 @@ impl Connection {
             // Before TLS 1.3 the next messages tell.
             facts.is_resumed =
                 (has_offer && version == TLS_1_3).then(|| answer.has(extension::PRE_SHARED_KEY));
+            if version == TLS_1_3 && self.opening.is_none() {
+                // The rest is sealed.
+                shared.alike.share(&mut self.facts);
+            }
         }
         Ok(Turn::Negotiated {
             version,

@@ -19,8 +19,9 @@ pub(super) struct Opening {
     bodies: [Vec<u8>; 2],
     /// Whether the present record of each direction began after the hello that made this.
     is_taking: [bool; 2],
-    /// Handshake messages in sealed records.
-    joiners: [Joiner; 2],
+    /// Handshake messages in sealed records, while there are parts of one: most connections have none for all their lives
+    /// but the first moment.
+    joiners: [Option<Box<Joiner>>; 2],
 }
 
 impl Opening {
@@ -30,7 +31,7 @@ impl Opening {
             client_random,
             bodies: [Vec::new(), Vec::new()],
             is_taking: [false; 2],
-            joiners: [Joiner::default(), Joiner::default()],
+            joiners: [None, None],
         }
     }
 
@@ -39,7 +40,7 @@ impl Opening {
         let place = direction.index();
         self.is_taking[place] = false;
         self.bodies[place] = Vec::new();
-        self.joiners[place].lost();
+        self.joiners[place].get_or_insert_default().lost();
         if is_known {
             self.decryptor.lost(speaker, 1);
         }
@@ -78,11 +79,15 @@ impl Connection {
     /// Takes a part of a record, and opens the record when it is whole.
     pub(super) fn open(&mut self, part: &Part<'_>, shared: &mut TlsShared) {
         let Some(mut opening) = self.opening.take() else { return };
-        let Part { direction, at, header: [kind, major, minor, ..], bytes, first, last } = *part;
+        let Part { direction, at, header: [kind, major, minor, high, low], bytes, first, last } = *part;
         let place = direction.index();
         opening.is_taking[place] |= first;
         let mut body = std::mem::take(&mut opening.bodies[place]);
         if opening.is_taking[place] && !(first && last) {
+            if first {
+                // Whoever announces much and sends little gets little.
+                body.reserve(usize::from(u16::from_be_bytes([high, low])).min(4 * bytes.len()));
+            }
             body.extend_from_slice(bytes);
         }
         if !last {
@@ -141,7 +146,9 @@ impl Connection {
             let Some(direction) = self.direction(side).filter(|_| sealed) else { continue };
             match kind {
                 APPLICATION => {
-                    self.was_read = true;
+                    if !std::mem::replace(&mut self.was_read, true) {
+                        shared.alike.share(&mut self.facts);
+                    }
                     shared.clear.bytes(direction, at, bytes);
                 }
                 HANDSHAKE => join(&mut opening.joiners[direction.index()], bytes, &mut messages),
@@ -162,10 +169,14 @@ impl Connection {
 }
 
 /// The messages that an opened handshake record makes whole.
-fn join(joiner: &mut Joiner, mut bytes: &[u8], messages: &mut Vec<Message>) {
+fn join(place: &mut Option<Box<Joiner>>, mut bytes: &[u8], messages: &mut Vec<Message>) {
+    let joiner = place.get_or_insert_default();
     while !joiner.is_broken()
         && let Some(Joined::Message(message)) = joiner.next(&mut bytes)
     {
         messages.push(message);
+    }
+    if joiner.is_idle() && !joiner.is_broken() {
+        *place = None;
     }
 }

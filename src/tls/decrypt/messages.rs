@@ -50,6 +50,11 @@ impl Messages {
         Some(kind)
     }
 
+    /// Whether nothing of a message is held.
+    pub(super) fn is_idle(&self) -> bool {
+        self.header_bytes == 0 && self.extensions.is_empty()
+    }
+
     /// Whether the EncryptedExtensions that just ended take early data. What was held of them is let go.
     pub(super) fn takes_early_data(&mut self) -> bool {
         let body = std::mem::take(&mut self.extensions);

@@ -6,7 +6,7 @@ use super::cbc::Cbc;
 use super::derive::expand_label;
 use super::secret::Secret;
 use super::suite::{Seal, Suite};
-use ring::aead::{AES_128_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::aead::{Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use std::ops::Range;
 use zeroize::Zeroize as _;
 
@@ -14,6 +14,8 @@ use zeroize::Zeroize as _;
 const EXPLICIT_NONCE_BYTES: usize = 8;
 /// The part that does not change.
 pub(super) const IMPLICIT_NONCE_BYTES: usize = NONCE_LEN - EXPLICIT_NONCE_BYTES;
+/// The longest key of an AEAD.
+const KEY_BYTES_MAX: usize = 32;
 /// The authentication tag of every AEAD.
 const TAG_BYTES: usize = 16;
 /// Content of TLS 1.3 hides behind this type.
@@ -31,8 +33,8 @@ pub(super) struct Head {
 
 /// One direction's key of TLS 1.2.
 pub(super) enum Opener {
-    Gcm { key: Box<LessSafeKey>, implicit: [u8; IMPLICIT_NONCE_BYTES] },
-    ChaCha { key: Box<LessSafeKey>, iv: [u8; NONCE_LEN] },
+    Gcm { key: AeadKey, implicit: [u8; IMPLICIT_NONCE_BYTES] },
+    ChaCha { key: AeadKey, iv: [u8; NONCE_LEN] },
     Cbc(Box<Cbc>),
 }
 
@@ -47,12 +49,12 @@ impl Opener {
                 let (front, back) = nonce.split_at_mut(IMPLICIT_NONCE_BYTES);
                 front.copy_from_slice(implicit);
                 back.copy_from_slice(explicit);
-                let len = unseal(key, nonce, &head.covered(sealed.len().checked_sub(TAG_BYTES)?), sealed)?;
+                let len = key.open(nonce, &head.covered(sealed.len().checked_sub(TAG_BYTES)?), sealed)?;
                 Some(EXPLICIT_NONCE_BYTES..EXPLICIT_NONCE_BYTES + len)
             }
             Self::ChaCha { key, iv } => {
                 let covered = head.covered(buffer.len().checked_sub(TAG_BYTES)?);
-                Some(0..unseal(key, numbered(*iv, head.number), &covered, buffer)?)
+                Some(0..key.open(numbered(*iv, head.number), &covered, buffer)?)
             }
         }
     }
@@ -71,8 +73,15 @@ impl Head {
 
 /// One direction's key of TLS 1.3.
 pub(super) struct Opener13 {
-    key: Box<LessSafeKey>,
+    key: AeadKey,
     iv: [u8; NONCE_LEN],
+}
+
+/// A key of an AEAD, as short as it is: what the cipher makes of it has some 500 bytes, which an idle connection would
+/// keep twice, and making them again costs a record little beside opening it.
+pub(super) struct AeadKey {
+    algorithm: &'static Algorithm,
+    bytes: [u8; KEY_BYTES_MAX],
 }
 
 impl Opener13 {
@@ -83,40 +92,48 @@ impl Opener13 {
             Seal::ChaCha => &CHACHA20_POLY1305,
             Seal::Cbc { .. } => return None,
         };
-        let (mut bytes, mut iv) = ([0; 32], [0; NONCE_LEN]);
-        let key = bytes.get_mut(..algorithm.key_len())?;
-        expand_label(suite.hash, secret, b"key", key);
+        let (mut key, mut iv) = (AeadKey { algorithm, bytes: [0; KEY_BYTES_MAX] }, [0; NONCE_LEN]);
+        expand_label(suite.hash, secret, b"key", key.bytes.get_mut(..algorithm.key_len())?);
         expand_label(suite.hash, secret, b"iv", &mut iv);
-        let key = aead_key(algorithm, key);
-        bytes.zeroize();
-        Some(Self { key: key?, iv })
+        Some(Self { key, iv })
     }
 
     /// Opens a record, and gives its true type and where its content is now.
     pub(super) fn open(&self, number: u64, version: u16, buffer: &mut [u8]) -> Option<(u8, Range<usize>)> {
         let ([v0, v1], [l0, l1]) = (version.to_be_bytes(), u16::try_from(buffer.len()).ok()?.to_be_bytes());
         let covered = [APPLICATION_DATA, v0, v1, l0, l1];
-        let len = unseal(&self.key, numbered(self.iv, number), &covered, buffer)?;
+        let len = self.key.open(numbered(self.iv, number), &covered, buffer)?;
         // Padding is zeros behind the type; content without a type is none.
         let end = buffer.get(..len)?.iter().rposition(|byte| *byte != 0)?;
         Some((*buffer.get(end)?, 0..end))
     }
 }
 
-/// A key of an AEAD.
-pub(super) fn aead_key(algorithm: &'static Algorithm, bytes: &[u8]) -> Option<Box<LessSafeKey>> {
-    debug_assert!(algorithm != &AES_128_GCM || bytes.len() == 16);
-    UnboundKey::new(algorithm, bytes).ok().map(LessSafeKey::new).map(Box::new)
+impl AeadKey {
+    /// Of as many bytes as the algorithm takes.
+    pub(super) fn new(algorithm: &'static Algorithm, bytes: &[u8]) -> Option<Self> {
+        let mut key = Self { algorithm, bytes: [0; KEY_BYTES_MAX] };
+        key.bytes.get_mut(..algorithm.key_len())?.copy_from_slice(bytes.get(..algorithm.key_len())?);
+        Some(key)
+    }
+
+    /// Opens in place; how many bytes of content there are, from the front.
+    fn open(&self, nonce: [u8; NONCE_LEN], covered: &[u8], sealed: &mut [u8]) -> Option<usize> {
+        let key = UnboundKey::new(self.algorithm, self.bytes.get(..self.algorithm.key_len())?).ok()?;
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let content = LessSafeKey::new(key).open_in_place(nonce, Aad::from(covered), sealed).ok()?;
+        Some(content.len())
+    }
+}
+
+impl Drop for AeadKey {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
 }
 
 /// The nonce of a record: the IV, with its number in the last bytes.
 fn numbered(mut iv: [u8; NONCE_LEN], number: u64) -> [u8; NONCE_LEN] {
     iv.iter_mut().rev().zip(number.to_le_bytes()).for_each(|(byte, of_number)| *byte ^= of_number);
     iv
-}
-
-/// Opens in place; how many bytes of content there are, from the front.
-fn unseal(key: &LessSafeKey, nonce: [u8; NONCE_LEN], covered: &[u8], sealed: &mut [u8]) -> Option<usize> {
-    let nonce = Nonce::assume_unique_for_key(nonce);
-    key.open_in_place(nonce, Aad::from(covered), sealed).ok().map(|content| content.len())
 }

@@ -5,7 +5,7 @@
 
 use super::cbc::Cbc;
 use super::derive::prf;
-use super::opener::{Head, IMPLICIT_NONCE_BYTES, Opener, aead_key};
+use super::opener::{AeadKey, Head, IMPLICIT_NONCE_BYTES, Opener};
 use super::secret::{Label, Secret};
 use super::step::{ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, Known, Step, fill};
 use super::suite::{Seal, Suite};
@@ -155,10 +155,10 @@ impl Tls12 {
     fn opener(&self, mac: &[u8], key: &[u8], iv: &[u8]) -> Option<Opener> {
         Some(match self.suite.seal {
             Seal::Gcm(algorithm) => {
-                Opener::Gcm { key: aead_key(algorithm, key)?, implicit: iv.try_into().ok()? }
+                Opener::Gcm { key: AeadKey::new(algorithm, key)?, implicit: iv.try_into().ok()? }
             }
             Seal::ChaCha => {
-                Opener::ChaCha { key: aead_key(&CHACHA20_POLY1305, key)?, iv: iv.try_into().ok()? }
+                Opener::ChaCha { key: AeadKey::new(&CHACHA20_POLY1305, key)?, iv: iv.try_into().ok()? }
             }
             Seal::Cbc { mac: hash, .. } => {
                 Opener::Cbc(Box::new(Cbc::new(key, hash, mac, self.encrypt_then_mac)?))

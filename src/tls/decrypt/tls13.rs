@@ -46,7 +46,8 @@ struct Half {
     epoch: Epoch,
     /// The key in use; none between two of them.
     key: Option<Key>,
-    messages: Messages,
+    /// Messages, while there is a part of one.
+    messages: Option<Box<Messages>>,
     /// Records were lost, and maybe the message that changes keys with them: messages are not followed any more.
     blind: bool,
     /// Records that were lost since the last one that was opened.
@@ -134,15 +135,18 @@ impl Tls13 {
     fn follow(&mut self, side: Side, mut bytes: &[u8]) {
         let half = &mut self.halves[side.index()];
         let mut answer = None;
-        while let Some(message) = half.messages.next(&mut bytes) {
+        while let Some(message) = half.messages.get_or_insert_default().next(&mut bytes) {
             match (half.epoch, message) {
                 (Epoch::Early, END_OF_EARLY_DATA) => half.enter(Epoch::Handshake),
-                (Epoch::Handshake, ENCRYPTED_EXTENSIONS) => answer = Some(half.messages.takes_early_data()),
+                (Epoch::Handshake, ENCRYPTED_EXTENSIONS) => {
+                    answer = Some(half.messages.get_or_insert_default().takes_early_data());
+                }
                 (Epoch::Handshake, FINISHED) => half.enter(Epoch::Application),
                 (Epoch::Application, KEY_UPDATE) => half.update(self.suite),
                 _ => {}
             }
         }
+        half.messages.take_if(|messages| messages.is_idle());
         match answer {
             Some(true) if side == Side::Server && self.undecided => {
                 self.undecided = false;
@@ -163,8 +167,7 @@ impl Tls13 {
 
 impl Half {
     fn new() -> Self {
-        let (messages, epoch) = (Messages::default(), Epoch::Handshake);
-        Self { epoch, key: None, messages, blind: false, lost: 0, tolerated: 0 }
+        Self { epoch: Epoch::Handshake, key: None, messages: None, blind: false, lost: 0, tolerated: 0 }
     }
 
     /// Sees to it that there is a key.

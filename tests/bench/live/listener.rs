@@ -153,7 +153,7 @@ impl Listening {
             }
             Listener::Suricata => {
                 let log = self.log()?;
-                let found = peers::lines(&self.folder.join("peer-suricata/eve.json"), peers::is_http_of_eve)?;
+                let found = peers::lines(&self.folder.join("peer-suricata/eve.json"), peers::http_of_eve)?;
                 let outcome = from_suricata(&log).ok_or_else(|| format!("suricata gave no counts: {log}"))?;
                 Ok(Outcome { transactions: Some(found), ..outcome })
             }

@@ -12,6 +12,10 @@ fn rollups(database: &Database<'_>) -> String {
         "SELECT * FROM @.mfa_posture ORDER BY ALL",
         "SELECT * FROM @.keys ORDER BY ALL",
         "SELECT * FROM @.endpoint_latency ORDER BY ALL",
+        "SELECT * FROM @.access ORDER BY ALL",
+        "SELECT * FROM @.mfa_latency ORDER BY ALL",
+        "SELECT * FROM @.data_leaving ORDER BY ALL",
+        "SELECT * FROM @.data_taken ORDER BY ALL",
     ];
     questions.map(|question| database.ask(question)).join("\n--\n")
 }
@@ -28,6 +32,19 @@ fn assert_rollups_equal_rows(database: &Database<'_>) {
         (
             "SELECT sum(events) FROM @.mfa_posture WHERE event = 'attempt'",
             "SELECT uniqExact(id) FROM @.transactions WHERE mfa_event = 'attempt'",
+        ),
+        ("SELECT sum(calls) FROM @.access", "SELECT uniqExact(id) FROM @.transactions"),
+        (
+            "SELECT sum(steps) FROM @.mfa_latency WHERE event = 'attempt'",
+            "SELECT uniqExact(id) FROM @.transactions WHERE mfa_event = 'attempt'",
+        ),
+        (
+            "SELECT sum(answers) FROM @.data_leaving WHERE measure = 'bytes'",
+            "SELECT uniqExact(id) FROM @.transactions WHERE response_bytes > 0",
+        ),
+        (
+            "SELECT sum(answers) FROM @.data_taken WHERE measure = 'bytes'",
+            "SELECT uniqExact(id) FROM @.transactions WHERE response_bytes > 0",
         ),
     ] {
         assert_eq!(database.number(rolled), database.number(rows), "{rolled}");

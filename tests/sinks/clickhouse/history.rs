@@ -24,9 +24,9 @@ fn tables_are_made_from_nothing_and_by_several_at_once() {
         database.ask(
             "SELECT groupArray(version) FROM (SELECT version FROM @.schema_migrations FINAL ORDER BY 1)"
         ),
-        "[1,2,3]"
+        "[1,2,3,4]"
     );
-    let commented = "SELECT count() FROM system.columns WHERE database = '@' AND comment = '' AND table IN ('alerts', 'transactions', 'inventory', 'sensor_health')";
+    let commented = "SELECT count() FROM system.columns WHERE database = '@' AND comment = '' AND table IN ('alerts', 'transactions', 'tls_connections', 'inventory', 'sensor_health')";
     assert_eq!(database.ask(commented), "0");
 }
 
@@ -36,8 +36,9 @@ fn what_is_missing_is_only_said_when_that_is_wanted() {
     let config = Config { migrate: Migrate::Check, ..database.config() };
     assert_eq!(
         complaint(&config),
-        "sinks.clickhouse.migrate: `history_check` lacks version 1 (tables), 2 (rollups), 3 (views); run what \
-         `heelguard schema clickhouse` prints through clickhouse-client, or set migrate = \"auto\""
+        "sinks.clickhouse.migrate: `history_check` lacks version 1 (tables), 2 (rollups), 3 (views), 4 \
+         (connections), 5 (boards); run what `heelguard schema clickhouse` prints through clickhouse-client, or set migrate = \
+         \"auto\""
     );
     assert_eq!(database.ask("SELECT count() FROM system.databases WHERE name = '@'"), "0");
     // By hand, as the line says.
@@ -75,7 +76,7 @@ fn newer_tables_and_those_of_another_text_are_left_alone() {
     database.run(&["INSERT INTO @.schema_migrations (version, name, checksum) VALUES (99, 'future', 'x')"]);
     assert_eq!(
         complaint(&database.config()),
-        "sinks.clickhouse.database: the tables in `history_newer` are of version 99, this program writes version 3; \
+        "sinks.clickhouse.database: the tables in `history_newer` are of version 99, this program writes version 4; \
          run the newer heelguard, or set another database"
     );
     database.run(&[

@@ -79,6 +79,49 @@ fn an_alert_is_read_back_in_its_newest_state() {
 }
 
 #[test]
+fn a_connection_that_was_not_read_has_a_row_in_a_table_of_its_own() {
+    use heelguard::sinks::spool::{Batch, Kind, Record};
+    let Some(database) = Database::shared("values_connections") else { return };
+    let connection = r#"{"schema":"heelguard.tls/1","id":"00000000-0000-4000-8000-000000000007","time":"2026-11-21T10:03:00.120000Z","end":"2026-11-21T10:03:09.120000Z","flow":{"community_id":"1:x","src_ip":"198.51.100.4","src_port":51514,"dst_ip":"10.0.0.5","dst_port":443,"vlan":[7],"tunnel":null,"vni":null},"transport":"tcp","version":"1.2","cipher":"TLS_X","sni":"api.example.com","ech":false,"alpn":"h2","offered_alpn":["h2","http/1.1"],"ja4":"t12d1516h2_8daaf6152771_e5627efa2ab1","ja4_stable":null,"decrypted":false,"resumed":null,"certificate":{"subject":"api.example.com","names":["api.example.com","*.example.com"],"issuer":"Example CA","not_before":"2025-11-13T02:13:20.000000Z","not_after":null,"self_signed":false,"sha256":"c3","key_sha256":"5a"},"client_cert_requested":true,"client_cert":{"subject":"svc-billing","issuer":"Example CA","not_before":null,"not_after":null,"self_signed":false,"fingerprint":"5b0e","key_sha256":"5a"},"client":{"ip":"203.0.113.7","country":"DE","city":null,"lat":51.5,"lon":10.5,"asn":64500,"class":null,"claimed_ip":null},"bytes":{"client":2048,"server":9000},"completeness":"whole","anomalies":["tcp.gap"]}"#;
+    let exchange = transaction(0, "api.example.com");
+    let mut mixed = Batch::new(7, Lane::Transactions, 0);
+    let records = [(Kind::Transaction, exchange.as_str()), (Kind::Connection, connection)];
+    for (number, (kind, body)) in (0..).zip(records) {
+        let (raised_ms, body) = (super::database::now_ms(), body.as_bytes());
+        mixed.push(number, &Record { kind, raised_ms, id: u128::from(number), key: 0, body });
+    }
+    deliver(&mut *database.ready(Lane::Transactions), &mixed);
+    assert_eq!(database.ask("SELECT count() FROM @.transactions"), "1");
+    let row = database.ask(
+        "SELECT id, end_time - time, src_ip, vlan, sni, offered_alpn, resumed, server_names, server_not_before, \
+         server_not_after, client_cert_subject, client_cert, client_ip, client_lat, client_bytes, server_bytes, \
+         completeness, anomalies, sensor FROM @.tls_connections",
+    );
+    let wanted = [
+        "00000000-0000-4000-8000-000000000007",
+        "9",
+        "::ffff:198.51.100.4",
+        "[7]",
+        "api.example.com",
+        "['h2','http/1.1']",
+        "\\N",
+        "['api.example.com','*.example.com']",
+        "2025-11-13 02:13:20.000000",
+        "\\N",
+        "svc-billing",
+        "5b0e",
+        "::ffff:203.0.113.7",
+        "51.5",
+        "2048",
+        "9000",
+        "whole",
+        "['tcp.gap']",
+        "sensor-1",
+    ];
+    assert_eq!(row.split('\t').collect::<Vec<_>>(), wanted);
+}
+
+#[test]
 fn reports_go_to_tables_of_their_own() {
     use heelguard::sinks::spool::{Batch, Kind, Record};
     let Some(database) = Database::shared("values_reports") else { return };

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what kafka.sh and clickhouse.sh start: Kafka's jars through Maven, ClickHouse's engine through pip.
+# Installs what kafka.sh and clickhouse.sh start: Kafka's jars through Maven, ClickHouse's engine through pip; and
+# what judges files of deploy/: hadolint, shellcheck and Kubernetes' schemas, through pip.
 # Says each thing it does; says nothing when all is there.
 #
 #   install.sh [--check]
@@ -34,6 +35,7 @@ main() {
     fi
     is_there kafka pom.xml || install_kafka || lacks 'tests against Kafka'
     is_there python requirements.txt || install_python || lacks 'tests against ClickHouse, and reading Kafka back'
+    is_there linters linters.txt || install_linters || lacks 'what judges scripts, the image and the manifests'
     ! $missing
 }
 
@@ -63,6 +65,17 @@ install_python() {
             -r "$here/requirements.txt"; } >&2 \
         || { say 'pip failed; is the package index within reach? (PIP_INDEX_URL names another)' && return 1; }
     cp "$here/requirements.txt" "$services/python/"
+}
+
+install_linters() {
+    ! $check_only || return 1
+    say 'fetching hadolint, shellcheck and kubernetes-validate with pip (40 MB)'
+    fresh linters
+    { python3 -m venv "$services/linters" \
+        && "$services/linters/bin/python" -m pip install -q --disable-pip-version-check --no-deps \
+            -r "$here/linters.txt"; } >&2 \
+        || { say 'pip failed; is the package index within reach? (PIP_INDEX_URL names another)' && return 1; }
+    cp "$here/linters.txt" "$services/linters/"
 }
 
 fresh() {

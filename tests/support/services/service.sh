@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # One instance of a service that tests run against; kafka.sh and clickhouse.sh source this and call `serve`.
 # An instance is its folder: env (KEY=VALUE lines for the tests), pid, log, tls, data. It listens on 127.0.0.1 alone.
 # The script that sources this gives `name` and three functions, each with the folder as its argument:

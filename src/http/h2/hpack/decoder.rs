@@ -2,8 +2,8 @@
 //! It is given whole blocks of one direction and puts their fields into a `Fields`, in order.
 //! It promises to follow the table even where fields are over the limit, and to say where it lost it.
 
-use super::super::fields::Fields;
-use super::table::{Entry, Lookup, Table};
+use super::super::fields::{self, Fields};
+use super::table::{Lookup, Table};
 use super::{DEFAULT_CAPACITY, huffman, integer, static_table};
 
 /// One direction's decoder.
@@ -12,6 +12,8 @@ pub(in crate::http::h2) struct Decoder {
     table: Table,
     /// The largest table that the receiver ever allowed; `u32::MAX` when its settings may have been missed.
     allowed: u32,
+    /// How much text, and how many lines, the last block had: the next one will be much like it.
+    typical: [u16; 2],
 }
 
 /// Room for strings while they are read; one for all connections of a shard.
@@ -28,7 +30,7 @@ struct Unreadable;
 impl Decoder {
     /// For a direction seen from its first byte.
     pub(in crate::http::h2) fn new() -> Self {
-        Self { table: Table::new(), allowed: DEFAULT_CAPACITY }
+        Self { table: Table::new(), allowed: DEFAULT_CAPACITY, typical: [0; 2] }
     }
 
     /// The receiver allows a table of this size.
@@ -54,7 +56,7 @@ impl Decoder {
         scratch: &mut Scratch,
         fields: &mut Fields,
     ) {
-        fields.expect(block.len());
+        fields.expect(block.len(), self.typical.map(usize::from));
         let mut rest = block;
         while !rest.is_empty() {
             if self.instruction(&mut rest, kept_max, scratch, fields).is_err() {
@@ -63,6 +65,7 @@ impl Decoder {
                 return;
             }
         }
+        self.typical = [fields.text.len() as u16, fields.lines.len() as u16];
     }
 
     fn instruction(
@@ -77,7 +80,7 @@ impl Decoder {
             0x80.. => {
                 let index = integer::read(rest, 7).ok_or(Unreadable)?;
                 match self.entry(index)? {
-                    Lookup::Known(name, value) => fields.add(name, value),
+                    Lookup::Known(name, value, is_sound) => fields.add(name, value, is_sound),
                     Lookup::Unknown | Lookup::Nothing => fields.add_unknown(),
                 }
                 Ok(())
@@ -110,23 +113,27 @@ impl Decoder {
         let spelled =
             if index == 0 { Some(string(rest, &mut scratch.name).ok_or(Unreadable)?) } else { None };
         let value = string(rest, &mut scratch.value).ok_or(Unreadable)?;
-        let name = match spelled {
-            Some(name) => Lookup::Known(name, b""),
-            None => self.entry(index)?,
-        };
-        // The entry is made before it is inserted: its name may stand in one that leaves for it (section 4.4).
-        let entry = match name {
-            Lookup::Known(name, _) => {
-                fields.add(name, value);
-                insert.map(|_| Entry::known(name, value))
+        if let Some(name) = spelled {
+            let is_sound = fields::is_sound(name, value);
+            fields.add(name, value, is_sound);
+            if let Some(kept_max) = insert {
+                self.table.insert(name, value, is_sound, kept_max);
             }
-            Lookup::Unknown | Lookup::Nothing => {
-                fields.add_unknown();
-                insert.map(|_| Entry::Nameless { value_len: value.len() })
+            return Ok(());
+        }
+        let mut is_sound = false;
+        match self.entry(index)? {
+            Lookup::Known(name, ..) => {
+                is_sound = fields::is_sound(name, value);
+                fields.add(name, value, is_sound);
             }
-        };
-        if let (Some(entry), Some(kept_max)) = (entry, insert) {
-            self.table.insert(entry, kept_max);
+            Lookup::Unknown | Lookup::Nothing => fields.add_unknown(),
+        }
+        let Some(kept_max) = insert else { return Ok(()) };
+        match (static_table::get(index), index.checked_sub(static_table::ENTRIES + 1)) {
+            (Some((name, _)), _) => self.table.insert(name, value, is_sound, kept_max),
+            (None, Some(age)) => self.table.insert_named_as(age, value, is_sound, kept_max),
+            (None, None) => {}
         }
         Ok(())
     }
@@ -134,7 +141,7 @@ impl Decoder {
     /// What an index names; an error where it names nothing.
     fn entry(&self, index: usize) -> Result<Lookup<'_>, Unreadable> {
         if let Some((name, value)) = static_table::get(index) {
-            return Ok(Lookup::Known(name, value));
+            return Ok(Lookup::Known(name, value, index != static_table::TRANSFER_ENCODING));
         }
         match index.checked_sub(static_table::ENTRIES + 1).map(|age| self.table.get(age)) {
             None | Some(Lookup::Nothing) => Err(Unreadable),

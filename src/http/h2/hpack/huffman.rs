@@ -18,6 +18,8 @@ const LENGTHS: [u8; 257] = [
 
 const EOS: u16 = 256;
 const LENGTH_MAX: usize = 30;
+/// Bits of the shortest code.
+const SHORTEST: usize = 5;
 /// Codes of up to this many bits are looked up at once: all of letters, digits and what stands in most values.
 const QUICK_BITS: usize = 8;
 
@@ -35,35 +37,58 @@ static CODE: Code = build();
 
 /// Appends the plain text of `coded`; `None` when it is no such text.
 pub(super) fn decode(coded: &[u8], plain: &mut Vec<u8>) -> Option<()> {
-    plain.reserve(coded.len() * 8 / 5);
-    let mut bytes = coded.iter();
+    let start = plain.len();
+    plain.resize(start + coded.len() * 8 / SHORTEST, 0);
+    let room = plain.get_mut(start..)?;
+    let left = fill(coded, room)?;
+    plain.truncate(plain.len() - left);
+    Some(())
+}
+
+/// Writes the plain text into `room`, which is long enough for any; how much of it is left.
+fn fill(coded: &[u8], room: &mut [u8]) -> Option<usize> {
+    let mut room = room.iter_mut();
+    let mut rest = coded;
     // The next bits, from the top, and how many of them there are; zeros behind them.
     let (mut window, mut known) = (0_u64, 0_u32);
-    loop {
-        while known <= 56
-            && let Some(&byte) = bytes.next()
-        {
-            window |= u64::from(byte) << (56 - known);
-            known += 8;
+    while let Some((four, after)) = rest.split_first_chunk::<4>() {
+        rest = after;
+        window |= u64::from(u32::from_be_bytes(*four)) << (32 - known);
+        known += 32;
+        while known >= LENGTH_MAX as u32 {
+            let (symbol, length) = next(window)?;
+            *room.next()? = u8::try_from(symbol).ok()?;
+            window <<= length;
+            known -= length;
         }
+    }
+    for &byte in rest {
+        window |= u64::from(byte) << (56 - known);
+        known += 8;
+    }
+    loop {
         let (symbol, length) = next(window)?;
         if length > known {
             break;
         }
-        plain.push(u8::try_from(symbol).ok()?);
+        *room.next()? = u8::try_from(symbol).ok()?;
         window <<= length;
         known -= length;
     }
     let ones = u64::MAX.checked_shl(64 - known).unwrap_or(0);
-    (known < 8 && window == ones).then_some(())
+    (known < 8 && window == ones).then_some(room.len())
 }
 
 /// The symbol whose code the window begins with.
+#[inline]
 fn next(window: u64) -> Option<(u16, u32)> {
     let &(symbol, length) = CODE.quick.get((window >> (64 - QUICK_BITS)) as usize)?;
-    if length > 0 {
-        return Some((u16::from(symbol), u32::from(length)));
-    }
+    if length > 0 { Some((u16::from(symbol), u32::from(length))) } else { long(window) }
+}
+
+/// The symbol of a code that is longer than what is looked up at once.
+#[cold]
+fn long(window: u64) -> Option<(u16, u32)> {
     (QUICK_BITS + 1..=LENGTH_MAX).find_map(|length| {
         let &(first, start, count) = CODE.spans.get(length)?;
         let at = ((window >> (64 - length)) as u32).checked_sub(first)?;

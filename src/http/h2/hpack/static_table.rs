@@ -5,6 +5,9 @@ pub(super) fn get(index: usize) -> Option<(&'static [u8], &'static [u8])> {
     TABLE.get(index.checked_sub(1)?).map(|&(name, value)| (name.as_bytes(), value.as_bytes()))
 }
 
+/// The one entry that is forbidden in HTTP/2.
+pub(super) const TRANSFER_ENCODING: usize = 57;
+
 /// How many entries there are: the dynamic table begins behind them.
 pub(super) const ENTRIES: usize = TABLE.len();
 

@@ -1,7 +1,9 @@
-//! The decoder against the RFC's examples, an encoder of our own, and a decoder of others.
+//! The decoder against the RFC's examples, an encoder of our own, a decoder of others, and what their encoders made.
 
 #[path = "tests/encoder.rs"]
 mod encoder;
+#[path = "tests/stories.rs"]
+mod stories;
 
 use super::super::fields::{Fields, slice};
 use super::{Decoder, Scratch};

@@ -64,7 +64,7 @@ fn every_rollup_can_be_made_again_from_some_rows() {
     let keep_days = KeepDays::default();
     let site = Site { database: "hg", cluster: "", keep_days: &keep_days };
     let of_transactions = site.rebuilds("transactions", "raised >= 1");
-    assert_eq!(of_transactions.len(), 4);
+    assert_eq!(of_transactions.len(), 8);
     assert!(of_transactions[0].starts_with("INSERT INTO `hg`.`mfa_posture_by_hour` SELECT\n"));
     let chosen = "FROM (SELECT * FROM `hg`.`transactions` WHERE raised >= 1)\n";
     assert!(of_transactions.iter().all(|statement| statement.contains(chosen)), "{of_transactions:?}");

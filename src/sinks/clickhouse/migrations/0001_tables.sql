@@ -228,7 +228,7 @@ CREATE TABLE IF NOT EXISTS {create sensor_health}
     balanced Bool COMMENT 'every stage''s account adds up',
     counters Map(LowCardinality(String), Float64) CODEC(ZSTD(3)) COMMENT 'by their path in the record, packets.read; whole numbers are exact to 2^53',
     states   Map(LowCardinality(String), String) CODEC(ZSTD(3)) COMMENT 'what is said in words, by its path',
-    services Array(Tuple(host String, port UInt16, tls UInt64, http1 UInt64, http2 UInt64, unknown UInt64)) CODEC(ZSTD(3)) COMMENT 'connections by server and protocol'
+    services Array(Tuple(host String, port UInt16, tls UInt64, http1 UInt64, http2 UInt64, quic UInt64, unknown UInt64)) CODEC(ZSTD(3)) COMMENT 'connections by server and protocol'
 )
 ENGINE = {replicated}ReplacingMergeTree
 PARTITION BY toYYYYMM(raised)

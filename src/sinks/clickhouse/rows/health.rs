@@ -27,6 +27,7 @@ struct Service {
     tls: u64,
     http1: u64,
     http2: u64,
+    quic: u64,
     unknown: u64,
 }
 
@@ -50,8 +51,8 @@ impl Health {
             if let [hosts, ports, counts @ ..] = parts {
                 push_text(hosts, &service.host);
                 ports.extend(service.port.to_le_bytes());
-                let Service { tls, http1, http2, unknown, .. } = *service;
-                for (count, values) in [tls, http1, http2, unknown].into_iter().zip(counts) {
+                let Service { tls, http1, http2, quic, unknown, .. } = *service;
+                for (count, values) in [tls, http1, http2, quic, unknown].into_iter().zip(counts) {
                     values.extend(count.to_le_bytes());
                 }
             }

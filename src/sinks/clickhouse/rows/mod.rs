@@ -4,6 +4,7 @@
 
 mod alert;
 mod block;
+mod connection;
 mod health;
 mod inventory;
 mod transaction;
@@ -21,6 +22,7 @@ use serde::Deserialize;
 pub(super) enum Table {
     Alerts,
     Transactions,
+    TlsConnections,
     Inventory,
     SensorHealth,
 }
@@ -31,6 +33,7 @@ impl Table {
         match self {
             Self::Alerts => "alerts",
             Self::Transactions => "transactions",
+            Self::TlsConnections => "tls_connections",
             Self::Inventory => "inventory",
             Self::SensorHealth => "sensor_health",
         }
@@ -40,7 +43,7 @@ impl Table {
     pub(super) const fn of(lane: Lane) -> &'static [Self] {
         match lane {
             Lane::Alerts => &[Self::Alerts],
-            Lane::Transactions => &[Self::Transactions],
+            Lane::Transactions => &[Self::Transactions, Self::TlsConnections],
             Lane::Reports => &[Self::Inventory, Self::SensorHealth],
         }
     }
@@ -51,6 +54,7 @@ impl Table {
             (self, kind),
             (Self::Alerts, Kind::Alert)
                 | (Self::Transactions, Kind::Transaction)
+                | (Self::TlsConnections, Kind::Connection)
                 | (Self::Inventory, Kind::Inventory)
                 | (Self::SensorHealth, Kind::Health)
         )
@@ -81,6 +85,7 @@ pub(super) fn add(block: &mut Block, record: &Record<'_>, labels: &Labels) -> Re
     match record.kind {
         Kind::Alert => read::<alert::Alert<'_>>(record)?.write(&origin, &mut block.row()),
         Kind::Transaction => read::<transaction::Transaction<'_>>(record)?.write(&origin, &mut block.row()),
+        Kind::Connection => read::<connection::Connection<'_>>(record)?.write(&origin, &mut block.row()),
         Kind::Inventory => read::<inventory::Thing<'_>>(record)?.write(&origin, &mut block.row()),
         Kind::Health => read::<health::Health>(record)?.write(&origin, &mut block.row()),
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::sinks::clickhouse::ddl;
-use crate::sinks::record::{AlertRecord, TransactionRecord, samples};
+use crate::sinks::record::{AlertRecord, TlsRecord, TransactionRecord, samples};
 use heelguard_detectors::transaction::Transaction;
 use serde_json::{Value, json};
 
@@ -147,6 +147,31 @@ fn a_full_alert_fills_its_columns_and_a_bare_one_leaves_them_empty() {
 }
 
 #[test]
+fn a_connection_that_was_not_read_fills_its_columns() {
+    let body = serde_json::to_vec(&TlsRecord::new(&samples::connection())).unwrap();
+    let cells = row(Table::TlsConnections, Kind::Connection, &body).unwrap();
+    for (name, wanted) in [
+        ("sensor", "sensor-1"),
+        ("transport", "tcp"),
+        ("sni", "api.example.com"),
+        ("offered_alpn", "h2,http/1.1"),
+        ("ja4", "t12d1516h2_8daaf6152771_e5627efa2ab1"),
+        ("resumed", "00"),
+        ("server_names", "api.example.com"),
+        ("server_not_after", "null"),
+        ("server_sha256", "c3".repeat(32).as_str()),
+        ("client_cert_subject", "svc-billing"),
+        ("client_ip", "00000000000000000000ffffcb007107"),
+        ("client_bytes", "0008000000000000"),
+        ("completeness", "whole"),
+    ] {
+        is(&cells, name, wanted);
+    }
+    let is_set = |name: &str| cells.iter().any(|(known, cell)| known == name && cell.len() == 32);
+    assert!(is_set("client_cert"), "its fingerprint");
+}
+
+#[test]
 fn reports_of_every_kind_become_rows() {
     let endpoint = json!({"schema": "heelguard.inventory/1", "kind": "endpoint", "host": "api", "route": "/x",
         "first_seen": "2026-11-09T08:00:30.745508Z", "last_seen": "2026-11-09T08:00:30.745508Z", "method": "GET",
@@ -168,7 +193,7 @@ fn reports_of_every_kind_become_rows() {
     is(
         &cells,
         "services",
-        "api | 0100 | 0200000000000000 | 0000000000000000 | 0000000000000000 | 0000000000000000",
+        "api | 0100 | 0200000000000000 | 0000000000000000 | 0000000000000000 | 0000000000000000 | 0000000000000000",
     );
 }
 

@@ -49,7 +49,7 @@ pub(super) struct Transaction<'a> {
 }
 
 #[derive(Deserialize)]
-struct Flow<'a> {
+pub(super) struct Flow<'a> {
     #[serde(borrow)]
     community_id: Text<'a>,
     src_ip: Ip,
@@ -113,7 +113,7 @@ struct Response<'a> {
 }
 
 #[derive(Deserialize)]
-struct Client<'a> {
+pub(super) struct Client<'a> {
     ip: Ip,
     #[serde(borrow)]
     country: Option<Text<'a>>,
@@ -297,7 +297,7 @@ impl Transaction<'_> {
 }
 
 impl Flow<'_> {
-    fn write(&self, row: &mut Row<'_>) {
+    pub(super) fn write(&self, row: &mut Row<'_>) {
         row.text(&self.community_id);
         row.fixed(self.src_ip.0);
         row.fixed(self.src_port.to_le_bytes());
@@ -353,6 +353,12 @@ impl Response<'_> {
 
 impl Client<'_> {
     fn write(&self, row: &mut Row<'_>) {
+        self.write_place(row);
+        row.text(self.claimed_ip.or_empty());
+    }
+
+    /// Where it is.
+    pub(super) fn write_place(&self, row: &mut Row<'_>) {
         row.fixed(self.ip.0);
         row.text(self.country.or_empty());
         row.text(self.city.or_empty());
@@ -360,7 +366,6 @@ impl Client<'_> {
         row.maybe(self.lon.map(f32::to_le_bytes));
         row.fixed(self.asn.unwrap_or(0).to_le_bytes());
         row.text(self.class.or_empty());
-        row.text(self.claimed_ip.or_empty());
     }
 }
 

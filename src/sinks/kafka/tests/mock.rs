@@ -122,6 +122,30 @@ fn reports_go_to_their_topics_by_the_hex_digits_of_their_keys() {
 }
 
 #[test]
+fn connections_go_to_a_topic_of_their_own_where_transactions_are_sent() {
+    let mut far = Far::new();
+    for topic in ["heelguard.transactions.v1", "heelguard.tls.v1"] {
+        far.cluster.create_topic(topic, 2, 1).unwrap();
+    }
+    let send = |far: &Far| {
+        let mut kafka = far.open(Lane::Transactions);
+        let mut batch = Batch::new(7, Lane::Transactions, 0);
+        for (number, kind) in (0..).zip([Kind::Transaction, Kind::Connection, Kind::Transaction]) {
+            batch.push(number, &Record { kind, raised_ms: 0, id: 1, key: 0xabc, body: b"{}" });
+        }
+        assert_eq!(kafka.deliver(&batch).unwrap(), arrived());
+    };
+    send(&far);
+    assert_eq!(far.read("heelguard.transactions.v1", 2).len(), 2);
+    assert_eq!(far.read("heelguard.tls.v1", 1)[0].0, "00000000000000000000000000000abc");
+    far.config.transactions_topic = String::new();
+    assert!(
+        !far.config.lanes().contains(&Lane::Transactions),
+        "a topic for connections alone fills no spool"
+    );
+}
+
+#[test]
 fn a_kind_without_a_topic_is_left_out() {
     let mut far = Far::new();
     far.config.health_topic = String::new();

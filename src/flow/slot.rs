@@ -1,0 +1,61 @@
+//! A flow's place in its table, with what the table notes about it.
+//! It is given a flow and answers when that flow has to be looked at again.
+//! It promises that an idle flow takes little.
+
+use super::conversation::Conversation;
+use super::key::FlowKey;
+use super::{Config, StreamHandler};
+use heelguard_detectors::time::EventTime;
+use std::num::NonZeroU64;
+
+/// A flow and the table's notes about it.
+pub(super) struct Slot<H> {
+    pub(super) key: FlowKey,
+    /// Its entry in `timers`.
+    pub(super) armed: EventTime,
+    pub(super) usage: Usage,
+    /// A SYN that is not its own came: its endpoints may be in use again.
+    pub(super) rival: bool,
+    pub(super) held_bytes: u32,
+    /// Its entry in `holders`.
+    pub(super) holder: Option<NonZeroU64>,
+    pub(super) flow: Conversation<H>,
+}
+
+/// What says who is given up at the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Usage {
+    /// No segment came since the hand last passed.
+    Unused,
+    /// One did.
+    Used,
+    /// The usual time to be idle is over, and the flow is kept all the same.
+    Overtime,
+}
+
+impl<H: StreamHandler> Slot<H> {
+    /// When it has to be looked at again if no segment comes.
+    pub(super) fn deadline(&self, config: &Config) -> EventTime {
+        let idle = match self.usage {
+            Usage::Overtime => config.kept_idle_timeout(),
+            Usage::Unused | Usage::Used => config.idle_timeout(),
+        };
+        self.flow.deadline(config, idle)
+    }
+}
+
+/// The slot with this number.
+pub(super) fn slot_mut<H>(slots: &mut [Option<Box<Slot<H>>>], id: u32) -> Option<&mut Slot<H>> {
+    slots.get_mut(id as usize)?.as_deref_mut()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_flow_takes_little() {
+        // With a handler of five words, as that of HTTP is.
+        assert!(size_of::<Slot<[u64; 5]>>() <= 384, "{}", size_of::<Slot<[u64; 5]>>());
+    }
+}

@@ -1,0 +1,221 @@
+//! What a run has seen so far, as tables that people look at: endpoints, principals, credentials, alerts.
+//! It is given each transaction once, in order, and each state of each alert; whoever shows it reads copies.
+//! It promises bounded memory (a limit a table, what was given up counted), no secret, and that a reader never holds
+//! it for longer than it takes to copy `ROWS_AT_ONCE` rows.
+
+pub mod credential;
+pub mod endpoint;
+mod episodes;
+pub mod lanes;
+pub mod latency;
+pub mod principal;
+pub mod rhythm;
+mod slots;
+
+#[cfg(test)]
+mod tests;
+
+use ahash::RandomState;
+use credential::{Credential, Use};
+use endpoint::Endpoint;
+use episodes::Episodes;
+use heelguard_detectors::alert::{Alert, AlertId};
+use heelguard_detectors::identity::{Credential as Presented, CredentialKind, Fingerprint, PrincipalKind};
+use heelguard_detectors::time::EventTime;
+use heelguard_detectors::transaction::Transaction;
+use principal::Principal;
+use slots::Slots;
+use std::sync::Arc;
+
+#[allow(clippy::disallowed_types, reason = "held for one transaction or a few rows; readers are people")]
+type Mutex<T> = std::sync::Mutex<T>;
+
+/// Endpoints known at once.
+pub const ENDPOINTS_MAX: usize = 10_000;
+/// Principals known at once.
+pub const PRINCIPALS_MAX: usize = 20_000;
+/// Keys, client secrets and certificates known at once.
+pub const KEYS_MAX: usize = 20_000;
+/// Sessions and tokens known at once; they have room of their own, since logins make ever new ones.
+pub const TOKENS_MAX: usize = 20_000;
+/// Alerts known at once, each in its last state.
+pub const ALERTS_MAX: usize = 10_000;
+/// Rows that are copied before the data path gets its turn.
+const ROWS_AT_ONCE: usize = 128;
+
+/// The tables.
+#[derive(Default)]
+pub struct Ledger {
+    tables: Mutex<Tables>,
+}
+
+/// What is behind the lock.
+struct Tables {
+    hashes: RandomState,
+    span: Option<(EventTime, EventTime)>,
+    transactions: u64,
+    endpoints: Slots<Endpoint>,
+    principals: Slots<Principal>,
+    keys: Slots<Credential>,
+    tokens: Slots<Credential>,
+    episodes: Episodes,
+}
+
+/// How much of a table is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// What is in it.
+    pub name: &'static str,
+    /// Rows.
+    pub used: usize,
+    /// Rows at most.
+    pub max: usize,
+    /// Rows that had to make room.
+    pub given_up: u64,
+}
+
+/// What the ledger knows of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overview {
+    /// The first and the last moment of traffic.
+    pub span: Option<(EventTime, EventTime)>,
+    /// Transactions, second sights left out.
+    pub transactions: u64,
+    /// Every table.
+    pub rooms: Vec<Room>,
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self {
+            hashes: RandomState::new(),
+            span: None,
+            transactions: 0,
+            endpoints: Slots::new(ENDPOINTS_MAX),
+            principals: Slots::new(PRINCIPALS_MAX),
+            keys: Slots::new(KEYS_MAX),
+            tokens: Slots::new(TOKENS_MAX),
+            episodes: Episodes::default(),
+        }
+    }
+}
+
+impl Ledger {
+    /// Takes in one transaction; the second sight of an exchange is passed over.
+    pub fn observe(&self, tx: &Transaction) {
+        if tx.repeat_of.is_none() {
+            self.with(|tables| tables.observe(tx));
+        }
+    }
+
+    /// Takes in one state of an alert.
+    pub fn alert(&self, alert: &Alert) {
+        let alert = Arc::new(alert.clone());
+        self.with(|tables| tables.episodes.take(alert));
+    }
+
+    /// How much there is.
+    pub fn overview(&self) -> Overview {
+        self.with(|tables| Overview {
+            span: tables.span,
+            transactions: tables.transactions,
+            rooms: vec![
+                tables.episodes.room(),
+                tables.principals.room("principals"),
+                tables.keys.room("keys"),
+                tables.tokens.room("sessions and tokens"),
+                tables.endpoints.room("endpoints"),
+            ],
+        })
+    }
+
+    /// The last state of every alert, in no order.
+    pub fn alerts(&self) -> Vec<Arc<Alert>> {
+        self.with(|tables| tables.episodes.all())
+    }
+
+    /// The last state of one alert.
+    pub fn alert_of(&self, id: AlertId) -> Option<Arc<Alert>> {
+        self.with(|tables| tables.episodes.get(id))
+    }
+
+    /// Every endpoint, in no order.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        self.copied(|tables| &tables.endpoints)
+    }
+
+    /// Every principal, in no order.
+    pub fn principals(&self) -> Vec<Principal> {
+        self.copied(|tables| &tables.principals)
+    }
+
+    /// One principal.
+    pub fn principal(&self, kind: PrincipalKind, id: &str) -> Option<Principal> {
+        self.with(|tables| tables.principals.find(tables.hashes.hash_one((kind, id))).cloned())
+    }
+
+    /// Every credential, what lasts before what passes, in no further order.
+    pub fn credentials(&self) -> Vec<Credential> {
+        let mut all = self.copied(|tables| &tables.keys);
+        all.append(&mut self.copied(|tables| &tables.tokens));
+        all
+    }
+
+    /// One credential.
+    pub fn credential(&self, fingerprint: Fingerprint) -> Option<Credential> {
+        let key = short(fingerprint);
+        self.with(|tables| tables.keys.find(key).or_else(|| tables.tokens.find(key)).cloned())
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Tables) -> T) -> T {
+        look(&mut self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    fn copied<T: Clone>(&self, table: impl Fn(&Tables) -> &Slots<T>) -> Vec<T> {
+        let mut rows = Vec::new();
+        while self.with(|tables| table(tables).copy(&mut rows, ROWS_AT_ONCE)) {
+            std::thread::yield_now();
+        }
+        rows
+    }
+}
+
+impl Tables {
+    fn observe(&mut self, tx: &Transaction) {
+        self.transactions += 1;
+        self.span = Some(self.span.map_or((tx.time, tx.end), |(first, last)| (first, last.max(tx.end))));
+        let route = tx.request.as_ref().map(|request| {
+            let key = self.hashes.hash_one((&request.method, &request.host, &request.route));
+            let endpoint = self.endpoints.entry(key, tx.succeeded(), || Endpoint::new(request, tx.time));
+            endpoint.note(tx, request);
+            (key, request)
+        });
+        let credentials = tx.credentials.iter().filter(|credential| is_shown(credential));
+        for credential in credentials.clone() {
+            let table = if is_lasting(credential.kind) { &mut self.keys } else { &mut self.tokens };
+            let key = short(credential.fingerprint);
+            let entry = table.entry(key, tx.succeeded(), || Credential::new(credential, tx.time));
+            entry.note(&Use { tx, route });
+        }
+        let principal = &tx.principal;
+        let key = self.hashes.hash_one((principal.kind, &*principal.id));
+        let entry = self.principals.entry(key, tx.succeeded(), || Principal::new(principal, tx.time));
+        entry.note(tx, route, credentials);
+    }
+}
+
+/// Whether a credential lasts beyond a login.
+pub fn is_lasting(kind: CredentialKind) -> bool {
+    use CredentialKind::{ApiKey, Basic, ClientCertificate, ClientSecret, Digest, Hawk, Signature};
+    matches!(kind, ApiKey | Basic | ClientCertificate | ClientSecret | Digest | Hawk | Signature)
+}
+
+/// A DPoP proof is made anew for each request, so it is nobody's credential to keep a book on.
+fn is_shown(credential: &Presented) -> bool {
+    credential.kind != CredentialKind::Dpop
+}
+
+/// A fingerprint is a keyed hash already.
+fn short(fingerprint: Fingerprint) -> u64 {
+    u128::from_be_bytes(fingerprint.0) as u64
+}

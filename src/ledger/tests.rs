@@ -1,0 +1,109 @@
+//! Stories told to a ledger, and what it has to say afterwards.
+
+use super::*;
+use crate::ledger::principal::{STEPS_MAX, Step};
+use heelguard_detectors::identity::ProofLevel;
+use heelguard_detectors::story::{alerts, transactions};
+use heelguard_detectors::transaction::MfaOutcome;
+
+fn told(story: &str) -> Ledger {
+    let ledger = Ledger::default();
+    transactions(story).unwrap().iter().for_each(|tx| ledger.observe(tx));
+    ledger
+}
+
+#[test]
+fn a_morning_of_one_person() {
+    let ledger = told(
+        "08:00:00 203.0.113.7 -> offer POST /login 200 user=ann country=DE device=abcd
+         08:00:09 203.0.113.7 -> mfa POST /mfa 401 user=ann factor=totp outcome=fail_code country=DE device=abcd
+         08:00:20 203.0.113.7 -> mfa POST /mfa 200 user=ann factor=totp country=DE device=abcd
+         08:01:00 203.0.113.7 -> use GET /orders/{1..20} 200 user=ann session=s1 route=/orders/{id} proof=mfa country=DE device=abcd every 30s
+         12:00:00 198.51.100.9 -> use GET /orders/1 403 user=ann session=s1 route=/orders/{id} country=FR device=wxyz",
+    );
+    let ann = ledger.principal(PrincipalKind::User, "ann").unwrap();
+    assert_eq!((ann.calls, ann.denied, ann.steps.len()), (24, 2, 3));
+    // Twenty orders, and the step itself.
+    assert_eq!(ann.proofs[ProofLevel::Mfa as usize], 21);
+    let steps: Vec<Step> = ann.steps.iter().map(|stepped| stepped.step).collect();
+    let told = [MfaOutcome::Challenge, MfaOutcome::FailCode, MfaOutcome::Success];
+    let is_told =
+        |(step, outcome): (&Step, MfaOutcome)| matches!(step, Step::Mfa(_, _, of) if *of == outcome);
+    assert!(steps.iter().zip(told).all(is_told), "{steps:?}");
+    let countries: Vec<_> =
+        ann.countries.by_use().iter().map(|lane| (lane.name.to_string(), lane.calls)).collect();
+    assert_eq!(countries, [("DE".to_owned(), 23), ("FR".to_owned(), 1)]);
+    assert_eq!((ann.devices.len(), ann.addresses.len(), ann.credentials.len()), (2, 2, 1));
+    let spans = ann.rhythm.spans().len();
+    let france = ann.countries.iter().find(|lane| lane.name.as_str() == "FR").unwrap();
+    assert_eq!(france.spans, 1 << (spans - 1), "the last span alone");
+    let orders = ledger.endpoints().into_iter().find(|endpoint| &*endpoint.route == "/orders/{id}").unwrap();
+    assert_eq!(
+        (orders.calls, orders.statuses, orders.proofs[ProofLevel::Mfa as usize]),
+        (21, [0, 0, 20, 0, 1, 0], 20)
+    );
+    assert!(ledger.principal(PrincipalKind::User, "bob").is_none());
+}
+
+#[test]
+fn a_key_that_walks_around_is_known_by_its_fingerprint_alone() {
+    let ledger = told(
+        "09:00:00 203.0.113.7 -> use GET /admin/users 200 user=ann key=k1 proof=api_key has_mfa labels=admin country=DE x3
+         09:10:00 198.51.100.9 -> use GET /admin/users 401 key=k1 proof=api_key labels=admin country=US
+         09:20:00 203.0.113.7 -> use GET /me 200 user=ann session=s1 proof=mfa has_mfa",
+    );
+    let credentials = ledger.credentials();
+    let [key, session] = credentials.as_slice() else { panic!("{}", credentials.len()) };
+    assert!(is_lasting(key.kind) && !is_lasting(session.kind));
+    assert_eq!((key.calls, key.denied, key.privileged, key.around_mfa), (4, 1, 3, 3));
+    assert_eq!((session.privileged, session.around_mfa), (0, 0));
+    assert_eq!((key.countries.len(), key.routes.len()), (2, 1));
+    assert_eq!(key.level(), Some(ProofLevel::ApiKey));
+    assert_eq!(ledger.credential(key.fingerprint).unwrap().calls, 4);
+}
+
+#[test]
+fn the_second_sight_of_an_exchange_counts_once() {
+    let ledger = told(
+        "09:00:00 203.0.113.7 -> use GET /a 200 user=ann
+         09:00:01 203.0.113.7 -> use GET /a 200 user=ann repeat",
+    );
+    assert_eq!(ledger.overview().transactions, 1);
+}
+
+#[test]
+fn a_flood_of_names_fills_no_more_than_its_room() {
+    let ledger = Ledger::default();
+    let story = "09:00:00 203.0.113.7 -> login POST /login 401 user=u{1..30000} every 1ms";
+    for tx in transactions(story).unwrap() {
+        ledger.observe(&tx);
+    }
+    let rooms = ledger.overview().rooms;
+    let principals = rooms.iter().find(|room| room.name == "principals").unwrap();
+    assert_eq!((principals.used, principals.max), (PRINCIPALS_MAX, PRINCIPALS_MAX));
+    assert_eq!(principals.given_up, 30_000 - PRINCIPALS_MAX as u64);
+    assert_eq!(ledger.principals().len(), PRINCIPALS_MAX);
+}
+
+#[test]
+fn of_many_steps_the_last_are_kept() {
+    let ledger = told("09:00:00 203.0.113.7 -> login POST /login 401 user=ann every 10s x100");
+    let ann = ledger.principal(PrincipalKind::User, "ann").unwrap();
+    assert_eq!((ann.steps.len(), ann.earlier_steps), (STEPS_MAX, 100 - STEPS_MAX as u64));
+    assert_eq!(ann.steps.back().unwrap().time, ann.last);
+}
+
+#[test]
+fn an_alert_is_there_in_its_last_state() {
+    let ledger = Ledger::default();
+    let story =
+        "10:00:00 203.0.113.7 -> mfa POST /mfa 401 user=ann factor=totp outcome=fail_code every 20s x12";
+    let states = alerts(story, heelguard_detectors::runtime::RuntimeConfig::default()).unwrap();
+    assert!(states.len() > 1);
+    states.iter().rev().chain(&states).for_each(|state| ledger.alert(state));
+    let newest = |id| states.iter().filter(|state| state.id == id).max_by_key(|state| state.rev).unwrap();
+    for alert in ledger.alerts() {
+        assert_eq!(*alert, *newest(alert.id));
+        assert_eq!(ledger.alert_of(alert.id).unwrap(), alert);
+    }
+}

@@ -1,0 +1,142 @@
+//! Alerts to take away: the list as JSON Lines and as CSV.
+//! It is given the alerts that the filter left, in its order.
+//! It promises that no cell is a formula to a spreadsheet, and no text moves a terminal's cursor.
+
+use super::notes::Notes;
+use crate::sinks::escape::{for_terminal, write_json_line};
+use crate::sinks::record::{AlertRecord, Labels};
+use heelguard_detectors::alert::Alert;
+use std::sync::Arc;
+
+const COLUMNS: [&str; 20] = [
+    "id",
+    "status",
+    "severity",
+    "confidence",
+    "rule",
+    "title",
+    "message",
+    "first_seen",
+    "last_seen",
+    "count",
+    "subject",
+    "principal",
+    "client_ip",
+    "country",
+    "credential",
+    "method",
+    "host",
+    "route",
+    "acknowledged",
+    "note",
+];
+
+/// One alert record a line.
+pub(super) fn json_lines(alerts: &[Arc<Alert>], labels: &Labels) -> Vec<u8> {
+    let mut out = Vec::new();
+    for alert in alerts {
+        let before = out.len();
+        if write_json_line(&mut out, &AlertRecord::new(alert, labels)).is_err() {
+            out.truncate(before);
+        }
+    }
+    out
+}
+
+/// One alert a row (RFC 4180), under the names of the columns.
+pub(super) fn csv(alerts: &[Arc<Alert>], notes: &Notes) -> Vec<u8> {
+    let mut out = String::new();
+    row(&mut out, &COLUMNS.map(str::to_owned));
+    for alert in alerts {
+        row(&mut out, &cells(alert, notes));
+    }
+    out.into_bytes()
+}
+
+fn cells(alert: &Alert, notes: &Notes) -> [String; 20] {
+    let endpoint = alert.endpoint.as_ref();
+    let note = notes.get(alert.id);
+    [
+        alert.id.to_string(),
+        alert.status.to_string(),
+        alert.severity.to_string(),
+        alert.confidence.to_string(),
+        alert.rule.to_owned(),
+        alert.title.to_owned(),
+        alert.message.clone(),
+        alert.first_seen.to_string(),
+        alert.last_seen.to_string(),
+        alert.count.to_string(),
+        alert.subject.value.to_string(),
+        alert.principal.as_ref().map(heelguard_detectors::identity::Principal::key).unwrap_or_default(),
+        alert.client.as_ref().map(|client| client.ip.to_string()).unwrap_or_default(),
+        alert.client.as_ref().and_then(|c| c.country).map(|country| country.to_string()).unwrap_or_default(),
+        alert.credential.as_ref().map(|c| c.fingerprint.to_string()).unwrap_or_default(),
+        endpoint.map(|endpoint| endpoint.method.to_string()).unwrap_or_default(),
+        endpoint.map(|endpoint| endpoint.host.to_string()).unwrap_or_default(),
+        endpoint.map(|endpoint| endpoint.route.to_string()).unwrap_or_default(),
+        note.as_ref().map(|note| note.when.clone()).unwrap_or_default(),
+        note.map(|note| note.words).unwrap_or_default(),
+    ]
+}
+
+fn row(out: &mut String, cells: &[String; 20]) {
+    for (place, text) in cells.iter().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        cell(out, text);
+    }
+    out.push_str("\r\n");
+}
+
+/// A cell in quotes. What a spreadsheet would take for a formula gets an apostrophe in front, blanks before it or not.
+fn cell(out: &mut String, text: &str) {
+    out.push('"');
+    if text.starts_with(['\t', '\r', '\n']) || text.trim_start().starts_with(['=', '+', '-', '@']) {
+        out.push('\'');
+    }
+    out.push_str(&for_terminal(text).replace('"', "\"\""));
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sinks::record::samples;
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        for (text, expected) in [
+            ("=HYPERLINK(\"http://x\")", r#""'=HYPERLINK(""http://x"")""#),
+            ("+1", "\"'+1\""),
+            ("-1", "\"'-1\""),
+            ("@SUM(A1)", "\"'@SUM(A1)\""),
+            ("\t=1", "\"'\\u{9}=1\""),
+            ("\r=1", "\"'\\u{d}=1\""),
+            ("  =1", "\"'  =1\""),
+            ("a=1", "\"a=1\""),
+            ("a,\"b\"\nc", "\"a,\"\"b\"\"\\u{a}c\""),
+            ("\u{202e}cod.exe", "\"\\u{202e}cod.exe\""),
+        ] {
+            let mut out = String::new();
+            cell(&mut out, text);
+            assert_eq!(out, expected);
+        }
+    }
+
+    #[test]
+    fn both_forms_hold_every_alert() {
+        let mut hostile = samples::alert();
+        hostile.message = "=cmd|' /C calc'!A0 \u{202e}".to_owned();
+        let alerts = [Arc::new(hostile), Arc::new(samples::bare_alert())];
+        let text = String::from_utf8(csv(&alerts, &Notes::default())).unwrap();
+        assert_eq!((text.matches("\r\n").count(), text.contains("\"'=cmd|")), (3, true), "{text}");
+        let lines = String::from_utf8(json_lines(&alerts, &samples::labels())).unwrap();
+        let ids: Vec<String> = lines
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].to_string())
+            .collect();
+        assert_eq!(ids, vec![format!("\"{}\"", samples::alert().id); 2]);
+    }
+}

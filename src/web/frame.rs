@@ -1,0 +1,82 @@
+//! What is around every page: head, navigation, foot.
+//! It is given a title, the place in the navigation, and the content.
+//! It promises landmarks, a way past the navigation, and no script.
+
+use super::html::Html;
+use crate::sinks::record::Labels;
+
+/// The style sheet; a file of its own, so that the policy allows no style in a page.
+pub(super) const STYLE: &str = include_str!("style.css");
+
+/// A page of the navigation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Alerts,
+    Principals,
+    Coverage,
+    Keys,
+    Endpoints,
+    Sensor,
+    Detectors,
+    Elsewhere,
+}
+
+const NAVIGATION: [(Place, &str, &str); 7] = [
+    (Place::Alerts, "<a href=\"/\"", "Alerts"),
+    (Place::Principals, "<a href=\"/principals\"", "Principals"),
+    (Place::Coverage, "<a href=\"/coverage\"", "MFA coverage"),
+    (Place::Keys, "<a href=\"/keys\"", "Keys and tokens"),
+    (Place::Endpoints, "<a href=\"/endpoints\"", "Endpoints"),
+    (Place::Sensor, "<a href=\"/sensor\"", "Sensor"),
+    (Place::Detectors, "<a href=\"/rules\"", "Detectors"),
+];
+
+/// A page's content, and what is around it.
+pub(super) struct Page {
+    /// In a few words.
+    pub(super) title: String,
+    pub(super) place: Place,
+    pub(super) content: Html,
+}
+
+impl Page {
+    pub(super) fn new(place: Place, title: impl Into<String>, content: Html) -> Self {
+        Self { title: title.into(), place, content }
+    }
+
+    /// The whole document.
+    pub(super) fn document(&self, labels: &Labels, source: &str) -> String {
+        let mut html = Html::new();
+        html.raw("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">")
+            .raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")
+            .raw("<meta name=\"color-scheme\" content=\"light dark\"><title>")
+            .wire_title(&self.title)
+            .raw(" · Heelguard</title><link rel=\"icon\" href=\"data:,\">")
+            .raw("<link rel=\"stylesheet\" href=\"/style.css\"></head><body>")
+            .raw("<a class=\"skip\" href=\"#content\">Skip to content</a>")
+            .raw("<header><a class=\"brand\" href=\"/\">Heelguard</a><nav aria-label=\"Views\"><ul>");
+        for (place, link, name) in NAVIGATION {
+            html.raw("<li>").raw(link);
+            html.raw(if place == self.place { " aria-current=\"page\">" } else { ">" });
+            html.raw(name).raw("</a></li>");
+        }
+        html.raw("</ul></nav><p class=\"who\">")
+            .wire(&labels.tenant)
+            .raw(" / ")
+            .wire(&labels.sensor)
+            .raw("</p></header><main id=\"content\" tabindex=\"-1\">")
+            .add(&self.content)
+            .raw("</main><footer><p>")
+            .text(source)
+            .raw(" · times are UTC, of the packets · <a href=\"\">Reload</a></p></footer></body></html>\n");
+        html.into_string()
+    }
+}
+
+impl Html {
+    /// Adds words for a title, where there is no markup to set them apart with.
+    fn wire_title(&mut self, words: &str) -> &mut Self {
+        let end = words.char_indices().nth(80).map_or(words.len(), |(end, _)| end);
+        self.text(words.get(..end).unwrap_or_default())
+    }
+}

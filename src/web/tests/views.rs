@@ -1,0 +1,163 @@
+//! What each view shows of a small run: its numbers, its filters, and hostile words made inert.
+
+use super::{get, live, of_ledger};
+use crate::ledger::Ledger;
+use crate::sinks::record::samples;
+use heelguard_detectors::alert::{Alert, AlertId, Scope, Severity, Status, Subject};
+use heelguard_detectors::story::transactions;
+use std::sync::Arc;
+
+/// Letters that turn, hide or break what is around them, in one user name.
+const HOSTILE: &str =
+    "<script>alert(1)</script>\"><img src=x onerror=alert(1)>\u{202e}evil\u{200b}\u{0}שלום👩‍💻'onclick='x";
+
+const STORY: &str =
+    "08:00:00 203.0.113.7 -> offer POST /login 200 user=ann country=DE device=abcd host=api.example.com labels=login
+     08:00:20 203.0.113.7 -> mfa POST /mfa 200 user=ann factor=totp country=DE device=abcd host=api.example.com labels=mfa
+     08:01:00 203.0.113.7 -> use GET /admin/users 200 user=ann session=s1 proof=mfa has_mfa country=DE device=abcd host=api.example.com labels=admin ttfb=20ms x9
+     09:00:00 198.51.100.9 -> use GET /admin/users 200 user=ann key=k1 proof=api_key has_mfa country=FR host=api.example.com labels=admin ttfb=20ms x3
+     09:01:00 198.51.100.9 -> use GET /reports 500 key=k1 country=FR host=b.example.com ttfb=2500ms";
+
+fn run() -> Arc<Ledger> {
+    let ledger = Ledger::default();
+    transactions(STORY).unwrap().iter().for_each(|tx| ledger.observe(tx));
+    Arc::new(ledger)
+}
+
+fn alert(id: u128, severity: Severity, message: &str) -> Alert {
+    Alert { id: AlertId(id), severity, message: message.to_owned(), ..samples::alert() }
+}
+
+#[test]
+fn the_list_is_filtered_sorted_and_turned() {
+    let mut alerts: Vec<Alert> =
+        (0..150).map(|n| alert(n + 10, Severity::Low, &format!("story number {n}."))).collect();
+    alerts.push(Alert { status: Status::Closed, ..alert(1, Severity::Critical, "the worst of all") });
+    let live = live(&alerts);
+    let rows = |target: &str| get(&live, target).1.matches("<td class=\"story\">").count();
+    assert_eq!((rows("/"), rows("/?page=2"), rows("/?page=99"), rows("/?page=x")), (100, 51, 51, 100));
+    assert_eq!((rows("/?severity=critical"), rows("/?severity=nonsense&page=2")), (1, 51));
+    assert_eq!((rows("/?state=closed"), rows("/?state=open&q=number+149.")), (1, 1));
+    assert_eq!((rows("/?q=ALICE+worst"), rows("/?q=nobody"), rows("/?rule=MFA-01&page=2")), (1, 0, 51));
+    assert_eq!(rows("/?q=203.0.113.7+api.example.com"), 100, "address and host");
+    let (_, worst_first) = get(&live, "/?sort=severity");
+    assert!(worst_first.find("the worst of all") < worst_first.find("story number"));
+    let (_, second) = get(&live, "/?q=story&page=2");
+    assert!(second.contains("href=\"?q=story&amp;page=1\"") && second.contains("Page 2 of 2"), "{second}");
+    let lines = |target: &str| get(&live, target).1.lines().count();
+    assert_eq!(
+        (lines("/alerts.csv?state=closed"), lines("/alerts.jsonl"), lines("/alerts.jsonl?q=worst")),
+        (2, 151, 1)
+    );
+}
+
+#[test]
+fn an_alert_tells_its_story_its_evidence_and_what_else_it_may_be() {
+    let mut seen = samples::alert();
+    let mut later = seen.evidence[0].clone();
+    later.time = seen.last_seen;
+    later.status = None;
+    seen.evidence.push(later);
+    seen.visibility.one_way = true;
+    let (status, page) = get(&live(std::slice::from_ref(&seen)), &format!("/alerts/{}", seen.id));
+    assert_eq!(status, 200);
+    for words in [
+        "3 wrong MFA codes in 179 s for alice@example.com",
+        "temporary account lock",
+        "href=\"/principal?id=user:alice@example.com\"",
+        "<circle r=\"6\" cy=\"14\" class=\"refused\" cx=\"1.000%\">",
+        "<circle r=\"6\" cy=\"14\" class=\"unseen\" cx=\"99.000%\">",
+        "One direction only was seen",
+        "fat fingers",
+        "AS64500",
+        "end with this run",
+    ] {
+        assert!(page.contains(words), "{words} is not in {page}");
+    }
+}
+
+#[test]
+fn views_show_who_walks_around_what() {
+    let live = of_ledger(run(), None);
+    let page = |target: &str| {
+        let (status, page) = get(&live, target);
+        assert_eq!(status, 200, "{target}");
+        page
+    };
+    let principal = page("/principal?id=user:ann");
+    for words in ["second factor, attempt (totp): success", "<svg class=\"columns\"", "</span> <bdi>FR</bdi>"]
+    {
+        assert!(principal.contains(words), "{words} is not in {principal}");
+    }
+    let coverage = page("/coverage");
+    assert!(
+        coverage.contains("static key") && coverage.contains("second factor 75 %, static key 25 %"),
+        "{coverage}"
+    );
+    let (_, around) = coverage.split_once("walk around</h2>").unwrap();
+    assert!(around.contains("<bdi>user:ann</bdi>"), "{around}");
+    let keys = page("/keys");
+    assert!(
+        keys.contains("<td class=\"number\">4</td><td class=\"number\">3</td>"),
+        "calls and privileged: {keys}"
+    );
+    let (_, link) = keys.split_once("href=\"/keys/").unwrap();
+    let key = page(&format!("/keys/{}", &link[..32]));
+    assert!(key.contains("198.51.100.9") && key.contains("around the owner’s second factor"), "{key}");
+    assert!(page("/keys?show=tokens").contains("session"));
+    let endpoints = page("/endpoints?q=reports");
+    assert!(endpoints.contains("5xx 100 %") && endpoints.contains("2.49 s"), "{endpoints}");
+    assert!(!endpoints.contains("/admin/users"));
+    assert!(
+        page("/principals?q=FR+ann").contains("user:ann") && !page("/principals?q=BR").contains("user:ann")
+    );
+}
+
+#[test]
+fn where_nothing_is_there_is_a_word_on_what_to_do() {
+    let live = of_ledger(Arc::new(Ledger::default()), None);
+    for path in ["/", "/principals", "/coverage", "/keys", "/endpoints"] {
+        let (status, page) = get(&live, path);
+        assert!(status == 200 && page.contains("<div class=\"empty\">"), "{path}: {page}");
+    }
+    assert!(get(&live, "/sensor").1.contains("heelguard doctor"));
+}
+
+#[test]
+fn hostile_words_stay_words_in_every_view() {
+    let ledger = Ledger::default();
+    for mut tx in transactions(STORY).unwrap() {
+        let long = format!("{HOSTILE}{}", "x".repeat(10_000));
+        tx.principal.id = long.as_str().into();
+        let request = tx.request.as_mut().unwrap();
+        request.host = HOSTILE.into();
+        request.route = HOSTILE.into();
+        request.method = HOSTILE.into();
+        for credential in &mut tx.credentials {
+            credential.name = HOSTILE.into();
+        }
+        ledger.observe(&tx);
+    }
+    let mut raised = samples::alert();
+    raised.message = format!("{HOSTILE} {}", "y".repeat(10_000));
+    raised.subject = Subject { scope: Scope::Service, value: HOSTILE.into() };
+    raised.evidence[0].path = HOSTILE.into();
+    raised.evidence[0].note = HOSTILE.to_owned();
+    ledger.alert(&raised);
+    let ledger = Arc::new(ledger);
+    let shown =
+        super::Shown { labels: samples::labels(), source: "a capture".to_owned(), ledger, state_dir: None };
+    let pages = super::super::pages(shown, &crate::metrics::Counters::default(), &[]);
+    assert!(pages.len() >= 10, "{}", pages.len());
+    let mut seen = 0;
+    for page in pages {
+        assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("'onclick"), "{page}");
+        assert!(!page.contains(['\u{202e}', '\u{200b}', '\u{0}']), "{page}");
+        assert!(
+            !page.contains(&"x".repeat(1_000)) && !page.contains(&"y".repeat(1_000)),
+            "a word is not cut"
+        );
+        seen += page.matches("&lt;script&gt;").count();
+    }
+    assert!(seen > 10, "{seen}");
+}

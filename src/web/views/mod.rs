@@ -1,0 +1,36 @@
+//! The views: what a run has seen, each as one page.
+//! Each is given the run and what was asked for, and gives a page, or nothing where there is none.
+//! They promise a heading, captions, and words where there is nothing to show yet.
+
+pub(super) mod alert;
+pub(super) mod alerts;
+pub(super) mod coverage;
+pub(super) mod endpoints;
+pub(super) mod filter;
+pub(super) mod key;
+pub(super) mod keys;
+mod parts;
+pub(super) mod principal;
+pub(super) mod principals;
+pub(super) mod rules;
+pub(super) mod sensor;
+pub(super) mod stats;
+mod svg;
+pub(super) mod words;
+
+use super::Moment;
+use super::ask::Pairs;
+use super::notes::Notes;
+use crate::ledger::Ledger;
+
+/// What a view looks at.
+pub(super) struct Sight<'a> {
+    pub(super) ledger: &'a Ledger,
+    pub(super) notes: &'a Notes,
+    /// Counters and the like, as they are now.
+    pub(super) moment: &'a Moment,
+    /// What stands behind the question mark.
+    pub(super) asked: &'a Pairs,
+    /// Where it was seen.
+    pub(super) source: &'a str,
+}

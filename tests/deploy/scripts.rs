@@ -1,0 +1,25 @@
+//! Shell scripts, wherever they are: what shellcheck says of them.
+//! It looks for them by their endings, and in the package's folder.
+//! It promises that a word that is split or a variable that is mistyped does not get in.
+
+use super::tools::SHELLCHECK;
+use super::{files, root};
+
+#[test]
+fn shellcheck_finds_nothing() {
+    let everywhere = ["deploy", "tests/support"].into_iter().flat_map(files);
+    let mut scripts: Vec<String> = everywhere
+        .filter(|path| {
+            let is_packaged = path.parent().is_some_and(|folder| folder.ends_with("debian"));
+            path.extension()
+                .map_or(is_packaged && !path.ends_with("changelog") && !path.ends_with("license"), |ending| {
+                    ending == "sh"
+                })
+        })
+        .map(|path| path.strip_prefix(root()).unwrap().display().to_string())
+        .collect();
+    assert!(scripts.len() >= 7, "{scripts:?}");
+    // What service.sh and its users give each other is not seen across files.
+    scripts.extend(["--exclude=SC1091,SC2034,SC2154,SC2174".to_owned(), ".ci/run".to_owned()]);
+    SHELLCHECK.is_content_with(&scripts.iter().map(String::as_str).collect::<Vec<_>>());
+}
