@@ -346,7 +346,7 @@ fn heads() -> Vec<(&'static str, Bomb)> {
 /// As many requests as fit, each new in one way.
 fn floods() -> Vec<(&'static str, Bomb)> {
     let each = |line: fn(usize) -> String| {
-        Bomb::new()
+        Bomb::whole()
             .pipeline(1_000, move |n| [format!("GET /a HTTP/1.1\r\n{}\r\n\r\n", line(n)).into(), OK.into()])
     };
     let mixed = |n: usize| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
@@ -371,7 +371,7 @@ fn floods() -> Vec<(&'static str, Bomb)> {
             }),
         ),
         ("hosts", each(|n| format!("Host: h{n}.example"))),
-        ("paths", Bomb::new().pipeline(1_000, move |n| asked(get(&format!("/p{:x}/q{n}", mixed(n)), "")))),
+        ("paths", Bomb::whole().pipeline(1_000, move |n| asked(get(&format!("/p{:x}/q{n}", mixed(n)), "")))),
         ("keys", each(|n| format!("Authorization: Bearer {:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)))),
         ("sessions", each(|n| format!("Cookie: session={:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)))),
         ("agents", each(|n| format!("User-Agent: agent {n}"))),

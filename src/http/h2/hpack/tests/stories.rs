@@ -38,16 +38,25 @@ struct Case {
     headers: Vec<(String, String)>,
 }
 
+/// What cargo says.
+fn cargo(arguments: &[&str]) -> Vec<u8> {
+    let cargo = std::env::var_os("CARGO").expect("tests are run by cargo");
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let output = Command::new(cargo).args(arguments).current_dir(folder).output().expect("cargo starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
 /// The folder of the cases: beside the manifest of the package that is locked.
 fn folder() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").expect("tests are run by cargo");
-    let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("cargo starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("metadata is JSON");
+    let version = cargo(&["-vV"]);
+    let version = String::from_utf8_lossy(&version);
+    let host =
+        version.lines().find_map(|line| line.strip_prefix("host: ")).expect("cargo knows where it runs");
+    // What other platforms need was never fetched.
+    let platform = ["--locked", "--offline", "--filter-platform", host];
+    let metadata = cargo(&[&["metadata", "--format-version", "1"][..], &platform].concat());
+    let metadata: Value = serde_json::from_slice(&metadata).expect("metadata is JSON");
     let packages = metadata["packages"].as_array().expect("a list of packages");
     let package = packages.iter().find(|package| package["name"] == "httlib-hpack").expect("it is locked");
     Path::new(package["manifest_path"].as_str().expect("a path")).with_file_name("fixtures")
