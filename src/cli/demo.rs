@@ -45,11 +45,11 @@ impl Demo {
         if let Some(way_out) = WayOut::open(&raw, Full::Wait, &Stop::default(), &records.teller())? {
             records.leave_by(way_out);
         }
-        let mut address = None;
+        let mut shown_at = None;
         if let Some(server) = server {
             let shown = page::shown(&raw, "A generated day of traffic".to_owned());
             let live = Arc::new(Live::new(None).showing(shown));
-            address = Some(live.serve(server).map_err(Failure::running)?);
+            shown_at = Some(live.serve(server).map_err(Failure::running)?);
             records.show_on(live);
         }
         let mut source = Generated { day: Day::new(Options::default()), bytes: 0 };
@@ -58,10 +58,10 @@ impl Demo {
         let Some(ended) = run_to_end(records, run)? else { return Ok(()) };
         let verdict = report(&score(source.day.labels(), &ended.alerts));
         let _ = io::stderr().write_all(verdict.as_bytes());
-        if let Some(address) = address {
+        if let Some(origin) = shown_at {
             let stop = signals::listen(|| {})
                 .map_err(|error| Failure::running(format!("cannot listen to signals: {error}")))?;
-            page::stay(address, &stop);
+            page::stay(origin, &stop);
         }
         Ok(())
     }

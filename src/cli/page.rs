@@ -5,8 +5,7 @@
 use super::inform;
 use super::signals::Stop;
 use crate::config::Raw;
-use crate::web::Shown;
-use std::net::SocketAddr;
+use crate::web::{Origin, Shown};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,12 +31,12 @@ pub(super) fn files(files: &[PathBuf]) -> String {
 }
 
 /// Waits until somebody wishes to end.
-pub(super) fn stay(address: SocketAddr, stop: &Stop) {
+pub(super) fn stay(origin: Origin, stop: &Stop) {
     const LOOK_EVERY: Duration = Duration::from_millis(50);
     if stop.is_asked() {
         return;
     }
-    inform(&format!("the page is at http://{address}/ until Ctrl-C"));
+    inform(&format!("the page is at {origin}/ until Ctrl-C"));
     while !stop.is_asked() {
         std::thread::sleep(LOOK_EVERY);
     }

@@ -112,11 +112,11 @@ impl Replay {
             let sinks = way_out.as_ref().map(|way_out| way_out.delivery.observer());
             let shown = page::shown(&raw, page::files(&self.files));
             let live = Arc::new(Live::new(sinks).showing(shown));
-            let address = live.serve(server).map_err(Failure::running)?;
-            warn(&format!("the page is at http://{address}/, metrics are at http://{address}/metrics"));
+            let origin = live.serve(server).map_err(Failure::running)?;
+            warn(&format!("the page is at {origin}/, metrics are at {origin}/metrics"));
             outputs.show_on(live);
             // Whoever pipes into this ends it by ending the pipe.
-            shown_at = (!is_piped).then_some(address);
+            shown_at = (!is_piped).then_some(origin);
         }
         if let Some(way_out) = way_out {
             outputs.leave_by(way_out);
@@ -124,8 +124,8 @@ impl Replay {
         let mut source = Stopping { source: &mut timeline, stop: stop.clone() };
         let run = |records: &mut Records| pipeline::run(&mut source, &options, records);
         let Some(ended) = run_to_end(outputs, run)? else { return Ok(()) };
-        if let Some(address) = shown_at {
-            page::stay(address, &stop);
+        if let Some(origin) = shown_at {
+            page::stay(origin, &stop);
         }
         match self.fail_on {
             Some(limit) if ended.tally.worst >= Some(limit) => Err(Failure::AlertRaised),

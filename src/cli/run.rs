@@ -137,7 +137,7 @@ impl Run {
         let source = format!("Live on {}", raw.capture.live.interfaces.join(", "));
         let shown = page::shown(&raw, source);
         let live = Arc::new(Live::new(sinks).reloading(move || asking.ask()).showing(shown));
-        let address = live.serve(server).map_err(Failure::running)?;
+        let origin = live.serve(server).map_err(Failure::running)?;
         records.show_on(live);
         records.listens_to(opened.observer);
         let patience = STOP_TIME + Duration::from_secs(raw.spool.drain_timeout_s.into());
@@ -177,9 +177,7 @@ impl Run {
             taps.push(Box::new(Listening(tap, mtu)));
         }
         opened.supervisor.start(Arc::clone(&tell)).map_err(started)?;
-        inform(&format!(
-            "{listening}; the page is at http://{address}/, metrics are at http://{address}/metrics"
-        ));
+        inform(&format!("{listening}; the page is at {origin}/, metrics are at {origin}/metrics"));
         notifier.status(&listening);
         notifier.ready();
         records.alive_to(notifier);

@@ -1,17 +1,17 @@
-//! Who the far sides of sinks must prove to be, and how we prove who we are.
-//! It is given the files that a sink's settings name, and gives what rustls and the HTTP client need.
+//! Who the far sides must prove to be, and how we prove who we are: to sinks, and to those who ask for the page.
+//! It is given the files that a section's settings name, and gives what rustls and the HTTP client need.
 //! It promises that certificates are always checked, and that a file that does not fit is named with its setting.
 
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The files of one sink; an empty path means: not set.
+/// The files of one section; an empty path means: not set.
 #[derive(Clone, Copy, Debug)]
 pub struct TlsFiles<'a> {
-    /// The sink's section, `sinks.kafka`, for messages.
+    /// The section, `sinks.kafka`, for messages.
     pub section: &'a str,
     /// Authorities to trust (PEM), in place of the system's.
     pub ca_file: &'a Path,
@@ -36,6 +36,22 @@ impl TlsFiles<'_> {
         }
     }
 
+    /// Whether we have a certificate to show.
+    pub fn is_named(&self) -> bool {
+        is_set(self.cert_file)
+    }
+
+    /// Reads our certificate and its key, for those who ask us.
+    pub fn server_config(&self) -> Result<ServerConfig, String> {
+        self.check()?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| format!("{}: TLS: {error}", self.section))?;
+        let (chain, key) = self.own()?;
+        builder.with_no_client_auth().with_single_cert(chain, key).map_err(|error| self.no_pair(&error))
+    }
+
     /// Reads the files.
     pub fn client_config(&self) -> Result<ClientConfig, String> {
         self.check()?;
@@ -47,12 +63,20 @@ impl TlsFiles<'_> {
         if !is_set(self.cert_file) {
             return Ok(builder.with_no_client_auth());
         }
+        let (chain, key) = self.own()?;
+        builder.with_client_auth_cert(chain, key).map_err(|error| self.no_pair(&error))
+    }
+
+    /// Our certificate with its chain, and its key.
+    fn own(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
         let chain = self.certificates("cert_file", self.cert_file)?;
         let key = PrivateKeyDer::from_pem_file(self.key_file)
             .map_err(|error| self.misfit("key_file", self.key_file, &pem_text(&error, "private key")))?;
-        builder.with_client_auth_cert(chain, key).map_err(|error| {
-            self.misfit("key_file", self.key_file, &format!("does not go with cert_file: {error}"))
-        })
+        Ok((chain, key))
+    }
+
+    fn no_pair(&self, error: &rustls::Error) -> String {
+        self.misfit("key_file", self.key_file, &format!("does not go with cert_file: {error}"))
     }
 
     /// The named authorities alone, or the system's. None at all is no fault here: plain HTTP needs none.

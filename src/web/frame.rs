@@ -46,14 +46,8 @@ impl Page {
 
     /// The whole document.
     pub(super) fn document(&self, labels: &Labels, source: &str) -> String {
-        let mut html = Html::new();
-        html.raw("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">")
-            .raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")
-            .raw("<meta name=\"color-scheme\" content=\"light dark\"><title>")
-            .wire_title(&self.title)
-            .raw(" · Heelguard</title><link rel=\"icon\" href=\"data:,\">")
-            .raw("<link rel=\"stylesheet\" href=\"/style.css\"></head><body>")
-            .raw("<a class=\"skip\" href=\"#content\">Skip to content</a>")
+        let mut html = self.head();
+        html.raw("<a class=\"skip\" href=\"#content\">Skip to content</a>")
             .raw("<header><a class=\"brand\" href=\"/\">Heelguard</a><nav aria-label=\"Views\"><ul>");
         for (place, link, name) in NAVIGATION {
             html.raw("<li>").raw(link);
@@ -70,6 +64,25 @@ impl Page {
             .text(source)
             .raw(" · times are UTC, of the packets · <a href=\"\">Reload</a></p></footer></body></html>\n");
         html.into_string()
+    }
+
+    /// The document for somebody who is not known: no word about whose sensor this is, or where.
+    pub(super) fn bare(&self) -> String {
+        let mut html = self.head();
+        html.raw("<header><span class=\"brand\">Heelguard</span></header><main id=\"content\">");
+        html.add(&self.content).raw("</main></body></html>\n");
+        html.into_string()
+    }
+
+    fn head(&self) -> Html {
+        let mut html = Html::new();
+        html.raw("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">")
+            .raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")
+            .raw("<meta name=\"color-scheme\" content=\"light dark\"><title>")
+            .wire_title(&self.title)
+            .raw(" · Heelguard</title><link rel=\"icon\" href=\"data:,\">")
+            .raw("<link rel=\"stylesheet\" href=\"/style.css\"></head><body>");
+        html
     }
 }
 

@@ -3,11 +3,12 @@
 //! It promises that a sink or an interface that is down makes the sensor degraded, not dead: restarting it would help
 //! nobody; and that no page of somewhere else can make it read its configuration anew.
 
+use super::door::{Door, RELOAD};
 use super::metrics::{Exhibit, exposition};
 use super::process::Process;
 use super::serve::{Limits, serve};
-use super::site::{Asked, FORM_BYTES_MAX, Site, is_ours};
-use super::{Error, Moment, Server, Shown};
+use super::site::{Asked, FORM_BYTES_MAX, Site, answer};
+use super::{Error, Moment, Origin, Server, Shown};
 use crate::metrics::{Counters, InterfaceRow, LiveRows};
 use crate::sinks::delivery::Observer;
 use crate::sinks::record::ServiceRow;
@@ -15,12 +16,12 @@ use crate::sinks::status::{State, Status};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State as Shared};
-use axum::http::{Method, Response, StatusCode, header};
+use axum::http::{Response, StatusCode};
 use heelguard_detectors::alert::Alert;
 use heelguard_detectors::transaction::Transaction;
 use serde::Serialize;
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 #[allow(clippy::disallowed_types, reason = "counters are put here a few times a second, and read by scrapes")]
 type Mutex<T> = std::sync::Mutex<T>;
@@ -35,10 +36,6 @@ pub struct Live {
     /// The pages, where people look.
     site: Option<Site>,
 }
-
-/// What a request to read the configuration anew must say. A page of somewhere else cannot send a header of its own
-/// without asking first, and nobody answers that.
-const RELOAD: (&str, &str) = ("x-heelguard", "reload");
 
 /// `/health/ready`.
 #[derive(Serialize)]
@@ -109,63 +106,58 @@ impl Live {
     }
 
     /// Serves on a thread of its own until the process ends; gives where.
-    pub fn serve(self: &Arc<Self>, server: Server) -> Result<SocketAddr, Error> {
-        let address = server.address;
+    pub fn serve(self: &Arc<Self>, server: Server) -> Result<Origin, Error> {
+        let (address, origin) = (server.address, server.origin());
         let refused = move |cause| Error::Refused { address, cause };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
         let listener = {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(server.listener).map_err(refused)?
         };
-        let router = Router::new().fallback(answer).with_state(Arc::clone(self));
-        let serve = move || runtime.block_on(serve(listener, router, Limits::default()));
+        let door = Door { live: Arc::clone(self), access: server.access };
+        let router = Router::new().fallback(hear).with_state(Arc::new(door));
+        let serve = move || runtime.block_on(serve(listener, server.seal, router, Limits::default()));
         std::thread::Builder::new().name("metrics".to_owned()).spawn(serve).map_err(refused)?;
-        Ok(address)
+        Ok(origin)
     }
 
-    /// The answer to any request.
+    /// The answer to a request of somebody who may look.
     pub(super) fn respond(&self, asked: &Asked<'_>) -> Response<Body> {
         const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-        let is_for_machines = matches!(asked.path, "/metrics" | "/health/live" | "/health/ready");
-        if let Some(site) = self.site.as_ref().filter(|_| !is_for_machines) {
+        if let Some(site) = self.site.as_ref().filter(|_| !is_for_machines(asked.path)) {
             return site.respond(asked, &self.moment());
         }
-        if !asked.host.is_some_and(is_ours) {
-            return reply(StatusCode::MISDIRECTED_REQUEST, TEXT, "this answers to localhost only\n".into());
-        }
         if !matches!(asked.method, "GET" | "HEAD") {
-            return reply(StatusCode::METHOD_NOT_ALLOWED, TEXT, "this can only be read\n".into());
+            return answer(StatusCode::METHOD_NOT_ALLOWED, TEXT, "this can only be read\n");
         }
         match asked.path {
-            "/metrics" => reply(StatusCode::OK, TEXT, self.metrics()),
-            "/health/live" => reply(StatusCode::OK, TEXT, "alive\n".into()),
+            "/metrics" => answer(StatusCode::OK, TEXT, self.metrics()),
+            "/health/live" => answer(StatusCode::OK, TEXT, "alive\n"),
             "/health/ready" => {
                 let moment = self.moment();
-                reply(StatusCode::OK, "application/json", readiness(&moment.rows.interfaces, moment.sinks))
+                answer(StatusCode::OK, "application/json", readiness(&moment.rows.interfaces, moment.sinks))
             }
-            _ => reply(StatusCode::NOT_FOUND, TEXT, "paths: /metrics /health/live /health/ready\n".into()),
+            _ => answer(StatusCode::NOT_FOUND, TEXT, "paths: /metrics /health/live /health/ready\n"),
         }
+    }
+
+    /// Whether the sensor is ready, for somebody who may not know more.
+    pub(super) fn readiness_in_a_word(&self) -> Response<Body> {
+        let moment = self.moment();
+        answer(StatusCode::OK, "application/json", readiness_word(&moment.rows.interfaces, &moment.sinks))
     }
 
     /// The answer to a wish to read the configuration anew; `marked` says whether it came with its header.
-    pub(super) fn reload(&self, host: Option<&str>, marked: bool) -> Response<Body> {
-        const TEXT: &str = "text/plain; charset=utf-8";
+    pub(super) fn reload(&self, marked: bool) -> Response<Body> {
         let Some(reload) = &self.reload else {
-            return reply(StatusCode::NOT_FOUND, TEXT, "this run reads its configuration once\n".into());
+            return plain(StatusCode::NOT_FOUND, "this run reads its configuration once\n");
         };
-        if !host.is_some_and(is_ours) {
-            return reply(StatusCode::MISDIRECTED_REQUEST, TEXT, "this answers to localhost only\n".into());
-        }
         if !marked {
             let (name, value) = RELOAD;
-            return reply(StatusCode::FORBIDDEN, TEXT, format!("wanted: a header {name}: {value}\n"));
+            return plain(StatusCode::FORBIDDEN, &format!("wanted: a header {name}: {value}\n"));
         }
         reload();
-        reply(
-            StatusCode::ACCEPTED,
-            TEXT,
-            "the configuration is being read anew; the log says what came of it\n".into(),
-        )
+        plain(StatusCode::ACCEPTED, "the configuration is being read anew; the log says what came of it\n")
     }
 
     fn metrics(&self) -> String {
@@ -180,38 +172,48 @@ impl Live {
 
 /// What a sensor says that is asked whether it is ready.
 pub(super) fn readiness(interfaces: &[InterfaceRow], sinks: Vec<Status>) -> String {
-    let down = sinks.iter().any(|sink| sink.state == State::Down) || interfaces.iter().any(|row| !row.up);
-    let readiness = Readiness { status: if down { "degraded" } else { "ready" }, interfaces, sinks };
+    let readiness = Readiness { status: word(interfaces, &sinks), interfaces, sinks };
     serde_json::to_string(&readiness).unwrap_or_default()
 }
 
-fn reply(status: StatusCode, kind: &str, body: String) -> Response<Body> {
-    Response::builder()
-        .status(status)
-        .header(header::CONTENT_TYPE, kind)
-        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-        .header(header::CACHE_CONTROL, "no-store")
-        .body(Body::from(body))
-        .unwrap_or_default()
+/// The same without what is behind it.
+fn readiness_word(interfaces: &[InterfaceRow], sinks: &[Status]) -> String {
+    format!("{{\"status\":\"{}\"}}", word(interfaces, sinks))
 }
 
-async fn answer(Shared(live): Shared<Arc<Live>>, request: Request) -> Response<Body> {
+fn word(interfaces: &[InterfaceRow], sinks: &[Status]) -> &'static str {
+    let down = sinks.iter().any(|sink| sink.state == State::Down) || interfaces.iter().any(|row| !row.up);
+    if down { "degraded" } else { "ready" }
+}
+
+/// Whether a path is for programs: they get words, not pages.
+pub(super) fn is_for_machines(path: &str) -> bool {
+    matches!(path, "/metrics" | "/health/live" | "/health/ready" | "/reload")
+}
+
+/// A few words, for a program or a log.
+pub(super) fn plain(status: StatusCode, words: &str) -> Response<Body> {
+    answer(status, "text/plain; charset=utf-8", words.to_owned())
+}
+
+async fn hear(Shared(door): Shared<Arc<Door>>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
     let word = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let (method, path) = (head.method.as_str(), head.uri.path());
-    if head.method == Method::POST && path == "/reload" {
-        let (name, value) = RELOAD;
-        return live.reload(word("host"), word(name) == Some(value));
-    }
+    let (reload, wish) = RELOAD;
     // A body that is too long for a form of ours is none.
     let form = axum::body::to_bytes(body, FORM_BYTES_MAX).await.unwrap_or_default();
-    live.respond(&Asked {
-        method,
+    let asked = Asked {
+        method: head.method.as_str(),
         host: word("host"),
-        path,
+        path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         origin: word("origin"),
         fetch_site: word("sec-fetch-site"),
+        authorization: word("authorization"),
+        cookie: word("cookie"),
+        is_reload: word(reload) == Some(wish),
         form: std::str::from_utf8(&form).unwrap_or_default(),
-    })
+    };
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    door.respond(&asked, now.as_secs())
 }

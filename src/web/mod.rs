@@ -1,8 +1,10 @@
 //! The local page: what a run found, to look at in a browser, while it runs and after.
 //! It is given the run's ledger and counters now and then, and an address, and serves pages rendered here, without scripts.
-//! It promises to listen on loopback only, to answer known host names only, and to escape every word of traffic.
+//! It promises to answer this machine alone or whoever knows the token, and to escape every word of traffic.
 
+mod access;
 mod ask;
+mod door;
 mod export;
 mod frame;
 mod html;
@@ -10,6 +12,7 @@ mod live;
 mod metrics;
 mod notes;
 mod process;
+mod seal;
 mod serve;
 mod site;
 mod views;
@@ -23,10 +26,13 @@ use crate::ledger::Ledger;
 use crate::metrics::{Counters, LiveRows};
 use crate::sinks::record::{Labels, ServiceRow};
 use crate::sinks::status::Status;
+use access::Access;
+use seal::Seal;
 use serde::{Deserialize, Serialize};
 use site::Site;
+use std::fmt;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// `[web]`: the local page.
@@ -35,34 +41,48 @@ use std::sync::Arc;
 pub struct Config {
     /// Address and port; port 0 takes a free one.
     pub listen: String,
+    /// The certificate with its chain (PEM) that the page comes with.
+    pub cert_file: PathBuf,
+    /// The key to it (PEM).
+    pub key_file: PathBuf,
+    /// A file with the token that everybody is asked for.
+    pub token_file: PathBuf,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:9470".to_owned() }
+        Self {
+            listen: "127.0.0.1:9470".to_owned(),
+            cert_file: PathBuf::new(),
+            key_file: PathBuf::new(),
+            token_file: PathBuf::new(),
+        }
     }
 }
 
 impl Config {
-    /// Refuses what is no address, or an address that others can reach.
+    /// Refuses what is no address, and an address that others can reach without TLS and a token. Reads no file.
     pub fn check(&self) -> Result<(), String> {
-        self.address().map(drop)
+        seal::files(&self.cert_file, &self.key_file).check()?;
+        let address = self.address().map_err(|why| format!("web.listen: {why}"))?;
+        let is_set = |file: &Path| !file.as_os_str().is_empty();
+        if address.ip().is_loopback() || (is_set(&self.cert_file) && is_set(&self.token_file)) {
+            return Ok(());
+        }
+        Err(format!(
+            "web.listen: `{}` can be reached by others, so the page needs web.cert_file and web.key_file (TLS) and \
+             web.token_file (who may look); or keep 127.0.0.1 and come by `ssh -L 9470:127.0.0.1:9470`",
+            self.listen
+        ))
     }
 
     fn address(&self) -> Result<SocketAddr, String> {
-        let address: SocketAddr = self.listen.parse().map_err(|_| {
+        self.listen.parse().map_err(|_| {
             format!(
                 "`{}` is no address with port; wanted one such as 127.0.0.1:9470 or [::1]:9470",
                 self.listen
             )
-        })?;
-        if !address.ip().is_loopback() {
-            return Err(format!(
-                "`{}` can be reached by others, and the page asks nobody who they are; wanted 127.0.0.1 or [::1]",
-                self.listen
-            ));
-        }
-        Ok(address)
+        })
     }
 }
 
@@ -99,9 +119,9 @@ impl Moment {
 /// Why the page cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The address is wrong; the configuration check says it first.
-    #[error("web.listen: {0}")]
-    Address(String),
+    /// A setting is wrong, which the configuration check says first, or a file cannot be used.
+    #[error("{0}")]
+    Settings(String),
     /// Somebody else has the port.
     #[error("{address} is taken by another program; choose a free port with --set web.listen=127.0.0.1:0")]
     Taken {
@@ -122,12 +142,31 @@ pub enum Error {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    access: Access,
+    seal: Option<Seal>,
+}
+
+/// Where the page is, as a browser is told: `http://127.0.0.1:9470`.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    is_sealed: bool,
+    address: SocketAddr,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.is_sealed { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.address)
+    }
 }
 
 impl Server {
-    /// Takes the port.
+    /// Reads the files and takes the port.
     pub fn bind(config: &Config) -> Result<Self, Error> {
-        let address = config.address().map_err(Error::Address)?;
+        config.check().map_err(Error::Settings)?;
+        let seal = Seal::read(&config.cert_file, &config.key_file).map_err(Error::Settings)?;
+        let access = Access::read(&config.token_file, seal.is_some()).map_err(Error::Settings)?;
+        let address = config.address().map_err(Error::Settings)?;
         let refused = |cause: std::io::Error| match cause.kind() {
             std::io::ErrorKind::AddrInUse => Error::Taken { address },
             _ => Error::Refused { address, cause },
@@ -135,12 +174,11 @@ impl Server {
         let listener = TcpListener::bind(address).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Self { listener, address })
+        Ok(Self { listener, address, access, seal })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    fn origin(&self) -> Origin {
+        Origin { is_sealed: self.seal.is_some(), address: self.address }
     }
 }
 

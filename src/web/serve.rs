@@ -1,15 +1,17 @@
 //! Connections to the page and to what machines ask: HTTP/1 over a listener, the same for both.
 //! It is given a listener that has its port and a router that answers, and serves until it is dropped.
 //! It promises that nobody keeps others away: connections are counted, the oldest makes room for the newest, and a
-//! request head that does not come in time ends its connection.
+//! handshake or a request head that does not come in time ends its connection.
 
+use super::seal::Seal;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::collections::VecDeque;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 
 /// How much strangers on this machine may take up.
@@ -18,7 +20,7 @@ pub(super) struct Limits {
     /// Connections open at once. A browser opens six, a scraper one; when all are taken, the oldest is closed: a
     /// client that only holds them must not keep a liveness probe waiting.
     pub(super) connections_max: usize,
-    /// How long a connection may take to bring a request head, the first one or the next.
+    /// How long a connection may take to bring a handshake, or a request head, the first one or the next.
     pub(super) head_within: Duration,
 }
 
@@ -37,8 +39,8 @@ const HEADERS_MAX: usize = 64;
 /// The system has no descriptor for a connection: that passes, but not at once.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers every connection of a listener, for as long as it is polled.
-pub(super) async fn serve(listener: TcpListener, router: Router, limits: Limits) {
+/// Answers every connection of a listener, for as long as it is polled; under TLS where there is a seal.
+pub(super) async fn serve(listener: TcpListener, mut seal: Option<Seal>, router: Router, limits: Limits) {
     let mut connections = JoinSet::new();
     let mut open: VecDeque<AbortHandle> = VecDeque::with_capacity(limits.connections_max);
     loop {
@@ -53,12 +55,25 @@ pub(super) async fn serve(listener: TcpListener, router: Router, limits: Limits)
         {
             oldest.abort();
         }
-        open.push_back(connections.spawn(converse(stream, router.clone(), limits.head_within)));
+        let (router, within) = (router.clone(), limits.head_within);
+        open.push_back(match seal.as_mut().map(Seal::acceptor) {
+            None => connections.spawn(converse(stream, router, within)),
+            Some(acceptor) => connections.spawn(async move {
+                // What goes wrong with a handshake concerns its client alone.
+                if let Ok(Ok(stream)) = tokio::time::timeout(within, acceptor.accept(stream)).await {
+                    converse(stream, router, within).await;
+                }
+            }),
+        });
     }
 }
 
 /// One connection from its first request to its last. What goes wrong with it concerns its client alone.
-async fn converse(stream: TcpStream, router: Router, head_within: Duration) {
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    router: Router,
+    head_within: Duration,
+) {
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_within)
@@ -85,7 +100,7 @@ mod tests {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(async || "yes");
-        std::thread::spawn(move || runtime.block_on(serve(listener, router, limits)));
+        std::thread::spawn(move || runtime.block_on(serve(listener, None, router, limits)));
         address
     }
 

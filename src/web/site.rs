@@ -1,7 +1,7 @@
 //! Which page a request gets, and the guards every answer stands behind.
 //! It is given a request's parts and the counters of the moment, and gives a complete answer.
-//! It promises that no answer leaves without its security headers, none for a host name that is not ours, and that
-//! nothing is changed but by a form that this page gave out.
+//! It promises that no answer leaves without its security headers, and that nothing is changed but by a form that this
+//! page gave out.
 
 use super::ask::{Pairs, decoded};
 use super::export;
@@ -19,7 +19,7 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
                       base-uri 'none'; frame-ancestors 'none'";
 
-const PAGE: &str = "text/html; charset=utf-8";
+pub(super) const PAGE: &str = "text/html; charset=utf-8";
 
 /// A form of ours is shorter.
 pub(super) const FORM_BYTES_MAX: usize = 8 * 1024;
@@ -35,6 +35,12 @@ pub(super) struct Asked<'a> {
     pub(super) origin: Option<&'a str>,
     /// `Sec-Fetch-Site`, which newer ones send.
     pub(super) fetch_site: Option<&'a str>,
+    /// `Authorization`, from machines.
+    pub(super) authorization: Option<&'a str>,
+    /// `Cookie`, from browsers.
+    pub(super) cookie: Option<&'a str>,
+    /// Whether the header is there with which a configuration is read anew.
+    pub(super) is_reload: bool,
     /// A form's content.
     pub(super) form: &'a str,
 }
@@ -66,13 +72,9 @@ impl Site {
 
     /// The answer to any request.
     pub(super) fn respond(&self, asked: &Asked<'_>, moment: &Moment) -> Response<Body> {
-        // A page of somewhere else that calls itself this host (DNS rebinding) must learn nothing.
-        let Some(host) = asked.host.filter(|host| is_ours(host)) else {
-            return self.failure(StatusCode::MISDIRECTED_REQUEST, "This page answers to localhost only.");
-        };
         match asked.method {
             "GET" | "HEAD" => self.show(asked, moment),
-            "POST" => self.take(asked, host),
+            "POST" => self.take(asked, asked.host.unwrap_or_default()),
             _ => self.failure(StatusCode::METHOD_NOT_ALLOWED, "This page can only be read."),
         }
     }
@@ -81,7 +83,7 @@ impl Site {
         let pairs = Pairs::read(asked.query);
         let sight = self.sight(&pairs, moment);
         match asked.path {
-            "/style.css" => answer(StatusCode::OK, "text/css; charset=utf-8", STYLE),
+            "/style.css" => style(),
             "/alerts.csv" => {
                 let body = export::csv(&filter::alerts(&sight), &self.notes);
                 taken_away("text/csv; charset=utf-8", "alerts.csv", body)
@@ -199,8 +201,13 @@ impl Site {
     }
 }
 
+/// The style sheet, which says nothing of a run.
+pub(super) fn style() -> Response<Body> {
+    answer(StatusCode::OK, "text/css; charset=utf-8", STYLE)
+}
+
 /// An answer with all its guards. The referrer goes to this page alone: without it a form would not say where it is from.
-fn answer(status: StatusCode, kind: &'static str, body: impl Into<Body>) -> Response<Body> {
+pub(super) fn answer(status: StatusCode, kind: &'static str, body: impl Into<Body>) -> Response<Body> {
     Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, kind)
@@ -225,17 +232,8 @@ fn taken_away(kind: &'static str, name: &'static str, body: Vec<u8>) -> Response
 }
 
 /// Whether a form was sent from a page of this very address.
-fn is_from_here(asked: &Asked<'_>, host: &str) -> bool {
+pub(super) fn is_from_here(asked: &Asked<'_>, host: &str) -> bool {
     let origin = asked.origin.and_then(|origin| origin.split_once("://"));
     origin.is_some_and(|(scheme, from)| matches!(scheme, "http" | "https") && from.eq_ignore_ascii_case(host))
         && asked.fetch_site.is_none_or(|site| site == "same-origin")
-}
-
-/// Whether a `Host` header names this machine's loopback; the port may be a tunnel's.
-pub(super) fn is_ours(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    matches!(name.to_ascii_lowercase().as_str(), "localhost" | "127.0.0.1" | "[::1]")
 }

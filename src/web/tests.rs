@@ -2,6 +2,8 @@
 
 mod views;
 
+use super::access::Access;
+use super::door::Door;
 use super::html::Html;
 use super::live::{Live, readiness};
 use super::metrics::{Exhibit, exposition};
@@ -20,7 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A run that raised these alerts and saw one transaction.
-fn live_in(alerts: &[Alert], state_dir: Option<&Path>) -> Live {
+fn live_in(alerts: &[Alert], state_dir: Option<&Path>) -> Door {
     let ledger = Arc::new(Ledger::default());
     let transaction =
         heelguard_detectors::transaction::Transaction { repeat_of: None, ..samples::transaction() };
@@ -31,16 +33,27 @@ fn live_in(alerts: &[Alert], state_dir: Option<&Path>) -> Live {
     of_ledger(ledger, state_dir)
 }
 
-fn of_ledger(ledger: Arc<Ledger>, state_dir: Option<&Path>) -> Live {
+fn of_ledger(ledger: Arc<Ledger>, state_dir: Option<&Path>) -> Door {
     let state_dir = state_dir.map(Path::to_path_buf);
     let shown = Shown { labels: samples::labels(), source: "a generated day".to_owned(), ledger, state_dir };
     let live = Live::new(None).showing(shown);
     let service = ServiceRow { host: "api.example.com".to_owned(), port: 80, ..Default::default() };
     live.put_last(&Counters::default(), vec![service]);
-    live
+    on_loopback(live)
 }
 
-fn live(alerts: &[Alert]) -> Live {
+fn on_loopback(live: Live) -> Door {
+    Door { live: Arc::new(live), access: Access::of_loopback() }
+}
+
+/// At any time.
+const NOW_S: u64 = 1_800_000_000;
+
+fn knock(door: &Door, asked: &Asked<'_>) -> Response<Body> {
+    door.respond(asked, NOW_S)
+}
+
+fn live(alerts: &[Alert]) -> Door {
     live_in(alerts, None)
 }
 
@@ -55,8 +68,8 @@ fn asked<'a>(method: &'a str, host: &'a str, target: &'a str) -> Asked<'a> {
     Asked { method, host: Some(host), path, query, ..Asked::default() }
 }
 
-fn get(live: &Live, target: &str) -> (u16, String) {
-    let response = live.respond(&asked("GET", "localhost:9470", target));
+fn get(live: &Door, target: &str) -> (u16, String) {
+    let response = knock(live, &asked("GET", "localhost:9470", target));
     (response.status().as_u16(), body(response))
 }
 
@@ -93,13 +106,13 @@ fn every_page_is_there_and_another_is_not() {
 fn other_names_for_this_host_learn_nothing() {
     let live = live(&[samples::alert()]);
     for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:9470", ""] {
-        let response = live.respond(&asked("GET", host, "/"));
+        let response = knock(&live, &asked("GET", host, "/"));
         assert_eq!(response.status(), 421, "{host:?}");
         assert!(!body(response).contains("alice"), "{host:?}");
     }
-    assert_eq!(live.respond(&Asked { method: "GET", path: "/", ..Asked::default() }).status(), 421);
+    assert_eq!(knock(&live, &Asked { method: "GET", path: "/", ..Asked::default() }).status(), 421);
     for host in ["localhost", "LOCALHOST:9470", "127.0.0.1:1", "[::1]:9470", "[::1]"] {
-        assert_eq!(live.respond(&asked("GET", host, "/")).status(), 200, "{host}");
+        assert_eq!(knock(&live, &asked("GET", host, "/")).status(), 200, "{host}");
     }
 }
 
@@ -107,9 +120,9 @@ fn other_names_for_this_host_learn_nothing() {
 fn the_page_can_only_be_read_but_for_its_form() {
     let live = live(&[samples::alert()]);
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"] {
-        assert_eq!(live.respond(&asked(method, "localhost", "/")).status(), 405, "{method}");
+        assert_eq!(knock(&live, &asked(method, "localhost", "/")).status(), 405, "{method}");
     }
-    assert_eq!(live.respond(&asked("HEAD", "localhost", "/")).status(), 200);
+    assert_eq!(knock(&live, &asked("HEAD", "localhost", "/")).status(), 200);
 }
 
 #[test]
@@ -123,7 +136,7 @@ fn every_answer_is_guarded() {
         ("GET", "localhost", "/style.css"),
         ("GET", "localhost", "/alerts.csv"),
     ] {
-        let response = live.respond(&asked(method, host, path));
+        let response = knock(&live, &asked(method, host, path));
         let headers = response.headers();
         let policy = headers["content-security-policy"].to_str().unwrap().to_owned();
         assert!(
@@ -145,7 +158,7 @@ fn form<'a>(path: &'a str, form: &'a str) -> Asked<'a> {
     Asked { origin, fetch_site: Some("same-origin"), form, ..asked("POST", "localhost:9470", path) }
 }
 
-fn token(live: &Live, alert: &str) -> String {
+fn token(live: &Door, alert: &str) -> String {
     let (_, page) = get(live, alert);
     let (_, rest) = page.split_once("name=\"token\" value=\"").unwrap();
     rest[..32].to_owned()
@@ -168,10 +181,10 @@ fn an_alert_is_acknowledged_by_a_form_of_this_page_alone() {
         ("without a token", Asked { form: "note=x", ..good }),
         ("with another token", Asked { form: "token=00000000000000000000000000000000", ..good }),
     ] {
-        assert_eq!(live.respond(&refused).status(), 403, "a form {what}");
+        assert_eq!(knock(&live, &refused).status(), 403, "a form {what}");
     }
     assert!(!get(&live, &alert).1.contains("Acknowledged on"));
-    let response = live.respond(&good);
+    let response = knock(&live, &good);
     assert_eq!(
         (response.status().as_u16(), &response.headers()["location"]),
         (303, &format!("{alert}#acknowledge").parse::<axum::http::HeaderValue>().unwrap())
@@ -183,12 +196,72 @@ fn an_alert_is_acknowledged_by_a_form_of_this_page_alone() {
     // It outlives the process, and can be taken back; a token does not.
     let again = live_in(&[samples::alert()], Some(folder.path()));
     assert!(get(&again, &alert).1.contains("the load test&lt;b&gt;"));
-    assert_eq!(again.respond(&good).status(), 403);
+    assert_eq!(knock(&again, &good).status(), 403);
     let back = format!("token={}&take_back=1", token(&again, &alert));
-    assert_eq!(again.respond(&form(&path, &back)).status(), 303);
+    assert_eq!(knock(&again, &form(&path, &back)).status(), 303);
     assert!(!get(&again, &alert).1.contains("Acknowledged on"));
     let unknown = format!("/alerts/{}/acknowledge", heelguard_detectors::alert::AlertId(1));
-    assert_eq!(again.respond(&form(&unknown, &back)).status(), 404);
+    assert_eq!(knock(&again, &form(&unknown, &back)).status(), 404);
+}
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// The same page, for those who have the token.
+fn guarded(alerts: &[Alert]) -> Door {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, TOKEN).unwrap();
+    Door { access: Access::read(&file, true).unwrap(), ..live(alerts) }
+}
+
+#[test]
+fn a_stranger_learns_nothing_and_who_signs_in_gets_where_they_wanted() {
+    let door = guarded(&[samples::alert()]);
+    let alert = format!("/alerts/{}", samples::alert().id);
+    let strange = |method, path| asked(method, "sensor.example:9470", path);
+    for path in ["/", "/alerts.csv", "/alerts.jsonl", "/principals", "/sensor", "/rules", "/nowhere", &alert]
+    {
+        let response = knock(&door, &strange("GET", path));
+        assert_eq!(response.status(), 401, "{path}");
+        let body = body(response);
+        assert!(body.contains("type=\"password\"") && body.contains(&format!("value=\"{path}\"")), "{path}");
+        let labels = samples::labels();
+        for word in ["alice", "wrong MFA", "generated day", &labels.tenant, &labels.sensor] {
+            assert!(!body.contains(word), "{path} tells {word}");
+        }
+    }
+    for (method, path) in [("GET", "/metrics"), ("POST", "/reload"), ("POST", "/"), ("PUT", "/x")] {
+        let response = knock(&door, &strange(method, path));
+        assert_eq!(response.status(), 401, "{method} {path}");
+        assert_eq!(response.headers()["www-authenticate"], "Bearer realm=\"heelguard\"");
+    }
+    assert_eq!(body(knock(&door, &strange("GET", "/health/live"))), "alive\n");
+    assert_eq!(body(knock(&door, &strange("GET", "/health/ready"))), "{\"status\":\"ready\"}");
+    let bearer = format!("Bearer {TOKEN}");
+    let known = Asked { authorization: Some(&bearer), ..strange("GET", "/metrics") };
+    assert!(body(knock(&door, &known)).contains("heelguard_packets_read_total"));
+
+    fn signing(form: &str) -> Asked<'_> {
+        let origin = Some("https://sensor.example:9470");
+        Asked { origin, form, ..asked("POST", "sensor.example:9470", "/sign-in") }
+    }
+    let filled = format!("token={TOKEN}&to={alert}%3Fx%3D1");
+    assert_eq!(knock(&door, &signing("token=x&to=/")).status(), 403);
+    assert_eq!(
+        knock(&door, &Asked { origin: Some("https://evil.example"), ..signing(&filled) }).status(),
+        403
+    );
+    let response = knock(&door, &signing(&filled));
+    let header = |name: &str| response.headers()[name].to_str().unwrap();
+    assert_eq!((response.status().as_u16(), header("location")), (303, format!("{alert}?x=1").as_str()));
+    let cookie = header("set-cookie").split(';').next().unwrap();
+    let signed_in = Asked { cookie: Some(cookie), ..strange("GET", &alert) };
+    assert!(body(knock(&door, &signed_in)).contains("wrong MFA codes"));
+    assert_eq!(door.respond(&signed_in, NOW_S + 12 * 3_600).status(), 401, "tomorrow");
+    for elsewhere in ["https://evil.example", "//evil.example", "/%5Cevil.example", "", "/%0d%0aX: y"] {
+        let form = format!("token={TOKEN}&to={elsewhere}");
+        assert_eq!(knock(&door, &signing(&form)).headers()["location"], "/", "{elsewhere}");
+    }
 }
 
 #[test]
@@ -199,15 +272,31 @@ fn pages_of_rules_are_rendered() {
 }
 
 #[test]
-fn only_loopback_may_be_listened_on() {
-    let check = |listen: &str| Config { listen: listen.to_owned() }.check();
+fn others_may_reach_the_page_under_tls_with_a_token_alone() {
+    let config = |listen: &str, [cert_file, key_file, token_file]: [&str; 3]| Config {
+        listen: listen.to_owned(),
+        cert_file: cert_file.into(),
+        key_file: key_file.into(),
+        token_file: token_file.into(),
+    };
     for listen in ["127.0.0.1:9470", "127.0.0.2:0", "[::1]:80"] {
-        assert_eq!(check(listen), Ok(()));
+        assert_eq!(config(listen, ["", "", ""]).check(), Ok(()));
+        assert_eq!(config(listen, ["", "", "t"]).check(), Ok(()), "a token is never too much");
     }
-    for listen in ["0.0.0.0:9470", "[::]:9470", "192.168.1.2:80", "localhost:80", "9470", "127.0.0.1", ""] {
-        let message = check(listen).unwrap_err();
+    for listen in ["0.0.0.0:9470", "[::]:9470", "192.168.1.2:80"] {
+        assert_eq!(config(listen, ["c", "k", "t"]).check(), Ok(()));
+        for lacking in [["", "", ""], ["c", "k", ""], ["", "", "t"]] {
+            let message = config(listen, lacking).check().unwrap_err();
+            let wanted = [listen, "web.cert_file", "web.key_file", "web.token_file", "ssh -L"];
+            assert!(wanted.iter().all(|word| message.contains(word)), "{message}");
+        }
+    }
+    for listen in ["localhost:80", "9470", "127.0.0.1", ""] {
+        let message = config(listen, ["c", "k", "t"]).check().unwrap_err();
         assert!(message.contains(listen) && message.contains("127.0.0.1"), "{message}");
     }
+    let alone = config("127.0.0.1:0", ["c", "", ""]).check().unwrap_err();
+    assert_eq!(alone, "web.cert_file is set without web.key_file; set both or none");
 }
 
 #[test]
@@ -218,6 +307,7 @@ fn metrics_add_up_and_hold_no_word_of_traffic() {
     counters.flows.open = 2;
     counters.dropped.count(DropReason::NotTcp, 1);
     live.put(&counters, Vec::new());
+    let live = on_loopback(live);
     let (status, text) = get(&live, "/metrics");
     assert_eq!(status, 200);
     for line in [
@@ -232,8 +322,8 @@ fn metrics_add_up_and_hold_no_word_of_traffic() {
     unique.sort_unstable();
     unique.dedup();
     assert_eq!(unique.len(), families.len(), "a family is there twice");
-    assert_eq!(live.respond(&asked("GET", "evil.example", "/metrics")).status(), 421);
-    assert_eq!(live.respond(&asked("POST", "localhost", "/metrics")).status(), 405);
+    assert_eq!(knock(&live, &asked("GET", "evil.example", "/metrics")).status(), 421);
+    assert_eq!(knock(&live, &asked("POST", "localhost", "/metrics")).status(), 405);
     assert_eq!(get(&live, "/metric").0, 404);
 }
 
