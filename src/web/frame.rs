@@ -62,7 +62,12 @@ impl Page {
             .add(&self.content)
             .raw("</main><footer><p>")
             .text(source)
-            .raw(" · times are UTC, of the packets · <a href=\"\">Reload</a></p></footer></body></html>\n");
+            .raw(" · times are UTC, of the packets");
+        // What is elsewhere may be the answer to a form, whose address has no page of its own.
+        if self.place != Place::Elsewhere {
+            html.raw(" · <a href=\"\">Reload</a>");
+        }
+        html.raw("</p></footer></body></html>\n");
         html.into_string()
     }
 

@@ -4,7 +4,8 @@
 
 use super::Sight;
 use super::parts::{
-    Leaf, close_table, empty, finds, fingerprint, number, open_table, principal, search, share,
+    Leaf, ROWS, close_table, cut, empty, finds, fingerprint, found_none, number, open_table, principal,
+    search, share,
 };
 use super::principal::mostly;
 use super::principals::{legend, proof_bar};
@@ -12,14 +13,14 @@ use crate::ledger::credential::{Credential, Visited};
 use crate::ledger::endpoint::{Endpoint, Proofs};
 use crate::ledger::is_lasting;
 use crate::web::frame::{Page, Place};
-use crate::web::html::{Html, grouped};
+use crate::web::html::Html;
 use heelguard_detectors::identity::ProofLevel;
 use heelguard_detectors::label::{Label, Labels};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Credentials that are shown walking around; the rest is counted.
+/// Credentials that are shown walking around; the rest is counted and has a list of its own.
 const AROUND_SHOWN: usize = 12;
 
 /// Successes of a route, whatever the method.
@@ -40,16 +41,33 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
         empty(&mut html, "No success was seen yet.", to_do);
         return Page::new(Place::Coverage, "MFA coverage", html);
     }
-    around(&mut html, sight, &endpoints);
+    match sight.asked.get("show") {
+        "around" => {
+            html.raw("<p class=\"crumb\"><a href=\"/coverage\">All of MFA coverage</a></p>");
+            around(&mut html, sight, &endpoints, usize::MAX);
+            return Page::new(Place::Coverage, "MFA coverage", html);
+        }
+        "hosts" => {
+            html.raw("<p class=\"crumb\"><a href=\"/coverage\">All of MFA coverage</a></p><h2>By host</h2>");
+            legend(&mut html);
+            hosts(&mut html, &routes, usize::MAX);
+            return Page::new(Place::Coverage, "MFA coverage", html);
+        }
+        _ => {}
+    }
+    around(&mut html, sight, &endpoints, AROUND_SHOWN);
     html.raw("<h2>By host</h2>");
     legend(&mut html);
-    hosts(&mut html, &routes);
+    hosts(&mut html, &routes, ROWS);
     html.raw("<h2>By route</h2>");
     search(&mut html, "Host or route", sight.asked);
     routes.retain(|route| finds(sight.asked.get("q"), &[&route.host, &route.route]));
+    if found_none(&mut html, routes.len(), sight.asked) {
+        return Page::new(Place::Coverage, "MFA coverage", html);
+    }
     routes.sort_by_key(|route| (Reverse(successes(&route.proofs)), route.host.clone(), route.route.clone()));
     let leaf = Leaf::of(&routes, sight.asked);
-    let heads = ["Route", "Successes by proof", "#Second factor", "#Unknown", "#Successes"];
+    let heads = ["Route", "Successes by proof", "#Second factor", "#Static key", "#Unknown", "#Successes"];
     open_table(&mut html, "Successes of each route by proof", &heads);
     for route in leaf.rows {
         row(&mut html, route);
@@ -90,7 +108,7 @@ fn of_level(proofs: &Proofs, level: ProofLevel) -> u64 {
 }
 
 /// Keys that walk around: what is granted without a second factor where people have to prove one.
-fn around(html: &mut Html, sight: &Sight<'_>, endpoints: &[Endpoint]) {
+fn around(html: &mut Html, sight: &Sight<'_>, endpoints: &[Endpoint], shown: usize) {
     let guarded: BTreeSet<(&str, &str, &str)> = endpoints
         .iter()
         .filter(|endpoint| of_level(&endpoint.proofs, ProofLevel::Mfa) > 0)
@@ -131,7 +149,7 @@ fn around(html: &mut Html, sight: &Sight<'_>, endpoints: &[Endpoint]) {
         "Credentials that are granted without a second factor what others prove one for",
         &heads,
     );
-    for (credential, there) in walking.iter().take(AROUND_SHOWN) {
+    for (credential, there) in walking.iter().take(shown) {
         html.raw("<tr><td>");
         fingerprint(html, credential.fingerprint);
         html.raw("<br><span class=\"soft\">").text(credential.class).raw("</span></td><td>");
@@ -149,26 +167,24 @@ fn around(html: &mut Html, sight: &Sight<'_>, endpoints: &[Endpoint]) {
         html.raw("</td></tr>");
     }
     close_table(html);
-    let rest = walking.len().saturating_sub(AROUND_SHOWN) as u64;
-    if rest > 0 {
-        html.raw("<p class=\"soft\">").text(grouped(rest)).raw(" more are not shown.</p>");
-    }
+    cut(html, shown, walking.len(), "/coverage?show=around", "");
 }
 
-fn hosts(html: &mut Html, routes: &[Covered]) {
+fn hosts(html: &mut Html, routes: &[Covered], shown: usize) {
     let mut hosts: BTreeMap<&str, Proofs> = BTreeMap::new();
     for route in routes {
         add(hosts.entry(&route.host).or_default(), &route.proofs);
     }
     let mut hosts: Vec<_> = hosts.into_iter().collect();
     hosts.sort_by_key(|(host, proofs)| (Reverse(successes(proofs)), *host));
-    let heads = ["Host", "Successes by proof", "#Second factor", "#Unknown", "#Successes"];
+    let heads = ["Host", "Successes by proof", "#Second factor", "#Static key", "#Unknown", "#Successes"];
     open_table(html, "Successes of each host by proof", &heads);
-    for (host, proofs) in hosts.iter().take(super::parts::ROWS) {
+    for (host, proofs) in hosts.iter().take(shown) {
         html.raw("<tr><th scope=\"row\">").wire(host).raw("</th>");
         numbers(html, proofs);
     }
     close_table(html);
+    cut(html, shown, hosts.len(), "/coverage?show=hosts", "");
 }
 
 fn row(html: &mut Html, route: &Covered) {
@@ -185,6 +201,7 @@ fn numbers(html: &mut Html, proofs: &Proofs) {
     html.raw("<td class=\"picture\">");
     proof_bar(html, proofs);
     html.raw("</td><td class=\"number\">").text(share(of_level(proofs, ProofLevel::Mfa), all));
+    html.raw("</td><td class=\"number\">").text(share(of_level(proofs, ProofLevel::ApiKey), all));
     html.raw("</td><td class=\"number\">").text(share(of_level(proofs, ProofLevel::Unknown), all));
     html.raw("</td>");
     number(html, all);

@@ -3,7 +3,7 @@
 //! It promises latencies to within 7 %, and counts since each was met first.
 
 use super::Sight;
-use super::parts::{Leaf, close_table, empty, finds, micros, number, open_table, search, time};
+use super::parts::{Leaf, close_table, empty, finds, found_none, micros, number, open_table, search, time};
 use super::svg;
 use crate::ledger::endpoint::Endpoint;
 use crate::web::frame::{Page, Place};
@@ -32,6 +32,9 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     }
     search(&mut html, "Method, host, route or label", sight.asked);
     all.retain(|endpoint| is_asked_for(endpoint, sight.asked.get("q")));
+    if found_none(&mut html, all.len(), sight.asked) {
+        return Page::new(Place::Endpoints, "Endpoints", html);
+    }
     all.sort_by_key(|e| (Reverse(e.calls), e.host.clone(), e.route.clone(), e.method.clone()));
     html.raw("<ul class=\"legend\" aria-label=\"Colours of answers\">");
     for (class, name) in ANSWERS {

@@ -9,6 +9,9 @@ use heelguard_detectors::identity::{Fingerprint, ProofLevel};
 use heelguard_detectors::time::EventTime;
 use std::fmt::Display;
 
+/// Letters of a search.
+pub(super) const SEARCH_CHARS_MAX: usize = 200;
+
 /// Rows of one page of a list.
 pub(super) const ROWS: usize = 100;
 
@@ -67,14 +70,19 @@ pub(super) fn time(html: &mut Html, time: EventTime) {
     html.raw("<time datetime=\"").text(time).raw("\">").text(shown_time(time)).raw("</time>");
 }
 
-/// The link to a principal's page, by its name in alerts. Nobody's name is so long that a link cannot hold it.
+/// The link to a principal's page, by its name in alerts.
 pub(super) fn principal(html: &mut Html, key: &str) {
+    principal_named(html, key, key);
+}
+
+/// The same, shown under another name. Nobody's name is so long that a link cannot hold it.
+pub(super) fn principal_named(html: &mut Html, key: &str, shown: &str) {
     const KEY_BYTES_MAX: usize = 600;
     if key.len() > KEY_BYTES_MAX {
-        html.wire(key);
+        html.wire(shown);
         return;
     }
-    html.raw("<a href=\"/principal?id=").part(key).raw("\">").wire(key).raw("</a>");
+    html.raw("<a href=\"/principal?id=").part(key).raw("\">").wire(shown).raw("</a>");
 }
 
 /// The link to a credential's page.
@@ -86,8 +94,18 @@ pub(super) fn fingerprint(html: &mut Html, fingerprint: Fingerprint) {
 
 /// Opens a table that scrolls by itself where there is no room.
 pub(super) fn open_table(html: &mut Html, caption: &'static str, heads: &[&'static str]) {
+    open_table_of(html, "", caption, heads);
+}
+
+/// The same, for a table that the style sheet knows.
+pub(super) fn open_table_of(
+    html: &mut Html,
+    class: &'static str,
+    caption: &'static str,
+    heads: &[&'static str],
+) {
     html.raw("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"").raw(caption);
-    html.raw("\"><table><caption>").raw(caption).raw("</caption><thead><tr>");
+    html.raw("\"><table class=\"").raw(class).raw("\"><caption>").raw(caption).raw("</caption><thead><tr>");
     for head in heads {
         // A number's head stands where its number stands.
         match head.strip_prefix('#') {
@@ -211,6 +229,23 @@ pub(super) fn search(html: &mut Html, label: &'static str, asked: &Pairs) {
     html.raw("<form class=\"filter\" method=\"get\" role=\"search\"><label>").raw(label);
     html.raw(" <input type=\"search\" name=\"q\" maxlength=\"200\" value=\"").text(asked.get("q"));
     html.raw("\"></label><button>Search</button></form>");
+}
+
+/// What stands where a search has found nothing; gives whether it does.
+pub(super) fn found_none(html: &mut Html, found: usize, asked: &Pairs) -> bool {
+    let is_none = found == 0 && !asked.get("q").is_empty();
+    if is_none {
+        empty(html, "None is like that.", "<a href=\"?\">Show all</a>, or search for less.");
+    }
+    is_none
+}
+
+/// Says that a list was cut and leads to all of it: `way` is an address of this page, `words` its last part.
+pub(super) fn cut(html: &mut Html, shown: usize, all: usize, way: &'static str, words: &str) {
+    if all > shown {
+        html.raw("<p>").text(grouped((all - shown) as u64)).raw(" more are not shown here: <a href=\"");
+        html.raw(way).part(words).raw("\">all ").text(grouped(all as u64)).raw("</a>.</p>");
+    }
 }
 
 /// Whether all words of the search are in one of the texts.

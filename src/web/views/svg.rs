@@ -24,9 +24,10 @@ pub(super) fn bar(html: &mut Html, parts: &[(&'static str, &'static str, u64)]) 
     let words: Vec<String> = words.map(|(_, name, count)| format!("{name} {:.0} %", share(*count))).collect();
     open(html, "bar", 16, words.join(", "));
     let mut at = 0.0;
-    for &(class, _, count) in parts.iter().filter(|part| part.2 > 0) {
+    for &(class, name, count) in parts.iter().filter(|part| part.2 > 0) {
         html.raw("<rect height=\"16\" x=\"").text(format_args!("{at:.3}%")).raw("\" width=\"");
-        html.text(format_args!("{:.3}%", share(count))).raw("\" class=\"").raw(class).raw("\"/>");
+        html.text(format_args!("{:.3}%", share(count))).raw("\" class=\"").raw(class).raw("\"><title>");
+        html.raw(name).text(format_args!(" {:.0} %", share(count))).raw("</title></rect>");
         at += share(count);
     }
     html.raw("</svg>");
