@@ -1,10 +1,11 @@
-//! What people said about alerts: that they were seen to, and a few words.
+//! What people said about alerts: that they were seen to, how far they had come by then, and a few words.
 //! It is given ids and words by the page's form, and keeps them in the state folder, where there is one.
-//! It promises at most `NOTES_MAX` notes of bounded length, and a file that is whole or as it was before.
+//! It promises at most `NOTES_MAX` notes of bounded length, a file that is whole or as it was before, and that one which
+//! could not be read is never written over.
 
 use super::views::alert::parse;
 use crate::sinks::escape::write_json_line;
-use heelguard_detectors::alert::AlertId;
+use heelguard_detectors::alert::{Alert, AlertId, Severity};
 use heelguard_detectors::time::EventTime;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,6 +25,16 @@ const NOTES_MAX: usize = 10_000;
 const FILE_BYTES_MAX: u64 = 64 << 20;
 /// The file's name in the state folder.
 const FILE: &str = "acknowledged.jsonl";
+/// An episode that has grown by more than this is another thing than what was looked at.
+const GROWTH_MAX: u64 = 2;
+
+/// How far an episode had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub(super) severity: Severity,
+    /// Events.
+    pub(super) count: u64,
+}
 
 /// What was said about one alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,13 +43,43 @@ pub(super) struct Note {
     pub(super) when: String,
     /// What, if anything.
     pub(super) words: String,
+    /// What the form showed to whoever said it; lines of older versions do not tell.
+    pub(super) of: Option<Extent>,
+}
+
+impl Note {
+    /// Whether who said this has seen about as much as there is now. What they saw is not guessed at.
+    pub(super) fn covers(&self, alert: &Alert) -> bool {
+        self.of.is_some_and(|of| {
+            alert.severity <= of.severity && alert.count <= of.count.saturating_mul(GROWTH_MAX)
+        })
+    }
 }
 
 /// All notes.
 #[derive(Default)]
 pub(super) struct Notes {
-    file: Option<PathBuf>,
-    kept: Mutex<BTreeMap<AlertId, Note>>,
+    place: Place,
+    said: Mutex<Said>,
+}
+
+/// Where notes are kept.
+#[derive(Default)]
+enum Place {
+    /// In memory: there is no state folder.
+    #[default]
+    Memory,
+    /// In this file.
+    File(PathBuf),
+    /// In memory: there is a file that could not be read, and somebody may still want it.
+    Unreadable,
+}
+
+#[derive(Default)]
+struct Said {
+    kept: BTreeMap<AlertId, Note>,
+    /// What the form of each alert showed last: a form that comes back speaks of that.
+    shown: BTreeMap<AlertId, Extent>,
 }
 
 /// A line of the file.
@@ -47,26 +88,48 @@ struct Line {
     alert: String,
     when: String,
     note: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    severity: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
 }
 
 impl Notes {
     /// Notes that are kept in this folder, with those that are there; in memory where it is `None`.
     pub(super) fn open(folder: Option<&Path>) -> Self {
-        let file = folder.map(|folder| folder.join(FILE));
-        let kept = file.as_deref().map(read).unwrap_or_default();
-        Self { file, kept: Mutex::new(kept) }
+        let Some(file) = folder.map(|folder| folder.join(FILE)) else { return Self::default() };
+        let (place, kept) = match read(&file) {
+            Ok(kept) => (Place::File(file), kept),
+            Err(_) => (Place::Unreadable, BTreeMap::new()),
+        };
+        Self { place, said: Mutex::new(Said { kept, ..Said::default() }) }
     }
 
     /// What was said about an alert.
     pub(super) fn get(&self, id: AlertId) -> Option<Note> {
-        self.with(|kept| kept.get(&id).cloned())
+        self.with(|said| said.kept.get(&id).cloned())
     }
 
-    /// Says that an alert was seen to.
+    /// Whether somebody has looked at an alert as it is now.
+    pub(super) fn cover(&self, alert: &Alert) -> bool {
+        self.with(|said| said.kept.get(&alert.id).is_some_and(|note| note.covers(alert)))
+    }
+
+    /// Remembers what the form of an alert shows.
+    pub(super) fn show(&self, alert: &Alert) {
+        self.with(|said| {
+            said.shown.insert(alert.id, Extent { severity: alert.severity, count: alert.count });
+            if said.shown.len() > NOTES_MAX {
+                said.shown.pop_first();
+            }
+        });
+    }
+
+    /// Says that an alert was seen to, as its form showed it last.
     pub(super) fn put(&self, id: AlertId, words: &str) -> io::Result<()> {
         let words = words.trim().chars().take(NOTE_CHARS_MAX).collect();
-        self.with(|kept| {
-            kept.insert(id, Note { when: now(), words });
+        self.with(|Said { kept, shown }| {
+            kept.insert(id, Note { when: now(), words, of: shown.get(&id).copied() });
             if kept.len() > NOTES_MAX
                 && let Some(oldest) =
                     kept.iter().min_by(|a, b| a.1.when.cmp(&b.1.when)).map(|(oldest, _)| *oldest)
@@ -79,30 +142,42 @@ impl Notes {
 
     /// Takes it back.
     pub(super) fn take_back(&self, id: AlertId) -> io::Result<()> {
-        self.with(|kept| {
-            kept.remove(&id);
-            self.write(kept)
+        self.with(|said| {
+            said.kept.remove(&id);
+            self.write(&said.kept)
         })
     }
 
     /// Where notes are, for those who write one.
     pub(super) fn where_kept(&self) -> &'static str {
-        match self.file {
-            Some(_) => "Acknowledgements are kept in the sensor’s state folder.",
-            None => "Acknowledgements are kept in memory and end with this run: state.dir is not set.",
+        match self.place {
+            Place::File(_) => "Acknowledgements are kept in the sensor’s state folder.",
+            Place::Memory => {
+                "Acknowledgements are kept in memory and end with this run: state.dir is not set."
+            }
+            Place::Unreadable => {
+                "Acknowledgements are kept in memory and end with this run: acknowledged.jsonl in state.dir could \
+                 not be read when it began. It is left as it is; mend or move it and start again."
+            }
         }
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut BTreeMap<AlertId, Note>) -> T) -> T {
-        look(&mut self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    fn with<T>(&self, look: impl FnOnce(&mut Said) -> T) -> T {
+        look(&mut self.said.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     /// Writes all beside the present file, then puts it in its place.
     fn write(&self, kept: &BTreeMap<AlertId, Note>) -> io::Result<()> {
-        let Some(file) = &self.file else { return Ok(()) };
+        let Place::File(file) = &self.place else { return Ok(()) };
         let mut bytes = Vec::new();
-        for (id, Note { when, words }) in kept {
-            let line = Line { alert: id.to_string(), when: when.clone(), note: words.clone() };
+        for (id, Note { when, words, of }) in kept {
+            let line = Line {
+                alert: id.to_string(),
+                when: when.clone(),
+                note: words.clone(),
+                severity: of.map(|of| of.severity.name().to_owned()),
+                count: of.map(|of| of.count),
+            };
             write_json_line(&mut bytes, &line)?;
         }
         let fresh = file.with_extension("new");
@@ -117,19 +192,25 @@ impl Notes {
     }
 }
 
-/// What is in the file; a line that is none of ours is passed over.
-fn read(file: &Path) -> BTreeMap<AlertId, Note> {
-    let is_ours = fs::metadata(file).is_ok_and(|file| file.is_file() && file.len() <= FILE_BYTES_MAX);
-    let text = if is_ours { fs::read_to_string(file).unwrap_or_default() } else { String::new() };
+/// What is in the file; a line that is none of ours is passed over, and bytes that are no text are replaced. A file that
+/// is not there is empty; one that cannot be read, or is not ours, is an error.
+fn read(file: &Path) -> io::Result<BTreeMap<AlertId, Note>> {
+    let bytes = match fs::metadata(file) {
+        Ok(of) if of.is_file() && of.len() <= FILE_BYTES_MAX => fs::read(file)?,
+        Ok(_) => return Err(io::ErrorKind::InvalidData.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let text = String::from_utf8_lossy(&bytes);
     let lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
-    lines
-        .filter_map(|line| {
-            let words = line.note.chars().take(NOTE_CHARS_MAX).collect();
-            let when = line.when.chars().take(19).collect();
-            Some((parse(&line.alert)?, Note { when, words }))
-        })
-        .take(NOTES_MAX)
-        .collect()
+    let notes = lines.filter_map(|line| {
+        let words = line.note.chars().take(NOTE_CHARS_MAX).collect();
+        let when = line.when.chars().take(19).collect();
+        let severity = line.severity.as_deref().and_then(Severity::parse);
+        let of = severity.zip(line.count).map(|(severity, count)| Extent { severity, count });
+        Some((parse(&line.alert)?, Note { when, words, of }))
+    });
+    Ok(notes.take(NOTES_MAX).collect())
 }
 
 /// The time on the wall: a person's act has no packet.
@@ -141,6 +222,7 @@ fn now() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sinks::record::samples;
 
     #[test]
     fn what_was_said_outlives_the_process() {
@@ -163,6 +245,70 @@ mod tests {
             again.put(AlertId(4), "").unwrap();
             assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    fn alert(severity: Severity, count: u64) -> Alert {
+        Alert { severity, count, ..samples::alert() }
+    }
+
+    #[test]
+    fn an_episode_that_outgrows_what_was_looked_at_is_looked_at_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let notes = Notes::open(Some(folder.path()));
+        let small = alert(Severity::Low, 3);
+        notes.show(&small);
+        assert!(!notes.cover(&small), "to show it is not to acknowledge it");
+        notes.put(small.id, "").unwrap();
+        for again in [notes, Notes::open(Some(folder.path()))] {
+            assert!(again.cover(&small) && again.cover(&alert(Severity::Low, 6)));
+            assert!(!again.cover(&alert(Severity::Low, 7)), "more than doubled");
+            assert!(!again.cover(&alert(Severity::Medium, 3)), "worse");
+            assert!(again.cover(&alert(Severity::Info, 3)));
+        }
+        // A line of an older version does not say what was looked at, and a form that was never shown neither.
+        let line =
+            format!("{{\"alert\":\"{}\",\"when\":\"2026-11-21 10:03:00\",\"note\":\"x\"}}\n", small.id);
+        fs::write(folder.path().join(FILE), line).unwrap();
+        let older = Notes::open(Some(folder.path()));
+        assert_eq!(older.get(small.id).unwrap().words, "x");
+        assert!(!older.cover(&small));
+    }
+
+    #[test]
+    fn one_damaged_byte_costs_no_acknowledgement() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE);
+        let notes = Notes::open(Some(folder.path()));
+        notes.put(AlertId(1), "one").unwrap();
+        notes.put(AlertId(2), "two").unwrap();
+        let mut bytes = fs::read(&file).unwrap();
+        let place = bytes.windows(3).position(|word| word == b"two").unwrap();
+        bytes[place] = 0xff;
+        fs::write(&file, bytes).unwrap();
+        Notes::open(Some(folder.path())).put(AlertId(3), "three").unwrap();
+        let again = Notes::open(Some(folder.path()));
+        let words = [1, 2, 3].map(|id| again.get(AlertId(id)).unwrap().words);
+        assert_eq!(words, ["one", "\u{fffd}wo", "three"]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_never_written_over() {
+        // Root may read whatever it likes, so the files are of kinds that nobody takes for a list of notes.
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE);
+        fs::File::create(&file).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
+        let notes = Notes::open(Some(folder.path()));
+        notes.put(AlertId(1), "seen").unwrap();
+        assert_eq!(notes.get(AlertId(1)).unwrap().words, "seen");
+        assert_eq!(fs::metadata(&file).unwrap().len(), FILE_BYTES_MAX + 1);
+        assert!(notes.where_kept().contains("could not be read"), "{}", notes.where_kept());
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        let notes = Notes::open(Some(folder.path()));
+        notes.put(AlertId(1), "seen").unwrap();
+        assert!(file.is_dir() && notes.where_kept().contains("could not be read"));
+        fs::remove_dir(&file).unwrap();
+        assert!(Notes::open(Some(folder.path())).where_kept().contains("state folder"), "not there is empty");
     }
 
     #[test]

@@ -20,18 +20,18 @@ mod served;
 use browser::Browser;
 use served::Served;
 
-/// Every view that needs no name of anything.
-const VIEWS: [(&str, &str); 10] = [
-    ("alerts", "/"),
-    ("alerts-filtered", "/?severity=high&sort=count"),
-    ("principals", "/principals"),
-    ("coverage", "/coverage"),
-    ("keys", "/keys"),
-    ("tokens", "/keys?show=tokens"),
-    ("endpoints", "/endpoints"),
-    ("sensor", "/sensor"),
-    ("counters", "/stats"),
-    ("detectors", "/rules"),
+/// Every view that needs no name of anything, and how many rows it has for the demonstration's day at least.
+const VIEWS: [(&str, &str, u64); 10] = [
+    ("alerts", "/", 25),
+    ("alerts-filtered", "/?severity=high&sort=count", 3),
+    ("principals", "/principals", 50),
+    ("coverage", "/coverage", 20),
+    ("keys", "/keys", 8),
+    ("tokens", "/keys?show=tokens", 50),
+    ("endpoints", "/endpoints", 20),
+    ("sensor", "/sensor", 12),
+    ("counters", "/stats", 3),
+    ("detectors", "/rules", 40),
 ];
 
 /// What is wrong with a page for somebody who cannot see it well, or at all.
@@ -42,8 +42,13 @@ fn people_find_their_way_through_a_day() {
     let Some(mut browser) = Browser::open() else { return };
     let demo = Served::start(&["demo"], None);
     let mut views: Vec<(String, String)> =
-        VIEWS.iter().map(|(name, path)| ((*name).to_owned(), (*path).to_owned())).collect();
+        VIEWS.iter().map(|(name, path, _)| ((*name).to_owned(), (*path).to_owned())).collect();
     browser.look(1_280, false);
+    for (name, path, least) in VIEWS {
+        browser.go(&demo.at(path));
+        let rows = browser.eval("document.querySelectorAll('tbody tr').length").as_u64().unwrap();
+        assert!(rows >= least, "{name} has {rows} rows");
+    }
     for (name, from, link) in [
         ("alert", "/?sort=severity", "td.story a"),
         ("principal", "/principals", "tbody th a"),
@@ -122,7 +127,7 @@ fn hostile_words_of_traffic_stay_words() {
         Served::start(&["replay", "--serve", "a.pcap"], Some(&support::conversation::pcap(&hostile)));
     browser.look(1_280, false);
     let mut shown = 0;
-    for (view, path) in VIEWS {
+    for (view, path, _) in VIEWS {
         browser.go(&served.at(path));
         let elements =
             browser.eval("document.querySelectorAll('script, img, [onerror], [style], iframe').length");

@@ -1,8 +1,12 @@
 //! What each view shows of a small run: its numbers, its filters, and hostile words made inert.
 
+mod attention;
+mod finding;
+
 use super::{get, live, of_ledger};
 use crate::ledger::Ledger;
 use crate::sinks::record::samples;
+use crate::web::html::Html;
 use heelguard_detectors::alert::{Alert, AlertId, Scope, Severity, Status, Subject};
 use heelguard_detectors::story::transactions;
 use std::sync::Arc;
@@ -126,9 +130,10 @@ fn where_nothing_is_there_is_a_word_on_what_to_do() {
 #[test]
 fn hostile_words_stay_words_in_every_view() {
     let ledger = Ledger::default();
-    for mut tx in transactions(STORY).unwrap() {
+    for (number, mut tx) in transactions(STORY).unwrap().into_iter().enumerate() {
+        // A long name has no page, since no link can hold it; a short one has, and every word of it is hostile, too.
         let long = format!("{HOSTILE}{}", "x".repeat(10_000));
-        tx.principal.id = long.as_str().into();
+        tx.principal.id = if number % 2 == 0 { HOSTILE.into() } else { long.as_str().into() };
         let request = tx.request.as_mut().unwrap();
         request.host = HOSTILE.into();
         request.route = HOSTILE.into();
@@ -145,6 +150,16 @@ fn hostile_words_stay_words_in_every_view() {
     raised.evidence[0].note = HOSTILE.to_owned();
     ledger.alert(&raised);
     let ledger = Arc::new(ledger);
+    let live = of_ledger(Arc::clone(&ledger), None);
+    let short: Vec<_> = ledger.principals().into_iter().filter(|of| &*of.id == HOSTILE).collect();
+    assert!(!short.is_empty());
+    for of in short {
+        let mut path = Html::new();
+        path.raw("/principal?id=").part(&of.key());
+        assert!(get(&live, "/principals").1.contains(path.as_str()), "a link to {}", of.key());
+        let (status, page) = get(&live, path.as_str());
+        assert!(status == 200 && page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{status}: {page}");
+    }
     let shown =
         super::Shown { labels: samples::labels(), source: "a capture".to_owned(), ledger, state_dir: None };
     let pages = super::super::pages(shown, &crate::metrics::Counters::default(), &[]);

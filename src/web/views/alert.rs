@@ -1,8 +1,11 @@
-//! One episode in full: the story, who and where, the evidence, what was not seen, what else it may be, what to do.
-//! It is given the run and the id in the path.
-//! It promises every field of the record but those that do not apply.
+//! One episode in full: what happened, whether it succeeded, what to do, who and from where, the evidence, what was not
+//! seen, what else it may be. It is given the run and the id in the path.
+//! It promises every field of the record but those that do not apply, and a way on from each name in it.
 
 use super::Sight;
+use super::about;
+use super::episodes::{going, looked_at, today};
+use super::outcome::Success;
 use super::parts::{
     close_table, fingerprint, item, item_of, lasted, open_table, principal, severity, shown_time, time,
 };
@@ -11,7 +14,7 @@ use super::words::benign;
 use crate::web::frame::{Page, Place};
 use crate::web::html::{Html, grouped};
 use crate::web::notes::NOTE_CHARS_MAX;
-use heelguard_detectors::alert::{Alert, AlertId, Fact, Scope, Status};
+use heelguard_detectors::alert::{Alert, AlertId, Fact};
 
 /// The page, and `token` for its form.
 pub(in crate::web) fn page(sight: &Sight<'_>, id: &str, token: &str) -> Option<Page> {
@@ -20,21 +23,26 @@ pub(in crate::web) fn page(sight: &Sight<'_>, id: &str, token: &str) -> Option<P
     html.raw("<p class=\"crumb\"><a href=\"/\">Alerts</a></p><p>");
     severity(&mut html, alert.severity);
     html.raw(" <a href=\"/rules/").text(alert.detector).raw("\">").text(alert.rule).raw(" ");
-    html.text(alert.title).raw("</a> <span class=\"soft\">");
-    html.raw(if alert.status == Status::Closed { "closed" } else { "open" });
-    html.raw(", confidence ").text(alert.confidence).raw("</span></p><h1 class=\"message\">");
-    html.wire_within(&alert.message, 600).raw("</h1><p class=\"todo\"><b>Do:</b> ");
-    html.text(alert.response).raw("</p>");
-    evidence(&mut html, &alert);
-    html.raw("<div class=\"columns2\"><section><h2>Who and where</h2>");
-    circumstances(&mut html, &alert);
+    html.text(alert.title).raw("</a> <span class=\"soft\">confidence ").text(alert.confidence);
+    html.raw("</span> · ");
+    going(&mut html, &alert, &today(sight));
+    html.raw(" · ");
+    looked_at(&mut html, sight, &alert);
+    html.raw("</p><h1 class=\"message\">").wire_within(&alert.message, 600);
+    html.raw("</h1><div class=\"columns2 first\"><section><p>Did it succeed? ");
+    Success::of(&alert).sentence(&mut html);
+    html.raw("</p><p class=\"todo\"><b>Do:</b> ").text(alert.response).raw("</p></section><section>");
+    acknowledge(&mut html, sight, &alert, token);
+    html.raw("</section></div><div class=\"columns2\"><section><h2>Who and from where</h2>");
+    circumstances(&mut html, sight, &alert);
     html.raw("</section><section><h2>Facts</h2>");
     facts(&mut html, &alert);
     html.raw("</section></div>");
+    evidence(&mut html, &alert);
     unseen(&mut html, &alert);
     html.raw("<h2>What else it may be</h2>");
     benign(&mut html, alert.detector);
-    acknowledge(&mut html, sight, &alert, token);
+    sight.notes.show(&alert);
     Some(Page::new(Place::Alerts, alert.title, html))
 }
 
@@ -46,19 +54,14 @@ pub(in crate::web) fn parse(id: &str) -> Option<AlertId> {
     (number.to_string() == id).then_some(number)
 }
 
-fn circumstances(html: &mut Html, alert: &Alert) {
+fn circumstances(html: &mut Html, sight: &Sight<'_>, alert: &Alert) {
     html.raw("<dl>");
     item_of(html, "subject", |html| {
-        match alert.subject.scope {
-            Scope::Principal => principal(html, &alert.subject.value),
-            _ => {
-                html.wire(&alert.subject.value);
-            }
-        }
+        about::subject(html, alert);
         html.raw(" <span class=\"soft\">").text(alert.subject.scope).raw("</span>");
     });
     if let Some(who) = &alert.principal {
-        item_of(html, "principal", |html| {
+        item_of(html, "account", |html| {
             principal(html, &who.key());
             html.raw(" <span class=\"soft\">known by ").text(who.source).raw("</span>");
         });
@@ -67,7 +70,10 @@ fn circumstances(html: &mut Html, alert: &Alert) {
         let country = client.country.map(|country| format!(" · {country}")).unwrap_or_default();
         let asn = client.asn.map(|asn| format!(" · AS{asn}")).unwrap_or_default();
         let device = client.device.as_deref().map(|device| format!(" · device {device}")).unwrap_or_default();
-        item(html, "client", format_args!("{}{country}{asn}{device}", client.ip));
+        item_of(html, "address", |html| {
+            about::address(html, sight, client.ip);
+            html.wire(&format!("{country}{asn}{device}"));
+        });
     }
     if let Some(credential) = &alert.credential {
         item_of(html, "credential", |html| {
@@ -77,7 +83,10 @@ fn circumstances(html: &mut Html, alert: &Alert) {
         });
     }
     if let Some(endpoint) = &alert.endpoint {
-        item(html, "endpoint", format_args!("{} {}{}", endpoint.method, endpoint.host, endpoint.route));
+        item_of(html, "endpoint", |html| {
+            let words = format!("{} {} {}", endpoint.method, endpoint.host, endpoint.route);
+            about::search(html, "/endpoints?q=", &words, &words);
+        });
     }
     item(html, "first seen", shown_time(alert.first_seen));
     item(html, "last seen", shown_time(alert.last_seen));
@@ -153,7 +162,7 @@ fn facts(html: &mut Html, alert: &Alert) {
     for (name, fact) in &alert.facts {
         match fact {
             Fact::Count(count) => item(html, name, grouped(*count)),
-            Fact::Number(number) => item(html, name, format_args!("{number:.2}")),
+            Fact::Number(number) => item(html, name, measured(*number)),
             Fact::Flag(flag) => item(html, name, if *flag { "yes" } else { "no" }),
             Fact::Text(text) => item(html, name, text),
             Fact::List(list) => item(html, name, list.join(", ")),
@@ -162,6 +171,17 @@ fn facts(html: &mut Html, alert: &Alert) {
     item(html, "ATT&CK", alert.mitre.join(", "));
     item(html, "OWASP", alert.owasp.join(", "));
     html.raw("</dl>");
+}
+
+/// A measure to two places, or to two digits where it is smaller: a small chance is not no chance.
+fn measured(number: f64) -> String {
+    let size = number.abs();
+    if size > 0.0 && size < 1e-6 {
+        return format!("{number:.1e}");
+    }
+    let places = if size > 0.0 && size < 0.1 { 1 - size.log10().floor() as i32 } else { 2 };
+    let text = format!("{number:.*}", usize::try_from(places).unwrap_or(2));
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// What could not be seen, in words; that everything was is worth a sentence, too.
@@ -205,7 +225,7 @@ fn acknowledge(html: &mut Html, sight: &Sight<'_>, alert: &Alert, token: &str) {
     html.raw("<label>Note, if you like <input name=\"note\" maxlength=\"500\" autocomplete=\"off\" value=\"");
     html.text(note.as_ref().map_or("", |note| note.words.as_str())).raw("\"></label>");
     html.raw(if note.is_some() {
-        "<button>Change</button><button name=\"take_back\" value=\"1\">Take back</button></form>"
+        "<button>Acknowledge as it is now</button><button name=\"take_back\" value=\"1\">Take back</button></form>"
     } else {
         "<button>Acknowledge</button></form>"
     });

@@ -3,6 +3,7 @@
 //! It promises the same list for the page and for what is taken away from it.
 
 use super::Sight;
+use super::about::is_about;
 use super::parts::finds;
 use crate::web::ask::Pairs;
 use heelguard_detectors::alert::{Alert, Severity, Status};
@@ -11,15 +12,20 @@ use std::sync::Arc;
 
 /// Where an alert is in its life, and in its readers' eyes.
 pub(super) const STATES: [(&str, &str); 4] = [
-    ("open", "still open"),
-    ("closed", "closed"),
-    ("new", "not acknowledged"),
+    ("new", "nobody has looked"),
+    ("open", "going on"),
+    ("closed", "over"),
     ("acknowledged", "acknowledged"),
 ];
 
-/// Orders of the list.
-pub(super) const ORDERS: [(&str, &str); 4] =
-    [("newest", "newest"), ("severity", "severity"), ("count", "events"), ("oldest", "oldest")];
+/// Orders of the list; the first one holds where none is asked for.
+pub(super) const ORDERS: [(&str, &str); 5] = [
+    ("urgent", "nobody looked, severity"),
+    ("newest", "newest"),
+    ("severity", "severity"),
+    ("count", "events"),
+    ("oldest", "oldest"),
+];
 
 /// The alerts that were asked for, in the order that was asked for.
 pub(in crate::web) fn alerts(sight: &Sight<'_>) -> Vec<Arc<Alert>> {
@@ -29,6 +35,7 @@ pub(in crate::web) fn alerts(sight: &Sight<'_>) -> Vec<Arc<Alert>> {
     alerts.retain(|alert| {
         severity.is_none_or(|wanted| alert.severity == wanted)
             && (asked.get("rule").is_empty() || alert.rule == asked.get("rule"))
+            && (asked.get("about").is_empty() || is_about(alert, asked.get("about")))
             && is_in_state(sight, alert)
             && matches(asked, alert)
     });
@@ -36,13 +43,15 @@ pub(in crate::web) fn alerts(sight: &Sight<'_>) -> Vec<Arc<Alert>> {
         "severity" => alerts.sort_by_key(|a| (Reverse(a.severity), Reverse(a.time), a.id)),
         "count" => alerts.sort_by_key(|a| (Reverse(a.count), Reverse(a.time), a.id)),
         "oldest" => alerts.sort_by_key(|a| (a.first_seen, a.id)),
-        _ => alerts.sort_by_key(|a| (Reverse(a.last_seen), a.id)),
+        "newest" => alerts.sort_by_key(|a| (Reverse(a.last_seen), a.id)),
+        _ => alerts
+            .sort_by_cached_key(|a| (sight.notes.cover(a), Reverse(a.severity), Reverse(a.last_seen), a.id)),
     }
     alerts
 }
 
 fn is_in_state(sight: &Sight<'_>, alert: &Alert) -> bool {
-    let is_seen_to = || sight.notes.get(alert.id).is_some();
+    let is_seen_to = || sight.notes.cover(alert);
     match sight.asked.get("state") {
         "open" => alert.status != Status::Closed,
         "closed" => alert.status == Status::Closed,

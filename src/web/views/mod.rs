@@ -2,13 +2,17 @@
 //! Each is given the run and what was asked for, and gives a page, or nothing where there is none.
 //! They promise a heading, captions, and words where there is nothing to show yet.
 
+mod about;
 pub(super) mod alert;
 pub(super) mod alerts;
+mod blind;
 pub(super) mod coverage;
 pub(super) mod endpoints;
+mod episodes;
 pub(super) mod filter;
 pub(super) mod key;
 pub(super) mod keys;
+mod outcome;
 mod parts;
 pub(super) mod principal;
 pub(super) mod principals;

@@ -3,7 +3,8 @@
 //! It promises that what is kept in part is said to be.
 
 use super::Sight;
-use super::alerts;
+use super::about::{alerts_about, search};
+use super::episodes;
 use super::parts::{
     card, close_table, empty, fingerprint, item, item_of, lasted, open_table, proof_words, shown_time, time,
 };
@@ -27,7 +28,8 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Option<Page> {
     let (kind, id) = key.split_once(':')?;
     let kind = PrincipalKind::parse(kind)?;
     let principal = sight.ledger.principal(kind, id);
-    let alerts = alerts_about(sight, key);
+    let mut alerts = alerts_about(sight, key);
+    alerts.sort_by_key(|alert| (Reverse(alert.last_seen), alert.id));
     if principal.is_none() && alerts.is_empty() {
         return None;
     }
@@ -36,21 +38,17 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Option<Page> {
     if let Some(principal) = &principal {
         whole(&mut html, sight, principal, &alerts);
     } else {
-        let to_do = "It acted before this run began, or had to make room. Its alerts are kept:";
+        let to_do = "It acted before this run began, or in the names of accounts alone, or had to make room. Its \
+                     alerts are kept:";
         empty(&mut html, "Nothing more is known of it.", to_do);
-        alerts::table(&mut html, sight, "Alerts about it", &alerts);
+        if kind == PrincipalKind::Anonymous {
+            html.raw("<p>");
+            search(&mut html, "/principals?q=", id, "Who else came from there");
+            html.raw("</p>");
+        }
+        episodes::table_within(&mut html, sight, "Alerts about it", &alerts, ("/?about=", key));
     }
     Some(Page::new(Place::Principals, id, html))
-}
-
-/// What was raised about it, the newest first.
-fn alerts_about(sight: &Sight<'_>, key: &str) -> Vec<Arc<Alert>> {
-    let mut alerts = sight.ledger.alerts();
-    alerts.retain(|alert| {
-        *alert.subject.value == *key || alert.principal.as_ref().is_some_and(|who| who.key() == key)
-    });
-    alerts.sort_by_key(|alert| (Reverse(alert.last_seen), alert.id));
-    alerts
 }
 
 fn whole(html: &mut Html, sight: &Sight<'_>, of: &Principal, alerts: &[Arc<Alert>]) {
@@ -71,7 +69,7 @@ fn whole(html: &mut Html, sight: &Sight<'_>, of: &Principal, alerts: &[Arc<Alert
     html.raw("</dl>");
     if !alerts.is_empty() {
         html.raw("<h2>Alerts</h2>");
-        alerts::table(html, sight, "Alerts about it", alerts);
+        episodes::table_within(html, sight, "Alerts about it", alerts, ("/?about=", &of.key()));
     }
     timeline(html, of, alerts);
     html.raw("<h2>Proofs</h2>");

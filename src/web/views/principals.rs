@@ -3,22 +3,33 @@
 //! It promises people and programs before addresses that nobody signed in from.
 
 use super::Sight;
-use super::parts::{Leaf, PROOFS, close_table, empty, finds, number, open_table, principal, proof_class};
+use super::about::keys;
+use super::parts::{
+    Leaf, PROOFS, close_table, empty, finds, found_none, number, open_table, principal, proof_class,
+};
 use super::parts::{proof_words, search, time};
 use super::svg;
 use crate::ledger::principal::Principal;
 use crate::web::frame::{Page, Place};
 use crate::web::html::{Html, grouped};
-use heelguard_detectors::alert::{Alert, Severity};
+use heelguard_detectors::alert::Severity;
 use heelguard_detectors::identity::PrincipalKind;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+
+/// Who has a row: a principal that is known, or one that is known by its alerts alone, such as the source of attempts on
+/// many accounts.
+struct Row {
+    key: String,
+    of: Option<Principal>,
+    /// The worst severity, and how many.
+    alerts: Option<(Severity, u64)>,
+}
 
 pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     let mut html = Html::new();
     html.raw("<h1>Principals</h1>");
-    let mut all = sight.ledger.principals();
+    let all = sight.ledger.principals();
     if all.is_empty() {
         let to_do =
             "Each account, program, key and address that sends a request stands here once traffic comes.";
@@ -26,18 +37,21 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
         return Page::new(Place::Principals, "Principals", html);
     }
     search(&mut html, "Name, address or country", sight.asked);
-    let raised = raised(&sight.ledger.alerts());
-    all.retain(|principal| is_asked_for(principal, sight.asked.get("q")));
-    all.sort_by_cached_key(|principal| {
-        let alerts = raised.get(&principal.key()).copied();
+    let mut rows = rows(sight, all);
+    rows.retain(|row| row.is_asked_for(sight.asked.get("q")));
+    if found_none(&mut html, rows.len(), sight.asked) {
+        return Page::new(Place::Principals, "Principals", html);
+    }
+    rows.sort_by_cached_key(|row| {
+        let of = row.of.as_ref();
         (
-            Reverse(alerts),
-            principal.kind == PrincipalKind::Anonymous,
-            Reverse(principal.calls),
-            principal.key(),
+            Reverse(row.alerts),
+            of.is_none_or(|of| of.kind == PrincipalKind::Anonymous),
+            Reverse(of.map_or(0, |of| of.calls)),
+            row.key.clone(),
         )
     });
-    let leaf = Leaf::of(&all, sight.asked);
+    let leaf = Leaf::of(&rows, sight.asked);
     let heads = [
         "Principal",
         "Alerts",
@@ -50,9 +64,7 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     ];
     legend(&mut html);
     open_table(&mut html, "Principals", &heads);
-    for principal in leaf.rows {
-        row(&mut html, principal, raised.get(&principal.key()).copied());
-    }
+    leaf.rows.iter().for_each(|row| row.write(&mut html));
     close_table(&mut html);
     leaf.turn(&mut html, sight.asked);
     Page::new(Place::Principals, "Principals", html)
@@ -80,41 +92,58 @@ pub(super) fn proof_bar(html: &mut Html, proofs: &crate::ledger::endpoint::Proof
     }
 }
 
-/// The worst severity and the number of alerts about each subject or principal.
-fn raised(alerts: &[Arc<Alert>]) -> BTreeMap<String, (Severity, u64)> {
+/// Everybody who acted, and everybody whom an alert speaks of.
+fn rows(sight: &Sight<'_>, all: Vec<Principal>) -> Vec<Row> {
     let mut raised: BTreeMap<String, (Severity, u64)> = BTreeMap::new();
-    for alert in alerts {
-        let subject = alert.subject.value.to_string();
-        let who = alert.principal.as_ref().map(heelguard_detectors::identity::Principal::key);
-        let who = who.filter(|who| *who != subject);
-        for name in [Some(subject), who].into_iter().flatten() {
-            let (worst, count) = raised.entry(name).or_insert((alert.severity, 0));
+    for alert in sight.ledger.alerts() {
+        for key in keys(&alert) {
+            let (worst, count) = raised.entry(key).or_insert((alert.severity, 0));
             *worst = (*worst).max(alert.severity);
             *count += 1;
         }
     }
-    raised
+    let mut rows: Vec<Row> = Vec::with_capacity(all.len());
+    for of in all {
+        let key = of.key();
+        rows.push(Row { alerts: raised.remove(&key), key, of: Some(of) });
+    }
+    rows.extend(raised.into_iter().map(|(key, alerts)| Row { key, of: None, alerts: Some(alerts) }));
+    rows
 }
 
-fn is_asked_for(principal: &Principal, words: &str) -> bool {
-    if words.is_empty() {
-        return true;
+impl Row {
+    fn is_asked_for(&self, words: &str) -> bool {
+        if words.is_empty() {
+            return true;
+        }
+        let Some(of) = &self.of else { return finds(words, &[&self.key]) };
+        let addresses: Vec<String> = of.addresses.iter().map(|lane| lane.name.to_string()).collect();
+        let countries: Vec<&str> = of.countries.iter().map(|lane| lane.name.as_str()).collect();
+        finds(words, &[&self.key, &addresses.join(" "), &countries.join(" ")])
     }
-    let key = principal.key();
-    let addresses: Vec<String> = principal.addresses.iter().map(|lane| lane.name.to_string()).collect();
-    let countries: Vec<&str> = principal.countries.iter().map(|lane| lane.name.as_str()).collect();
-    finds(words, &[&key, &addresses.join(" "), &countries.join(" ")])
+
+    fn write(&self, html: &mut Html) {
+        html.raw("<tr><th scope=\"row\">");
+        principal(html, &self.key);
+        html.raw("</th><td>");
+        if let Some((worst, count)) = self.alerts {
+            html.raw("<span class=\"badge ").text(worst).raw("\">").text(grouped(count)).raw(" ");
+            html.text(worst).raw("</span>");
+        }
+        html.raw("</td>");
+        match &self.of {
+            Some(of) => acts(html, of),
+            None => {
+                html.raw("<td class=\"soft\" colspan=\"6\">known by its alerts alone: it acted in the names of others, ");
+                html.raw("or before this run</td>");
+            }
+        }
+        html.raw("</tr>");
+    }
 }
 
-fn row(html: &mut Html, of: &Principal, alerts: Option<(Severity, u64)>) {
-    html.raw("<tr><th scope=\"row\">");
-    principal(html, &of.key());
-    html.raw("</th><td>");
-    if let Some((worst, count)) = alerts {
-        html.raw("<span class=\"badge ").text(worst).raw("\">").text(grouped(count)).raw(" ");
-        html.text(worst).raw("</span>");
-    }
-    html.raw("</td>");
+/// What a principal did.
+fn acts(html: &mut Html, of: &Principal) {
     number(html, of.calls);
     number(html, of.denied);
     html.raw("<td class=\"picture\">");
@@ -131,5 +160,5 @@ fn row(html: &mut Html, of: &Principal, alerts: Option<(Severity, u64)>) {
     number(html, of.devices.len() as u64 + of.devices.given_up);
     html.raw("<td class=\"time\">");
     time(html, of.last);
-    html.raw("</td></tr>");
+    html.raw("</td>");
 }

@@ -3,7 +3,7 @@
 //! It promises that each loss stands with what it is a share of and what to do about it.
 
 use super::Sight;
-use super::alerts;
+use super::episodes;
 use super::parts::{card, close_table, number, open_table, share, sized};
 use super::svg;
 use crate::metrics::Counters;
@@ -77,7 +77,8 @@ fn self_check(html: &mut Html, sight: &Sight<'_>) {
     if raised.is_empty() {
         html.raw("<p>Its <a href=\"/rules/sensor_self_check\">self-check</a> has nothing to object to.</p>");
     } else {
-        alerts::table(html, sight, "Alerts of the self-check", &raised);
+        let rule = raised.first().map_or("", |alert| alert.rule);
+        episodes::table_within(html, sight, "Alerts of the self-check", &raised, ("/?rule=", rule));
     }
     let troubles = &sight.moment.rows.troubles;
     if troubles.iter().any(|(_, is_on)| *is_on) {
