@@ -102,8 +102,8 @@ fn views_show_who_walks_around_what() {
     assert!(around.contains("<bdi>user:ann</bdi>"), "{around}");
     let keys = page("/keys");
     assert!(
-        keys.contains("<td class=\"number\">4</td><td class=\"number\">3</td>"),
-        "calls and privileged: {keys}"
+        keys.contains("<td class=\"number\">3</td><td class=\"number\">4</td>"),
+        "privileged and calls: {keys}"
     );
     let (_, link) = keys.split_once("href=\"/keys/").unwrap();
     let key = page(&format!("/keys/{}", &link[..32]));

@@ -73,6 +73,26 @@ pub(super) fn subject(html: &mut Html, alert: &Alert) {
     }
 }
 
+/// Who it is, in a list: the account or the source, rather than what they used or where.
+pub(super) fn who(html: &mut Html, alert: &Alert) {
+    let is_actor = matches!(alert.subject.scope, Scope::Principal | Scope::Client);
+    match alert.principal.as_ref().map(heelguard_detectors::identity::Principal::key).filter(|_| !is_actor) {
+        Some(key) => principal_named(html, &key, person(&key)),
+        None => match subject_key(alert) {
+            Some(key) if key == *alert.subject.value => principal_named(html, &key, person(&key)),
+            _ => subject(html, alert),
+        },
+    }
+}
+
+/// A person's name without the word that it is one.
+fn person(key: &str) -> &str {
+    match key.split_once(':') {
+        Some((kind, id)) if kind == PrincipalKind::User.name() => id,
+        _ => key,
+    }
+}
+
 /// An address as a link: to who acts from there without a name, else to the alerts that name it.
 pub(super) fn address(html: &mut Html, sight: &Sight<'_>, address: IpAddr) {
     let text = address.to_string();

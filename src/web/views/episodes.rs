@@ -3,7 +3,7 @@
 //! It promises that "over" is said of traffic and "looked at" of people, and that neither is taken for the other.
 
 use super::Sight;
-use super::about::subject;
+use super::about::who;
 use super::outcome::Success;
 use super::parts::{ROWS, close_table, cut, open_table_of, severity, shown_time, time};
 use crate::web::html::{Html, grouped};
@@ -15,7 +15,9 @@ pub(super) fn table(html: &mut Html, sight: &Sight<'_>, caption: &'static str, a
     let heads = ["Severity", "What happened", "Who", "Got in?", "Last seen (UTC)", "#Events", "State"];
     open_table_of(html, "episodes", caption, &heads);
     let day = today(sight);
-    alerts.iter().for_each(|alert| row(html, sight, alert, &day));
+    for alert in alerts {
+        row(html, sight, alert, &day);
+    }
     close_table(html);
 }
 
@@ -36,10 +38,10 @@ fn row(html: &mut Html, sight: &Sight<'_>, alert: &Alert, day: &str) {
     severity(html, alert.severity);
     html.raw("</td><td class=\"story\"><a href=\"/alerts/").text(alert.id).raw("\">");
     html.wire_within(&alert.message, 400).raw("</a><br><span class=\"soft\">").text(alert.rule).raw(" ");
-    html.text(alert.title).raw("</span></td><td class=\"who\">");
-    subject(html, alert);
+    html.text(alert.title).raw("</span></td><td class=\"actor\">");
+    who(html, alert);
     html.raw("</td><td>");
-    Success::of(alert).word(html);
+    Success::of(alert).word(html, alert.severity);
     html.raw("</td><td class=\"time\">");
     time(html, alert.last_seen);
     html.raw("</td><td class=\"number\">").text(grouped(alert.count)).raw("</td><td class=\"state\">");
@@ -69,7 +71,7 @@ pub(super) fn going(html: &mut Html, alert: &Alert, day: &str) {
 /// Whether somebody has looked, and at how much of it.
 pub(super) fn looked_at(html: &mut Html, sight: &Sight<'_>, alert: &Alert) {
     let Some(note) = sight.notes.get(alert.id) else {
-        html.raw("<b>nobody has looked</b>");
+        html.raw("<b class=\"fresh\">nobody has looked</b>");
         return;
     };
     html.raw(if note.covers(alert) { "<span class=\"soft\">" } else { "<b>" });

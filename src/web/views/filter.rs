@@ -20,7 +20,7 @@ pub(super) const STATES: [(&str, &str); 4] = [
 
 /// Orders of the list; the first one holds where none is asked for.
 pub(super) const ORDERS: [(&str, &str); 5] = [
-    ("urgent", "nobody looked, severity"),
+    ("urgent", "most urgent"),
     ("newest", "newest"),
     ("severity", "severity"),
     ("count", "events"),
@@ -44,10 +44,14 @@ pub(in crate::web) fn alerts(sight: &Sight<'_>) -> Vec<Arc<Alert>> {
         "count" => alerts.sort_by_key(|a| (Reverse(a.count), Reverse(a.time), a.id)),
         "oldest" => alerts.sort_by_key(|a| (a.first_seen, a.id)),
         "newest" => alerts.sort_by_key(|a| (Reverse(a.last_seen), a.id)),
-        _ => alerts
-            .sort_by_cached_key(|a| (sight.notes.cover(a), Reverse(a.severity), Reverse(a.last_seen), a.id)),
+        _ => by_urgency(sight, &mut alerts),
     }
     alerts
+}
+
+/// What nobody has looked at first, then the worst, then the newest.
+pub(super) fn by_urgency(sight: &Sight<'_>, alerts: &mut [Arc<Alert>]) {
+    alerts.sort_by_cached_key(|a| (sight.notes.cover(a), Reverse(a.severity), Reverse(a.last_seen), a.id));
 }
 
 fn is_in_state(sight: &Sight<'_>, alert: &Alert) -> bool {

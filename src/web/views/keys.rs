@@ -4,7 +4,7 @@
 
 use super::Sight;
 use super::parts::{
-    Leaf, close_table, empty, finds, fingerprint, lasted, number, open_table, principal, search, time,
+    Leaf, close_table, empty, finds, fingerprint, lasted, number, open_table_of, principal, search, time,
 };
 use crate::ledger::credential::Credential;
 use crate::ledger::is_lasting;
@@ -46,15 +46,15 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
         "Fingerprint",
         "Kind",
         "Owner",
+        "#Privileged",
+        "#Calls",
         "Age",
         "Last used (UTC)",
         "From",
         "#Networks",
         "#Routes",
-        "#Calls",
-        "#Privileged",
     ];
-    open_table(&mut html, "Credentials", &heads);
+    open_table_of(&mut html, "credentials", "Credentials", &heads);
     leaf.rows.iter().for_each(|credential| row(&mut html, credential, now));
     close_table(&mut html);
     leaf.turn(&mut html, sight.asked);
@@ -107,7 +107,7 @@ fn row(html: &mut Html, of: &Credential, now: EventTime) {
         html.raw("<br><span class=\"badge high\">known: ").text(known.why).raw("</span>");
     }
     html.raw("</th><td>").text(of.class).raw("<br><span class=\"soft\">").text(of.location).raw(" ");
-    html.wire_within(&of.name, 40).raw("</span></td><td>");
+    html.wire_within(&of.name, 40).raw("</span></td><td class=\"actor\">");
     match of.owner() {
         Some((kind, id)) => principal(html, &format!("{kind}:{id}")),
         None => {
@@ -117,19 +117,23 @@ fn row(html: &mut Html, of: &Credential, now: EventTime) {
     if of.owners.len() > 1 {
         html.raw("<br><span class=\"soft\">and ").text(of.owners.len() - 1).raw(" more</span>");
     }
-    html.raw("</td><td class=\"age\">");
+    html.raw("</td>");
+    number(html, of.privileged);
+    number(html, of.calls);
+    html.raw("<td class=\"age\">");
     age(html, now.since(of.first).as_secs());
     html.raw("</td><td class=\"time\">");
     time(html, of.last);
     html.raw("</td><td>");
+    if of.countries.is_empty() {
+        html.raw("<span class=\"soft\">unknown</span>");
+    }
     for (place, lane) in of.countries.by_use().iter().take(4).enumerate() {
         html.raw(if place > 0 { ", " } else { "" }).text(lane.name);
     }
     html.raw("</td>");
     number(html, of.addresses.len() as u64 + of.addresses.given_up);
     number(html, of.routes.len() as u64 + of.routes.given_up);
-    number(html, of.calls);
-    number(html, of.privileged);
     html.raw("</tr>");
 }
 

@@ -3,7 +3,7 @@
 //! It promises no guess: where neither tells, it is not known.
 
 use crate::web::html::Html;
-use heelguard_detectors::alert::{Alert, Evidence, Fact};
+use heelguard_detectors::alert::{Alert, Evidence, Fact, Severity};
 
 /// What the server made of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +52,10 @@ impl Success {
     }
 
     /// In a word, for a list.
-    pub(super) fn word(self, html: &mut Html) {
+    pub(super) fn word(self, html: &mut Html, severity: Severity) {
         html.raw(match self {
+            // What is not bad may succeed, and draws no eye away from what is.
+            Self::Succeeded if severity < Severity::High => "<span>succeeded</span>",
             Self::Succeeded => "<b class=\"succeeded\">succeeded</b>",
             Self::Refused => "<span class=\"refused\">refused</span>",
             Self::Unknown => "<span class=\"soft\">unknown</span>",

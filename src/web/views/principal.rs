@@ -5,6 +5,7 @@
 use super::Sight;
 use super::about::{alerts_about, search};
 use super::episodes;
+use super::filter::by_urgency;
 use super::parts::{
     card, close_table, empty, fingerprint, item, item_of, lasted, open_table, proof_words, shown_time, time,
 };
@@ -19,7 +20,6 @@ use heelguard_detectors::alert::{Alert, Severity};
 use heelguard_detectors::identity::{PrincipalKind, ProofLevel};
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{LoginOutcome, MfaOutcome, Outcome};
-use std::cmp::Reverse;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Option<Page> {
     let kind = PrincipalKind::parse(kind)?;
     let principal = sight.ledger.principal(kind, id);
     let mut alerts = alerts_about(sight, key);
-    alerts.sort_by_key(|alert| (Reverse(alert.last_seen), alert.id));
+    by_urgency(sight, &mut alerts);
     if principal.is_none() && alerts.is_empty() {
         return None;
     }
@@ -94,8 +94,11 @@ fn timeline(html: &mut Html, of: &Principal, alerts: &[Arc<Alert>]) {
     html.raw("</td></tr>");
     let steps: Vec<Tick> = of.steps.iter().map(|stepped| tick(stepped.time, stepped.step)).collect();
     ticks(html, "Sign-in steps", bounds, "steps of signing in", &steps);
-    let raised: Vec<Tick> = alerts
-        .iter()
+    // The worst is drawn last, over what was raised at the same time.
+    let mut raised: Vec<&Arc<Alert>> = alerts.iter().collect();
+    raised.sort_by_key(|alert| alert.severity);
+    let raised: Vec<Tick> = raised
+        .into_iter()
         .map(|alert| Tick {
             time: alert.first_seen.max(bounds.0),
             class: severity_class(alert.severity),

@@ -17,13 +17,21 @@ use heelguard_detectors::identity::PrincipalKind;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+/// What was raised about somebody, in the order in which it matters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Raised {
+    worst: Severity,
+    /// How many are as bad as that.
+    worst_count: u64,
+    count: u64,
+}
+
 /// Who has a row: a principal that is known, or one that is known by its alerts alone, such as the source of attempts on
 /// many accounts.
 struct Row {
     key: String,
     of: Option<Principal>,
-    /// The worst severity, and how many.
-    alerts: Option<(Severity, u64)>,
+    alerts: Option<Raised>,
 }
 
 pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
@@ -94,12 +102,16 @@ pub(super) fn proof_bar(html: &mut Html, proofs: &crate::ledger::endpoint::Proof
 
 /// Everybody who acted, and everybody whom an alert speaks of.
 fn rows(sight: &Sight<'_>, all: Vec<Principal>) -> Vec<Row> {
-    let mut raised: BTreeMap<String, (Severity, u64)> = BTreeMap::new();
+    let mut raised: BTreeMap<String, Raised> = BTreeMap::new();
     for alert in sight.ledger.alerts() {
         for key in keys(&alert) {
-            let (worst, count) = raised.entry(key).or_insert((alert.severity, 0));
-            *worst = (*worst).max(alert.severity);
-            *count += 1;
+            let none = Raised { worst: alert.severity, worst_count: 0, count: 0 };
+            let about = raised.entry(key).or_insert(none);
+            if alert.severity > about.worst {
+                (about.worst, about.worst_count) = (alert.severity, 0);
+            }
+            about.worst_count += u64::from(alert.severity == about.worst);
+            about.count += 1;
         }
     }
     let mut rows: Vec<Row> = Vec::with_capacity(all.len());
@@ -126,17 +138,19 @@ impl Row {
         html.raw("<tr><th scope=\"row\">");
         principal(html, &self.key);
         html.raw("</th><td>");
-        if let Some((worst, count)) = self.alerts {
-            html.raw("<span class=\"badge ").text(worst).raw("\">").text(grouped(count)).raw(" ");
+        if let Some(Raised { worst, worst_count, count }) = self.alerts {
+            html.raw("<span class=\"badge ").text(worst).raw("\">").text(grouped(worst_count)).raw(" ");
             html.text(worst).raw("</span>");
+            if count > worst_count {
+                html.raw(" <span class=\"soft\">of ").text(grouped(count)).raw("</span>");
+            }
         }
         html.raw("</td>");
-        match &self.of {
-            Some(of) => acts(html, of),
-            None => {
-                html.raw("<td class=\"soft\" colspan=\"6\">known by its alerts alone: it acted in the names of others, ");
-                html.raw("or before this run</td>");
-            }
+        if let Some(of) = &self.of {
+            acts(html, of);
+        } else {
+            html.raw("<td class=\"soft\" colspan=\"6\">known by its alerts alone: it acted in the names of others, ");
+            html.raw("or before this run</td>");
         }
         html.raw("</tr>");
     }

@@ -23,7 +23,7 @@ fn an_acknowledgement_does_not_hide_an_episode_that_grows() {
     let rows = |target: &str| get(&live, target).1.matches("<td class=\"story\">").count();
     let path = format!("/alerts/{}", small.id);
     assert!(get(&live, "/").1.contains("<b>1 needs a look:</b> 1 low."));
-    assert!(get(&live, "/").1.contains("<b>nobody has looked</b>"));
+    assert!(get(&live, "/").1.contains(">nobody has looked</b>"));
     let filled = format!("token={}", token(&live, &path));
     assert_eq!(knock(&live, &form(&format!("{path}/acknowledge"), &filled)).status(), 303);
     assert_eq!((rows("/?state=new"), rows("/?state=acknowledged")), (0, 1));
@@ -139,13 +139,16 @@ fn sources() -> [Alert; 2] {
 #[test]
 fn a_source_of_alerts_has_a_page_and_a_name_is_looked_at_by_its_scope() {
     let ledger = run();
-    sources().iter().for_each(|alert| ledger.alert(alert));
+    for alert in &sources() {
+        ledger.alert(alert);
+    }
     let live = of_ledger(ledger, None);
     let link = "href=\"/principal?id=anonymous:105.4.252.170\"";
     let (_, principals) = get(&live, "/principals");
     let (_, row) = principals.split_once(link).unwrap();
     assert!(row.split("</tr>").next().unwrap().contains("1 critical"), "{principals}");
     assert_eq!(principals.matches("1 critical").count(), 1, "the host is not Ann");
+    assert!(!principals.contains("</span> <span class=\"soft\">of "), "all of them are as bad");
     let (status, source) = get(&live, "/principal?id=anonymous:105.4.252.170");
     assert!(status == 200 && source.contains("many logins"), "{source}");
     assert!(!get(&live, "/principal?id=user:ann").1.contains("many logins"));
@@ -155,6 +158,36 @@ fn a_source_of_alerts_has_a_page_and_a_name_is_looked_at_by_its_scope() {
     assert!(page.contains("href=\"/endpoints?q=POST%20api.example.com%20%2Fmfa%2Fverify\""), "{page}");
     let rows = |target: &str| get(&live, target).1.matches("<td class=\"story\">").count();
     assert_eq!((rows("/?about=anonymous:105.4.252.170"), rows("/?about=user:ann")), (1, 0));
+}
+
+#[test]
+fn among_alerts_about_somebody_only_the_worst_are_called_so() {
+    let live = live(&[
+        alert(1, Severity::Critical, "a"),
+        alert(2, Severity::Low, "b"),
+        alert(3, Severity::Low, "c"),
+    ]);
+    let (_, principals) = get(&live, "/principals");
+    let badge = "<span class=\"badge critical\">1 critical</span> <span class=\"soft\">of 3</span>";
+    assert!(principals.contains(badge), "{principals}");
+}
+
+#[test]
+fn a_row_names_the_owner_of_a_key_and_the_source_of_what_was_forged() {
+    let of = |id, scope, value: &str| Alert {
+        subject: Subject { scope, value: value.into() },
+        ..alert(id, Severity::Critical, "a story")
+    };
+    let who = |alert: Alert| {
+        let (_, page) = get(&live(&[alert]), "/");
+        page.split("<td class=\"actor\">").nth(1).unwrap().split("</td>").next().unwrap().to_owned()
+    };
+    let alice = "<a href=\"/principal?id=user:alice@example.com\"><bdi>alice@example.com</bdi></a>";
+    assert_eq!(who(of(1, Scope::Credential, "5b0e5b0e5b0e5b0e5b0e5b0e5b0e5b0e (role)")), alice);
+    assert_eq!(who(of(1, Scope::Endpoint, "POST api.example.com /login")), alice);
+    assert_eq!(who(samples::alert()), alice);
+    let source = "<a href=\"/principal?id=anonymous:198.51.100.9\"><bdi>198.51.100.9</bdi></a>";
+    assert_eq!(who(of(1, Scope::Client, "198.51.100.9")), source, "not the account whose name was forged");
 }
 
 #[test]
