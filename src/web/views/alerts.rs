@@ -47,7 +47,7 @@ fn nothing(html: &mut Html, sight: &Sight<'_>, does_see: bool) {
     let (what, to_do) = match (does_see, is_quiet) {
         (false, _) => (
             "Nothing was raised, which says little.",
-            "What is told above kept the sensor from seeing or telling everything. \
+            "What is told above may have kept the sensor from seeing or telling everything. \
              <a href=\"/sensor\">The sensor</a> says what to do.",
         ),
         (true, true) => (
@@ -120,7 +120,7 @@ fn cards(html: &mut Html, sight: &Sight<'_>, all: &[Arc<Alert>]) {
         if count > 0 {
             html.raw("<a class=\"card\" href=\"/?severity=").text(level).raw("\"><b class=\"").text(level);
             html.raw("\">").text(grouped(fresh)).raw(" of ").text(grouped(count));
-            html.raw("</b><span class=\"soft\">").text(level).raw(", not looked at</span></a>");
+            html.raw("</b><span class=\"soft\">").text(level).raw(" to look at</span></a>");
         }
     }
     html.raw("</div>");

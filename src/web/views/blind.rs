@@ -66,7 +66,7 @@ pub(super) fn banner(html: &mut Html, reasons: &[Html]) {
     if reasons.is_empty() {
         return;
     }
-    html.raw("<div class=\"blind\" role=\"alert\"><p><b>The sensor does not see or tell everything.</b> ");
+    html.raw("<div class=\"blind\" role=\"alert\"><p><b>The sensor may not see or tell everything.</b> ");
     html.raw("Calm below may mean nothing.</p><ul>");
     for reason in reasons {
         html.raw("<li>").add(reason).raw("</li>");
