@@ -22,7 +22,7 @@ outputs:
       enabled: yes
       filetype: regular
       filename: eve.json
-      types: [{http: {extended: yes, custom: [Authorization, X-API-Key, Cookie, X-Forwarded-For]}}]
+      types: [{http: {extended: yes, custom: [Authorization, X-API-Key, Cookie, X-Forwarded-For]}}, http2]
 logging:
   default-log-level: notice
   outputs: [{console: {enabled: yes}}]
@@ -128,6 +128,9 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer {
         captures: &["http2"],
         arguments: &[
+            // It takes port 80 for HTTP/1 otherwise, and loses connections that begin so.
+            "-d",
+            "tcp.port==80,http2",
             "-nr",
             "{}",
             "-Yhttp2.headers.method",
