@@ -4,6 +4,7 @@
 
 use super::engine::{self, Answer, Engine};
 use super::grafana::Visit;
+use super::picture;
 use super::source::{Board, Kind, Panel, Source};
 use super::truth;
 use expect_test::expect_file;
@@ -56,6 +57,9 @@ fn every_query_answers_in_its_shape() {
     }
     expect_file![concat!(env!("CARGO_MANIFEST_DIR"), "/tests/dashboards/shapes.txt")].assert_eq(&shapes);
 
+    if let Some(folder) = std::env::var_os("HEELGUARD_PICTURES") {
+        picture::boards(folder.as_ref(), &source, &once);
+    }
     truth::holds(&engine, &once);
     nothing_that_was_on_the_wire_ends_a_string(&engine, &source, &day);
 
