@@ -216,9 +216,9 @@ impl Peer {
     }
 }
 
-/// Whether a line of Suricata's records is one of a request: one, or none.
+/// Whether a line of Suricata's records is one of a request: one, or none. Stream 0 of HTTP/2 carries settings.
 pub(crate) fn http_of_eve(line: &str) -> u64 {
-    u64::from(line.contains("\"event_type\":\"http\""))
+    u64::from(line.contains("\"event_type\":\"http\"") && !line.contains("\"stream_id\":0,"))
 }
 
 /// The values of a line's first field: a frame may have several requests.
