@@ -19,6 +19,8 @@ mod mistakes;
 mod records;
 mod replay;
 mod sinks;
+#[cfg(target_os = "linux")]
+mod user;
 
 use std::ffi::OsStr;
 use std::io::Write as _;
