@@ -19,6 +19,7 @@ const EMPTY: &[(&str, &str)] = &[
     ("alert/The same rule before and after", "the alert that is opened is the only one of its rule"),
     ("alert/The same principal, client or credential", "the account does nothing else that is odd"),
     ("heelguard-old-key", "a key is a day old at most"),
+    ("heelguard-episode", "every episode has ended when the capture has"),
 ];
 
 /// Where a panel shows the clock of the machine, or more rows because rows came twice in time.
@@ -72,6 +73,10 @@ fn every_query_answers_in_its_shape() {
             assert_eq!(rounded(&again), rounded(&once[&place]), "{place}: counts what came twice once");
         }
     }
+    truth::holds_beyond_the_day(&engine, |wanted| {
+        let (place, _, sql) = panels(&source).into_iter().find(|(place, ..)| place == wanted).unwrap();
+        asked(&engine, &place, &day.sql(&sql))
+    });
 }
 
 /// What a visitor chose who looks at the day, at its largest extraction and at who did it.
