@@ -272,6 +272,14 @@ fn pages_of_rules_are_rendered() {
 }
 
 #[test]
+fn marks_do_not_pile_up_on_a_letter() {
+    let mut html = Html::new();
+    html.wire("Nguye\u{302}\u{303}n e\u{302}\u{303}\u{301}\u{20dd} e\u{302}").text("1\u{ad}");
+    let shown = "<bdi>Nguye\u{302}\u{303}n e\u{302}\u{303}\\u{301}\\u{20dd} e\u{302}</bdi>1\\u{ad}";
+    assert_eq!(html.as_str(), shown);
+}
+
+#[test]
 fn others_may_reach_the_page_under_tls_with_a_token_alone() {
     let config = |listen: &str, [cert_file, key_file, token_file]: [&str; 3]| Config {
         listen: listen.to_owned(),
