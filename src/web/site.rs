@@ -162,8 +162,8 @@ impl Site {
         !self.token.is_empty() && token.len() == self.token.len() && differs == 0
     }
 
-    /// Every page about this run.
-    pub(super) fn pages(&self, moment: &Moment) -> Vec<String> {
+    /// Every page about this run, or the path where none is.
+    pub(super) fn pages(&self, moment: &Moment) -> Result<Vec<String>, String> {
         let ledger = &self.shown.ledger;
         let mut paths: Vec<(String, String)> =
             ["/", "/principals", "/coverage", "/keys", "/endpoints", "/sensor", "/stats"]
@@ -183,10 +183,12 @@ impl Site {
         );
         let page = |(path, query): (String, String)| {
             let asked = Pairs::read(&query);
-            let page = self.find(&path, &self.sight(&asked, moment))?;
-            Some(page.document(&self.shown.labels, &self.shown.source))
+            let Some(page) = self.find(&path, &self.sight(&asked, moment)) else {
+                return Err(format!("there is no page at {path}?{query}"));
+            };
+            Ok(page.document(&self.shown.labels, &self.shown.source))
         };
-        paths.into_iter().filter_map(page).collect()
+        paths.into_iter().map(page).collect()
     }
 
     pub(super) fn failure(&self, status: StatusCode, words: &str) -> Response<Body> {
