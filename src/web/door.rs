@@ -1,7 +1,7 @@
 //! The door to everything that is served: who knocks under which name, and who is sent away.
 //! It is given a request's words and who may look, and passes on what is allowed.
-//! It promises that nothing but `/health/live`, the bare word of `/health/ready`, the style sheet and the form to sign in
-//! is answered to a sender who is not known.
+//! It promises that nothing but `/health/live`, the bare word of `/health/ready`, the style sheet and the form to sign
+//! in is answered to a sender who is not known, and that pages of elsewhere can link to this one and load nothing of it.
 
 use super::access::Access;
 use super::ask::Pairs;
@@ -32,6 +32,9 @@ impl Door {
         let Some(host) = asked.host.filter(|host| self.access.answers_to(host)) else {
             return plain(StatusCode::MISDIRECTED_REQUEST, "this answers to localhost only\n");
         };
+        if is_loaded_from_elsewhere(asked) {
+            return plain(StatusCode::FORBIDDEN, "another site's page may link to this one, not load it\n");
+        }
         if !self.access.knows(asked, now_s) {
             return self.ask_who(asked, host, now_s);
         }
@@ -101,6 +104,16 @@ impl Door {
         );
         answer(status, PAGE, Page::new(Place::Elsewhere, "Sign in", content).bare())
     }
+}
+
+/// Whether a page of somewhere else loads this one into itself: it could not read it, but the time it takes tells
+/// whether a search finds something. Browsers say so themselves; programs say nothing.
+fn is_loaded_from_elsewhere(asked: &Asked<'_>) -> bool {
+    let is_followed =
+        asked.fetch_mode == Some("navigate") && asked.fetch_dest.is_none_or(|to| to == "document");
+    matches!(asked.fetch_site, Some("cross-site" | "same-site"))
+        && !is_followed
+        && !asked.path.starts_with("/health/")
 }
 
 /// A place on this page, whatever a form says: a path, and no address of elsewhere in disguise.

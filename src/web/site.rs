@@ -35,6 +35,9 @@ pub(super) struct Asked<'a> {
     pub(super) origin: Option<&'a str>,
     /// `Sec-Fetch-Site`, which newer ones send.
     pub(super) fetch_site: Option<&'a str>,
+    /// `Sec-Fetch-Mode` and `Sec-Fetch-Dest`: whether somebody follows a link, or a page loads something.
+    pub(super) fetch_mode: Option<&'a str>,
+    pub(super) fetch_dest: Option<&'a str>,
     /// `Authorization`, from machines.
     pub(super) authorization: Option<&'a str>,
     /// `Cookie`, from browsers.

@@ -152,6 +152,42 @@ fn every_answer_is_guarded() {
     }
 }
 
+#[test]
+fn a_page_of_elsewhere_may_link_here_and_loads_nothing() {
+    let (open, guarded) = (live(&[samples::alert()]), guarded(&[samples::alert()]));
+    let from = |site, mode, dest, path| Asked {
+        fetch_site: Some(site),
+        fetch_mode: mode,
+        fetch_dest: dest,
+        ..asked("GET", "localhost:9470", path)
+    };
+    for door in [&open, &guarded] {
+        for (site, mode, dest) in [
+            ("cross-site", Some("no-cors"), Some("image")),
+            ("cross-site", Some("cors"), Some("empty")),
+            ("same-site", Some("no-cors"), Some("script")),
+            ("cross-site", Some("navigate"), Some("iframe")),
+            ("cross-site", None, None),
+        ] {
+            for path in ["/?q=alice", "/metrics", "/style.css", "/alerts.csv", "/sign-in"] {
+                let response = knock(door, &from(site, mode, dest, path));
+                assert_eq!(response.status(), 403, "{site} {mode:?} {path}");
+                assert!(body(response).len() < 100, "{path}");
+            }
+            assert_eq!(knock(door, &from(site, mode, dest, "/health/live")).status(), 200);
+            assert_eq!(knock(door, &from(site, mode, dest, "/health/ready")).status(), 200);
+        }
+    }
+    for (site, mode, dest) in [
+        ("cross-site", Some("navigate"), Some("document")),
+        ("same-site", Some("navigate"), None),
+        ("same-origin", Some("no-cors"), Some("style")),
+        ("none", Some("navigate"), Some("document")),
+    ] {
+        assert_eq!(knock(&open, &from(site, mode, dest, "/?q=alice")).status(), 200, "{site} {mode:?}");
+    }
+}
+
 /// A form as a browser on this page would send it.
 fn form<'a>(path: &'a str, form: &'a str) -> Asked<'a> {
     let origin = Some("http://localhost:9470");

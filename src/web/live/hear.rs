@@ -70,6 +70,8 @@ fn respond(door: &Door, head: &Parts, form: &[u8]) -> Response<Body> {
         query: head.uri.query().unwrap_or_default(),
         origin: word("origin"),
         fetch_site: word("sec-fetch-site"),
+        fetch_mode: word("sec-fetch-mode"),
+        fetch_dest: word("sec-fetch-dest"),
         authorization: word("authorization"),
         cookie: word("cookie"),
         is_reload: word(reload) == Some(wish),
