@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::collections::VecDeque;
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
@@ -65,7 +65,7 @@ pub(super) async fn serve(listener: TcpListener, mut seal: Option<Seal>, router:
             oldest.abort();
         }
         let router = router.clone();
-        open.push_back(match seal.as_mut().map(Seal::acceptor) {
+        open.push_back(match seal.as_mut().map(|seal| seal.acceptor(Instant::now())) {
             None => connections.spawn(converse(stream, router, limits)),
             Some(acceptor) => connections.spawn(async move {
                 // What goes wrong with a handshake concerns its client alone.
@@ -104,7 +104,6 @@ mod tests {
     use axum::routing::get;
     use std::io::{ErrorKind, Read as _, Write as _};
     use std::net::{SocketAddr, TcpStream as Client};
-    use std::time::Instant;
 
     /// Longer than anything here takes, on any machine.
     const PATIENCE: Duration = Duration::from_secs(20);
