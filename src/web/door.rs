@@ -39,7 +39,7 @@ impl Door {
             return self.ask_who(asked, host, now_s);
         }
         match (asked.method, asked.path) {
-            ("GET" | "HEAD", SIGN_IN) => self.form(StatusCode::OK, "/", ""),
+            ("GET" | "HEAD", SIGN_IN) => Self::form(StatusCode::OK, "/", ""),
             ("POST", SIGN_IN) => self.sign_in(asked, host, now_s),
             ("POST", "/reload") => self.live.reload(asked.is_reload),
             _ => self.live.respond(asked),
@@ -58,7 +58,7 @@ impl Door {
                     wanted.push('?');
                     wanted.push_str(asked.query);
                 }
-                self.form(StatusCode::UNAUTHORIZED, &wanted, "")
+                Self::form(StatusCode::UNAUTHORIZED, &wanted, "")
             }
             _ => {
                 let words = "wanted: Authorization: Bearer, with the token of web.token_file\n";
@@ -74,10 +74,10 @@ impl Door {
         let form = Pairs::read(asked.form);
         let to = own_place(form.get("to"));
         if !is_from_here(asked, host) {
-            return self.form(StatusCode::FORBIDDEN, to, "This form was not sent from this page.");
+            return Self::form(StatusCode::FORBIDDEN, to, "This form was not sent from this page.");
         }
         if !self.access.is_token(form.get("token").trim()) {
-            return self.form(StatusCode::FORBIDDEN, to, "That is not the token.");
+            return Self::form(StatusCode::FORBIDDEN, to, "That is not the token.");
         }
         let mut response = answer(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "");
         let headers = response.headers_mut();
@@ -90,7 +90,7 @@ impl Door {
         response
     }
 
-    fn form(&self, status: StatusCode, to: &str, fault: &str) -> Response<Body> {
+    fn form(status: StatusCode, to: &str, fault: &str) -> Response<Body> {
         let mut content = Html::new();
         content.raw("<h1>Sign in</h1><p>This page is for those who have the token of this sensor: the content of the ");
         content.raw("file that <code>web.token_file</code> names on its machine.</p>");

@@ -250,6 +250,11 @@ fn guarded(alerts: &[Alert]) -> Door {
     Door { access: Access::read(&file, true).unwrap(), ..live(alerts) }
 }
 
+fn signing(form: &str) -> Asked<'_> {
+    let origin = Some("https://sensor.example:9470");
+    Asked { origin, form, ..asked("POST", "sensor.example:9470", "/sign-in") }
+}
+
 #[test]
 fn a_stranger_learns_nothing_and_who_signs_in_gets_where_they_wanted() {
     let door = guarded(&[samples::alert()]);
@@ -277,10 +282,6 @@ fn a_stranger_learns_nothing_and_who_signs_in_gets_where_they_wanted() {
     let known = Asked { authorization: Some(&bearer), ..strange("GET", "/metrics") };
     assert!(body(knock(&door, &known)).contains("heelguard_packets_read_total"));
 
-    fn signing(form: &str) -> Asked<'_> {
-        let origin = Some("https://sensor.example:9470");
-        Asked { origin, form, ..asked("POST", "sensor.example:9470", "/sign-in") }
-    }
     let filled = format!("token={TOKEN}&to={alert}%3Fx%3D1");
     assert_eq!(knock(&door, &signing("token=x&to=/")).status(), 403);
     assert_eq!(
