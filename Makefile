@@ -21,7 +21,7 @@ LINT_ARGS ?= -D warnings
 SERVICES := tests/support/services/install.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kill-loop services lint fmt bench soak calibration build deb book setup clean
+.PHONY: help demo test kill-loop services lint fmt bench soak calibration build deb-tools deb book setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -58,7 +58,13 @@ fmt: ## format every Rust file, those declared by macros included
 build: setup ## target/release/heelguard
 	$(CARGO) build --release --locked
 
-deb: build ## a Debian package, in target/debian; needs cargo-deb (cargo install cargo-deb)
+deb-tools:
+	@command -v dpkg-shlibdeps > /dev/null || { \
+		echo 'deb: dpkg-shlibdeps is missing, which finds the libraries to depend on: sudo apt install dpkg-dev' >&2; exit 1; }
+	@$(CARGO) deb --version > /dev/null 2>&1 || { \
+		echo 'deb: cargo-deb is missing, installing it' >&2; $(CARGO) install --locked cargo-deb; }
+
+deb: deb-tools build ## a Debian package, in target/debian; needs dpkg-dev, installs cargo-deb where it is missing
 	@mkdir -p target/package
 	@target/release/heelguard man > target/package/heelguard.1
 	@target/release/heelguard completions bash > target/package/heelguard.bash

@@ -4,7 +4,7 @@
 #
 #   deploy/setup.sh [--tests] [--check]
 #
-#   --tests   also what starts Kafka and ClickHouse for the tests, and looks into them
+#   --tests   also what starts Kafka and ClickHouse for the tests, looks into them, and shows the page
 #   --check   installs nothing
 #
 # Exit status: 0 all is there, 1 something is missing and could not be installed, 2 wrong usage.
@@ -79,9 +79,19 @@ look_for_test_tools() {
     python3 -c 'import ensurepip, venv' 2> /dev/null || tools+=('Python 3 with venv')
     has openssl || tools+=('openssl')
     has kcat || tools+=('kcat')
+    has_browser || tools+=('Chromium')
     [[ $OSTYPE != linux* ]] || has strace || tools+=('strace')
     # Interfaces that come and go, for the live sensor.
     [[ $OSTYPE != linux* ]] || has ip || [[ -x /usr/sbin/ip ]] || tools+=('iproute2')
+}
+
+# The names under which the tests look for it.
+has_browser() {
+    local name
+    for name in ${CHROMIUM:+"$CHROMIUM"} chromium chromium-browser google-chrome google-chrome-stable chrome; do
+        ! has "$name" || return 0
+    done
+    return 1
 }
 
 has_java() {
@@ -130,10 +140,10 @@ install_tools() {
         say '  macOS          xcode-select --install'
         if $with_tests; then
             say 'and for the tests:'
-            say '  Fedora, RHEL   dnf install java-21-openjdk-headless maven python3 openssl strace kcat iproute'
-            say '  Arch           pacman -S jre-openjdk-headless maven python openssl strace kcat iproute2'
-            say '  Alpine         apk add openjdk21-jre-headless maven python3 openssl strace kcat iproute2'
-            say '  macOS          brew install openjdk maven python openssl kcat'
+            say '  Fedora, RHEL   dnf install java-21-openjdk-headless maven python3 openssl strace kcat iproute chromium'
+            say '  Arch           pacman -S jre-openjdk-headless maven python openssl strace kcat iproute2 chromium'
+            say '  Alpine         apk add openjdk21-jre-headless maven python3 openssl strace kcat iproute2 chromium'
+            say '  macOS          brew install openjdk maven python openssl kcat && brew install --cask chromium'
         fi
         exit 1
     fi
@@ -166,7 +176,11 @@ packages() {
         # The default Java of a system may be older than the newest it has.
         local java=openjdk-$java_wanted-jre-headless
         apt-cache show "$java" > /dev/null 2>&1 || java=default-jre-headless
-        names+=" $java maven python3 python3-venv openssl strace kcat iproute2"
+        # Debian has a package chromium, older systems of Ubuntu chromium-browser.
+        local browser=chromium
+        apt-cache show "$browser" > /dev/null 2>&1 || browser=chromium-browser
+        ! has_browser || browser=
+        names+=" $java maven python3 python3-venv openssl strace kcat iproute2${browser:+ $browser}"
     fi
     echo "$names"
 }

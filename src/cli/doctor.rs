@@ -66,10 +66,8 @@ enum Format {
 impl Doctor {
     pub(super) fn run(self) -> Result<(), Failure> {
         let mut raw = self.config.load()?;
-        if raw.state.dir.as_os_str().is_empty() {
-            // Where a run keeps it.
-            raw.state.dir = Raw::home().unwrap_or_default();
-        }
+        raw.settle(self.user.is_some());
+        let makes_home = self.user.is_some() && privileges::makes_home(&raw);
         if let Some(user) = &self.user {
             privileges::drop_to(Some(user)).map_err(Failure::running)?;
         }
@@ -78,7 +76,7 @@ impl Doctor {
         let wanted =
             if self.interfaces.is_empty() { raw.capture.live.interfaces.clone() } else { self.interfaces };
         let interfaces: Vec<String> = wanted.into_iter().filter(|name| named.insert(name.clone())).collect();
-        let report = Report(examine(&raw, &interfaces, shards));
+        let report = Report(examine(&raw, &interfaces, shards, makes_home));
         match self.format {
             Format::Text => print(&report.text())?,
             Format::Json => print(&report.json())?,
@@ -91,7 +89,7 @@ impl Doctor {
 }
 
 /// Everything there is to look at, in the order in which it is mended.
-fn examine(raw: &Raw, interfaces: &[String], shards: u64) -> Vec<Finding> {
+fn examine(raw: &Raw, interfaces: &[String], shards: u64, makes_home: bool) -> Vec<Finding> {
     let mut findings = rights::look();
     let folder = Path::new(INTERFACES);
     if interfaces.is_empty() {
@@ -104,7 +102,7 @@ fn examine(raw: &Raw, interfaces: &[String], shards: u64) -> Vec<Finding> {
     let rings = machine::Rings { interfaces: interfaces.len().max(1) as u64, shards, mib };
     findings.extend(machine::look(&rings));
     findings.push(limits::open_files(&rings));
-    findings.extend(places::look(raw));
+    findings.extend(places::look(raw, makes_home));
     findings.extend(sinks(raw));
     findings
 }

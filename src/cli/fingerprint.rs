@@ -1,12 +1,13 @@
 //! `heelguard fingerprint`: how an operator finds the key that an alert names.
 //! It is given one secret a line on stdin and prints its fingerprint and class.
-//! It promises that a secret is never echoed, whatever it is.
+//! It promises that a secret is never echoed, whatever it is, and to say so where no record can have its fingerprint.
 
 use super::{ConfigArgs, Failure, print, warn};
-use crate::config::Keys;
+use crate::config::{Keys, Raw};
 use clap::Args;
 use std::fmt::Write as _;
 use std::io::{self, BufRead as _, Read as _};
+use std::path::Path;
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// A longer line is no secret.
@@ -17,7 +18,7 @@ const LINE_BYTES_USUAL: usize = 4 * 1024;
 /// Find a secret that an alert names.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  printf 'the-key-you-suspect\\n' | heelguard fingerprint\n  heelguard fingerprint < keys.txt | grep 5b0e4f"
+    after_help = "Examples:\n  printf 'the-key-you-suspect\\n' | heelguard fingerprint\n  heelguard fingerprint < keys.txt | grep 5b0e4f\n  sudo heelguard fingerprint --set privacy.key_file=/var/lib/heelguard/fingerprint.key"
 )]
 pub(super) struct Fingerprint {
     #[command(flatten)]
@@ -28,9 +29,24 @@ pub(super) struct Fingerprint {
     previous: bool,
 }
 
+/// What is said of a key that was made just now.
+fn no_record_has(path: &Path) -> String {
+    format!(
+        "{} was not there and is a new key: no record has a fingerprint under it; name the sensor's key with \
+         `--set privacy.key_file={}/fingerprint.key`, or its --config",
+        path.display(),
+        Raw::SERVICE_HOME
+    )
+}
+
 impl Fingerprint {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let keys = Keys::load(&self.config.load()?).map_err(Failure::running)?;
+        let raw = self.config.load()?;
+        let missing = raw.key_path().filter(|path| !path.exists());
+        let keys = Keys::load(&raw).map_err(Failure::running)?;
+        if let Some(path) = missing.filter(|path| path.exists()) {
+            warn(&no_record_has(&path));
+        }
         for warning in &keys.warnings {
             warn(warning);
         }

@@ -8,9 +8,11 @@
 //! others. That is wanted. A sensor started by hand as root would otherwise put files of root into the state folder of
 //! the service, which the service could not open afterwards; now it is refused at once, and `--user` is the way.
 
+mod home;
 mod status;
 mod user;
 
+pub(super) use home::{make_home, makes_home};
 pub(super) use status::Status;
 
 use std::fmt;

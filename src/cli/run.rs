@@ -1,6 +1,7 @@
 //! `heelguard run`: the live sensor.
 //! It is given interfaces and options, captures until it is told to stop, and writes what was asked for.
-//! It promises that rights are given up as soon as the interfaces are open, and before a byte of traffic is looked at.
+//! It promises that rights are given up as soon as interfaces and outputs are open, and before a byte of traffic is
+//! looked at.
 
 use super::records::OutputArgs;
 use super::reload::{Reloader, asking};
@@ -50,10 +51,6 @@ pub(super) struct Run {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=SHARDS_MAX))]
     shards: Option<u64>,
 
-    /// Become this user once the interfaces are open
-    #[arg(long, value_name = "NAME")]
-    user: Option<String>,
-
     /// Stop after so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     duration: Option<u64>,
@@ -77,6 +74,11 @@ pub(super) struct Wire {
     /// A MaxMind DB in place of the built-in one, repeatable (country or city, ASN)
     #[arg(long, value_name = "FILE")]
     geoip: Vec<PathBuf>,
+
+    /// Become this user once the interfaces are open; without state.dir and `XDG_STATE_HOME`, state and key are then in
+    /// /var/lib/heelguard
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
 }
 
 impl Wire {
@@ -94,9 +96,7 @@ impl Wire {
         if !self.geoip.is_empty() {
             raw.geoip.databases.clone_from(&self.geoip);
         }
-        if raw.state.dir.as_os_str().is_empty() {
-            raw.state.dir = Raw::home().unwrap_or_default();
-        }
+        raw.settle(self.user.is_some());
     }
 }
 
@@ -110,7 +110,11 @@ impl Run {
         let server = Server::bind(&raw.web).map_err(Failure::running)?;
         let shards = self.shards.map_or_else(machine_shards, |shards| shards as usize);
         let mut opened = live::open(&raw.capture.live, shards).map_err(refused)?;
-        privileges::drop_to(self.user.as_deref()).map_err(Failure::running)?;
+        // Where the caller stands is often no place for the user to write.
+        let mut records = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
+        let user = self.wire.user.as_deref();
+        privileges::make_home(user, &raw).map_err(Failure::running)?;
+        privileges::drop_to(user).map_err(Failure::running)?;
         // Becoming another user made the process readable for that user again.
         if let Err(why) = crate::hardening::no_core_dumps() {
             warn(&why);
@@ -123,7 +127,6 @@ impl Run {
             warn("state.dir: neither XDG_STATE_HOME nor HOME is set: what is learned ends with this run");
         }
         let identity = settings(&raw)?;
-        let mut records = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
         records.is_of_now();
         records.is_without_end();
         let mut options = raw.options(Arc::clone(&identity), shards);

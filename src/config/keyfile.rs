@@ -78,13 +78,16 @@ fn key_warnings(path: &Path) -> Vec<String> {
     open.into_iter().chain(replaceable).collect()
 }
 
-/// Whether a key is lent to us as orchestrators lend secrets: it belongs to root, and our group may read it and no more.
+/// Whether a key is lent to us as orchestrators lend secrets: it belongs to root, and a group of ours may read it and
+/// no more.
 #[cfg(unix)]
 fn is_mounted(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
+    let mut ours = rustix::process::getgroups().unwrap_or_default();
+    ours.push(rustix::process::getegid());
     std::fs::metadata(path).is_ok_and(|found| {
-        let ours = rustix::process::getegid().as_raw();
-        found.uid() == 0 && found.gid() == ours && ours != 0 && found.mode() & TOO_OPEN == 0o040
+        let is_lent = found.gid() != 0 && ours.iter().any(|group| group.as_raw() == found.gid());
+        found.uid() == 0 && is_lent && found.mode() & TOO_OPEN == 0o040
     })
 }
 
@@ -93,16 +96,25 @@ fn is_mounted(_path: &Path) -> bool {
     false
 }
 
-/// A link in a folder where anybody may put one decides which key is used: that is not left to anybody.
-/// Links elsewhere are how orchestrators mount secrets.
+/// A link in a folder where anybody may put one decides which key is used: that is not left to anybody. As the kernel
+/// has it (protected_symlinks), one that belongs to us or to the folder's owner is followed where nobody else can put
+/// another in its place. Orchestrators mount secrets that way.
+#[cfg(unix)]
 fn refuse_foreign_link(path: &Path) -> Result<(), String> {
-    let is_link = path.symlink_metadata().is_ok_and(|found| found.is_symlink());
-    if is_link && mode(folder_of(path)).is_some_and(|mode| mode & SHARED != 0) {
-        let (shown, folder) = (path.display(), folder_of(path).display());
-        return Err(format!(
-            "key file {shown} is a link in {folder}, where others can put one; name the file itself"
-        ));
+    use std::os::unix::fs::MetadataExt as _;
+    let link = path.symlink_metadata().ok().filter(std::fs::Metadata::is_symlink);
+    let (Some(link), Ok(folder)) = (link, std::fs::metadata(folder_of(path))) else { return Ok(()) };
+    let trusted = [rustix::process::geteuid().as_raw(), folder.uid()];
+    let is_safe = folder.mode() & STICKY != 0 && trusted.contains(&link.uid());
+    if is_safe || folder.mode() & SHARED == 0 {
+        return Ok(());
     }
+    let (shown, folder) = (path.display(), folder_of(path).display());
+    Err(format!("key file {shown} is a link in {folder}, where others can put one; name the file itself"))
+}
+
+#[cfg(not(unix))]
+fn refuse_foreign_link(_path: &Path) -> Result<(), String> {
     Ok(())
 }
 
@@ -138,7 +150,10 @@ fn make_folder(path: &Path) -> Result<(), String> {
 #[allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::os::unix::fs::{PermissionsExt as _, chown, lchown, symlink};
+
+    /// A number that belongs to nobody here.
+    const SOMEBODY: u32 = 54_321;
 
     fn set_mode(path: &Path, mode: u32) {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
@@ -179,9 +194,34 @@ mod tests {
         assert_eq!(keys(&link, None).unwrap().keyring.id(), first);
         let planted = shared.path().join("key");
         symlink(&path, &planted).unwrap();
+        set_mode(shared.path(), 0o777);
+        assert!(keys(&planted, None).err().unwrap().contains("is a link"), "anybody may replace it");
         set_mode(shared.path(), 0o1777);
+        assert_eq!(keys(&planted, None).unwrap().keyring.id(), first, "nobody else may");
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("NOT RUN: a link of somebody else takes root to make");
+            return;
+        }
+        lchown(&planted, Some(SOMEBODY), None).unwrap();
         assert!(keys(&planted, None).err().unwrap().contains("is a link"));
         assert!(keys(&path, Some(&planted)).err().unwrap().contains("is a link"));
+        chown(shared.path(), Some(SOMEBODY), None).unwrap();
+        assert_eq!(keys(&planted, None).unwrap().keyring.id(), first, "the folder is theirs");
+    }
+
+    #[test]
+    fn a_secret_that_kubernetes_mounted_is_used_without_a_word() {
+        let volume = tempfile::tempdir().unwrap();
+        let version = volume.path().join("..2026_11_22_10_00_00.1");
+        std::fs::create_dir(&version).unwrap();
+        let first = keys(&version.join("fingerprint.key"), None).unwrap().keyring.id();
+        symlink("..2026_11_22_10_00_00.1", volume.path().join("..data")).unwrap();
+        let path = volume.path().join("fingerprint.key");
+        symlink("..data/fingerprint.key", &path).unwrap();
+        // A tmpfs of root that everybody might write to, if it were not mounted to be read.
+        set_mode(volume.path(), 0o1777);
+        let mounted = keys(&path, None).unwrap();
+        assert_eq!((mounted.keyring.id(), mounted.warnings), (first, vec![]));
     }
 
     #[test]

@@ -125,10 +125,16 @@ impl Default for Limits {
     }
 }
 
+/// The fingerprint key among it.
+const KEY_NAME: &str = "fingerprint.key";
+
 /// Longest name of a sensor or tenant.
 const NAME_BYTES_MAX: usize = 128;
 
 impl Raw {
+    /// Where the sensor of a machine keeps what outlives it.
+    pub const SERVICE_HOME: &str = "/var/lib/heelguard";
+
     /// Refuses values that no layer can work with. What needs files is built later, in `options`.
     pub(super) fn check(&self) -> Result<(), String> {
         for name in [&self.sensor.name, &self.sensor.tenant] {
@@ -204,14 +210,54 @@ impl Raw {
         if !written.as_os_str().is_empty() {
             return Some(written.clone());
         }
-        Some(Self::home()?.join("fingerprint.key"))
+        Some(home(false, folder_of_environment)?.join(KEY_NAME))
     }
 
-    /// Where a sensor keeps what outlives it, unless it is told otherwise; `None` when the environment does not say.
-    pub fn home() -> Option<PathBuf> {
-        let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let state =
-            folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))?;
-        Some(state.join("heelguard"))
+    /// Says where a live sensor keeps what outlives it, if nobody did. One that becomes another user has its key there,
+    /// too: the caller's home is not for that user to write.
+    pub fn settle(&mut self, becomes_user: bool) {
+        let Some(home) = home(becomes_user, folder_of_environment) else { return };
+        let key = &mut self.privacy.key_file;
+        if becomes_user && key.as_os_str().is_empty() {
+            *key = home.join(KEY_NAME);
+        }
+        if self.state.dir.as_os_str().is_empty() {
+            self.state.dir = home;
+        }
+    }
+}
+
+/// Where a sensor keeps what outlives it, unless it is told otherwise; `None` when the environment does not say.
+fn home(becomes_user: bool, folder: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let own = folder("XDG_STATE_HOME");
+    if own.is_none() && becomes_user {
+        return Some(PathBuf::from(Raw::SERVICE_HOME));
+    }
+    let state = own.or_else(|| Some(folder("HOME")?.join(".local/state")))?;
+    Some(state.join("heelguard"))
+}
+
+fn folder_of_environment(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_outlives_the_sensor_is_where_its_user_may_write() {
+        let home_of = |becomes_user, known: &[(&str, &str)]| {
+            let folder = |name: &str| known.iter().find(|(key, _)| *key == name).map(|(_, path)| path.into());
+            home(becomes_user, folder).map(|home| home.display().to_string())
+        };
+        let (own, named) = (("HOME", "/home/anna"), ("XDG_STATE_HOME", "/srv/state"));
+        assert_eq!(home_of(false, &[own]).as_deref(), Some("/home/anna/.local/state/heelguard"));
+        assert_eq!(home_of(true, &[own]).as_deref(), Some(Raw::SERVICE_HOME));
+        assert_eq!(home_of(true, &[]).as_deref(), Some(Raw::SERVICE_HOME));
+        for becomes_user in [false, true] {
+            assert_eq!(home_of(becomes_user, &[own, named]).as_deref(), Some("/srv/state/heelguard"));
+        }
+        assert_eq!(home_of(false, &[]), None);
     }
 }

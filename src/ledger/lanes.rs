@@ -84,8 +84,19 @@ impl<T> Lanes<T> {
         self.list.is_empty()
     }
 
+    /// What it takes beside itself.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.list.capacity() * size_of::<Lane<T>>()
+    }
+
     fn put(&mut self, max: usize, lane: Lane<T>) -> usize {
-        if self.list.len() < max.max(1) {
+        let max = max.max(1);
+        if self.list.len() < max {
+            if self.list.len() == self.list.capacity() {
+                // Most know one thing of a kind: doubled from one, and not beyond what is ever needed.
+                self.list.reserve_exact(self.list.len().clamp(1, max - self.list.len()));
+            }
             self.list.push(lane);
             return self.list.len() - 1;
         }
@@ -121,5 +132,18 @@ mod tests {
             lanes.by_use().into_iter().map(|lane| (lane.name, lane.calls, lane.spans)).collect();
         assert_eq!(told, [(1, 3, 0b10_1010), (3, 1, 0b1_0000)]);
         assert_eq!((lanes.len(), lanes.given_up), (2, 1));
+    }
+
+    #[test]
+    fn no_room_is_made_that_is_never_used() {
+        let mut lanes: Lanes<u32> = Lanes::default();
+        let mut rooms = Vec::new();
+        for name in 0..40 {
+            let now = (EventTime::from_secs(1), Beat { span: 0, doubled: 0 });
+            lanes.note(12, now, |known| *known == name, || name);
+            rooms.push(lanes.list.capacity());
+        }
+        rooms.dedup();
+        assert_eq!(rooms, [1, 2, 4, 8, 12]);
     }
 }

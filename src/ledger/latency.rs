@@ -27,6 +27,12 @@ impl Latency {
         self.total += 1;
     }
 
+    /// What it takes beside itself.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.counts.capacity() * size_of::<u32>()
+    }
+
     /// The time that a share of all answers took at most, in microseconds; `None` where there were none.
     pub fn quantile(&self, share: f64) -> Option<u64> {
         let wanted = (self.total as f64 * share).ceil().max(1.0);

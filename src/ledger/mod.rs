@@ -1,7 +1,7 @@
 //! What a run has seen so far, as tables that people look at: endpoints, principals, credentials, alerts.
 //! It is given each transaction once, in order, and each state of each alert; whoever shows it reads copies.
-//! It promises bounded memory (a limit a table, what was given up counted), no secret, and that a reader never holds
-//! it for longer than it takes to copy `ROWS_AT_ONCE` rows.
+//! It promises bounded memory (a limit a table, what was given up counted), no secret, that who invents names pushes out
+//! nobody who succeeded, and that a reader never holds it for longer than it takes to copy `ROWS_AT_ONCE` pointers.
 
 pub mod credential;
 pub mod endpoint;
@@ -40,8 +40,8 @@ pub const KEYS_MAX: usize = 20_000;
 pub const TOKENS_MAX: usize = 20_000;
 /// Alerts known at once, each in its last state.
 pub const ALERTS_MAX: usize = 10_000;
-/// Rows that are copied before the data path gets its turn.
-const ROWS_AT_ONCE: usize = 128;
+/// Rows to which pointers are copied before the data path gets its turn.
+const ROWS_AT_ONCE: usize = 256;
 
 /// The tables.
 #[derive(Default)]
@@ -131,7 +131,7 @@ impl Ledger {
 
     /// The last state of every alert, in no order.
     pub fn alerts(&self) -> Vec<Arc<Alert>> {
-        self.with(|tables| tables.episodes.all())
+        self.copied(|tables, rows, _| tables.episodes.copy(rows, ROWS_AT_ONCE))
     }
 
     /// The last state of one alert.
@@ -140,29 +140,29 @@ impl Ledger {
     }
 
     /// Every endpoint, in no order.
-    pub fn endpoints(&self) -> Vec<Endpoint> {
-        self.copied(|tables| &tables.endpoints)
+    pub fn endpoints(&self) -> Vec<Arc<Endpoint>> {
+        self.copied(|tables, rows, from| tables.endpoints.copy(rows, from, ROWS_AT_ONCE))
     }
 
     /// Every principal, in no order.
-    pub fn principals(&self) -> Vec<Principal> {
-        self.copied(|tables| &tables.principals)
+    pub fn principals(&self) -> Vec<Arc<Principal>> {
+        self.copied(|tables, rows, from| tables.principals.copy(rows, from, ROWS_AT_ONCE))
     }
 
     /// One principal.
-    pub fn principal(&self, kind: PrincipalKind, id: &str) -> Option<Principal> {
+    pub fn principal(&self, kind: PrincipalKind, id: &str) -> Option<Arc<Principal>> {
         self.with(|tables| tables.principals.find(tables.hashes.hash_one((kind, id))).cloned())
     }
 
     /// Every credential, what lasts before what passes, in no further order.
-    pub fn credentials(&self) -> Vec<Credential> {
-        let mut all = self.copied(|tables| &tables.keys);
-        all.append(&mut self.copied(|tables| &tables.tokens));
+    pub fn credentials(&self) -> Vec<Arc<Credential>> {
+        let mut all = self.copied(|tables, rows, from| tables.keys.copy(rows, from, ROWS_AT_ONCE));
+        all.append(&mut self.copied(|tables, rows, from| tables.tokens.copy(rows, from, ROWS_AT_ONCE)));
         all
     }
 
     /// One credential.
-    pub fn credential(&self, fingerprint: Fingerprint) -> Option<Credential> {
+    pub fn credential(&self, fingerprint: Fingerprint) -> Option<Arc<Credential>> {
         let key = short(fingerprint);
         self.with(|tables| tables.keys.find(key).or_else(|| tables.tokens.find(key)).cloned())
     }
@@ -171,9 +171,14 @@ impl Ledger {
         look(&mut self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    fn copied<T: Clone>(&self, table: impl Fn(&Tables) -> &Slots<T>) -> Vec<T> {
-        let mut rows = Vec::new();
-        while self.with(|tables| table(tables).copy(&mut rows, ROWS_AT_ONCE)) {
+    /// Pointers to all rows of a table; `copy` adds the next ones and says whether there are more. The room for them
+    /// is made while nobody waits.
+    fn copied<T>(&self, copy: impl Fn(&Tables, &mut Vec<Arc<T>>, usize) -> bool) -> Vec<Arc<T>> {
+        let mut rows = Vec::with_capacity(ROWS_AT_ONCE);
+        let mut from = 0;
+        while self.with(|tables| copy(tables, &mut rows, from)) {
+            from += ROWS_AT_ONCE;
+            rows.reserve(ROWS_AT_ONCE);
             std::thread::yield_now();
         }
         rows
@@ -199,7 +204,9 @@ impl Tables {
         }
         let principal = &tx.principal;
         let key = self.hashes.hash_one((principal.kind, &*principal.id));
-        let entry = self.principals.entry(key, tx.succeeded(), || Principal::new(principal, tx.time));
+        // Addresses cost nothing: what is served to everybody proves nothing of one.
+        let is_proven = tx.succeeded() && principal.kind != PrincipalKind::Anonymous;
+        let entry = self.principals.entry(key, is_proven, || Principal::new(principal, tx.time));
         entry.note(tx, route, credentials);
     }
 }

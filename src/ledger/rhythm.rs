@@ -67,6 +67,12 @@ impl Rhythm {
         &self.spans
     }
 
+    /// What it takes beside itself.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.spans.capacity() * size_of::<Span>()
+    }
+
     /// How long a span is, in seconds.
     pub fn span_s(&self) -> u64 {
         1 << self.doublings

@@ -72,17 +72,34 @@ fn the_second_sight_of_an_exchange_counts_once() {
 }
 
 #[test]
-fn a_flood_of_names_fills_no_more_than_its_room() {
-    let ledger = Ledger::default();
-    let story = "09:00:00 203.0.113.7 -> login POST /login 401 user=u{1..30000} every 1ms";
-    for tx in transactions(story).unwrap() {
-        ledger.observe(&tx);
-    }
+fn a_flood_of_names_fills_no_more_than_its_part() {
+    let ledger = told("09:00:00 203.0.113.7 -> login POST /login 401 user=u{1..30000} every 1ms");
     let rooms = ledger.overview().rooms;
     let principals = rooms.iter().find(|room| room.name == "principals").unwrap();
-    assert_eq!((principals.used, principals.max), (PRINCIPALS_MAX, PRINCIPALS_MAX));
-    assert_eq!(principals.given_up, 30_000 - PRINCIPALS_MAX as u64);
-    assert_eq!(ledger.principals().len(), PRINCIPALS_MAX);
+    assert_eq!((principals.used, principals.max), (PRINCIPALS_MAX / 4, PRINCIPALS_MAX));
+    assert_eq!(principals.given_up, 30_000 - PRINCIPALS_MAX as u64 / 4);
+    assert_eq!(ledger.principals().len(), PRINCIPALS_MAX / 4);
+}
+
+#[test]
+fn nobody_who_succeeded_makes_room_for_names_keys_and_hosts_that_somebody_invents() {
+    let honest = "09:00:00 203.0.113.7 -> use GET /r{1..5000} 200 user=u{1..5000} key=k{1..5000} host=api.example.com every 1ms";
+    let ledger = told(&format!("{honest}\n{honest}\n{honest}"));
+    let [from_names, from_addresses] = [
+        "10:00:00 198.51.100.7 -> login POST /login 401 user=x{1..40000} key=s{1..40000} host=h{1..40000}.example every 1ms",
+        "11:00:00 2001:db8:{1..9999}::1 -> use GET /r1 200 host=api.example.com every 1ms",
+    ]
+    .map(|story| transactions(story).unwrap());
+    from_names.iter().chain(from_addresses.iter().cycle().take(30_000)).for_each(|tx| ledger.observe(tx));
+    for number in 1..=5_000 {
+        let name = format!("u{number}");
+        let row = ledger.principal(PrincipalKind::User, &name);
+        assert_eq!(row.map(|row| row.calls), Some(3), "{name}");
+    }
+    let keys = ledger.credentials();
+    assert_eq!(keys.iter().filter(|key| key.calls == 3).count(), 5_000);
+    let endpoints = ledger.endpoints();
+    assert_eq!(endpoints.iter().filter(|endpoint| &*endpoint.host == "api.example.com").count(), 5_000);
 }
 
 #[test]
@@ -106,4 +123,66 @@ fn an_alert_is_there_in_its_last_state() {
         assert_eq!(*alert, *newest(alert.id));
         assert_eq!(ledger.alert_of(alert.id).unwrap(), alert);
     }
+}
+
+/// Fills everything that a row of one name may hold: its lanes, its steps, its spans.
+fn full() -> Ledger {
+    let busy = |kind: &str, what: &str| {
+        format!("{kind} GET /r{{1..40}} 200 {what} country={{DE,FR,US,GB,IT,ES,SE,NO,DK}} every 1h x3")
+    };
+    let hosts: String = (1..=40)
+        .map(|n| {
+            let client = format!("09:00:0{} 203.0.{n}.7 -> ", n % 10);
+            let devices = format!("device={}bcd asn={n}", char::from(b'a' + n % 26));
+            [
+                busy("use", &format!("user=ann key=k{n} {devices}")),
+                busy("use", &format!("user=u{n} key=one {devices}")),
+                format!("login POST /login 401 user=ann {devices} every 1h x3"),
+            ]
+            .map(|rest| format!("{client}{rest}\n"))
+            .concat()
+        })
+        .collect();
+    told(&hosts)
+}
+
+#[test]
+fn full_tables_take_what_the_page_on_limits_says() {
+    let ledger = full();
+    let ann = ledger.principal(PrincipalKind::User, "ann").unwrap();
+    let lanes = [ann.countries.len(), ann.systems.len(), ann.addresses.len(), ann.devices.len()];
+    assert_eq!((lanes, ann.credentials.len(), ann.routes.len()), ([8, 8, 12, 8], 12, 24));
+    assert_eq!((ann.steps.len(), ann.steps.capacity()), (STEPS_MAX, STEPS_MAX));
+    let principal = size_of::<Principal>()
+        + ann.rhythm.heap_bytes()
+        + ann.steps.capacity() * size_of::<principal::Stepped>()
+        + [ann.countries.heap_bytes(), ann.systems.heap_bytes(), ann.addresses.heap_bytes()]
+            .iter()
+            .sum::<usize>()
+        + [ann.devices.heap_bytes(), ann.credentials.heap_bytes(), ann.routes.heap_bytes()]
+            .iter()
+            .sum::<usize>();
+    let keys = ledger.credentials();
+    let one = keys.iter().max_by_key(|key| key.calls).unwrap();
+    let lanes = [one.owners.len(), one.countries.len(), one.systems.len(), one.addresses.len()];
+    assert_eq!((lanes, one.routes.len()), ([4, 8, 8, 12], 16));
+    let credential = size_of::<Credential>()
+        + one.rhythm.heap_bytes()
+        + [one.owners.heap_bytes(), one.countries.heap_bytes(), one.systems.heap_bytes()]
+            .iter()
+            .sum::<usize>()
+        + [one.addresses.heap_bytes(), one.routes.heap_bytes()].iter().sum::<usize>();
+    let mut latency = latency::Latency::default();
+    latency.note(1);
+    let endpoint = size_of::<Endpoint>() + latency.heap_bytes();
+    let sum = PRINCIPALS_MAX * principal + (KEYS_MAX + TOKENS_MAX) * credential + ENDPOINTS_MAX * endpoint;
+    let told = format!(
+        "{:.1} kB a principal, {:.1} kB a credential and {:.1} kB an endpoint, {} MB when all tables are full",
+        principal as f64 / 1e3,
+        credential as f64 / 1e3,
+        endpoint as f64 / 1e3,
+        sum.div_ceil(1_000_000)
+    );
+    let page = include_str!("../../docs/limits.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(page.contains(&told), "docs/limits.md does not say: {told}");
 }

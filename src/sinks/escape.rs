@@ -8,11 +8,19 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// Whether a character could move the cursor, change colours, or make text read differently than it is.
+/// Whether a character could move the cursor, change colours, or make text read differently than it is: by turning it,
+/// or by showing nothing where something is.
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e01ef}')
+}
+
+/// Whether a character stands over or under the one before it. Piled up, such marks cover the lines around them.
+pub fn is_mark(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
+        | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
 }
 
 /// `text` with unsafe characters as `\u{1b}`; borrowed when there are none.
@@ -80,8 +88,18 @@ mod tests {
     }
 
     #[test]
+    fn letters_that_show_nothing_are_spelled_out() {
+        let hidden = "\u{ad}\u{34f}\u{115f}\u{1160}\u{180e}\u{2060}\u{206f}\u{2800}\u{3164}\u{feff}\u{ffa0}\
+                      \u{fff9}\u{fffb}\u{e0000}\u{e01ef}";
+        let spelled: String = hidden.chars().map(|c| format!("\\u{{{:x}}}", u32::from(c))).collect();
+        assert_eq!(for_terminal(hidden), spelled);
+    }
+
+    #[test]
     fn ordinary_text_in_any_script_stays_as_it_is() {
-        for text in ["alice@example.com", "søren", "山田", "👩 naïve", ""] {
+        for text in
+            ["alice@example.com", "søren", "山田", "👩 naïve", "Nguye\u{302}\u{303}n", "❤\u{fe0f}", ""]
+        {
             assert!(matches!(for_terminal(text), Cow::Borrowed(same) if same == text));
         }
     }

@@ -1,7 +1,7 @@
 //! The door to everything that is served: who knocks under which name, and who is sent away.
 //! It is given a request's words and who may look, and passes on what is allowed.
-//! It promises that nothing but `/health/live`, the bare word of `/health/ready`, the style sheet and the form to sign in
-//! is answered to a sender who is not known.
+//! It promises that nothing but `/health/live`, the bare word of `/health/ready`, the style sheet and the form to sign
+//! in is answered to a sender who is not known, and that pages of elsewhere can link to this one and load nothing of it.
 
 use super::access::Access;
 use super::ask::Pairs;
@@ -32,11 +32,14 @@ impl Door {
         let Some(host) = asked.host.filter(|host| self.access.answers_to(host)) else {
             return plain(StatusCode::MISDIRECTED_REQUEST, "this answers to localhost only\n");
         };
+        if is_loaded_from_elsewhere(asked) {
+            return plain(StatusCode::FORBIDDEN, "another site's page may link to this one, not load it\n");
+        }
         if !self.access.knows(asked, now_s) {
             return self.ask_who(asked, host, now_s);
         }
         match (asked.method, asked.path) {
-            ("GET" | "HEAD", SIGN_IN) => self.form(StatusCode::OK, "/", ""),
+            ("GET" | "HEAD", SIGN_IN) => Self::form(StatusCode::OK, "/", ""),
             ("POST", SIGN_IN) => self.sign_in(asked, host, now_s),
             ("POST", "/reload") => self.live.reload(asked.is_reload),
             _ => self.live.respond(asked),
@@ -55,7 +58,7 @@ impl Door {
                     wanted.push('?');
                     wanted.push_str(asked.query);
                 }
-                self.form(StatusCode::UNAUTHORIZED, &wanted, "")
+                Self::form(StatusCode::UNAUTHORIZED, &wanted, "")
             }
             _ => {
                 let words = "wanted: Authorization: Bearer, with the token of web.token_file\n";
@@ -71,10 +74,10 @@ impl Door {
         let form = Pairs::read(asked.form);
         let to = own_place(form.get("to"));
         if !is_from_here(asked, host) {
-            return self.form(StatusCode::FORBIDDEN, to, "This form was not sent from this page.");
+            return Self::form(StatusCode::FORBIDDEN, to, "This form was not sent from this page.");
         }
         if !self.access.is_token(form.get("token").trim()) {
-            return self.form(StatusCode::FORBIDDEN, to, "That is not the token.");
+            return Self::form(StatusCode::FORBIDDEN, to, "That is not the token.");
         }
         let mut response = answer(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "");
         let headers = response.headers_mut();
@@ -87,7 +90,7 @@ impl Door {
         response
     }
 
-    fn form(&self, status: StatusCode, to: &str, fault: &str) -> Response<Body> {
+    fn form(status: StatusCode, to: &str, fault: &str) -> Response<Body> {
         let mut content = Html::new();
         content.raw("<h1>Sign in</h1><p>This page is for those who have the token of this sensor: the content of the ");
         content.raw("file that <code>web.token_file</code> names on its machine.</p>");
@@ -101,6 +104,16 @@ impl Door {
         );
         answer(status, PAGE, Page::new(Place::Elsewhere, "Sign in", content).bare())
     }
+}
+
+/// Whether a page of somewhere else loads this one into itself: it could not read it, but the time it takes tells
+/// whether a search finds something. Browsers say so themselves; programs say nothing.
+fn is_loaded_from_elsewhere(asked: &Asked<'_>) -> bool {
+    let is_followed =
+        asked.fetch_mode == Some("navigate") && asked.fetch_dest.is_none_or(|to| to == "document");
+    matches!(asked.fetch_site, Some("cross-site" | "same-site"))
+        && !is_followed
+        && !asked.path.starts_with("/health/")
 }
 
 /// A place on this page, whatever a form says: a path, and no address of elsewhere in disguise.

@@ -1,6 +1,7 @@
 //! Alerts to take away: the list as JSON Lines and as CSV.
 //! It is given the alerts that the filter left, in its order.
-//! It promises that no cell is a formula to a spreadsheet, and no text moves a terminal's cursor.
+//! It promises that no cell is a formula to a spreadsheet, whichever separator it looks for, and no text moves a
+//! terminal's cursor.
 
 use super::notes::Notes;
 use crate::sinks::escape::{for_terminal, write_json_line};
@@ -90,14 +91,33 @@ fn row(out: &mut String, cells: &[String; 20]) {
     out.push_str("\r\n");
 }
 
-/// A cell in quotes. What a spreadsheet would take for a formula gets an apostrophe in front, blanks before it or not.
+/// What separates cells, depending on the country of the one who opens the file.
+const SEPARATORS: [char; 4] = [',', ';', '|', '\t'];
+
+/// What begins a formula; the wide forms do so where people write Chinese or Japanese.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+
+/// A cell in quotes. What a spreadsheet would take for a formula gets an apostrophe in front, blanks before it or not:
+/// a cell's beginning, and what would be one to somebody whose spreadsheet separates cells at another character.
 fn cell(out: &mut String, text: &str) {
     out.push('"');
-    if text.starts_with(['\t', '\r', '\n']) || text.trim_start().starts_with(['=', '+', '-', '@']) {
+    let rest = text.trim_start();
+    if text.starts_with(['\t', '\r', '\n']) || rest.starts_with(FORMULA) {
         out.push('\'');
     }
-    out.push_str(&for_terminal(text).replace('"', "\"\""));
+    put(out, text.strip_suffix(rest).unwrap_or_default());
+    for (place, piece) in rest.split_inclusive(SEPARATORS).enumerate() {
+        let begins_with = piece.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
+        if place > 0 && begins_with.starts_with(FORMULA) {
+            out.push('\'');
+        }
+        put(out, piece);
+    }
     out.push('"');
+}
+
+fn put(out: &mut String, text: &str) {
+    out.push_str(&for_terminal(text).replace('"', "\"\""));
 }
 
 #[cfg(test)]
@@ -115,7 +135,16 @@ mod tests {
             ("\t=1", "\"'\\u{9}=1\""),
             ("\r=1", "\"'\\u{d}=1\""),
             ("  =1", "\"'  =1\""),
+            ("\u{ff1d}1", "\"'\u{ff1d}1\""),
             ("a=1", "\"a=1\""),
+            // Excel separates at `;` in Germany and France; others at tabs and bars.
+            ("x;=cmd|' /C calc'!A0;y", "\"x;'=cmd|' /C calc'!A0;y\""),
+            ("x,=1|+1\t-1;@A", "\"x,'=1|'+1\\u{9}'-1;'@A\""),
+            ("x; \u{a0}=1", "\"x;' \u{a0}=1\""),
+            ("x;\"=1\"", "\"x;'\"\"=1\"\"\""),
+            ("x;\u{ff0b}1", "\"x;'\u{ff0b}1\""),
+            (";=1", "\";'=1\""),
+            ("a; b, c | d-e", "\"a; b, c | d-e\""),
             ("a,\"b\"\nc", "\"a,\"\"b\"\"\\u{a}c\""),
             ("\u{202e}cod.exe", "\"\\u{202e}cod.exe\""),
         ] {

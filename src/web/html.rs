@@ -2,11 +2,14 @@
 //! It is given fixed markup and any words, and escapes the words.
 //! It promises that no word of traffic can become markup: `raw` takes nothing that is made at run time.
 
-use crate::sinks::escape::is_unsafe;
+use crate::sinks::escape::{is_mark, is_unsafe};
 use std::fmt::{self, Display, Write as _};
 
 /// Letters of a word of traffic that are shown; the rest is counted. Longer than an e-mail address may be.
 const WIRE_CHARS_MAX: usize = 200;
+
+/// Marks on one letter: Vietnamese has two.
+const MARKS_MAX: usize = 2;
 
 /// A piece of a page.
 #[derive(Clone, Default)]
@@ -26,7 +29,7 @@ impl Html {
     /// Adds words, escaped for text and for quoted attributes.
     pub(super) fn text(&mut self, words: impl Display) -> &mut Self {
         // Writing to a String cannot fail.
-        let _ = write!(Escape(&mut self.0), "{words}");
+        let _ = write!(Escape { out: &mut self.0, marks: 0 }, "{words}");
         self
     }
 
@@ -78,19 +81,24 @@ impl Html {
 }
 
 /// Escapes what is written through it.
-struct Escape<'a>(&'a mut String);
+struct Escape<'a> {
+    out: &'a mut String,
+    /// Marks on the last letter.
+    marks: usize,
+}
 
 impl fmt::Write for Escape<'_> {
     fn write_str(&mut self, words: &str) -> fmt::Result {
         for c in words.chars() {
+            self.marks = if is_mark(c) { self.marks + 1 } else { 0 };
             match c {
-                '&' => self.0.push_str("&amp;"),
-                '<' => self.0.push_str("&lt;"),
-                '>' => self.0.push_str("&gt;"),
-                '"' => self.0.push_str("&quot;"),
-                '\'' => self.0.push_str("&#39;"),
-                c if is_unsafe(c) => write!(self.0, "\\u{{{:x}}}", u32::from(c))?,
-                c => self.0.push(c),
+                '&' => self.out.push_str("&amp;"),
+                '<' => self.out.push_str("&lt;"),
+                '>' => self.out.push_str("&gt;"),
+                '"' => self.out.push_str("&quot;"),
+                '\'' => self.out.push_str("&#39;"),
+                c if is_unsafe(c) || self.marks > MARKS_MAX => write!(self.out, "\\u{{{:x}}}", u32::from(c))?,
+                c => self.out.push(c),
             }
         }
         Ok(())

@@ -3,25 +3,24 @@
 //! It promises that a sink or an interface that is down makes the sensor degraded, not dead: restarting it would help
 //! nobody; and that no page of somewhere else can make it read its configuration anew.
 
+mod hear;
+
 use super::door::{Door, RELOAD};
 use super::metrics::{Exhibit, exposition};
 use super::process::Process;
 use super::serve::{Limits, serve};
-use super::site::{Asked, FORM_BYTES_MAX, Site, answer};
+use super::site::{Asked, Site, answer};
 use super::{Error, Moment, Origin, Server, Shown};
 use crate::metrics::{Counters, InterfaceRow, LiveRows};
 use crate::sinks::delivery::Observer;
 use crate::sinks::record::ServiceRow;
 use crate::sinks::status::{State, Status};
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State as Shared};
 use axum::http::{Response, StatusCode};
 use heelguard_detectors::alert::Alert;
 use heelguard_detectors::transaction::Transaction;
 use serde::Serialize;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 #[allow(clippy::disallowed_types, reason = "counters are put here a few times a second, and read by scrapes")]
 type Mutex<T> = std::sync::Mutex<T>;
@@ -115,8 +114,9 @@ impl Live {
             tokio::net::TcpListener::from_std(server.listener).map_err(refused)?
         };
         let door = Door { live: Arc::clone(self), access: server.access };
-        let router = Router::new().fallback(hear).with_state(Arc::new(door));
-        let serve = move || runtime.block_on(serve(listener, server.seal, router, Limits::default()));
+        let limits = Limits::default();
+        let router = hear::router(door, limits.head_within);
+        let serve = move || runtime.block_on(serve(listener, server.seal, router, limits));
         std::thread::Builder::new().name("metrics".to_owned()).spawn(serve).map_err(refused)?;
         Ok(origin)
     }
@@ -194,26 +194,4 @@ pub(super) fn is_for_machines(path: &str) -> bool {
 /// A few words, for a program or a log.
 pub(super) fn plain(status: StatusCode, words: &str) -> Response<Body> {
     answer(status, "text/plain; charset=utf-8", words.to_owned())
-}
-
-async fn hear(Shared(door): Shared<Arc<Door>>, request: Request) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    let word = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let (reload, wish) = RELOAD;
-    // A body that is too long for a form of ours is none.
-    let form = axum::body::to_bytes(body, FORM_BYTES_MAX).await.unwrap_or_default();
-    let asked = Asked {
-        method: head.method.as_str(),
-        host: word("host"),
-        path: head.uri.path(),
-        query: head.uri.query().unwrap_or_default(),
-        origin: word("origin"),
-        fetch_site: word("sec-fetch-site"),
-        authorization: word("authorization"),
-        cookie: word("cookie"),
-        is_reload: word(reload) == Some(wish),
-        form: std::str::from_utf8(&form).unwrap_or_default(),
-    };
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    door.respond(&asked, now.as_secs())
 }

@@ -182,8 +182,8 @@ impl Server {
     }
 }
 
-/// Every page that would be served of a run that is over, as HTML.
-pub fn pages(shown: Shown, counters: &Counters, services: &[ServiceRow]) -> Vec<String> {
+/// Every page that would be served of a run that is over, as HTML, or the path where one is missing.
+pub fn pages(shown: Shown, counters: &Counters, services: &[ServiceRow]) -> Result<Vec<String>, String> {
     let moment = Moment {
         counters: counters.clone(),
         services: services.to_vec(),

@@ -3,6 +3,7 @@
 //! It promises at most `NOTES_MAX` notes of bounded length, a file that is whole or as it was before, and that one which
 //! could not be read is never written over.
 
+use super::ask::Pairs;
 use super::views::alert::parse;
 use crate::sinks::escape::write_json_line;
 use heelguard_detectors::alert::{Alert, AlertId, Severity};
@@ -36,6 +37,20 @@ pub(super) struct Extent {
     pub(super) count: u64,
 }
 
+impl Extent {
+    /// How far an alert has come.
+    pub(super) fn of(alert: &Alert) -> Self {
+        Self { severity: alert.severity, count: alert.count }
+    }
+
+    /// What a form says that it showed of an alert; never more than there is.
+    pub(super) fn shown(form: &Pairs, alert: &Alert) -> Option<Self> {
+        let (severity, count) =
+            (Severity::parse(form.get("severity"))?, form.get("count").parse::<u64>().ok()?);
+        Some(Self { severity: severity.min(alert.severity), count: count.min(alert.count) })
+    }
+}
+
 /// What was said about one alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Note {
@@ -60,7 +75,7 @@ impl Note {
 #[derive(Default)]
 pub(super) struct Notes {
     place: Place,
-    said: Mutex<Said>,
+    kept: Mutex<BTreeMap<AlertId, Note>>,
 }
 
 /// Where notes are kept.
@@ -73,13 +88,6 @@ enum Place {
     File(PathBuf),
     /// In memory: there is a file that could not be read, and somebody may still want it.
     Unreadable,
-}
-
-#[derive(Default)]
-struct Said {
-    kept: BTreeMap<AlertId, Note>,
-    /// What the form of each alert showed last: a form that comes back speaks of that.
-    shown: BTreeMap<AlertId, Extent>,
 }
 
 /// A line of the file.
@@ -102,34 +110,24 @@ impl Notes {
             Ok(kept) => (Place::File(file), kept),
             Err(_) => (Place::Unreadable, BTreeMap::new()),
         };
-        Self { place, said: Mutex::new(Said { kept, ..Said::default() }) }
+        Self { place, kept: Mutex::new(kept) }
     }
 
     /// What was said about an alert.
     pub(super) fn get(&self, id: AlertId) -> Option<Note> {
-        self.with(|said| said.kept.get(&id).cloned())
+        self.with(|kept| kept.get(&id).cloned())
     }
 
     /// Whether somebody has looked at an alert as it is now.
     pub(super) fn cover(&self, alert: &Alert) -> bool {
-        self.with(|said| said.kept.get(&alert.id).is_some_and(|note| note.covers(alert)))
+        self.with(|kept| kept.get(&alert.id).is_some_and(|note| note.covers(alert)))
     }
 
-    /// Remembers what the form of an alert shows.
-    pub(super) fn show(&self, alert: &Alert) {
-        self.with(|said| {
-            said.shown.insert(alert.id, Extent { severity: alert.severity, count: alert.count });
-            if said.shown.len() > NOTES_MAX {
-                said.shown.pop_first();
-            }
-        });
-    }
-
-    /// Says that an alert was seen to, as its form showed it last.
-    pub(super) fn put(&self, id: AlertId, words: &str) -> io::Result<()> {
+    /// Says that an alert was seen to, as far as it had come on the page with the form.
+    pub(super) fn put(&self, id: AlertId, of: Option<Extent>, words: &str) -> io::Result<()> {
         let words = words.trim().chars().take(NOTE_CHARS_MAX).collect();
-        self.with(|Said { kept, shown }| {
-            kept.insert(id, Note { when: now(), words, of: shown.get(&id).copied() });
+        self.with(|kept| {
+            kept.insert(id, Note { when: now(), words, of });
             if kept.len() > NOTES_MAX
                 && let Some(oldest) =
                     kept.iter().min_by(|a, b| a.1.when.cmp(&b.1.when)).map(|(oldest, _)| *oldest)
@@ -142,9 +140,9 @@ impl Notes {
 
     /// Takes it back.
     pub(super) fn take_back(&self, id: AlertId) -> io::Result<()> {
-        self.with(|said| {
-            said.kept.remove(&id);
-            self.write(&said.kept)
+        self.with(|kept| {
+            kept.remove(&id);
+            self.write(kept)
         })
     }
 
@@ -162,8 +160,8 @@ impl Notes {
         }
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut Said) -> T) -> T {
-        look(&mut self.said.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    fn with<T>(&self, look: impl FnOnce(&mut BTreeMap<AlertId, Note>) -> T) -> T {
+        look(&mut self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     /// Writes all beside the present file, then puts it in its place.
@@ -228,9 +226,9 @@ mod tests {
     fn what_was_said_outlives_the_process() {
         let folder = tempfile::tempdir().unwrap();
         let notes = Notes::open(Some(folder.path()));
-        notes.put(AlertId(1), "  the load test\u{202e} ").unwrap();
-        notes.put(AlertId(2), &"x".repeat(9_000)).unwrap();
-        notes.put(AlertId(3), "").unwrap();
+        notes.put(AlertId(1), None, "  the load test\u{202e} ").unwrap();
+        notes.put(AlertId(2), None, &"x".repeat(9_000)).unwrap();
+        notes.put(AlertId(3), None, "").unwrap();
         notes.take_back(AlertId(3)).unwrap();
         let file = folder.path().join(FILE);
         let damaged = fs::read_to_string(&file).unwrap() + "{\"alert\":\"x\"}\nno line of ours";
@@ -242,7 +240,7 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            again.put(AlertId(4), "").unwrap();
+            again.put(AlertId(4), None, "").unwrap();
             assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
         }
     }
@@ -256,16 +254,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let notes = Notes::open(Some(folder.path()));
         let small = alert(Severity::Low, 3);
-        notes.show(&small);
-        assert!(!notes.cover(&small), "to show it is not to acknowledge it");
-        notes.put(small.id, "").unwrap();
+        assert!(!notes.cover(&small));
+        // Nobody has seen more than there was.
+        let form = Pairs::read("severity=critical&count=9999");
+        notes.put(small.id, Extent::shown(&form, &small), "").unwrap();
         for again in [notes, Notes::open(Some(folder.path()))] {
             assert!(again.cover(&small) && again.cover(&alert(Severity::Low, 6)));
             assert!(!again.cover(&alert(Severity::Low, 7)), "more than doubled");
             assert!(!again.cover(&alert(Severity::Medium, 3)), "worse");
             assert!(again.cover(&alert(Severity::Info, 3)));
         }
-        // A line of an older version does not say what was looked at, and a form that was never shown neither.
+        // A line of an older version does not say what was looked at; nor does a form without these fields.
+        assert_eq!(Extent::shown(&Pairs::read("severity=low&count=x"), &small), None);
         let line =
             format!("{{\"alert\":\"{}\",\"when\":\"2026-11-21 10:03:00\",\"note\":\"x\"}}\n", small.id);
         fs::write(folder.path().join(FILE), line).unwrap();
@@ -279,13 +279,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(FILE);
         let notes = Notes::open(Some(folder.path()));
-        notes.put(AlertId(1), "one").unwrap();
-        notes.put(AlertId(2), "two").unwrap();
+        notes.put(AlertId(1), None, "one").unwrap();
+        notes.put(AlertId(2), None, "two").unwrap();
         let mut bytes = fs::read(&file).unwrap();
         let place = bytes.windows(3).position(|word| word == b"two").unwrap();
         bytes[place] = 0xff;
         fs::write(&file, bytes).unwrap();
-        Notes::open(Some(folder.path())).put(AlertId(3), "three").unwrap();
+        Notes::open(Some(folder.path())).put(AlertId(3), None, "three").unwrap();
         let again = Notes::open(Some(folder.path()));
         let words = [1, 2, 3].map(|id| again.get(AlertId(id)).unwrap().words);
         assert_eq!(words, ["one", "\u{fffd}wo", "three"]);
@@ -298,14 +298,14 @@ mod tests {
         let file = folder.path().join(FILE);
         fs::File::create(&file).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
         let notes = Notes::open(Some(folder.path()));
-        notes.put(AlertId(1), "seen").unwrap();
+        notes.put(AlertId(1), None, "seen").unwrap();
         assert_eq!(notes.get(AlertId(1)).unwrap().words, "seen");
         assert_eq!(fs::metadata(&file).unwrap().len(), FILE_BYTES_MAX + 1);
         assert!(notes.where_kept().contains("could not be read"), "{}", notes.where_kept());
         fs::remove_file(&file).unwrap();
         fs::create_dir(&file).unwrap();
         let notes = Notes::open(Some(folder.path()));
-        notes.put(AlertId(1), "seen").unwrap();
+        notes.put(AlertId(1), None, "seen").unwrap();
         assert!(file.is_dir() && notes.where_kept().contains("could not be read"));
         fs::remove_dir(&file).unwrap();
         assert!(Notes::open(Some(folder.path())).where_kept().contains("state folder"), "not there is empty");
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn without_a_folder_they_are_kept_in_memory_and_that_is_said() {
         let notes = Notes::open(None);
-        notes.put(AlertId(1), "seen").unwrap();
+        notes.put(AlertId(1), None, "seen").unwrap();
         assert_eq!(notes.get(AlertId(1)).unwrap().words, "seen");
         assert!(notes.where_kept().contains("in memory"));
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio_rustls::TlsAcceptor;
 
 /// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// Our side of TLS.
 pub(super) struct Seal {
@@ -38,9 +38,9 @@ impl Seal {
     }
 
     /// What a new connection is wrapped with.
-    pub(super) fn acceptor(&mut self) -> TlsAcceptor {
-        if self.looked.elapsed() >= LOOK_EVERY {
-            self.looked = Instant::now();
+    pub(super) fn acceptor(&mut self, now: Instant) -> TlsAcceptor {
+        if now.saturating_duration_since(self.looked) >= LOOK_EVERY {
+            self.looked = now;
             self.look();
         }
         TlsAcceptor::from(Arc::clone(&self.config))
@@ -65,4 +65,45 @@ pub(super) fn files<'a>(cert_file: &'a Path, key_file: &'a Path) -> TlsFiles<'a>
 
 fn changed(file: &Path) -> Option<SystemTime> {
     std::fs::metadata(file).and_then(|found| found.modified()).ok()
+}
+
+#[cfg(test)]
+#[allow(
+    unreachable_pub,
+    clippy::print_stderr,
+    reason = "it is written for test crates, and says what was not run"
+)]
+#[path = "../../tests/support/certificate.rs"]
+mod certificate;
+
+#[cfg(test)]
+mod tests {
+    use super::certificate::certificate;
+    use super::*;
+
+    #[test]
+    fn a_renewed_certificate_is_taken_within_a_minute_and_half_of_one_never() {
+        let folder = tempfile::tempdir().unwrap();
+        let renewed = || certificate(folder.path(), "a certificate that is renewed");
+        let Some(tls) = renewed() else { return };
+        let mut seal = Seal::read(&tls.certificate, &tls.key).unwrap().unwrap();
+        let (began, first) = (seal.looked, Arc::clone(&seal.config));
+        let mut at = |second| {
+            seal.acceptor(began + Duration::from_secs(second));
+            Arc::clone(&seal.config)
+        };
+        let first_key = std::fs::read(&tls.key).unwrap();
+        renewed();
+        let second_key = std::fs::read(&tls.key).unwrap();
+        std::fs::write(&tls.key, first_key).unwrap();
+        assert!(Arc::ptr_eq(&at(59), &first), "it is not time");
+        assert!(Arc::ptr_eq(&at(60), &first), "the new certificate does not go with the old key");
+        std::fs::write(&tls.key, second_key).unwrap();
+        assert!(Arc::ptr_eq(&at(119), &first), "it was looked at a moment ago");
+        let second = at(120);
+        assert!(!Arc::ptr_eq(&second, &first));
+        assert!(Arc::ptr_eq(&at(180), &second), "nothing changed since");
+        std::fs::write(&tls.certificate, "no certificate").unwrap();
+        assert!(Arc::ptr_eq(&at(240), &second));
+    }
 }

@@ -1,7 +1,7 @@
 //! Connections to the page and to what machines ask: HTTP/1 over a listener, the same for both.
 //! It is given a listener that has its port and a router that answers, and serves until it is dropped.
 //! It promises that nobody keeps others away: connections are counted, the oldest makes room for the newest, and a
-//! handshake or a request head that does not come in time ends its connection.
+//! handshake, a request head or the reading of an answer that does not come in time ends its connection.
 
 use super::seal::Seal;
 use axum::Router;
@@ -9,10 +9,12 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
 
 /// How much strangers on this machine may take up.
 #[derive(Clone, Copy, Debug)]
@@ -22,11 +24,18 @@ pub(super) struct Limits {
     pub(super) connections_max: usize,
     /// How long a connection may take to bring a handshake, or a request head, the first one or the next.
     pub(super) head_within: Duration,
+    /// How long a connection goes on at least while its client asks and reads, and half of the time after which it is
+    /// cut off.
+    pub(super) answer_within: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections_max: 64, head_within: Duration::from_secs(5) }
+        Self {
+            connections_max: 64,
+            head_within: Duration::from_secs(5),
+            answer_within: Duration::from_secs(30),
+        }
     }
 }
 
@@ -55,13 +64,13 @@ pub(super) async fn serve(listener: TcpListener, mut seal: Option<Seal>, router:
         {
             oldest.abort();
         }
-        let (router, within) = (router.clone(), limits.head_within);
-        open.push_back(match seal.as_mut().map(Seal::acceptor) {
-            None => connections.spawn(converse(stream, router, within)),
+        let router = router.clone();
+        open.push_back(match seal.as_mut().map(|seal| seal.acceptor(Instant::now())) {
+            None => connections.spawn(converse(stream, router, limits)),
             Some(acceptor) => connections.spawn(async move {
                 // What goes wrong with a handshake concerns its client alone.
-                if let Ok(Ok(stream)) = tokio::time::timeout(within, acceptor.accept(stream)).await {
-                    converse(stream, router, within).await;
+                if let Ok(Ok(stream)) = timeout(limits.head_within, acceptor.accept(stream)).await {
+                    converse(stream, router, limits).await;
                 }
             }),
         });
@@ -72,34 +81,43 @@ pub(super) async fn serve(listener: TcpListener, mut seal: Option<Seal>, router:
 async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     router: Router,
-    head_within: Duration,
+    limits: Limits,
 ) {
-    let _ = http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(head_within)
+        .header_read_timeout(limits.head_within)
         .max_buf_size(BUFFER_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
-        .await;
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = pin!(connection);
+    if timeout(limits.answer_within, connection.as_mut()).await.is_err() {
+        // The answer that is on its way is the last one, and has as much time again.
+        connection.as_mut().graceful_shutdown();
+        let _ = timeout(limits.answer_within, connection).await;
+    }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 mod tests {
     use super::*;
+    use axum::routing::get;
     use std::io::{ErrorKind, Read as _, Write as _};
     use std::net::{SocketAddr, TcpStream as Client};
-    use std::time::Instant;
 
     /// Longer than anything here takes, on any machine.
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    /// A server on a thread of its own, which says "yes" to everything.
+    /// More than both sides' buffers take.
+    const LONG_BYTES: usize = 64 << 20;
+
+    /// A server on a thread of its own, which says "yes" to everything, and a lot to who wants it.
     fn server(limits: Limits) -> SocketAddr {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(async || "yes");
+        let router = router.route("/long", get(async || vec![b'x'; LONG_BYTES]));
         std::thread::spawn(move || runtime.block_on(serve(listener, None, router, limits)));
         address
     }
@@ -142,7 +160,7 @@ mod tests {
 
     #[test]
     fn two_hundred_idle_clients_keep_nobody_away() {
-        let limits = Limits { connections_max: 32, head_within: PATIENCE };
+        let limits = Limits { connections_max: 32, head_within: PATIENCE, answer_within: PATIENCE };
         let address = server(limits);
         let mut idle: Vec<Client> = (0..200).map(|_| client(address)).collect();
         let began = Instant::now();
@@ -151,6 +169,37 @@ mod tests {
         // The first made room for the last, which are still there.
         assert!(is_closed(&mut idle[0]));
         assert!(ask(&mut idle[199]).ends_with("yes"));
+    }
+
+    #[test]
+    fn an_answer_that_nobody_reads_ends_its_connection() {
+        let limits = Limits { answer_within: Duration::from_millis(200), ..Limits::default() };
+        let mut client = client(server(limits));
+        client.write_all(b"GET /long HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+        std::thread::sleep(Duration::from_millis(1_500));
+        let mut answer = Vec::new();
+        let _ = client.read_to_end(&mut answer);
+        assert!(answer.starts_with(b"HTTP/1.1 200 OK") && answer.len() < LONG_BYTES, "{}", answer.len());
+    }
+
+    #[test]
+    fn a_connection_that_is_busy_ends_between_two_answers() {
+        let limits = Limits { answer_within: Duration::from_millis(300), ..Limits::default() };
+        let mut client = client(server(limits));
+        let began = Instant::now();
+        let mut answers = 0;
+        loop {
+            let mut answer = [0; 4096];
+            let sent = client.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n");
+            match sent.and_then(|()| client.read(&mut answer)) {
+                Ok(read) if read > 0 => assert!(answer[..read].ends_with(b"yes"), "whole"),
+                _ => break,
+            }
+            answers += 1;
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(answers > 1 && began.elapsed() >= Duration::from_millis(250), "{answers}");
+        assert!(began.elapsed() < PATIENCE / 2);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::ask::{Pairs, decoded};
 use super::export;
 use super::frame::{Page, Place, STYLE};
 use super::html::Html;
-use super::notes::Notes;
+use super::notes::{Extent, Notes};
 use super::views::{Sight, alert, alerts, coverage, endpoints, filter, key, keys, principal, principals};
 use super::views::{rules, sensor, stats};
 use super::{Moment, Shown};
@@ -35,6 +35,9 @@ pub(super) struct Asked<'a> {
     pub(super) origin: Option<&'a str>,
     /// `Sec-Fetch-Site`, which newer ones send.
     pub(super) fetch_site: Option<&'a str>,
+    /// `Sec-Fetch-Mode` and `Sec-Fetch-Dest`: whether somebody follows a link, or a page loads something.
+    pub(super) fetch_mode: Option<&'a str>,
+    pub(super) fetch_dest: Option<&'a str>,
     /// `Authorization`, from machines.
     pub(super) authorization: Option<&'a str>,
     /// `Cookie`, from browsers.
@@ -137,11 +140,11 @@ impl Site {
             let words = "This form is not of this page, or of an earlier run: open the alert again.";
             return self.failure(StatusCode::FORBIDDEN, words);
         }
-        if self.shown.ledger.alert_of(id).is_none() {
+        let Some(alert) = self.shown.ledger.alert_of(id) else {
             return self.failure(StatusCode::NOT_FOUND, "There is no such alert any more.");
-        }
+        };
         let outcome = match form.get("take_back") {
-            "" => self.notes.put(id, form.get("note")),
+            "" => self.notes.put(id, Extent::shown(&form, &alert), form.get("note")),
             _ => self.notes.take_back(id),
         };
         if let Err(error) = outcome {
@@ -162,8 +165,8 @@ impl Site {
         !self.token.is_empty() && token.len() == self.token.len() && differs == 0
     }
 
-    /// Every page about this run.
-    pub(super) fn pages(&self, moment: &Moment) -> Vec<String> {
+    /// Every page about this run, or the path where none is.
+    pub(super) fn pages(&self, moment: &Moment) -> Result<Vec<String>, String> {
         let ledger = &self.shown.ledger;
         let mut paths: Vec<(String, String)> =
             ["/", "/principals", "/coverage", "/keys", "/endpoints", "/sensor", "/stats"]
@@ -183,10 +186,12 @@ impl Site {
         );
         let page = |(path, query): (String, String)| {
             let asked = Pairs::read(&query);
-            let page = self.find(&path, &self.sight(&asked, moment))?;
-            Some(page.document(&self.shown.labels, &self.shown.source))
+            let Some(page) = self.find(&path, &self.sight(&asked, moment)) else {
+                return Err(format!("there is no page at {path}?{query}"));
+            };
+            Ok(page.document(&self.shown.labels, &self.shown.source))
         };
-        paths.into_iter().filter_map(page).collect()
+        paths.into_iter().map(page).collect()
     }
 
     pub(super) fn failure(&self, status: StatusCode, words: &str) -> Response<Body> {

@@ -152,16 +152,56 @@ fn every_answer_is_guarded() {
     }
 }
 
+#[test]
+fn a_page_of_elsewhere_may_link_here_and_loads_nothing() {
+    let (open, guarded) = (live(&[samples::alert()]), guarded(&[samples::alert()]));
+    let from = |site, mode, dest, path| Asked {
+        fetch_site: Some(site),
+        fetch_mode: mode,
+        fetch_dest: dest,
+        ..asked("GET", "localhost:9470", path)
+    };
+    for door in [&open, &guarded] {
+        for (site, mode, dest) in [
+            ("cross-site", Some("no-cors"), Some("image")),
+            ("cross-site", Some("cors"), Some("empty")),
+            ("same-site", Some("no-cors"), Some("script")),
+            ("cross-site", Some("navigate"), Some("iframe")),
+            ("cross-site", None, None),
+        ] {
+            for path in ["/?q=alice", "/metrics", "/style.css", "/alerts.csv", "/sign-in"] {
+                let response = knock(door, &from(site, mode, dest, path));
+                assert_eq!(response.status(), 403, "{site} {mode:?} {path}");
+                assert!(body(response).len() < 100, "{path}");
+            }
+            assert_eq!(knock(door, &from(site, mode, dest, "/health/live")).status(), 200);
+            assert_eq!(knock(door, &from(site, mode, dest, "/health/ready")).status(), 200);
+        }
+    }
+    for (site, mode, dest) in [
+        ("cross-site", Some("navigate"), Some("document")),
+        ("same-site", Some("navigate"), None),
+        ("same-origin", Some("no-cors"), Some("style")),
+        ("none", Some("navigate"), Some("document")),
+    ] {
+        assert_eq!(knock(&open, &from(site, mode, dest, "/?q=alice")).status(), 200, "{site} {mode:?}");
+    }
+}
+
 /// A form as a browser on this page would send it.
 fn form<'a>(path: &'a str, form: &'a str) -> Asked<'a> {
     let origin = Some("http://localhost:9470");
     Asked { origin, fetch_site: Some("same-origin"), form, ..asked("POST", "localhost:9470", path) }
 }
 
-fn token(live: &Door, alert: &str) -> String {
+/// What a browser sends of the form on an alert's page that nobody filled in.
+fn hidden(live: &Door, alert: &str) -> String {
     let (_, page) = get(live, alert);
-    let (_, rest) = page.split_once("name=\"token\" value=\"").unwrap();
-    rest[..32].to_owned()
+    let fields = page.split("<input type=\"hidden\" name=\"").skip(1).map(|rest| {
+        let (name, rest) = rest.split_once("\" value=\"").unwrap();
+        format!("{name}={}", rest.split_once('"').unwrap().0)
+    });
+    fields.collect::<Vec<_>>().join("&")
 }
 
 #[test]
@@ -170,7 +210,7 @@ fn an_alert_is_acknowledged_by_a_form_of_this_page_alone() {
     let live = live_in(&[samples::alert()], Some(folder.path()));
     let alert = format!("/alerts/{}", samples::alert().id);
     let path = format!("{alert}/acknowledge");
-    let filled = format!("token={}&note=the+load+test%3Cb%3E", token(&live, &alert));
+    let filled = format!("{}&note=the+load+test%3Cb%3E", hidden(&live, &alert));
     let good = form(&path, &filled);
     for (what, refused) in [
         ("without a word where it is from", Asked { origin: None, ..good }),
@@ -197,7 +237,7 @@ fn an_alert_is_acknowledged_by_a_form_of_this_page_alone() {
     let again = live_in(&[samples::alert()], Some(folder.path()));
     assert!(get(&again, &alert).1.contains("the load test&lt;b&gt;"));
     assert_eq!(knock(&again, &good).status(), 403);
-    let back = format!("token={}&take_back=1", token(&again, &alert));
+    let back = format!("{}&take_back=1", hidden(&again, &alert));
     assert_eq!(knock(&again, &form(&path, &back)).status(), 303);
     assert!(!get(&again, &alert).1.contains("Acknowledged on"));
     let unknown = format!("/alerts/{}/acknowledge", heelguard_detectors::alert::AlertId(1));
@@ -212,6 +252,11 @@ fn guarded(alerts: &[Alert]) -> Door {
     let file = folder.path().join("token");
     std::fs::write(&file, TOKEN).unwrap();
     Door { access: Access::read(&file, true).unwrap(), ..live(alerts) }
+}
+
+fn signing(form: &str) -> Asked<'_> {
+    let origin = Some("https://sensor.example:9470");
+    Asked { origin, form, ..asked("POST", "sensor.example:9470", "/sign-in") }
 }
 
 #[test]
@@ -241,10 +286,6 @@ fn a_stranger_learns_nothing_and_who_signs_in_gets_where_they_wanted() {
     let known = Asked { authorization: Some(&bearer), ..strange("GET", "/metrics") };
     assert!(body(knock(&door, &known)).contains("heelguard_packets_read_total"));
 
-    fn signing(form: &str) -> Asked<'_> {
-        let origin = Some("https://sensor.example:9470");
-        Asked { origin, form, ..asked("POST", "sensor.example:9470", "/sign-in") }
-    }
     let filled = format!("token={TOKEN}&to={alert}%3Fx%3D1");
     assert_eq!(knock(&door, &signing("token=x&to=/")).status(), 403);
     assert_eq!(
@@ -269,6 +310,14 @@ fn pages_of_rules_are_rendered() {
     let mut html = Html::new();
     markdown(&mut html, "# A <b>\n\n## Head\n\nwords `a<b` and ` alone\nmore\n\n- one\n- two `x`\n");
     expect![[r#"<h1>A &lt;b&gt;</h1><h2>Head</h2><p>words <code>a&lt;b</code> and ` alone more</p><ul><li>one</li><li>two <code>x</code></li></ul>"#]].assert_eq(html.as_str());
+}
+
+#[test]
+fn marks_do_not_pile_up_on_a_letter() {
+    let mut html = Html::new();
+    html.wire("Nguye\u{302}\u{303}n e\u{302}\u{303}\u{301}\u{20dd} e\u{302}").text("1\u{ad}");
+    let shown = "<bdi>Nguye\u{302}\u{303}n e\u{302}\u{303}\\u{301}\\u{20dd} e\u{302}</bdi>1\\u{ad}";
+    assert_eq!(html.as_str(), shown);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::process::{Child, Command, Stdio};
 use tls13::Tls13;
 
 /// To be raised when the generator makes other traffic.
-const VERSION: u64 = 3;
+const VERSION: u64 = 4;
 
 /// Arguments of the process that makes a capture, and of the one that makes traffic of so many identities.
 const MAKE: &str = "--make";
@@ -97,9 +97,9 @@ impl Kind {
             Self::Elephant => Load::elephant(bytes, SEED),
             Self::Idle => Load::idle(1_000_000 / part, SEED),
             Self::Http2 => {
-                Load::mixed_together(bytes, SEED, TOGETHER).carried_by(Box::new(Http2::answered()))
+                Load::mixed_together(bytes / 2, SEED, TOGETHER).carried_by(Box::new(Http2::answered()))
             }
-            Self::Tls13 => Load::mixed(bytes, SEED).carried_by(Box::new(Tls13::new(keys))),
+            Self::Tls13 => Load::mixed(bytes / 2, SEED).carried_by(Box::new(Tls13::new(keys))),
             Self::Resets => {
                 Load::burst(1_000_000 / part, RESETS_TOGETHER, SEED).carried_by(Box::new(Http2::reset()))
             }

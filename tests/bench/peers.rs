@@ -22,7 +22,7 @@ outputs:
       enabled: yes
       filetype: regular
       filename: eve.json
-      types: [{http: {extended: yes, custom: [Authorization, X-API-Key, Cookie, X-Forwarded-For]}}]
+      types: [{http: {extended: yes, custom: [Authorization, X-API-Key, Cookie, X-Forwarded-For]}}, http2]
 logging:
   default-log-level: notice
   outputs: [{console: {enabled: yes}}]
@@ -128,6 +128,9 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer {
         captures: &["http2"],
         arguments: &[
+            // It takes port 80 for HTTP/1 otherwise, and loses connections that begin so.
+            "-d",
+            "tcp.port==80,http2",
             "-nr",
             "{}",
             "-Yhttp2.headers.method",
@@ -213,9 +216,9 @@ impl Peer {
     }
 }
 
-/// Whether a line of Suricata's records is one of a request: one, or none.
+/// Whether a line of Suricata's records is one of a request: one, or none. Stream 0 of HTTP/2 carries settings.
 pub(crate) fn http_of_eve(line: &str) -> u64 {
-    u64::from(line.contains("\"event_type\":\"http\""))
+    u64::from(line.contains("\"event_type\":\"http\"") && !line.contains("\"stream_id\":0,"))
 }
 
 /// The values of a line's first field: a frame may have several requests.

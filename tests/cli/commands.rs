@@ -111,6 +111,17 @@ fn a_fingerprint_is_found_again_and_the_secret_is_not_echoed() {
 }
 
 #[test]
+fn a_fingerprint_that_no_record_can_have_is_told() {
+    let bench = Bench::new();
+    let asked = || bench.run_with_input(&["fingerprint", "--set", "privacy.key_file=key"], b"a-secret\n");
+    let (first, second) = (asked(), asked());
+    let words = ["key was not there", "--set privacy.key_file=/var/lib/heelguard/fingerprint.key"];
+    assert!(words.iter().all(|word| first.err.contains(word)), "{}", first.err);
+    assert_eq!(first.succeeds().out, second.succeeds().out, "the key stays");
+    assert_eq!(second.err, "");
+}
+
+#[test]
 fn after_a_rotation_both_fingerprints_are_found() {
     let bench = Bench::new();
     let fingerprint = |arguments: &[&str]| {

@@ -5,6 +5,9 @@
 #![allow(unreachable_pub, reason = "the shared support modules are written for test crates of one file")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
 
+#[allow(clippy::print_stderr, reason = "it says what was not run")]
+#[path = "../support/certificate.rs"]
+mod certificate;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -18,7 +21,10 @@ mod keylog;
 mod mistakes;
 mod records;
 mod replay;
+mod sealed;
 mod sinks;
+#[cfg(target_os = "linux")]
+mod user;
 
 use std::ffi::OsStr;
 use std::io::Write as _;

@@ -272,3 +272,14 @@ fn acknowledgements_that_have_ended_or_do_nothing_are_told() {
         );
     }
 }
+
+#[test]
+fn transactions_alone_go_down_a_pipe() {
+    let bench = Bench::new();
+    bench.capture("own.pcap");
+    // As docs/first-hour.md has it: two kinds of records in one pipe are refused.
+    let run = bench.run(&["replay", "--alerts", "/dev/null", "--transactions", "-", "own.pcap"]);
+    assert!(run.succeeds().out.lines().all(|line| line.contains("heelguard.transaction/1")), "{}", run.out);
+    assert!(run.out.lines().count() >= 3);
+    bench.run(&["replay", "--transactions", "-", "own.pcap"]).fails_with(2, &["--alerts", "--transactions"]);
+}

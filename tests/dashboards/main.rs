@@ -1,6 +1,6 @@
 //! Grafana as code: the boards and alert rules in `dashboards/` are made from `dashboards/src/`, and hold what they say.
 //! Queries run against the real ClickHouse, filled by the sensor's own sink; metrics are looked up among the sensor's.
-//! `UPDATE_EXPECT=1` renews the files that are made.
+//! `UPDATE_EXPECT=1` renews the files that are made; `HEELGUARD_PICTURES=FOLDER` leaves a sheet of each board's data.
 
 #![allow(clippy::case_sensitive_file_extension_comparisons, reason = "our own names are in lower case")]
 #![allow(unreachable_pub, reason = "the shared support modules are written for test crates of one file")]
@@ -16,6 +16,7 @@ mod engine;
 mod grafana;
 mod make;
 mod metrics;
+mod picture;
 mod queries;
 mod schema;
 #[path = "../support/services.rs"]

@@ -4,6 +4,7 @@
 
 use super::engine::{self, Answer, Engine};
 use super::grafana::Visit;
+use super::picture;
 use super::source::{Board, Kind, Panel, Source};
 use super::truth;
 use expect_test::expect_file;
@@ -18,6 +19,7 @@ const EMPTY: &[(&str, &str)] = &[
     ("alert/The same rule before and after", "the alert that is opened is the only one of its rule"),
     ("alert/The same principal, client or credential", "the account does nothing else that is odd"),
     ("heelguard-old-key", "a key is a day old at most"),
+    ("heelguard-episode", "every episode has ended when the capture has"),
 ];
 
 /// Where a panel shows the clock of the machine, or more rows because rows came twice in time.
@@ -56,6 +58,9 @@ fn every_query_answers_in_its_shape() {
     }
     expect_file![concat!(env!("CARGO_MANIFEST_DIR"), "/tests/dashboards/shapes.txt")].assert_eq(&shapes);
 
+    if let Some(folder) = std::env::var_os("HEELGUARD_PICTURES") {
+        picture::boards(folder.as_ref(), &source, &once);
+    }
     truth::holds(&engine, &once);
     nothing_that_was_on_the_wire_ends_a_string(&engine, &source, &day);
 
@@ -68,6 +73,10 @@ fn every_query_answers_in_its_shape() {
             assert_eq!(rounded(&again), rounded(&once[&place]), "{place}: counts what came twice once");
         }
     }
+    truth::holds_beyond_the_day(&engine, |wanted| {
+        let (place, _, sql) = panels(&source).into_iter().find(|(place, ..)| place == wanted).unwrap();
+        asked(&engine, &place, &day.sql(&sql))
+    });
 }
 
 /// What a visitor chose who looks at the day, at its largest extraction and at who did it.

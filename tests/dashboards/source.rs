@@ -168,7 +168,8 @@ pub struct Rule {
     /// The board to open, and the variable that the label of this name becomes.
     pub board: String,
     pub variable: Option<String>,
-    pub severity: String,
+    /// Without one, that of the row.
+    pub severity: Option<String>,
     /// How far back the query looks.
     pub minutes: u32,
     /// How long the condition must hold.

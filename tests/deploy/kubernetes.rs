@@ -32,6 +32,45 @@ fn pods_may_listen_and_nothing_else() {
 }
 
 #[test]
+fn secrets_are_for_the_sensor_alone() {
+    for path in PODS {
+        let manifest = text(path);
+        // To the group of the pod's files; 0400 would be root's, which the sensor is not.
+        assert_eq!(values(&manifest, "defaultMode: "), ["0440"], "{path}");
+        assert_eq!(values(&manifest, "fsGroup: "), values(&manifest, "runAsGroup: "), "{path}");
+    }
+    // Whoever shares a loopback with the sensor must not see what it knows.
+    let folder = "/run/secrets/heelguard/";
+    let config = text("deploy/k8s/sidecar/heelguard.toml");
+    let token =
+        values(&config, "token_file = ")[0].strip_prefix(folder).expect("a file of the Secret").to_owned();
+    assert!(text(PODS[1]).contains("mountPath: /run/secrets/heelguard, readOnly: true"));
+    for path in ["docs/containers.md", "deploy/k8s/sidecar/kustomization.yaml"] {
+        assert!(text(path).contains(&format!("--from-file={token}")), "{path}: who makes {token}?");
+    }
+}
+
+#[test]
+fn the_example_is_set_up_in_an_order_that_works() {
+    let steps = [
+        "base/namespace.yaml",
+        "kubectl label node",
+        "install -d -o 65532",
+        "fingerprint.key",
+        "-n heelguard create secret",
+        "kubectl apply -k",
+    ];
+    for path in ["docs/containers.md", "deploy/k8s/example/kustomization.yaml"] {
+        let file = text(path);
+        let mut rest = file.as_str();
+        for step in steps {
+            rest =
+                rest.split_once(step).unwrap_or_else(|| panic!("{path}: {step} comes too early, or not")).1;
+        }
+    }
+}
+
+#[test]
 fn versions_and_ports_are_those_of_the_program() {
     let image = format!("heelguard:{}", env!("CARGO_PKG_VERSION"));
     for path in PODS {

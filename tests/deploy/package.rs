@@ -50,6 +50,40 @@ fn the_unit_starts_what_is_installed() {
 }
 
 #[test]
+fn state_is_in_one_place_however_the_sensor_is_started() {
+    let unit = text("deploy/systemd/heelguard.service");
+    // A user that systemd makes up has its state in /var/lib/private, also where there is an account of that name.
+    assert_eq!(values(&unit, "DynamicUser="), Vec::<&str>::new());
+    let user = values(&unit, "User=")[0];
+    let home = format!("/var/lib/{}", values(&unit, "StateDirectory=")[0]);
+    assert_eq!(home, heelguard::config::Raw::SERVICE_HOME);
+    let account = format!("u {user} - \"Heelguard sensor\" {home} -");
+    assert!(text("deploy/debian/sysusers.conf").contains(&account), "{account}");
+    for path in ["docs/install.md", "docs/operation.md", "deploy/systemd/heelguard.service"] {
+        let wanted =
+            format!("useradd --system --home-dir {home} --no-create-home --shell /usr/sbin/nologin {user}");
+        assert!(text(path).contains(&wanted), "{path}: who makes the user?");
+    }
+}
+
+#[test]
+fn what_is_removed_does_not_start_with_the_machine() {
+    let script = text("deploy/debian/prerm");
+    let removal = script.split("\"$1\" = remove").nth(1).expect("a branch for the removal");
+    assert!(removal.contains("disable heelguard.service"), "{script}");
+}
+
+#[test]
+fn the_makefile_says_what_a_package_takes_before_it_builds() {
+    let makefile = text("Makefile");
+    let tools =
+        makefile.split("\ndeb-tools:").nth(1).expect("a target that looks").split("\n\n").next().unwrap();
+    assert!(tools.contains("dpkg-shlibdeps") && tools.contains("install dpkg-dev"), "{tools}");
+    assert!(tools.contains("install --locked cargo-deb"), "{tools}");
+    assert!(makefile.contains("\ndeb: deb-tools build"), "it looks first");
+}
+
+#[test]
 fn an_operators_configuration_survives_an_upgrade() {
     let manifest: toml::Table = text("Cargo.toml").parse().expect("the manifest is TOML");
     let kept = manifest["package"]["metadata"]["deb"]["conf-files"].to_string();

@@ -19,9 +19,9 @@ pub(super) const HADOLINT: Tool = Tool { name: "hadolint", install: None };
 pub(super) const SHELLCHECK: Tool = Tool { name: "shellcheck", install: None };
 pub(super) const KUBERNETES_VALIDATE: Tool = Tool { name: "kubernetes-validate", install: None };
 pub(super) const DOCKER: Tool = Tool { name: "docker", install: Some("Docker with its compose plugin") };
-/// Docker's plugin; only to be told of, it is asked through Docker.
-pub(super) const DOCKER_COMPOSE: Tool =
-    Tool { name: "docker compose", install: Some("the compose plugin of Docker") };
+/// What Docker's plugin reads its files with, as a program.
+pub(super) const COMPOSE_GO: Tool =
+    Tool { name: "compose-go", install: Some("the compose plugin of Docker, or Go and `make services`") };
 pub(super) const KUBECTL: Tool = Tool { name: "kubectl", install: Some("kubectl, of Kubernetes") };
 pub(super) const DPKG_PARSECHANGELOG: Tool =
     Tool { name: "dpkg-parsechangelog", install: Some("apt-get install dpkg-dev") };

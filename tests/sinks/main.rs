@@ -11,6 +11,8 @@
     reason = "it is a test"
 )]
 
+#[path = "../support/certificate.rs"]
+mod certificate;
 #[path = "../support/proxy.rs"]
 mod proxy;
 #[path = "../support/services.rs"]

@@ -53,7 +53,7 @@ pub fn pages(captures: &[&Path]) -> Result<Vec<String>, CaptureError> {
     let summary = pipeline::run(&mut timeline, &raw.options(settings(), 1), &mut Seen(Arc::clone(&ledger)))
         .expect("nothing is written");
     let shown = Shown { labels: raw.labels(), source: "a capture".to_owned(), ledger, state_dir: None };
-    Ok(web::pages(shown, &summary.counters, &[]))
+    Ok(web::pages(shown, &summary.counters, &[]).expect("every row has its page"))
 }
 
 /// What pages show.

@@ -16,8 +16,8 @@ const ROOM_BYTES_MIN: u64 = 64 << 20;
 /// Folders within folders that are looked into for what the spool holds already.
 const DEPTH_MAX: u32 = 4;
 
-/// Looks at all of them.
-pub(super) fn look(raw: &Raw) -> Vec<Finding> {
+/// Looks at all of them. A run that begins as root may be about to make the usual folder.
+pub(super) fn look(raw: &Raw, makes_home: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     if raw.state.dir.as_os_str().is_empty() {
         let found = "neither state.dir nor XDG_STATE_HOME nor HOME is set: what is learned, and what waits for sinks, \
@@ -25,10 +25,15 @@ pub(super) fn look(raw: &Raw) -> Vec<Finding> {
         let mend = "set it: `--set state.dir=/var/lib/heelguard`";
         findings.push(Finding::new("state", State::Warn, found).mend(mend));
     } else {
-        findings.push(state(&raw.state.dir));
+        findings.push(if makes_home && raw.state.dir == Path::new(Raw::SERVICE_HOME) {
+            let home = Raw::SERVICE_HOME;
+            Finding::new("state", State::Ok, format!("{home} is not there yet and is made by the first run"))
+        } else {
+            state(&raw.state.dir)
+        });
         findings.extend(room(&raw.state.dir, raw.spool.bytes_max));
     }
-    findings.push(key(raw));
+    findings.push(key(raw, makes_home));
     findings.push(page(raw));
     findings
 }
@@ -117,7 +122,7 @@ fn bytes_below(folder: &Path, depth: u32) -> u64 {
 }
 
 /// Whether the fingerprint key can be read, and by nobody else.
-fn key(raw: &Raw) -> Finding {
+fn key(raw: &Raw, makes_home: bool) -> Finding {
     let Some(path) = raw.key_path() else {
         let found = "there is no place for it: fingerprints of two runs cannot be compared";
         return Finding::new("key", State::Warn, found).mend("name a file with privacy.key_file");
@@ -130,7 +135,8 @@ fn key(raw: &Raw) -> Finding {
     };
     if !is_there && previous.as_os_str().is_empty() {
         let folder = path.parent().map(nearest_existing).unwrap_or_default();
-        return match try_file(&folder) {
+        let is_made = makes_home && path.parent() == Some(Path::new(Raw::SERVICE_HOME));
+        return match if is_made { Ok(()) } else { try_file(&folder) } {
             Ok(()) => Finding::new("key", State::Ok, format!("{shown} is made by the first run")),
             Err(error) => {
                 let found = format!("{shown} cannot be made: {error}");

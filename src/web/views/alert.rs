@@ -13,7 +13,7 @@ use super::svg::{self, Tick};
 use super::words::benign;
 use crate::web::frame::{Page, Place};
 use crate::web::html::{Html, grouped};
-use crate::web::notes::NOTE_CHARS_MAX;
+use crate::web::notes::{Extent, NOTE_CHARS_MAX};
 use heelguard_detectors::alert::{Alert, AlertId, Fact};
 
 /// The page, and `token` for its form.
@@ -42,7 +42,6 @@ pub(in crate::web) fn page(sight: &Sight<'_>, id: &str, token: &str) -> Option<P
     unseen(&mut html, &alert);
     html.raw("<h2>What else it may be</h2>");
     benign(&mut html, alert.detector);
-    sight.notes.show(&alert);
     Some(Page::new(Place::Alerts, alert.title, html))
 }
 
@@ -222,6 +221,10 @@ fn acknowledge(html: &mut Html, sight: &Sight<'_>, alert: &Alert, token: &str) {
     }
     html.raw("<form class=\"note\" method=\"post\" action=\"/alerts/").text(alert.id).raw("/acknowledge\">");
     html.raw("<input type=\"hidden\" name=\"token\" value=\"").text(token).raw("\">");
+    // What whoever sends it has seen; the episode may grow meanwhile.
+    let Extent { severity, count } = Extent::of(alert);
+    html.raw("<input type=\"hidden\" name=\"severity\" value=\"").text(severity).raw("\">");
+    html.raw("<input type=\"hidden\" name=\"count\" value=\"").text(count).raw("\">");
     html.raw("<label>Note, if you like <input name=\"note\" maxlength=\"500\" autocomplete=\"off\" value=\"");
     html.text(note.as_ref().map_or("", |note| note.words.as_str())).raw("\"></label>");
     html.raw(if note.is_some() {

@@ -78,7 +78,7 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
 }
 
 /// Routes with successes; those of signing in are no use of anything, and left out.
-fn by_route(endpoints: &[Endpoint]) -> Vec<Covered> {
+fn by_route(endpoints: &[Arc<Endpoint>]) -> Vec<Covered> {
     const SIGNING_IN: Labels = Labels::of(&[Label::Login, Label::Mfa, Label::Token, Label::SignUp]);
     let mut routes: BTreeMap<(&str, &str), Covered> = BTreeMap::new();
     let used = endpoints.iter().filter(|e| successes(&e.proofs) > 0 && !e.labels.any(SIGNING_IN));
@@ -108,14 +108,14 @@ fn of_level(proofs: &Proofs, level: ProofLevel) -> u64 {
 }
 
 /// Keys that walk around: what is granted without a second factor where people have to prove one.
-fn around(html: &mut Html, sight: &Sight<'_>, endpoints: &[Endpoint], shown: usize) {
+fn around(html: &mut Html, sight: &Sight<'_>, endpoints: &[Arc<Endpoint>], shown: usize) {
     let guarded: BTreeSet<(&str, &str, &str)> = endpoints
         .iter()
         .filter(|endpoint| of_level(&endpoint.proofs, ProofLevel::Mfa) > 0)
         .map(|endpoint| (&*endpoint.method, &*endpoint.host, &*endpoint.route))
         .collect();
     let is_guarded = |at: &Visited| guarded.contains(&(&*at.method, &*at.host, &*at.route));
-    let mut walking: Vec<(Credential, u64)> = Vec::new();
+    let mut walking: Vec<(Arc<Credential>, u64)> = Vec::new();
     for credential in sight.ledger.credentials() {
         let without = successes(&credential.proofs)
             - of_level(&credential.proofs, ProofLevel::Mfa)

@@ -16,6 +16,7 @@ use heelguard_detectors::alert::Severity;
 use heelguard_detectors::identity::PrincipalKind;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What was raised about somebody, in the order in which it matters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,7 +31,7 @@ struct Raised {
 /// many accounts.
 struct Row {
     key: String,
-    of: Option<Principal>,
+    of: Option<Arc<Principal>>,
     alerts: Option<Raised>,
 }
 
@@ -101,7 +102,7 @@ pub(super) fn proof_bar(html: &mut Html, proofs: &crate::ledger::endpoint::Proof
 }
 
 /// Everybody who acted, and everybody whom an alert speaks of.
-fn rows(sight: &Sight<'_>, all: Vec<Principal>) -> Vec<Row> {
+fn rows(sight: &Sight<'_>, all: Vec<Arc<Principal>>) -> Vec<Row> {
     let mut raised: BTreeMap<String, Raised> = BTreeMap::new();
     for alert in sight.ledger.alerts() {
         for key in keys(&alert) {

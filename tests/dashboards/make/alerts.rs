@@ -46,6 +46,10 @@ fn made(source: &Source, rule: &Rule) -> Value {
         assert!(board.variables.contains(name), "{}: {} has no {name}", rule.uid, rule.board);
         format!("?var-{name}={{{{ .Labels.{name} }}}}")
     });
+    let mut labels = json!({ "source": "heelguard" });
+    if let Some(severity) = &rule.severity {
+        labels["severity"] = severity.as_str().into();
+    }
     json!({
         "uid": rule.uid,
         "title": format!("Heelguard: {}", rule.title),
@@ -54,7 +58,7 @@ fn made(source: &Source, rule: &Rule) -> Value {
         "noDataState": "OK",
         "execErrState": "Error",
         "isPaused": false,
-        "labels": { "source": "heelguard", "severity": rule.severity },
+        "labels": labels,
         "annotations": {
             "summary": rule.summary,
             "description": rule.action,

