@@ -2,6 +2,7 @@
 //! It is given a title, the place in the navigation, and the content.
 //! It promises landmarks, a way past the navigation, and no script.
 
+use super::ask::Pairs;
 use super::html::Html;
 use crate::sinks::record::Labels;
 
@@ -37,11 +38,23 @@ pub(super) struct Page {
     pub(super) title: String,
     pub(super) place: Place,
     pub(super) content: Html,
+    /// What was asked for, on a page that may be left open.
+    watched: Option<Pairs>,
 }
+
+/// How often a page that is left open loads itself again, in seconds.
+const EVERY_S: [u16; 2] = [10, 60];
+/// The word in a page's address for that.
+const EVERY: &str = "every";
 
 impl Page {
     pub(super) fn new(place: Place, title: impl Into<String>, content: Html) -> Self {
-        Self { title: title.into(), place, content }
+        Self { title: title.into(), place, content, watched: None }
+    }
+
+    /// A page to leave open: it has links that make it load itself again.
+    pub(super) fn watchable(self, asked: &Pairs) -> Self {
+        Self { watched: Some(asked.clone()), ..self }
     }
 
     /// The whole document.
@@ -67,6 +80,7 @@ impl Page {
         if self.place != Place::Elsewhere {
             html.raw(" · <a href=\"\">Reload</a>");
         }
+        self.offer_to_watch(&mut html);
         html.raw("</p></footer></body></html>\n");
         html.into_string()
     }
@@ -79,6 +93,26 @@ impl Page {
         html.into_string()
     }
 
+    /// Links to the same page that loads itself again, or no more.
+    fn offer_to_watch(&self, html: &mut Html) {
+        let Some(asked) = &self.watched else { return };
+        let present = self.every_s();
+        for seconds in EVERY_S.into_iter().filter(|seconds| Some(*seconds) != present) {
+            html.raw(" · <a href=\"").text(asked.with(EVERY, &seconds.to_string()));
+            html.raw("\">every ").text(seconds).raw(" s</a>");
+        }
+        if present.is_some() {
+            // An empty address would be this very one.
+            let once = asked.with(EVERY, "");
+            html.raw(" · <a href=\"").text(if once.is_empty() { "?" } else { &once }).raw("\">no more</a>");
+        }
+    }
+
+    fn every_s(&self) -> Option<u16> {
+        let asked = self.watched.as_ref()?.get(EVERY);
+        EVERY_S.into_iter().find(|seconds| asked == seconds.to_string())
+    }
+
     fn head(&self) -> Html {
         let mut html = Html::new();
         html.raw("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">")
@@ -86,7 +120,11 @@ impl Page {
             .raw("<meta name=\"color-scheme\" content=\"light dark\"><title>")
             .wire_title(&self.title)
             .raw(" · Heelguard</title><link rel=\"icon\" href=\"data:,\">")
-            .raw("<link rel=\"stylesheet\" href=\"/style.css\"></head><body>");
+            .raw("<link rel=\"stylesheet\" href=\"/style.css\">");
+        if let Some(seconds) = self.every_s() {
+            html.raw("<meta http-equiv=\"refresh\" content=\"").text(seconds).raw("\">");
+        }
+        html.raw("</head><body>");
         html
     }
 }

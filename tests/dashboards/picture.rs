@@ -165,6 +165,7 @@ fn shown(value: &Value, unit: Option<&str>, decimals: Option<u32>) -> String {
         (_, Some("percentunit"), Some(share)) => format!("{:.places$} %", share * 100.0),
         (_, Some("s"), Some(seconds)) => format!("{seconds:.places$} s"),
         (_, Some(unit), Some(number)) => format!("{number:.places$} {unit}"),
+        (_, None, Some(number)) if decimals.is_some() => format!("{number:.places$}"),
         (Value::Number(number), None, _) => number.to_string(),
         (Value::String(text), ..) => text.clone(),
         (other, ..) => other.to_string(),

@@ -27,7 +27,7 @@
 //! ## Benign look-alikes
 //!
 //! Programs on routes of their own, where no session is seen (never told, unless privileged), health probes (likewise),
-//! deployments without a second factor. A service key that is meant to do this: acknowledge it, see below.
+//! deployments without a second factor. A service key that is meant to do this: `[[suppress]]` it with its reason.
 //!
 //! ## Tuning
 //!

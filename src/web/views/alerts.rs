@@ -21,7 +21,7 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     if all.is_empty() {
         nothing(&mut html, sight, reasons.is_empty());
         span(&mut html, sight);
-        return Page::new(Place::Alerts, "Alerts", html);
+        return Page::new(Place::Alerts, "Alerts", html).watchable(sight.asked);
     }
     first_line(&mut html, sight, &all);
     cards(&mut html, sight, &all);
@@ -31,7 +31,7 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     if wanted.is_empty() {
         let to_do = "<a href=\"/\">Show all alerts</a>, or search for less.";
         empty(&mut html, "No alert is like that.", to_do);
-        return Page::new(Place::Alerts, "Alerts", html);
+        return Page::new(Place::Alerts, "Alerts", html).watchable(sight.asked);
     }
     let leaf = Leaf::of(&wanted, sight.asked);
     episodes::table(&mut html, sight, "Alerts", leaf.rows);
@@ -39,7 +39,7 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     html.raw("<p class=\"soft\">Take this list away: <a href=\"/alerts.csv");
     html.text(sight.asked.with("page", "")).raw("\">CSV</a> · <a href=\"/alerts.jsonl");
     html.text(sight.asked.with("page", "")).raw("\">JSON Lines</a></p>");
-    Page::new(Place::Alerts, "Alerts", html)
+    Page::new(Place::Alerts, "Alerts", html).watchable(sight.asked)
 }
 
 fn nothing(html: &mut Html, sight: &Sight<'_>, does_see: bool) {

@@ -25,7 +25,7 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
         let to_do = "A credential stands here, by its fingerprint, once a request has presented it. \
                      <code>heelguard fingerprint</code> says which key a fingerprint is of.";
         empty(&mut html, "No credential was seen yet.", to_do);
-        return Page::new(Place::Keys, "Keys and tokens", html);
+        return Page::new(Place::Keys, "Keys and tokens", html).watchable(sight.asked);
     }
     let is_passing = sight.asked.get("show") == "tokens";
     html.raw("<nav class=\"tabs\" aria-label=\"Kinds\">");
@@ -38,7 +38,7 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     wanted.sort_by_key(|c| (Reverse(c.privileged > 0), Reverse(c.calls), c.fingerprint));
     if wanted.is_empty() {
         empty(&mut html, "None is like that.", "Look at the other kind, or search for less.");
-        return Page::new(Place::Keys, "Keys and tokens", html);
+        return Page::new(Place::Keys, "Keys and tokens", html).watchable(sight.asked);
     }
     let now = sight.ledger.overview().span.map(|(_, last)| last).unwrap_or_default();
     let leaf = Leaf::of(&wanted, sight.asked);
@@ -63,7 +63,7 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
         "it may be older. The mark is at 90 days. Privileged calls were granted on routes that administer ",
     );
     html.raw("users, roles, keys or factors, or export.</p>");
-    Page::new(Place::Keys, "Keys and tokens", html)
+    Page::new(Place::Keys, "Keys and tokens", html).watchable(sight.asked)
 }
 
 fn tab(html: &mut Html, href: &'static str, name: &'static str, count: usize, is_here: bool) {

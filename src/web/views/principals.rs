@@ -43,13 +43,13 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
         let to_do =
             "Each account, program, key and address that sends a request stands here once traffic comes.";
         empty(&mut html, "Nobody has acted yet.", to_do);
-        return Page::new(Place::Principals, "Principals", html);
+        return Page::new(Place::Principals, "Principals", html).watchable(sight.asked);
     }
     search(&mut html, "Name, address or country", sight.asked);
     let mut rows = rows(sight, all);
     rows.retain(|row| row.is_asked_for(sight.asked.get("q")));
     if found_none(&mut html, rows.len(), sight.asked) {
-        return Page::new(Place::Principals, "Principals", html);
+        return Page::new(Place::Principals, "Principals", html).watchable(sight.asked);
     }
     rows.sort_by_cached_key(|row| {
         let of = row.of.as_ref();
@@ -76,7 +76,7 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     leaf.rows.iter().for_each(|row| row.write(&mut html));
     close_table(&mut html);
     leaf.turn(&mut html, sight.asked);
-    Page::new(Place::Principals, "Principals", html)
+    Page::new(Place::Principals, "Principals", html).watchable(sight.asked)
 }
 
 /// What the colours of proofs mean.

@@ -46,7 +46,7 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     rooms(&mut html, sight);
     html.raw("<p><a href=\"/stats\">Every counter</a> · <a href=\"/metrics\">Metrics for Prometheus</a> · ");
     html.raw("<a href=\"/health/ready\">Readiness</a></p>");
-    Page::new(Place::Sensor, "Sensor", html)
+    Page::new(Place::Sensor, "Sensor", html).watchable(sight.asked)
 }
 
 fn verdict(html: &mut Html, sight: &Sight<'_>) {

@@ -110,3 +110,20 @@ fn nobody_has_to_be_found_in_an_empty_list() {
     let (_, page) = get(&live(&[about_nobody]), "/?about=user:nobody");
     assert!(page.contains("No alert is like that") && page.contains("About anybody"), "{page}");
 }
+
+#[test]
+fn a_page_that_is_left_open_loads_itself_again_if_one_wishes() {
+    let live = live(&[samples::alert()]);
+    for path in ["/", "/sensor", "/principals", "/keys"] {
+        let (_, once) = get(&live, path);
+        assert!(!once.contains("http-equiv") && once.contains("href=\"?every=10\">every 10 s</a>"), "{path}");
+        let (_, again) = get(&live, &format!("{path}?q=a&every=60"));
+        assert!(again.contains("<meta http-equiv=\"refresh\" content=\"60\">"), "{path}");
+        assert!(again.contains("href=\"?q=a\">no more</a>"), "{path}: {again}");
+        for wrong in ["0", "1", "060", "-1", "x", "10;url=//evil.example"] {
+            assert!(!get(&live, &format!("{path}?every={wrong}")).1.contains("http-equiv"), "{path} {wrong}");
+        }
+    }
+    // Somebody may be writing there.
+    assert!(!get(&live, &format!("/alerts/{}?every=10", samples::alert().id)).1.contains("http-equiv"));
+}
