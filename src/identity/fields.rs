@@ -69,7 +69,7 @@ impl<'a> Fields<'a> {
         for (name, value) in urlencoded::pairs(text) {
             let decoded = urlencoded::decode(name);
             if let Some(field) = field_of(&decoded, names) {
-                self.add(field, name, urlencoded::decode(value), location);
+                self.add(Known { field, name, value: urlencoded::decode(value), location });
             }
         }
         self.uncounted |= urlencoded::has_more(text);
@@ -90,7 +90,7 @@ impl<'a> Fields<'a> {
                 _ => return,
             };
             if member.depth <= DEPTH_MAX {
-                self.add(field, member.name, value, Location::Json);
+                self.add(Known { field, name: member.name, value, location: Location::Json });
             } else {
                 self.add_beyond(field, value);
             }
@@ -117,17 +117,18 @@ impl<'a> Fields<'a> {
             rest = tail.get(blank + 4..).unwrap_or(&[]);
             let value = memchr::memmem::find(rest, b"\r\n--").and_then(|e| rest.get(..e));
             if let (Some(field), Some(value), false) = (field_of(name, names), value, is_file) {
-                self.add(field, name, Cow::Borrowed(value), Location::Form);
+                self.add(Known { field, name, value: value.into(), location: Location::Form });
             }
         }
         self.uncounted |= memchr::memmem::find(rest, marker).is_some();
     }
 
-    fn add(&mut self, field: Field, name: &'a [u8], value: Cow<'a, [u8]>, location: Location) {
+    /// Takes a field; of one too many the value alone, if it is secret.
+    pub(crate) fn add(&mut self, known: Known<'a>) {
         if self.known.len() < FIELDS_MAX {
-            self.known.push(Known { field, name, value, location });
+            self.known.push(known);
         } else {
-            self.add_beyond(field, value);
+            self.add_beyond(known.field, known.value);
         }
     }
 

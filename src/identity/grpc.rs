@@ -2,12 +2,14 @@
 //! It is given messages whose content type is gRPC's or gRPC-Web's and fills the request's fields and the answer.
 //! It promises to read no more into a message without schema than is said here.
 //!
-//! A message has field numbers and no names, so the method's name has to say what is done. Of a call that logs in the
-//! first text is the account's name and the second its password. Of one about a second factor a text that names a
-//! factor does so, one that looks like a code is the code, and a longer one is the ticket. What an answer to either
-//! hands out is a token when it looks like one; a text that looks random is the ticket of the step that follows where
-//! the answer names factors as well, and a token otherwise. A JWT is a token everywhere. Messages of other calls are
-//! not read. Compressed ones are unpacked within the limits of a body.
+//! A message has field numbers and no names, so the method's name has to say what is done. Of a call that logs in
+//! field 1 is the account's name, unless it looks like a key or token, and every other text may be the password: empty
+//! fields are not sent, so the place of a text says nothing. Who signs in again in a running session is known, and
+//! names nobody. Of a call about a second factor a text that names a factor does so, one that looks like a code is the
+//! code, and a longer one is the ticket. What an answer to either hands out is a token when it looks like one; a text
+//! that looks random is the ticket of the step that follows where the answer names factors as well, and a token
+//! otherwise. A JWT is a token everywhere. Messages of other calls are not read. Compressed ones are unpacked within
+//! the limits of a body.
 
 use super::answer::{Answer, factor};
 use super::clues::HandleKind;
@@ -50,28 +52,31 @@ pub(crate) fn read_request(
     settings: &Settings,
 ) -> Option<Anomaly> {
     let logs_in = labels.any(Labels::LOGIN.or(Labels::REAUTH));
+    let names = labels.any(Labels::LOGIN) && !labels.any(Labels::REAUTH);
     let proves = labels.any(Labels::MFA.or(Labels::MAYBE_MFA).or(Labels::BACKUP));
-    let mut add = |field, name: &'static [u8], value: Vec<u8>| {
-        fields.known.push(Known { field, name, value: value.into(), location: Location::Form });
+    let mut add = |field, name: &'static [u8], value: &[u8]| {
+        fields.add(Known { field, name, value: value.to_vec().into(), location: Location::Form });
     };
     let body = unwrapped(message.header("content-type").unwrap_or_default(), body);
     let unpacked = decoder.decode_messages(message, &body, MESSAGES_MAX);
-    for (at, text) in texts(unpacked.bytes) {
-        if shape::class(&text) == shape::JWT {
-            add(Field::Access, b"token", text);
-        } else if proves {
-            if factor(&text, &settings.factors).is_some() {
-                add(Field::Factor, b"method", text);
-            } else if is_code(&text) {
-                add(Field::Code, b"code", text);
-            } else if is_ticket(&text) {
-                add(Field::Ticket, b"ticket", text);
-            }
-        } else if logs_in {
-            match at {
-                0 => add(Field::Name, b"username", text),
-                1 => add(Field::Password, b"password", text),
-                _ => {}
+    for texts in messages(unpacked.bytes) {
+        // Of a field that is there twice the last counts.
+        let name = texts.iter().rposition(|text| (text.number, text.depth) == (1, 0)).filter(|_| names);
+        for (at, &Text { bytes, .. }) in texts.iter().enumerate() {
+            if shape::class(bytes) == shape::JWT {
+                add(Field::Access, b"token", bytes);
+            } else if proves {
+                if factor(bytes, &settings.factors).is_some() {
+                    add(Field::Factor, b"method", bytes);
+                } else if is_code(bytes) {
+                    add(Field::Code, b"code", bytes);
+                } else if is_ticket(bytes) {
+                    add(Field::Ticket, b"ticket", bytes);
+                }
+            } else if logs_in && name == Some(at) && may_name(bytes) {
+                add(Field::Name, b"username", bytes);
+            } else if logs_in {
+                add(Field::Password, b"password", bytes);
             }
         }
     }
@@ -113,15 +118,15 @@ pub(crate) fn read_answer(
     }
     let unpacked = decoder.decode_messages(message, &body, MESSAGES_MAX);
     let (mut random, mut token, mut offers) = (None, false, false);
-    for (_, text) in texts(unpacked.bytes) {
-        if shape::class(&text) == shape::JWT {
+    for Text { bytes, .. } in messages(unpacked.bytes).flatten() {
+        if shape::class(bytes) == shape::JWT {
             token = true;
-            answer.hand_out(HandleKind::Access, text.into());
-        } else if let Some(factor) = factor(&text, &settings.factors) {
+            answer.hand_out(HandleKind::Access, bytes.to_vec().into());
+        } else if let Some(factor) = factor(bytes, &settings.factors) {
             offers = true;
             answer.offer(factor);
-        } else if is_ticket(&text) && shape::looks_secret(&text) && random.is_none() {
-            random = Some(text);
+        } else if is_ticket(bytes) && shape::looks_secret(bytes) && random.is_none() {
+            random = Some(bytes.to_vec());
         }
     }
     if let Some(random) = random.filter(|_| !token) {
@@ -195,18 +200,34 @@ fn unwrapped<'b>(content_type: &[u8], body: &'b [u8]) -> Cow<'b, [u8]> {
     Cow::Owned(plain)
 }
 
-/// The texts of a body's first messages, each with its position among those of its message.
-fn texts(body: &[u8]) -> Vec<(usize, Vec<u8>)> {
-    let mut all = Vec::new();
-    for message in grpc::messages(body).filter(|m| !m.trailers && !m.packed).take(MESSAGES_MAX) {
+/// A text of a message, with its field's number and the messages around it.
+#[derive(Clone, Copy)]
+struct Text<'b> {
+    number: u32,
+    depth: usize,
+    bytes: &'b [u8],
+}
+
+/// A body's first messages, by their texts.
+fn messages(body: &[u8]) -> impl Iterator<Item = Vec<Text<'_>>> {
+    let messages = grpc::messages(body).filter(|m| !m.trailers && !m.packed).take(MESSAGES_MAX);
+    messages.map(|message| {
         let fields = protobuf::fields(message.bytes).unwrap_or_default();
         let texts = fields.iter().filter_map(|field| match field.value {
-            Value::Text(text) => Some(text.to_vec()),
+            Value::Text(bytes) => Some(Text { number: field.number, depth: field.depth, bytes }),
             Value::Number(_) | Value::Bytes(_) => None,
         });
-        all.extend(texts.enumerate());
-    }
-    all
+        texts.collect()
+    })
+}
+
+/// Whether a text where the account's name belongs may be one: no key or token, and no message that looks like a text.
+fn may_name(text: &[u8]) -> bool {
+    let is_message = || {
+        let fields = protobuf::fields(text).unwrap_or_default();
+        fields.iter().any(|field| matches!(field.value, Value::Text(_)))
+    };
+    !shape::looks_secret(text) && !matches!(shape::class(text), "hex" | "uuid") && !is_message()
 }
 
 /// A one-time code, or a backup code: short, of letters and digits with a digit among them, in groups at most.

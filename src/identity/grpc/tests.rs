@@ -9,9 +9,14 @@ use std::io::Read as _;
 
 /// A message of text fields, numbered from 1.
 fn message(texts: &[&str]) -> Vec<u8> {
+    numbered(&texts.iter().zip(1..).map(|(text, number)| (number, *text)).collect::<Vec<_>>())
+}
+
+/// A message of text fields with their numbers.
+fn numbered(texts: &[(u8, &str)]) -> Vec<u8> {
     let field =
-        |(at, text): (usize, &&str)| [&[(at as u8 + 1) << 3 | 2, text.len() as u8], text.as_bytes()].concat();
-    framed(0, &texts.iter().enumerate().flat_map(field).collect::<Vec<u8>>())
+        |&(number, text): &(u8, &str)| [&[number << 3 | 2, text.len() as u8], text.as_bytes()].concat();
+    framed(0, &texts.iter().flat_map(field).collect::<Vec<u8>>())
 }
 
 fn framed(flags: u8, bytes: &[u8]) -> Vec<u8> {
@@ -74,7 +79,7 @@ const LOGIN: &str = "/acme.auth.v1.Auth/Login";
 const VERIFY: &str = "/acme.auth.v1.Auth/VerifyMfa";
 
 #[test]
-fn a_login_is_read_by_the_order_of_its_fields() {
+fn a_login_is_read_by_the_numbers_of_its_fields() {
     let asked = || message(&["ana", "Harbor-tide4758!", "dev-ana"]);
     let ticket = message(&["mKmbD0EDWeHcsQvnI46y7JNY", "totp", "recovery"]);
     check(
@@ -99,6 +104,54 @@ fn a_login_is_read_by_the_order_of_its_fields() {
         expect!["use denied Some(16)"],
     );
     check(call("/pay.Pay/Send", "", asked(), Vec::new(), Some((0, ""))), expect!["use success Some(0)"]);
+}
+
+const PASSWORD: &str = "Harbor-tide4758!";
+
+#[test]
+fn a_text_without_a_name_before_it_is_no_name() {
+    let refused = |path, asked: &[(u8, &str)], expected: Expect| {
+        let call = || call(path, "", numbered(asked), Vec::new(), Some((16, "")));
+        let told = format!("{:?}", see(call()));
+        assert!(
+            asked.iter().all(|(number, text)| *number == 1 && *text == "ana" || !told.contains(text)),
+            "{told}"
+        );
+        check(call(), expected);
+    };
+    // An empty name is not sent.
+    refused(LOGIN, &[(2, PASSWORD), (3, "dev-ana")], expect!["login denied -:refused Some(16)"]);
+    // Who signs in again has been named before.
+    for path in ["/acme.Auth/Reauthenticate", "/acme.Auth/ReAuthenticate", "/acme.Auth/ConfirmPassword"] {
+        refused(path, &[(1, PASSWORD), (2, "delete-account")], expect!["login denied -:refused Some(16)"]);
+    }
+    // Tokens and identifiers instead of a name.
+    for token in ["9944b09199c62bcf9418ad846dd0e4bb", "1b4e28ba-2fa1-11d2-883f-0016d3cca427"] {
+        refused(LOGIN, &[(1, token), (2, "dev-ana")], expect!["login denied -:refused Some(16)"]);
+    }
+    // A message that looks like a text: its field 4 has 33 letters.
+    let inner = format!("\"!{PASSWORD}-{PASSWORD}");
+    refused(LOGIN, &[(1, &inner), (2, "dev-ana")], expect!["login denied -:refused Some(16)"]);
+    // The name is there, whatever else is and in whatever order.
+    refused(
+        LOGIN,
+        &[(5, PASSWORD), (1, "ana"), (9, "dev-two")],
+        expect!["login denied ana:refused Some(16)"],
+    );
+    // Of two names the last counts, as it does for the server.
+    let twice = numbered(&[(1, "decoy"), (2, PASSWORD), (1, "ana")]);
+    check(call(LOGIN, "", twice, Vec::new(), Some((16, ""))), expect!["login denied ana:refused Some(16)"]);
+}
+
+#[test]
+fn every_text_of_a_login_but_the_name_is_hidden() {
+    let metadata = format!("user-agent: grpc-go/1.60 ({PASSWORD})");
+    for asked in [&[(1, "ana"), (3, "acme"), (7, PASSWORD)][..], &[(2, "ana"), (3, PASSWORD)]] {
+        let told = format!("{:?}", see(call(LOGIN, &metadata, numbered(asked), Vec::new(), Some((16, "")))));
+        assert!(!told.contains(PASSWORD), "{told}");
+    }
+    let other = call("/pay.Pay/Send", &metadata, numbered(&[(1, "ana")]), Vec::new(), Some((0, "")));
+    assert!(format!("{:?}", see(other)).contains("grpc-go/1.60"));
 }
 
 /// A message packed as `grpc-encoding` says.
