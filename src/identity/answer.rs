@@ -2,6 +2,7 @@
 //! It is given the response's head and decoded body and reads the body once.
 //! It promises that what it borrows as a token is hashed by the extractor and goes no further.
 
+mod fault;
 mod message;
 mod words;
 
@@ -22,10 +23,11 @@ use super::text;
 use super::urlencoded;
 use crate::http::Message;
 use crate::http::body::is_page;
+use fault::Faults;
 use heelguard_detectors::identity::Factor;
 use std::borrow::Cow;
 use std::sync::Arc;
-use words::{is_failure, is_no, is_nothing, names_error};
+use words::{is_failure, is_no};
 
 /// Things handed out that are kept of one answer.
 const ISSUED_MAX: usize = 16;
@@ -69,6 +71,7 @@ pub(crate) struct Answer<'a> {
     pub(crate) location: Option<&'a [u8]>,
     pub(crate) markers: Markers,
     pub(crate) verdict: Option<bool>,
+    /// A list of errors with something in it.
     pub(crate) errors: bool,
     /// An error's code, word or flag, understood or not.
     pub(crate) error: bool,
@@ -109,6 +112,7 @@ pub(crate) struct Answer<'a> {
     in_body: bool,
     /// The body is a list: of the answers to a GraphQL batch, where this is a step of a login.
     is_list: bool,
+    faults: Faults,
     marks_read: u8,
 }
 
@@ -166,10 +170,12 @@ impl<'a> Answer<'a> {
             if let Value::Text(text) = member.value {
                 self.expose(text.raw, member.name);
             }
+            self.fault(&member, settings);
             if let Some(key) = member.key {
                 self.member(key, &member, settings);
             }
         });
+        self.judge_faults();
         self.beyond_limit = summary.beyond_limit;
         self.items = summary.items.map(|n| estimate(n, summary.items_cut, share));
         let asks = self.markers.has(Marker::NeedsMfa) || self.markers.has(Marker::StepUp);
@@ -227,26 +233,19 @@ impl<'a> Answer<'a> {
             (Answered::Verdict, Value::Number(number)) if is_no(number) => {
                 self.flag(Answered::Verdict, member, false);
             }
-            (Answered::Reason, Value::Number(number)) if names_error(member.name) => {
-                self.fault(member, !is_nothing(number));
-            }
-            (Answered::Reason, Value::Bool(yes)) if names_error(member.name) => self.fault(member, yes),
-            (Answered::Reason, Value::Object) if names_error(member.name) => self.fault(member, true),
             // Of other numbers only ids speak.
             (Answered::UserId, Value::Number(number)) => self.name(Answered::UserId, member, number),
             (Answered::CodesLeft, Value::Number(number)) => {
                 self.codes_left = std::str::from_utf8(number).ok().and_then(|n| n.parse().ok());
             }
             (key, Value::Bool(yes)) => self.flag(key, member, yes),
-            // An empty list of errors is none.
-            (Answered::Errors, Value::Object) => self.errors = true,
             // A list of factors to choose from; an empty one asks for nothing.
             (Answered::NeedsMfa, Value::Object) => self.markers.insert(Marker::NeedsMfa),
             (Answered::Factor, Value::Object) => {
                 let named = factor(member.name, &settings.factors);
                 self.factors.extend(named.filter(|_| self.factors.len() < FACTORS_MAX));
             }
-            (Answered::Flows, Value::Array) => self.flows = true,
+            (Answered::Flows, Value::Array | Value::Empty) => self.flows = true,
             _ => {}
         }
     }
@@ -266,7 +265,7 @@ impl<'a> Answer<'a> {
             Answered::Ticket => self.issue(HandleKind::Challenge, text.decoded(), false),
             Answered::DeviceCode => self.issue(HandleKind::Code, text.decoded(), false),
             // `"value": "alice@example.com"` in a form that is shown again was typed, not handed out.
-            Answered::Token if text.raw.contains(&b'@') => {}
+            Answered::Token if !may_be_handle(text.raw) => {}
             Answered::Token => self.issue(HandleKind::Access, text.decoded(), true),
             Answered::Key | Answered::ClientSecret => self.issue(HandleKind::ApiKey, text.decoded(), false),
             Answered::Email | Answered::UserName => self.name(key, member, &text.decoded()),
@@ -279,10 +278,6 @@ impl<'a> Answer<'a> {
             }
             Answered::User => self.name(Answered::UserName, member, &text.decoded()),
             Answered::Reason => {
-                if names_error(member.name) {
-                    let succeeds = settings.words.read(text.raw) == Some(Marker::Success);
-                    self.fault(member, !succeeds && !is_nothing(text.raw));
-                }
                 let denies = matches!(member.name, b"status" | b"result") && is_failure(text.raw);
                 if denies && settings.words.read(text.raw).is_none() {
                     self.flag(Answered::Verdict, member, false);
@@ -290,10 +285,7 @@ impl<'a> Answer<'a> {
                 self.mark(text.raw, settings);
             }
             Answered::Verdict if is_no(text.raw) => self.flag(key, member, false),
-            Answered::Errors => {
-                self.errors = true;
-                self.mark(text.raw, settings);
-            }
+            Answered::Errors => self.mark(text.raw, settings),
             Answered::Factor => match factor(text.raw, &settings.factors) {
                 Some(factor) if self.factors.len() < FACTORS_MAX => self.factors.push(factor),
                 Some(_) => {}
@@ -318,11 +310,6 @@ impl<'a> Answer<'a> {
             Answered::Pending if yes && self.flow_is_mfa => self.markers.insert(Marker::NeedsMfa),
             _ => {}
         }
-    }
-
-    /// An error is told, or that there is none.
-    fn fault(&mut self, member: &Member<'a, Answered>, told: bool) {
-        self.error |= told && member.depth <= self.verdict_depth();
     }
 
     /// Containers around a verdict at most: `data` and the operation of GraphQL, and the list of a batch.
@@ -433,6 +420,11 @@ impl<'a> Answer<'a> {
     pub(crate) fn codes_left(&self) -> Option<u32> {
         self.codes_left.or((self.codes_listed > 0).then_some(self.codes_listed))
     }
+}
+
+/// Whether a text under a token's key may be one: long enough, and no name.
+fn may_be_handle(text: &[u8]) -> bool {
+    text.len() >= HANDLE_BYTES_MIN && !text.contains(&b'@')
 }
 
 /// Path (or URL) and query of a target, without fragment.

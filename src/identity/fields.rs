@@ -83,9 +83,9 @@ impl<'a> Fields<'a> {
                 Value::Text(t) => t.decoded(),
                 Value::Number(n) => Cow::Borrowed(n),
                 // `"assertion": {…}` is there without a value of its own.
-                Value::Object if field == Field::Assertion => Cow::Borrowed(b"{}".as_slice()),
+                Value::Object | Value::Empty if field == Field::Assertion => Cow::Borrowed(b"{}".as_slice()),
                 // `"sms_info": {"code": …}`: what holds the code says which factor it is.
-                Value::Object if field == Field::Factor => Cow::Borrowed(member.name),
+                Value::Object | Value::Empty if field == Field::Factor => Cow::Borrowed(member.name),
                 Value::Bool(true) if field == Field::Operation => Cow::Borrowed(b"true".as_slice()),
                 _ => return,
             };

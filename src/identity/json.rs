@@ -1,5 +1,5 @@
 //! A walk over JSON text that may be cut, broken or hostile: known keys with their values, and a count of records.
-//! It is given bytes and a set of names and calls back for every scalar and for every container under a known key.
+//! It is given bytes and a set of names and calls back for every scalar and for every container in or under a known key.
 //! It promises one pass, no recursion, no allocation, at most `DEPTH_MAX` levels, and an answer for any bytes.
 
 mod nest;
@@ -35,6 +35,8 @@ pub(crate) enum Value<'a> {
     Null,
     Object,
     Array,
+    /// An object or an array with nothing in it.
+    Empty,
 }
 
 /// A string without its quotes.
@@ -106,8 +108,8 @@ pub(crate) fn walk<'a, K: Copy>(
                     break;
                 }
                 expect_key = byte == b'{';
-                if under.is_some() {
-                    let value = if byte == b'{' { Value::Object } else { Value::Array };
+                if under.is_some() || parent.is_some() {
+                    let value = container(byte, behind);
                     visit(Member { key: under, name, parent, depth, value });
                 }
             }
@@ -187,6 +189,15 @@ fn special(text: &[u8]) -> usize {
         before = before.wrapping_add(8);
     }
     before.wrapping_add(tail.iter().take_while(|&&byte| !matches!(byte, b'"' | b'\\')).count())
+}
+
+/// What a bracket opens, by what stands behind it.
+fn container(bracket: u8, behind: &[u8]) -> Value<'static> {
+    match behind.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'}' | b']') => Value::Empty,
+        _ if bracket == b'{' => Value::Object,
+        _ => Value::Array,
+    }
 }
 
 /// A number, a word, or rubbish up to the next delimiter, and what is behind it; never nothing.

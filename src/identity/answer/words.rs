@@ -18,7 +18,7 @@ pub(super) fn is_no(word: &[u8]) -> bool {
 
 /// Whether what stands for an error says that there is none.
 pub(super) fn is_nothing(word: &[u8]) -> bool {
-    const WORDS: &[&[u8]] = &[b"false", b"no", b"none", b"null", b"ok"];
+    const WORDS: &[&[u8]] = &[b"false", b"no", b"none", b"null", b"ok", b"200"];
     word.iter().all(|&b| b == b'0') || WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 

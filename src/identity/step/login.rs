@@ -5,7 +5,7 @@
 use super::factor::is_mfa_route;
 use super::page::{self, Page};
 use super::{Asked, MfaStep};
-use crate::identity::answer::Answer;
+use crate::identity::answer::{Answer, Issued};
 use crate::identity::clues::HandleKind;
 use crate::identity::labels::Labels;
 use crate::identity::markers::Marker;
@@ -83,9 +83,16 @@ fn login_outcome(answer: &Answer<'_>, mfa: Option<&MfaStep<'_>>) -> LoginOutcome
         200..=299 if answer.is_html && !session => LoginOutcome::Refused,
         // A ticket, and nothing to go on with, is for the next step.
         200..=299 if !session && answer.issued.iter().any(|i| i.from_body) => LoginOutcome::SecondFactor,
+        // An error in words nobody knows; beside an access token it is a remark.
+        200..=299 if answer.error && !answer.issued.iter().any(is_token) => LoginOutcome::Refused,
         200..=399 => LoginOutcome::Success,
         _ if m.has(M::BadClient) || m.has(M::BadRequest) || m.has(M::Forbidden) => LoginOutcome::Error,
         400 | 401 | 403 | 422 => LoginOutcome::Refused,
         _ => LoginOutcome::Error,
     }
+}
+
+/// Whether this is handed out to go on with and to nobody else: cookies are renewed with every answer.
+fn is_token(issued: &Issued<'_>) -> bool {
+    issued.from_body && !issued.by_context && matches!(issued.kind, HandleKind::Access | HandleKind::Refresh)
 }

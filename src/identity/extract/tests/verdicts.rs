@@ -113,3 +113,56 @@ fn a_batch_is_one_level_deeper() {
     let deeper = answer(r#"{"data":{"verifyTotp":{"user":{"verified":false}}}}"#);
     assert_eq!(verify(&deeper), "attempt success, success");
 }
+
+fn log_in(body: &str) -> String {
+    let request = "POST /login HTTP/1.1\nContent-Type: application/json\n\n\
+        {\"username\":\"victim\",\"password\":\"Harbor-rill9925!\"}";
+    let cookie = "Set-Cookie: sid=4oyyilulumoxrzekx0l93qzduf8zu9yi";
+    let t = see(request, &format!("200\nContent-Type: application/json\n{cookie}\n\n{body}")).transaction;
+    t.login.unwrap().outcome.to_string()
+}
+
+#[test]
+fn an_error_in_words_nobody_knows_refuses_a_login() {
+    for body in [
+        r#"{"error":"E1042"}"#,
+        r#"{"error":true,"message":"x17"}"#,
+        r#"{"errno":1}"#,
+        r#"{"error":["EAPI:Denied"],"result":{}}"#,
+        r#"{"error":{"code":4711}}"#,
+        r#"{"error":{"details":[{"x":"E1042"}]}}"#,
+        r#"{"data":{"login":{"token":null,"error":"E1042"}}}"#,
+        r#"{"data":{"login":{"token":null,"errors":[{"field":"x17"}]}}}"#,
+        r#"[{"data":{"login":{"token":null,"errors":[{"field":"x17"}]}}}]"#,
+        r#"{"errors":{"x17":["is wrong"]},"token":"renewed-csrf-token-4oyyil"}"#,
+    ] {
+        assert_eq!(log_in(body), "refused", "{body}");
+    }
+    for body in [
+        "{}",
+        r#"{"error":null}"#,
+        r#"{"error":false,"message":"welcome"}"#,
+        r#"{"error":"","errno":0,"error_code":"0000","errcode":200}"#,
+        r#"{"error":[],"result":{"token":"4oyyilulumoxrzekx0l93qz"}}"#,
+        r#"{"error":{},"data":{"token":"4oyyilulumoxrzekx0l93qz"}}"#,
+        r#"{"error":{"code":0,"message":"ok","details":[]},"data":{"x":"E1042"}}"#,
+        r#"{"errors":{},"token":"4oyyilulumoxrzekx0l93qz"}"#,
+        r#"{"errors":[],"token":"4oyyilulumoxrzekx0l93qz"}"#,
+        r#"{"errors":[{}],"token":"4oyyilulumoxrzekx0l93qz"}"#,
+        // Of something else.
+        r#"{"token":"4oyyilulumoxrzekx0l93qz","user":{"sync":{"errors":["timeout"]}}}"#,
+        r#"{"user":{"sync":{"errors":["timeout"]}},"token":"4oyyilulumoxrzekx0l93qz"}"#,
+        r#"{"token":"4oyyilulumoxrzekx0l93qz","user":{"sync":{"error":"timeout"}}}"#,
+        r#"{"user":{"devices":[{"sync":{"errors":["timeout"]}}]}}"#,
+        // A remark beside the token.
+        r#"{"access_token":"4oyyilulumoxrzekx0l93qz","error":"password_expires"}"#,
+    ] {
+        assert_eq!(log_in(body), "success", "{body}");
+    }
+    // A ticket beside the error is for the next step.
+    let ticket = r#"{"error":"E1042","mfa_token":"tkt_alice_9f2c41d07ab3"}"#;
+    let request = "POST /login HTTP/1.1\nContent-Type: application/json\n\n\
+        {\"username\":\"alice\",\"password\":\"Harbor-rill9925!\"}";
+    let answer = format!("200\nContent-Type: application/json\n\n{ticket}");
+    assert_eq!(see(request, &answer).transaction.login.unwrap().outcome.to_string(), "second_factor");
+}

@@ -78,13 +78,18 @@ pub(crate) fn walk<'a, K: Copy>(
                             Frame { array: byte == b'[', key: under, items: 0, records: false, in_array };
                         depth += 1;
                         expect_key = byte == b'{';
-                        if byte == b'{' { Value::Object } else { Value::Array }
+                        let behind = bytes.get(at..).unwrap_or(&[]).trim_ascii_start();
+                        match behind.first() {
+                            Some(b'}' | b']') => Value::Empty,
+                            _ if byte == b'{' => Value::Object,
+                            _ => Value::Array,
+                        }
                     }
                     b'"' => Value::Text(string(bytes, &mut at)),
                     _ => bare(bytes, &mut at),
                 };
-                let opened = matches!(value, Value::Object | Value::Array);
-                if under.is_some() || !opened {
+                let opened = matches!(value, Value::Object | Value::Array | Value::Empty);
+                if under.is_some() || parent.is_some() || !opened {
                     visit(Member { key: under, name, parent, depth: depth - usize::from(opened), value });
                 }
                 (key, name) = (None, &[]);
