@@ -4,7 +4,7 @@
 
 mod codecs;
 
-use super::{Message, grpc};
+use super::{Body, Message, grpc};
 use codecs::Codecs;
 use heelguard_detectors::anomaly::Anomaly;
 
@@ -53,6 +53,13 @@ enum Coding {
     Deflate,
     Brotli,
     Zstd,
+}
+
+impl Body {
+    /// Whether the end is missing of what is kept: it went beyond the limit, or was not seen.
+    pub(crate) fn is_cut(&self) -> bool {
+        !self.complete || self.bytes > self.prefix.len() as u64
+    }
 }
 
 impl BodyDecoder {

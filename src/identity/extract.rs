@@ -397,7 +397,7 @@ fn read_request<'a>(
                 noted.insert(anomaly);
             }
         } else {
-            asking.body(body, settings);
+            asking.body(body, unpacked.anomaly.is_some() || message.body.is_cut(), settings);
         }
     }
     asking.graphql = documents.read(asking, body, settings);

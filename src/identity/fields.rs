@@ -75,22 +75,40 @@ impl<'a> Fields<'a> {
         self.uncounted |= urlencoded::has_more(text);
     }
 
+    /// Reads a form; `is_cut`: its last pair is not whole.
+    pub(crate) fn read_form(&mut self, text: &'a [u8], is_cut: bool, names: &Names<Field>) {
+        let last = if is_cut { memchr::memrchr(b'&', text).unwrap_or(0) } else { text.len() };
+        let (whole, last) = text.split_at_checked(last).unwrap_or((text, &[]));
+        self.read_pairs(whole, Location::Form, names);
+        for (name, value) in urlencoded::pairs(last) {
+            if let Some(field) = field_of(&urlencoded::decode(name), names) {
+                self.add_cut(Known {
+                    field,
+                    name,
+                    value: urlencoded::decode(value),
+                    location: Location::Form,
+                });
+            }
+        }
+    }
+
     /// Reads a JSON body. Scalars count; what is deeper than a GraphQL variable's field is data, not a login.
     pub(crate) fn read_json(&mut self, text: &'a [u8], names: &Names<Field>) {
         let summary = json::walk(text, names, |member| {
-            let Some(field) = member.key else { return };
+            let (Some(field), name, location) = (member.key, member.name, Location::Json) else { return };
             let value = match member.value {
                 Value::Text(t) => t.decoded(),
                 Value::Number(n) => Cow::Borrowed(n),
+                Value::Cut(t) => return self.add_cut(Known { field, name, value: t.decoded(), location }),
                 // `"assertion": {…}` is there without a value of its own.
                 Value::Object | Value::Empty if field == Field::Assertion => Cow::Borrowed(b"{}".as_slice()),
                 // `"sms_info": {"code": …}`: what holds the code says which factor it is.
-                Value::Object | Value::Empty if field == Field::Factor => Cow::Borrowed(member.name),
+                Value::Object | Value::Empty if field == Field::Factor => Cow::Borrowed(name),
                 Value::Bool(true) if field == Field::Operation => Cow::Borrowed(b"true".as_slice()),
                 _ => return,
             };
             if member.depth <= DEPTH_MAX {
-                self.add(Known { field, name: member.name, value, location: Location::Json });
+                self.add(Known { field, name, value, location });
             } else {
                 self.add_beyond(field, value);
             }
@@ -129,6 +147,14 @@ impl<'a> Fields<'a> {
             self.known.push(known);
         } else {
             self.add_beyond(known.field, known.value);
+        }
+    }
+
+    /// Takes a field whose value is not whole: that is nobody's name and no token, but it must not be written either.
+    fn add_cut(&mut self, known: Known<'a>) {
+        match known.field {
+            Field::Password | Field::NewPassword | Field::Query => self.add(known),
+            field => self.add_beyond(field, known.value),
         }
     }
 

@@ -150,7 +150,7 @@ impl Reader {
         for element in elements(body) {
             let mut envelope = Envelope { element, ..Envelope::default() };
             json::walk(element, &KEYS, |member| match (member.key, member.depth, member.value) {
-                (Some(Key::Query), 1, Value::Text(text)) => {
+                (Some(Key::Query), 1, Value::Text(text) | Value::Cut(text)) => {
                     let kept = self.keep(&text.decoded());
                     (envelope.document, cut) = (kept.0, cut | kept.1);
                 }

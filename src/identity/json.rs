@@ -31,6 +31,8 @@ pub(crate) struct Member<'a, K> {
 pub(crate) enum Value<'a> {
     Text(Text<'a>),
     Number(&'a [u8]),
+    /// A text, number or word that the end of the bytes cut: what it was is not known.
+    Cut(Text<'a>),
     Bool(bool),
     Null,
     Object,
@@ -44,12 +46,19 @@ pub(crate) enum Value<'a> {
 pub(crate) struct Text<'a> {
     pub(crate) raw: &'a [u8],
     escaped: bool,
+    /// There is no quote behind it.
+    cut: bool,
 }
 
 impl<'a> Text<'a> {
     /// The bytes meant, escapes resolved; a lone surrogate becomes U+FFFD.
     pub(crate) fn decoded(self) -> Cow<'a, [u8]> {
         if self.escaped { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
+    }
+
+    #[inline]
+    fn value(self) -> Value<'a> {
+        if self.cut { Value::Cut(self) } else { Value::Text(self) }
     }
 }
 
@@ -89,7 +98,7 @@ pub(crate) fn walk<'a, K: Copy>(
                 let (text, behind) = string(behind);
                 rest = behind;
                 let (under, parent, depth) = nest.scalar(key);
-                visit(Member { key: under, name, parent, depth, value: Value::Text(text) });
+                visit(Member { key: under, name, parent, depth, value: text.value() });
             }
             b',' => {
                 rest = behind;
@@ -114,7 +123,7 @@ pub(crate) fn walk<'a, K: Copy>(
                 }
             }
             _ => {
-                let (value, behind) = bare(rest);
+                let (value, behind) = bare(rest, nest.depth > 0);
                 rest = behind;
                 let (under, parent, depth) = nest.scalar(key);
                 visit(Member { key: under, name, parent, depth, value });
@@ -142,7 +151,7 @@ fn texts<'a, K: Copy>(
         rest = behind.strip_prefix(b":").unwrap_or(behind);
         let Some(begun) = rest.strip_prefix(b"\"") else { return (key, name, rest) };
         let (value, behind) = string(begun);
-        visit(Member { key, name, parent, depth, value: Value::Text(value) });
+        visit(Member { key, name, parent, depth, value: value.value() });
         match behind.strip_prefix(b",\"") {
             Some(another) => rest = another,
             None => return (None, &[], behind),
@@ -154,7 +163,7 @@ fn texts<'a, K: Copy>(
 #[inline]
 fn string(text: &[u8]) -> (Text<'_>, &[u8]) {
     match text.split_at_checked(special(text)) {
-        Some((raw, [b'"', behind @ ..])) => (Text { raw, escaped: false }, behind),
+        Some((raw, [b'"', behind @ ..])) => (Text { raw, escaped: false, cut: false }, behind),
         _ => odd_string(text),
     }
 }
@@ -169,7 +178,7 @@ fn odd_string(text: &[u8]) -> (Text<'_>, &[u8]) {
         end += special(text.get(end..).unwrap_or(&[]));
     }
     let (raw, behind) = text.split_at_checked(end).unwrap_or((text, &[]));
-    (Text { raw, escaped }, behind.get(1..).unwrap_or(&[]))
+    (Text { raw, escaped, cut: behind.is_empty() }, behind.get(1..).unwrap_or(&[]))
 }
 
 /// The position of the next quote or backslash, eight bytes at a time; the text's length when there is none.
@@ -200,10 +209,14 @@ fn container(bracket: u8, behind: &[u8]) -> Value<'static> {
     }
 }
 
-/// A number, a word, or rubbish up to the next delimiter, and what is behind it; never nothing.
+/// A number, a word, or rubbish up to the next delimiter, and what is behind it; never nothing. One that must end
+/// before the text does (`inside` a container) and does not was cut.
 #[inline]
-fn bare(text: &[u8]) -> (Value<'_>, &[u8]) {
+fn bare(text: &[u8], inside: bool) -> (Value<'_>, &[u8]) {
     let len = text.iter().skip(1).position(|&byte| DELIMITERS.get(usize::from(byte)) == Some(&true));
+    if inside && len.is_none() {
+        return (Value::Cut(Text { raw: text, escaped: false, cut: true }), &[]);
+    }
     let (text, behind) = len.and_then(|len| text.split_at_checked(len + 1)).unwrap_or((text, &[]));
     let value = match text {
         b"true" => Value::Bool(true),

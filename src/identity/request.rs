@@ -159,18 +159,18 @@ impl<'a> Asking<'a> {
         is_post && self.content_type.is_none() && answered.is_none_or(is_grpc)
     }
 
-    /// Reads the decoded body, by its type or, failing that, by its first byte.
-    pub(crate) fn body(&mut self, body: &'a [u8], settings: &Settings) {
+    /// Reads the decoded body, by its type or, failing that, by its first byte. `is_cut`: its end is missing.
+    pub(crate) fn body(&mut self, body: &'a [u8], is_cut: bool, settings: &Settings) {
         let first = body.iter().find(|b| !b.is_ascii_whitespace());
         let is = |kind: &[u8]| self.content_type.is_some_and(|t| starts_with_ignoring_case(t, kind));
         if is(b"application/x-www-form-urlencoded") {
-            self.fields.read_pairs(body, Location::Form, &settings.fields);
+            self.fields.read_form(body, is_cut, &settings.fields);
         } else if is(b"multipart/form-data") {
             self.fields.read_multipart(body, &settings.fields);
         } else if matches!(first, Some(b'{' | b'[')) {
             self.fields.read_json(body, &settings.fields);
         } else if self.content_type.is_none() && first.is_some() && memchr::memchr(b'=', body).is_some() {
-            self.fields.read_pairs(body, Location::Form, &settings.fields);
+            self.fields.read_form(body, is_cut, &settings.fields);
         }
     }
 

@@ -11,6 +11,7 @@ use expect_test::{Expect, expect};
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{Completeness, Outcome, Protocol};
 
+mod bodies;
 mod clients;
 mod credentials;
 mod facts;

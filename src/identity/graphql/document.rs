@@ -352,7 +352,8 @@ impl<'a> Lexer<'a> {
                 Token::Name(self.run(|b| b == b'_' || b.is_ascii_alphanumeric()))
             }
             b'0'..=b'9' | b'-' => {
-                Token::Number(self.run(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.')))
+                let number = self.run(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.'));
+                if self.rest.is_empty() { Token::Mark(first) } else { Token::Number(number) }
             }
             b'"' => self.text(tail),
             b'.' if tail.starts_with(b"..") => {
@@ -373,12 +374,16 @@ impl<'a> Lexer<'a> {
         run
     }
 
-    /// A string whose first quote was taken; one that is never closed ends with its line or the text.
+    /// A string whose first quote was taken; one that is never closed ends with its line. One that the end of the
+    /// text cut is no string: what it was is not known.
     fn text(&mut self, tail: &'a [u8]) -> Token<'a> {
         if let Some(block) = tail.strip_prefix(b"\"\"") {
             let mut ends = memchr::memmem::find_iter(block, b"\"\"\"");
             let escaped = |at: usize| at.checked_sub(1).and_then(|before| block.get(before)) == Some(&b'\\');
-            let end = ends.find(|&at| !escaped(at)).unwrap_or(block.len());
+            let Some(end) = ends.find(|&at| !escaped(at)) else {
+                self.rest = &[];
+                return Token::Mark(b'"');
+            };
             self.rest = block.get(end + 3..).unwrap_or(&[]);
             return Token::Block(block.get(..end).unwrap_or(block));
         }
@@ -390,8 +395,11 @@ impl<'a> Lexer<'a> {
                     self.rest = tail.get(end + 1..).unwrap_or(&[]);
                     break;
                 }
-                Some(b'\n' | b'\r') | None => {
-                    end = end.min(tail.len());
+                None => {
+                    self.rest = &[];
+                    return Token::Mark(b'"');
+                }
+                Some(b'\n' | b'\r') => {
                     self.rest = tail.get(end..).unwrap_or(&[]);
                     break;
                 }

@@ -26,7 +26,7 @@ fn told(path: &str, query: &str, content_type: &str, body: &[u8]) -> String {
         ..Asking::default()
     };
     asking.fields.read_pairs(query.as_bytes(), Location::Query, &settings().fields);
-    asking.body(body, settings());
+    asking.body(body, false, settings());
     let before = asking.fields.known.len();
     let Some(operation) = reader.read(&mut asking, body, settings()) else { return "none".to_owned() };
     let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();

@@ -17,6 +17,7 @@ fn told(text: &str) -> (String, Summary) {
             let value = match m.value {
                 Value::Text(t) => String::from_utf8_lossy(&t.decoded()).into_owned(),
                 Value::Number(n) => String::from_utf8_lossy(n).into_owned(),
+                Value::Cut(t) => format!("{}…", String::from_utf8_lossy(&t.decoded())),
                 Value::Bool(b) => b.to_string(),
                 Value::Null => "null".into(),
                 Value::Object => "{}".into(),
@@ -55,6 +56,19 @@ fn keys_at_any_depth_with_escapes_and_arrays() {
             Summary { items: None, items_cut: false, beyond_limit: false }
         "#]],
     );
+}
+
+#[test]
+fn a_value_that_the_end_cut_is_told_apart() {
+    let last = |text: &str| told(text).0.lines().last().unwrap_or_default().to_owned();
+    assert_eq!(last(r#"{"email":"ad"#), "email@1 ad…");
+    assert_eq!(last(r#"{"email":"x","email":"ad"#), "email@1 ad…");
+    assert_eq!(last(r#"{"email":"ad\""#), "email@1 ad\"…");
+    assert_eq!(last(r#"{"email":12"#), "email@1 12…");
+    assert_eq!(last(r#"{"email":true"#), "email@1 true…");
+    assert_eq!(last(r#"{"email":"ad""#), "email@1 ad");
+    assert_eq!(last(r#"{"email":12,"#), "email@1 12");
+    assert_eq!(last(r#"{"email":12 "#), "email@1 12");
 }
 
 #[test]
@@ -112,6 +126,7 @@ fn line(m: &Member<'_, u8>) -> Told {
     let value = match m.value {
         Value::Text(t) => format!("\"{}\" {}", String::from_utf8_lossy(t.raw), t.escaped),
         Value::Number(n) => String::from_utf8_lossy(n).into_owned(),
+        Value::Cut(t) => format!("{}… {}", String::from_utf8_lossy(t.raw), t.escaped),
         Value::Bool(b) => b.to_string(),
         Value::Null => "null".into(),
         Value::Object => "{}".into(),

@@ -110,7 +110,7 @@ impl Header {
             Value::Text(text) => text.decoded(),
             Value::Number(number) => Cow::Borrowed(number),
             Value::Object | Value::Array | Value::Empty => Cow::Borrowed(b"".as_slice()),
-            Value::Bool(_) | Value::Null => return,
+            Value::Bool(_) | Value::Null | Value::Cut(_) => return,
         };
         let mut has = |header| self.traits.insert(header);
         match key {

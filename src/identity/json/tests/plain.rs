@@ -85,8 +85,11 @@ pub(crate) fn walk<'a, K: Copy>(
                             _ => Value::Array,
                         }
                     }
-                    b'"' => Value::Text(string(bytes, &mut at)),
-                    _ => bare(bytes, &mut at),
+                    b'"' => match string(bytes, &mut at) {
+                        text if text.cut => Value::Cut(text),
+                        text => Value::Text(text),
+                    },
+                    _ => bare(bytes, &mut at, depth > 0),
                 };
                 let opened = matches!(value, Value::Object | Value::Array | Value::Empty);
                 if under.is_some() || parent.is_some() || !opened {
@@ -118,7 +121,7 @@ fn count<K>(summary: &mut Summary, frame: &Frame<K>, root: bool, cut: bool) {
 /// The string whose opening quote is at `at`; moves `at` behind it. A cut string ends with the text.
 fn string<'a>(bytes: &'a [u8], at: &mut usize) -> Text<'a> {
     let from = *at + 1;
-    let (mut end, mut escaped) = (from, false);
+    let (mut end, mut escaped, mut cut) = (from, false, false);
     loop {
         end = next_special(bytes, end);
         match bytes.get(end) {
@@ -131,13 +134,13 @@ fn string<'a>(bytes: &'a [u8], at: &mut usize) -> Text<'a> {
                 break;
             }
             None => {
-                end = bytes.len();
+                (end, cut) = (bytes.len(), true);
                 *at = end;
                 break;
             }
         }
     }
-    Text { raw: bytes.get(from..end).unwrap_or(&[]), escaped }
+    Text { raw: bytes.get(from..end).unwrap_or(&[]), escaped, cut }
 }
 
 /// The position of the next quote or backslash; the text's length when there is none.
@@ -147,7 +150,7 @@ fn next_special(bytes: &[u8], at: usize) -> usize {
 }
 
 /// A number, a word, or rubbish up to the next delimiter.
-fn bare<'a>(bytes: &'a [u8], at: &mut usize) -> Value<'a> {
+fn bare<'a>(bytes: &'a [u8], at: &mut usize, inside: bool) -> Value<'a> {
     let from = *at;
     let rest = bytes.get(from..).unwrap_or(&[]);
     let len = rest.iter().position(|b| {
@@ -156,6 +159,7 @@ fn bare<'a>(bytes: &'a [u8], at: &mut usize) -> Value<'a> {
     let text = rest.get(..len.unwrap_or(rest.len())).unwrap_or(&[]);
     *at = from + text.len().max(1);
     match text {
+        raw if inside && *at >= bytes.len() => Value::Cut(Text { raw, escaped: false, cut: true }),
         b"true" => Value::Bool(true),
         b"false" => Value::Bool(false),
         b"null" => Value::Null,

@@ -1,0 +1,60 @@
+//! Bodies that a client writes so that a login is read otherwise than its server reads it.
+
+use super::*;
+
+const PASSWORD: &str = "Harbor-rill9925!";
+
+/// A login with this body, which goes on beyond what was kept by so many bytes.
+fn log_in_cut(content_type: &str, body: &str, beyond: u64) -> Sighting {
+    let request = format!("POST /login HTTP/1.1\nContent-Type: {content_type}\n\n{body}");
+    let mut exchange = exchange(&request, "401\nContent-Type: application/json\n\n{}");
+    exchange.request.as_mut().unwrap().body.bytes += beyond;
+    extractor().extract(exchange)
+}
+
+fn name(sighting: &Sighting) -> &str {
+    sighting.transaction.login.as_ref().and_then(|login| login.name.as_deref()).unwrap_or("-")
+}
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+#[test]
+fn a_name_that_the_limit_cuts_is_nobodys() {
+    let json = format!(r#"{{"password":"{PASSWORD}","pad":"xxx","username":"admin"#);
+    let form = format!("password={PASSWORD}&pad=xxx&username=admin");
+    let number = format!(r#"{{"password":"{PASSWORD}","user_id":100"#);
+    let argument = r#"{"query":"mutation{login(password:\"x\",username:\"admin"#;
+    assert_eq!(name(&log_in_cut(JSON, &json, 99)), "-");
+    assert_eq!(name(&log_in_cut(FORM, &form, 99)), "-");
+    assert_eq!(name(&log_in_cut(JSON, &number, 99)), "-");
+    assert_eq!(name(&log_in_cut(JSON, argument, 99)), "-");
+    assert_eq!(name(&log_in_cut(FORM, "username=admin", 99)), "-");
+    // What is whole counts, whatever comes behind it.
+    assert_eq!(name(&log_in_cut(JSON, &format!("{json}\",\"pad\":\"xxx"), 99)), "admin");
+    assert_eq!(name(&log_in_cut(FORM, &format!("{form}&pad=xxx"), 99)), "admin");
+    assert_eq!(name(&log_in_cut(FORM, &form, 0)), "admin");
+    assert_eq!(name(&log_in_cut(JSON, &format!("{number}}}"), 0)), "100");
+}
+
+#[test]
+fn a_secret_that_the_limit_cuts_is_hidden_and_ties_nothing() {
+    let token = "4oyyilulumoxrzekx0l93qz";
+    for (content_type, body) in [
+        (JSON, format!(r#"{{"username":"al","session_token":"{token}"#)),
+        (FORM, format!("username=al&session_token={token}")),
+        (JSON, format!(r#"{{"username":"al","password":"{token}"#)),
+        (FORM, format!("username=al&password={token}")),
+    ] {
+        let request = format!(
+            "POST /login/{token} HTTP/1.1\nUser-Agent: app/1 {token}\nContent-Type: {content_type}\n\n{body}"
+        );
+        let mut cut = exchange(&request, "401");
+        cut.request.as_mut().unwrap().body.bytes += 99;
+        let seen = extractor().extract(cut);
+        assert!(!format!("{:?}", seen.transaction).contains(token), "{body}");
+        assert!(!line(&seen).contains("Session"), "{body}");
+        let is_login = body.contains("password");
+        assert_eq!(name(&seen), if is_login { "al" } else { "-" }, "{body}");
+    }
+}
