@@ -12,6 +12,8 @@ use std::borrow::Cow;
 
 /// Known fields that are kept of one request.
 const FIELDS_MAX: usize = 64;
+/// Which of them are meant, a bit for each.
+type Places = u64;
 /// Secret values beyond them.
 const BEYOND_MAX: usize = 512;
 /// Most bytes of a multipart part's head that are looked at.
@@ -75,11 +77,18 @@ impl<'a> Fields<'a> {
         self.uncounted |= urlencoded::has_more(text);
     }
 
-    /// Reads a form; `is_cut`: its last pair is not whole.
+    /// Reads a form; `is_cut`: its last pair is not whole. Of two pairs of one name the later counts.
     pub(crate) fn read_form(&mut self, text: &'a [u8], is_cut: bool, names: &Names<Field>) {
+        let mut form = 0;
         let last = if is_cut { memchr::memrchr(b'&', text).unwrap_or(0) } else { text.len() };
         let (whole, last) = text.split_at_checked(last).unwrap_or((text, &[]));
-        self.read_pairs(whole, Location::Form, names);
+        for (name, value) in urlencoded::pairs(whole) {
+            if let Some(field) = field_of(&urlencoded::decode(name), names) {
+                let value = urlencoded::decode(value);
+                self.set(Known { field, name, value, location: Location::Form }, &mut form);
+            }
+        }
+        self.uncounted |= urlencoded::has_more(whole);
         for (name, value) in urlencoded::pairs(last) {
             if let Some(field) = field_of(&urlencoded::decode(name), names) {
                 self.add_cut(Known {
@@ -92,9 +101,16 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reads a JSON body. Scalars count; what is deeper than a GraphQL variable's field is data, not a login.
+    /// Reads a JSON body. Scalars count; what is deeper than a GraphQL variable's field is data, not a login. Of two
+    /// members of one name in one object the later counts, as it does for nearly every server.
     pub(crate) fn read_json(&mut self, text: &'a [u8], names: &Names<Field>) {
+        let mut objects = [0; DEPTH_MAX + 1];
         let summary = json::walk(text, names, |member| {
+            if matches!(member.value, Value::Object)
+                && let Some(object) = objects.get_mut(member.depth + 1)
+            {
+                *object = 0;
+            }
             let (Some(field), name, location) = (member.key, member.name, Location::Json) else { return };
             let value = match member.value {
                 Value::Text(t) => t.decoded(),
@@ -107,10 +123,11 @@ impl<'a> Fields<'a> {
                 Value::Bool(true) if field == Field::Operation => Cow::Borrowed(b"true".as_slice()),
                 _ => return,
             };
-            if member.depth <= DEPTH_MAX {
-                self.add(Known { field, name, value, location });
-            } else {
-                self.add_beyond(field, value);
+            let known = Known { field, name, value, location };
+            match objects.get_mut(member.depth) {
+                Some(object) if !name.is_empty() => self.set(known, object),
+                Some(_) => self.add(known),
+                None => self.add_beyond(field, known.value),
             }
         });
         self.beyond_limit |= summary.beyond_limit;
@@ -148,6 +165,21 @@ impl<'a> Fields<'a> {
         } else {
             self.add_beyond(known.field, known.value);
         }
+    }
+
+    /// Takes a field in the place of the one of its name in the same object or form; these are its places among `known`.
+    fn set(&mut self, known: Known<'a>, places: &mut Places) {
+        let is_there = |(at, k): &(usize, &mut Known<'a>)| {
+            *places & 1 << at != 0 && k.field == known.field && k.name == known.name
+        };
+        if let Some((_, earlier)) = self.known.iter_mut().take(FIELDS_MAX).enumerate().find(is_there) {
+            let value = std::mem::replace(&mut earlier.value, known.value);
+            return self.add_beyond(known.field, value);
+        }
+        if self.known.len() < FIELDS_MAX {
+            *places |= 1 << self.known.len();
+        }
+        self.add(known);
     }
 
     /// Takes a field whose value is not whole: that is nobody's name and no token, but it must not be written either.
@@ -228,9 +260,10 @@ mod tests {
     fn hostile_bodies_are_bounded() {
         let many: &'static str = "password=x&".repeat(5000).leak();
         assert_eq!(
-            told(|f, n| f.read_pairs(many.as_bytes(), Location::Form, n)).split(' ').count(),
+            told(|f, n| f.read_pairs(many.as_bytes(), Location::Query, n)).split(' ').count(),
             FIELDS_MAX + 1
         );
+        assert_eq!(told(|f, n| f.read_form(many.as_bytes(), false, n)), "Password=x ");
         let parts: &'static str = "name=\"".repeat(100_000).leak();
         assert_eq!(told(|f, n| f.read_multipart(parts.as_bytes(), n)), "");
     }

@@ -1,5 +1,5 @@
 //! A walk over JSON text that may be cut, broken or hostile: known keys with their values, and a count of records.
-//! It is given bytes and a set of names and calls back for every scalar and for every container in or under a known key.
+//! It is given bytes and a set of names and calls back for every scalar and for every container, in the order of the text.
 //! It promises one pass, no recursion, no allocation, at most `DEPTH_MAX` levels, and an answer for any bytes.
 
 mod nest;
@@ -117,10 +117,7 @@ pub(crate) fn walk<'a, K: Copy>(
                     break;
                 }
                 expect_key = byte == b'{';
-                if under.is_some() || parent.is_some() {
-                    let value = container(byte, behind);
-                    visit(Member { key: under, name, parent, depth, value });
-                }
+                visit(Member { key: under, name, parent, depth, value: container(byte, behind) });
             }
             _ => {
                 let (value, behind) = bare(rest, nest.depth > 0);

@@ -11,6 +11,7 @@ use super::{Extractor, Proved};
 use crate::http::{Exchange, Message};
 use crate::identity::answer::Answer;
 use crate::identity::clues::{AccountNames, Clues, Handle, HandleKind, TokenSubject};
+use crate::identity::fields::Known;
 use crate::identity::jwt::{Claims, IssuedToken};
 use crate::identity::labels::Labels;
 use crate::identity::lineage::is_program;
@@ -21,7 +22,7 @@ use crate::identity::settings::Settings;
 use crate::identity::step::Step;
 use crate::identity::tables::Field;
 use crate::identity::text;
-use heelguard_detectors::identity::CredentialKind;
+use heelguard_detectors::identity::{CredentialKind, Location};
 use heelguard_detectors::transaction::{Activity, LoginOutcome, MfaEvent, MfaOutcome, Outcome};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -221,12 +222,23 @@ fn login_name(asked: &Asking<'_>, step: &Step<'_>) -> Option<Arc<str>> {
     let is_checked_for = step.mfa.is_some() && is_program(asked.presented.found.iter().map(|f| f.kind));
     let names_account = step.login.is_some() || step.activity == Activity::SignUp || is_checked_for;
     let field = || {
-        // An e-mail address is the better name; it is unique across hosts.
-        let names = || asked.fields.known.iter().filter(|k| k.field == Field::Name);
-        let best = names().find(|k| k.value.contains(&b'@')).or_else(|| names().next())?;
+        let names = || asked.fields.known.iter().filter(|k| k.field == Field::Name && !k.value.is_empty());
+        // What is checked is what is called so, whatever stands beside it. Else an e-mail address is the better name;
+        // it is unique across hosts.
+        let checked = names().find(|k| step.login.is_some() && is_checked_name(k));
+        let best =
+            checked.or_else(|| names().find(|k| k.value.contains(&b'@'))).or_else(|| names().next())?;
         text::name(&best.value)
     };
     basic.or_else(|| if names_account { field() } else { None })
+}
+
+/// Whether a field is called as what a password is checked against. In forms `login` may be the button.
+fn is_checked_name(known: &Known<'_>) -> bool {
+    const NAMES: &[&[u8]] =
+        &[b"username", b"user_name", b"user", b"identifier", b"login_name", b"j_username"];
+    let is = |name: &[u8]| known.name.eq_ignore_ascii_case(name);
+    NAMES.iter().any(|name| is(name)) || is(b"login") && known.location == Location::Json
 }
 
 /// A client that authenticated itself; a public client's `client_id` is said by anybody's browser.

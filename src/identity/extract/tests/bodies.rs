@@ -58,3 +58,41 @@ fn a_secret_that_the_limit_cuts_is_hidden_and_ties_nothing() {
         assert_eq!(name(&seen), if is_login { "al" } else { "-" }, "{body}");
     }
 }
+
+#[test]
+fn of_two_names_the_one_that_the_server_checks_counts() {
+    let named = |content_type: &str, body: &str| name(&log_in_cut(content_type, body, 0)).to_owned();
+    for (content_type, body) in [
+        (JSON, r#"{"username":"decoy","password":"x7Harbor","username":"victim"}"#),
+        (JSON, r#"{"user":{"email":"decoy","password":"x7Harbor","email":"victim"}}"#),
+        (JSON, r#"{"username":"victim","password":"x7Harbor","email":"decoy@x.example"}"#),
+        (JSON, r#"{"email":"decoy@x.example","password":"x7Harbor","login":"victim"}"#),
+        (FORM, "username=decoy&password=x7Harbor&username=victim"),
+        (FORM, "email=decoy%40x.example&password=x7Harbor&username=victim"),
+        // Others are named elsewhere in the body.
+        (JSON, r#"{"username":"victim","password":"x7Harbor","referrer":{"username":"other"}}"#),
+        (JSON, r#"{"a":{"username":"victim","password":"x7Harbor"},"b":{"username":"other"}}"#),
+        (JSON, r#"[{"username":"victim","password":"x7Harbor"},{"username":"other"}]"#),
+        (JSON, r#"{"username":["victim","other"],"password":"x7Harbor"}"#),
+        // An empty field names nobody.
+        (FORM, "username=&email=victim&password=x7Harbor"),
+    ] {
+        assert_eq!(named(content_type, body), "victim", "{body}");
+    }
+    // A button is no name.
+    let button = "email=al%40x.example&password=x7Harbor&login=Anmelden";
+    assert_eq!(named(FORM, button), "al@x.example");
+    assert_eq!(named(JSON, r#"{"phone":"123","password":"x","email":"al@x.example"}"#), "al@x.example");
+}
+
+#[test]
+fn a_password_that_comes_twice_is_hidden_twice() {
+    for body in [
+        r#"{"username":"al","password":"first-Harbor99","password":"other-Harbor99"}"#,
+        r#"{"username":"al","password":"other-Harbor99","password":"first-Harbor99"}"#,
+    ] {
+        let request =
+            format!("POST /login/first-Harbor99/other-Harbor99 HTTP/1.1\nContent-Type: {JSON}\n\n{body}");
+        assert!(!format!("{:?}", see(&request, "401").transaction).contains("Harbor99"), "{body}");
+    }
+}

@@ -92,9 +92,7 @@ pub(crate) fn walk<'a, K: Copy>(
                     _ => bare(bytes, &mut at, depth > 0),
                 };
                 let opened = matches!(value, Value::Object | Value::Array | Value::Empty);
-                if under.is_some() || parent.is_some() || !opened {
-                    visit(Member { key: under, name, parent, depth: depth - usize::from(opened), value });
-                }
+                visit(Member { key: under, name, parent, depth: depth - usize::from(opened), value });
                 (key, name) = (None, &[]);
             }
         }
