@@ -14,6 +14,7 @@
 mod spent;
 mod support;
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use heelguard::decode::{Endpoint, TcpFlags};
 use heelguard_detectors::time::EventTime;
 use std::fmt::Write as _;
@@ -215,7 +216,14 @@ fn packed() -> Vec<(&'static str, Bomb)> {
         Bomb::new().pipeline(2, move |_| asked(post(path, &lines, &body)))
     };
     let zeros = gzip(&vec![0; 64 << 20]);
+    let frame = zstd::bulk::compress(b"", 19).expect("packed");
+    let frames = zstd::bulk::compress(&frame.repeat(250_000 / frame.len()), 19).expect("packed");
     vec![
+        (
+            "gzip of empty members",
+            ask("/login", "gzip, gzip", "application/json", gzip(&gzip(b"").repeat(250_000 / 20))),
+        ),
+        ("zstd of empty frames", ask("/login", "zstd, zstd", "application/json", frames)),
         ("gzip of gzip", ask("/login", "gzip, gzip", "application/json", gzip(&zeros))),
         ("gzip of 64 MB", ask("/login", "gzip", "application/json", zeros)),
         (
@@ -309,6 +317,21 @@ fn heads() -> Vec<(&'static str, Bomb)> {
         ("a huge cookie", ask(format!("Cookie: session={}\r\n", "a1B2".repeat(15_000)))),
         ("many tokens", ask(list(&format!("X-#: Bearer {jwt}\r\n"), 900))),
         ("repeated credentials", ask(list("Authorization: Bearer 0123456789abcdef#\r\n", 1_000))),
+        (
+            "tokens that say much",
+            Bomb::whole().pipeline(1, |n| {
+                let list = |texts: usize, number: usize| {
+                    let text = |at: usize| [format!("{number:x}{at:x}").as_bytes(), &[0xFF; 500]].concat();
+                    let texts = (0..texts).map(|at| [b"\"".as_slice(), &text(at), b"\""].concat());
+                    texts.collect::<Vec<_>>().join(&b","[..])
+                };
+                let claims =
+                    [b"{\"sub\":\"u\",\"scp\":[", &list(32, n)[..], b"],\"aud\":[", &list(8, n), b"]}"];
+                let claims = BASE64_URL_SAFE_NO_PAD.encode(claims.concat());
+                let head = "eyJhbGciOiJIUzI1NiJ9";
+                asked(get("/a", &format!("Authorization: Bearer {head}.{claims}.AAAA\r\n")))
+            }),
+        ),
         ("dots", ask(format!("Authorization: Bearer {}\r\n", ".".repeat(60_000)))),
         ("many proxies", ask(format!("X-Forwarded-For: {}\r\n", list("1.2.3.#, ", 5_000)))),
         (

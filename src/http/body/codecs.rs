@@ -14,6 +14,10 @@ const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 /// Output is made room for in steps of this size: room is zeroed before it is written.
 const ROOM_BYTES: usize = 16 << 10;
 
+/// Gzip members and zstd frames of one body that are unpacked. Each costs a new start, however little is in it, and no
+/// limit of output is ever met by those with nothing in them.
+const PARTS_MAX: usize = 16;
+
 /// Reusable decoders; each is made when its coding is first met.
 #[derive(Default)]
 pub(super) struct Codecs {
@@ -48,15 +52,16 @@ impl Codecs {
     /// Gzip members, one after the other (RFC 1952 section 2.2).
     fn gzip(&mut self, input: &[u8], output: &mut Vec<u8>, cap: usize) -> Option<Anomaly> {
         let mut rest = input;
-        let mut first = true;
+        let mut members = 0;
         while !rest.is_empty() {
             let body = match gzip_header(rest) {
+                Header::Whole(_) if members == PARTS_MAX => return Some(Anomaly::BodyDecompressionLimit),
                 Header::Whole(body) => body,
                 // A header that was cut is the end of what there is; junk behind a member is ignored by clients.
                 Header::Cut => return None,
-                Header::Wrong => return first.then_some(Anomaly::BodyCodingError),
+                Header::Wrong => return (members == 0).then_some(Anomaly::BodyCodingError),
             };
-            first = false;
+            members += 1;
             match self.inflate(false, body, output, cap) {
                 Ok(Some(used)) => rest = body.get(used + 8..).unwrap_or(&[]),
                 Ok(None) => return None,
@@ -121,6 +126,7 @@ impl Codecs {
             return Some(Anomaly::BodyCodingError);
         }
         let mut source = InBuffer::around(input);
+        let mut frames = 0;
         loop {
             let before = output.len();
             if before >= cap {
@@ -138,6 +144,13 @@ impl Codecs {
             output.truncate(before + written);
             match progress {
                 Err(_) => return Some(Anomaly::BodyCodingError),
+                // A frame ends.
+                Ok(0) if source.pos() < input.len() => {
+                    frames += 1;
+                    if frames == PARTS_MAX {
+                        return Some(Anomaly::BodyDecompressionLimit);
+                    }
+                }
                 Ok(_) if written == 0 && source.pos() == input.len() => return None,
                 Ok(_) if written < room && source.pos() == input.len() => return None,
                 Ok(_) => {}

@@ -202,3 +202,15 @@ fn packed_messages_of_one_body_share_its_limit() {
         assert_eq!(texts, [PLAIN, b"plain", PLAIN], "{coding}");
     }
 }
+
+#[test]
+fn a_body_of_many_parts_with_nothing_in_them_is_given_up() {
+    let mut decoder = BodyDecoder::default();
+    for (coding, part) in
+        [("gzip", gzip(b"x")), ("zstd", zstd(b"x")), ("gzip", gzip(b"")), ("zstd", zstd(b""))]
+    {
+        let mut told = |parts: usize| decoder.decode(&message(coding, part.repeat(parts))).anomaly;
+        assert_eq!(told(16), None, "{coding}");
+        assert_eq!(told(17), Some(Anomaly::BodyDecompressionLimit), "{coding}");
+    }
+}
