@@ -110,6 +110,15 @@ pub(crate) struct Known {
 
 /// Sets of values a worker remembers.
 const SETS: usize = 8192;
+/// Tokens whose claims have more letters are read each time.
+const CLAIMS_BYTES_MAX: usize = 2048;
+
+impl Known {
+    /// Whether it may be remembered: whoever makes tokens chooses how much they say.
+    pub(crate) fn is_light(&self) -> bool {
+        self.claims.as_ref().is_none_or(|claims| claims.text_bytes() <= CLAIMS_BYTES_MAX)
+    }
+}
 
 /// A worker's memory of values: a repeated token costs a fast hash instead of BLAKE3 and JSON.
 pub(crate) struct Memory {
@@ -130,7 +139,9 @@ impl Memory {
             return known.clone();
         }
         let known = self.find_out(value, keyring, claim);
-        self.known.insert(hash, known.clone());
+        if known.is_light() {
+            self.known.insert(hash, known.clone());
+        }
         known
     }
 
@@ -148,6 +159,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 
     #[test]
     fn memory_tells_the_same_as_the_keyring() {
@@ -158,6 +170,24 @@ mod tests {
             let known = memory.know(&Secret::new(value.as_bytes()), &keys, None);
             assert_eq!(known.fingerprint, keys.fingerprint(value.as_bytes()).0);
         }
+    }
+
+    #[test]
+    fn tokens_that_say_much_are_not_remembered() {
+        let keys = Keyring::ephemeral().unwrap();
+        let mut memory = Memory::new(Arc::default());
+        let base64 = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+        let mut told = |scopes: usize| {
+            let scope = format!("{:0100} ", 7).repeat(scopes);
+            let claims = base64(&format!(r#"{{"sub":"al","scope":"{scope}"}}"#));
+            let token = format!("{}.{claims}.c2lnbmF0dXJl", base64(r#"{"alg":"RS256"}"#));
+            let known = memory.know(&Secret::new(token.as_bytes()), &keys, None);
+            let again = memory.know(&Secret::new(token.as_bytes()), &keys, None);
+            assert_eq!(known.claims, again.claims);
+            Arc::ptr_eq(&known.claims.unwrap(), &again.claims.unwrap())
+        };
+        assert!(told(20));
+        assert!(!told(21));
     }
 
     #[test]

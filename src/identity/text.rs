@@ -25,22 +25,30 @@ const TELLING_BYTES_MIN: usize = 18;
 const NAME_BYTES_MAX: usize = 256;
 /// Texts a worker shares; a collision of slots only costs an allocation.
 const SLOTS: usize = 4096;
+/// Bytes of an escaped byte: `\x0a`.
+const ESCAPED_BYTES: usize = 4;
 /// Longer texts are put into lower case on the heap.
 const LOWER_BYTES: usize = 64;
 
-/// At most `max` bytes of `raw`, control bytes and what is no UTF-8 as `\xNN`.
+/// What of `raw` fits into `max` bytes, with control bytes and what is no UTF-8 as `\xNN`.
 pub(crate) fn bounded(raw: &[u8], max: usize) -> String {
     let raw = raw.get(..max.min(raw.len())).unwrap_or(raw);
     let mut out = String::with_capacity(raw.len());
     for chunk in raw.utf8_chunks() {
         for letter in chunk.valid().chars() {
-            if letter.is_control() {
+            let room = max.saturating_sub(out.len());
+            if letter.is_control() && room >= ESCAPED_BYTES {
                 let _ = write!(out, "\\x{:02x}", u32::from(letter));
-            } else {
+            } else if !letter.is_control() && room >= letter.len_utf8() {
                 out.push(letter);
+            } else {
+                return out;
             }
         }
         for byte in chunk.invalid() {
+            if max.saturating_sub(out.len()) < ESCAPED_BYTES {
+                return out;
+            }
             let _ = write!(out, "\\x{byte:02x}");
         }
     }
@@ -276,7 +284,10 @@ mod tests {
     #[test]
     fn texts_are_escaped_and_bounded() {
         assert_eq!(bounded(b"a\r\nb\xFFc\x1b", 99), "a\\x0d\\x0ab\\xffc\\x1b");
-        assert_eq!(bounded("ééé".as_bytes(), 3), "é\\xc3");
+        assert_eq!(bounded("ééé".as_bytes(), 3), "é");
+        assert_eq!(bounded(&[0xFF; 99], 11), "\\xff\\xff");
+        assert_eq!(bounded(b"ab\ncd", 5), "ab");
+        assert_eq!(bounded(b"ab\ncd", 6), "ab\\x0a");
         for text in ["plain ~", "ééé", "a\x1bb", "a\x7f", ""] {
             assert_eq!(*written(text.as_bytes(), 3), bounded(text.as_bytes(), 3), "{text}");
         }

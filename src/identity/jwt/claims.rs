@@ -125,6 +125,14 @@ impl Claims {
         shown.zip(token.marks.bound_to).map(|(shown, bound_to)| shown == bound_to)
     }
 
+    /// Bytes of the texts that are kept, which whoever makes a token chooses.
+    pub(crate) fn text_bytes(&self) -> usize {
+        let Self { header, iss, sub, name, client_id, aud, scope, amr, acr, .. } = self;
+        let single = [iss, sub, name, client_id, acr].into_iter().flatten();
+        let listed = [aud, scope, amr].into_iter().flatten();
+        single.chain(listed).map(|text| text.len()).sum::<usize>() + header.text_bytes()
+    }
+
     /// Whether it is signed text, not ciphertext.
     pub(crate) fn is_jws(&self) -> bool {
         self.parts < JWE_PARTS

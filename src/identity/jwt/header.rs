@@ -93,6 +93,12 @@ impl Header {
         (read, summary.beyond_limit)
     }
 
+    /// Bytes of the texts that are kept.
+    pub(super) fn text_bytes(&self) -> usize {
+        let texts = [Some(&self.alg), self.kid.as_ref(), self.typ.as_ref()].into_iter().flatten();
+        texts.map(|text| text.len()).sum::<usize>() + self.key_hosts.iter().map(String::len).sum::<usize>()
+    }
+
     /// Compares where the keys are said to lie with the issuer, once that is known.
     pub(super) fn compare_hosts(&mut self, issuer: Option<&str>) {
         // Issuers are written as a URL or as a bare host.
