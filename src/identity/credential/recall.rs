@@ -6,7 +6,7 @@
 //!
 //! What a line presents is told by its bytes and by the lines around it alone, so all of them together are the key.
 //! A recollection is tried when it is made: one that would not give the same again (a value that had to be decoded is
-//! not within its line) is not kept.
+//! not within its line) is not kept, nor is one that would take much memory.
 
 use super::{Found, Presented};
 use crate::identity::clues::HandleKind;
@@ -18,6 +18,10 @@ use std::hash::Hash;
 
 /// Sets of callers a worker remembers.
 const SETS: usize = 2048;
+/// Lines, credentials and hidden values of one that is remembered.
+const LINES_MAX: usize = 32;
+const FOUND_MAX: usize = 8;
+const HIDDEN_MAX: usize = 64;
 
 /// A header line that carries a credential.
 pub(crate) struct Line<'a> {
@@ -79,6 +83,12 @@ impl Recall {
             return saying.repeat(presented, lines);
         }
         presented.lines(lines, cookies);
+        let is_large = lines.len() > LINES_MAX
+            || presented.found.len() > FOUND_MAX
+            || presented.hidden.len() > HIDDEN_MAX;
+        if is_large {
+            return;
+        }
         if let Some(saying) = Saying::of(presented, lines, &mut know) {
             self.0.insert(hash, saying);
         }
@@ -112,7 +122,10 @@ impl Saying {
                 known: know(found),
             })
         });
-        let found = said.collect::<Option<_>>()?;
+        let found: Box<[Said]> = said.collect::<Option<_>>()?;
+        if !found.iter().all(|said| said.known.is_light()) {
+            return None;
+        }
         // What a hidden value means without its percent-encoding is hidden with it.
         let hidden = presented.hidden.iter().filter_map(|secret| place(secret.bytes())).collect();
         let saying = Self { found, hidden, repeated: presented.repeated };
@@ -363,6 +376,15 @@ mod tests {
         assert_eq!(twice(&[&bearer, cookie]), (false, true));
         assert_eq!(twice(&[cookie, &bearer]), (false, true), "the order is told");
         assert_eq!(twice(&[&format!("{bearer}x")]), (false, true), "another token is read");
+        // Who presents more than callers do is read each time.
+        let cookies = |count: usize| {
+            (0..count).map(|n| format!("session{n}=a1b2c3d4e5f60718{n}; ")).collect::<String>()
+        };
+        assert_eq!(twice(&[&format!("Cookie: {}", cookies(8))]), (false, true));
+        assert_eq!(twice(&[&format!("Cookie: {}", cookies(9))]), (false, false));
+        let lines = |count: usize| vec!["Cookie: theme=dark"; count - 1];
+        assert_eq!(twice(&[&lines(32)[..], &[&bearer]].concat()), (false, true));
+        assert_eq!(twice(&[&lines(33)[..], &[&bearer]].concat()), (false, false));
         // What is decoded, and what is new each time, is read each time.
         assert_eq!(twice(&["Authorization: Basic YWxpY2U6aHVudGVyMg=="]), (false, false));
         assert_eq!(twice(&[&bearer, "X-MFA-Token: 601947"]), (false, false));
