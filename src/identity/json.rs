@@ -10,8 +10,8 @@ use std::borrow::Cow;
 
 /// Levels of nesting that are followed.
 pub(crate) const DEPTH_MAX: usize = 128;
-/// Letters of a key with escapes in it that are looked at.
-const KEY_MAX: usize = 64;
+/// Bytes of a key with escapes in it that are looked at: forty letters, each as `\u0061`.
+const KEY_MAX: usize = 6 * 40;
 
 /// A value at its place.
 pub(crate) struct Member<'a, K> {

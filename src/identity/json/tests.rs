@@ -59,6 +59,17 @@ fn keys_at_any_depth_with_escapes_and_arrays() {
 }
 
 #[test]
+fn a_key_may_be_escaped_letter_by_letter() {
+    let names = Names::new([("two_factor_auth_required", 1)]);
+    let escaped: String = "two_factor_auth_required".bytes().map(|b| format!("\\u{b:04x}")).collect();
+    let mut known = 0;
+    walk(format!("{{\"{escaped}\":1,\"{escaped}x\":2}}").as_bytes(), &names, |m| {
+        known += u8::from(m.key.is_some())
+    });
+    assert_eq!(known, 1);
+}
+
+#[test]
 fn a_value_that_the_end_cut_is_told_apart() {
     let last = |text: &str| told(text).0.lines().last().unwrap_or_default().to_owned();
     assert_eq!(last(r#"{"email":"ad"#), "email@1 ad…");
