@@ -167,10 +167,8 @@ impl Extractor {
                 let asks = (labels, plain, publishes);
                 if asking.is_grpc() {
                     answer.head(message, &settings);
-                    let fault = grpc::read_answer(&mut answer, message, labels, messages, &settings);
-                    if let Some(anomaly) = fault {
-                        noted.insert(anomaly);
-                    }
+                    let decoders = [response_decoder, messages];
+                    grpc::read_answer(&mut answer, message, labels, decoders, &settings, &mut noted);
                 } else {
                     read_answer(&mut answer, message, response_decoder, asks, &settings, &mut noted);
                     let is_holed =

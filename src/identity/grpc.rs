@@ -27,7 +27,7 @@ use crate::http::body::BodyDecoder;
 use crate::http::grpc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use heelguard_detectors::anomaly::Anomaly;
+use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::identity::Location;
 use std::borrow::Cow;
 
@@ -83,16 +83,20 @@ pub(crate) fn read_request(
     unpacked.anomaly
 }
 
-/// Reads how a call ended, and what its answer hands out; what kept that from being read.
+/// Reads how a call ended, and what its answer hands out; notes what kept that from being read.
 pub(crate) fn read_answer(
     answer: &mut Answer<'_>,
     message: &Message,
     labels: Labels,
-    decoder: &mut BodyDecoder,
+    [decoder, messages_decoder]: [&mut BodyDecoder; 2],
     settings: &Settings,
-) -> Option<Anomaly> {
+    noted: &mut AnomalySet,
+) {
     let content_type = answer.content_type.unwrap_or_default();
-    let body = unwrapped(content_type, &message.body.prefix);
+    // gRPC-Web goes over servers that pack any body.
+    let whole = decoder.decode(message);
+    whole.anomaly.into_iter().for_each(|anomaly| noted.insert(anomaly));
+    let body = unwrapped(content_type, whole.bytes);
     let mut ended = Ended::default();
     message.header_lines().for_each(|(name, value)| ended.line(name, value));
     for line in &message.trailers {
@@ -114,9 +118,9 @@ pub(crate) fn read_answer(
         .or(Labels::BACKUP)
         .or(Labels::TOKEN);
     if !labels.any(steps) {
-        return None;
+        return;
     }
-    let unpacked = decoder.decode_messages(message, &body, MESSAGES_MAX);
+    let unpacked = messages_decoder.decode_messages(message, &body, MESSAGES_MAX);
     let (mut random, mut token, mut offers) = (None, false, false);
     for Text { bytes, .. } in messages(unpacked.bytes).flatten() {
         if shape::class(bytes) == shape::JWT {
@@ -136,7 +140,7 @@ pub(crate) fn read_answer(
     if offers && !token && answer.status == 200 {
         answer.markers.insert(Marker::NeedsMfa);
     }
-    unpacked.anomaly
+    unpacked.anomaly.into_iter().for_each(|anomaly| noted.insert(anomaly));
 }
 
 /// How a call ended, as its trailers say; the last of several counts, as those of the body come last.

@@ -242,6 +242,12 @@ fn metadata_carries_credentials_in_letters_or_base64() {
     assert_eq!(kinds("x-request-bin: U1dEQ2aDpa0WlbO4p6oKbmkx"), "");
 }
 
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    flate2::read::GzEncoder::new(plain, flate2::Compression::default()).read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
 #[test]
 fn grpc_web_has_its_trailers_in_the_body() {
     let trailers = framed(0x80, b"grpc-status: 16\r\ngrpc-message: invalid%20otp\r\n");
@@ -263,5 +269,11 @@ fn grpc_web_has_its_trailers_in_the_body() {
         assert_eq!(seen.protocol, Protocol::Grpc);
         check(web(content_type, trailers.clone()), expect!["mfa denied attempt/totp/fail_code Some(16)"]);
     }
+    let mut packed = web("application/grpc-web", gzip(&trailers));
+    let response = packed.response.as_mut().unwrap();
+    let start = response.head.len() as u32;
+    response.head.extend_from_slice(b"content-encodinggzip");
+    response.headers.push(Header { name: start..start + 16, value: start + 16..start + 20 });
+    check(packed, expect!["mfa denied attempt/totp/fail_code Some(16)"]);
     check(web("application/grpc-web", message(&["ok"])), expect!["mfa unknown attempt/totp/unknown None"]);
 }
