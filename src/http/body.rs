@@ -186,10 +186,42 @@ fn faulty<'a>(anomaly: Anomaly) -> Decoded<'a> {
 /// Bytes kept of a page: its form stands near its beginning, and pages are long.
 const PAGE_BYTES_MAX: usize = 16 << 10;
 
+/// Bytes kept of a request's body of another type than those that are read: the client writes the type, and servers
+/// that take JSON alone do not look at it.
+const OTHER_BYTES_MAX: usize = 4 << 10;
+
 /// How many bytes of a request's body are kept: those of the types that identity reads, up to `max`.
 pub(super) fn request_prefix(content_type: Option<&[u8]>, max: usize) -> usize {
-    let multipart = content_type.is_some_and(|value| is_one_of(essence(value), &[b"multipart/form-data"]));
-    if multipart || is_data(content_type) { max } else { 0 }
+    if is_request_data(content_type) {
+        max
+    } else if content_type.is_some_and(is_lines) {
+        0
+    } else {
+        max.min(OTHER_BYTES_MAX)
+    }
+}
+
+/// Whether a request's body is of a type that identity reads.
+pub(crate) fn is_request_data(content_type: Option<&[u8]>) -> bool {
+    let is_multipart = |value| is_one_of(essence(value), &[b"multipart/form-data"]);
+    content_type.is_some_and(is_multipart) || is_data(content_type)
+}
+
+/// Records, one a line: they begin as JSON does, and log nobody in.
+fn is_lines(content_type: &[u8]) -> bool {
+    const TYPES: &[&[u8]] =
+        &[b"application/x-ndjson", b"application/ndjson", b"application/jsonl", b"application/json-seq"];
+    is_one_of(essence(content_type), TYPES)
+}
+
+/// Whether a body begins as JSON does.
+pub(crate) fn is_json(body: &[u8]) -> bool {
+    matches!(without_mark(body).iter().find(|b| !b.is_ascii_whitespace()), Some(b'{' | b'['))
+}
+
+/// A body without the byte order mark that some programs write before text.
+pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body)
 }
 
 /// How many bytes of an answer's body are kept. A page is read where it answers a form (`to_form`):

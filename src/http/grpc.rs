@@ -4,6 +4,8 @@
 
 /// Bytes before each message: a flag and the length.
 const PREFIX_BYTES: usize = 5;
+/// This message is compressed.
+const PACKED_FLAG: u8 = 1;
 /// gRPC-Web: this message is the trailers.
 const TRAILERS_FLAG: u8 = 0x80;
 
@@ -18,6 +20,16 @@ pub(crate) fn is_grpc(content_type: &[u8]) -> bool {
 pub(crate) fn is_text(content_type: &[u8]) -> bool {
     const START: &[u8] = b"application/grpc-web-text";
     content_type.get(..START.len()).is_some_and(|start| start.eq_ignore_ascii_case(START))
+}
+
+/// Whether a body may be such calls' by its first byte, as none or nearly none of other types is.
+pub(crate) fn may_begin(content_type: &[u8], body: &[u8]) -> bool {
+    match body.first() {
+        None => true,
+        // In base64 the flag is most of the first letter.
+        Some(first) if is_text(content_type) => matches!(first, b'A' | b'g'),
+        Some(flags) => flags & !(TRAILERS_FLAG | PACKED_FLAG) == 0,
+    }
 }
 
 /// One message of a body.
@@ -40,7 +52,7 @@ pub(crate) fn messages(body: &[u8]) -> impl Iterator<Item = Framed<'_>> {
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
         let (bytes, after) = after.split_at_checked(length).unwrap_or((after, &[]));
         rest = after;
-        Some(Framed { packed: flags & 1 != 0, trailers: flags & TRAILERS_FLAG != 0, bytes })
+        Some(Framed { packed: flags & PACKED_FLAG != 0, trailers: flags & TRAILERS_FLAG != 0, bytes })
     })
 }
 
@@ -118,6 +130,18 @@ mod tests {
             assert!(!is_grpc(no.as_bytes()), "{no}");
         }
         assert!(is_text(b"application/grpc-web-text+proto") && !is_text(b"application/grpc-web+proto"));
+    }
+
+    #[test]
+    fn a_body_begins_with_a_flag_or_is_none_of_ours() {
+        let [web, text] = [b"application/grpc-web".as_slice(), b"application/grpc-web-text"];
+        for flags in [0, 1, 0x80, 0x81] {
+            assert!(may_begin(web, &framed(flags, b"x")));
+        }
+        assert!(may_begin(web, b"") && may_begin(text, b"AAAAAAE=") && may_begin(text, b"gAAAAA=="));
+        for no in [b"{".as_slice(), b"[", b"user=x", b"<", b"\x02", b"\xEF"] {
+            assert!(!may_begin(web, no) && !may_begin(text, no));
+        }
     }
 
     #[test]

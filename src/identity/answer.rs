@@ -22,7 +22,7 @@ use super::tables::{Answered, Cookie, Field, ResponseHeader};
 use super::text;
 use super::urlencoded;
 use crate::http::Message;
-use crate::http::body::is_page;
+use crate::http::body::{is_json, is_page};
 use fault::Faults;
 use heelguard_detectors::identity::Factor;
 use std::borrow::Cow;
@@ -149,11 +149,14 @@ impl<'a> Answer<'a> {
     /// Reads the decoded body. `share`: the part of the whole body that `body` is, as bytes of both.
     pub(crate) fn body(&mut self, body: &'a [u8], share: (u64, u64), settings: &Settings) {
         self.in_body = true;
+        // Frameworks that leave the type alone call all they send a page.
+        let is_json = is_json(body);
+        self.is_html &= !is_json;
         if self.is_html {
             self.forms(body, settings);
             return;
         }
-        if !matches!(body.iter().find(|b| !b.is_ascii_whitespace()), Some(b'{' | b'[')) {
+        if !is_json {
             self.expose(body.get(..body.len().min(TEXT_BYTES_MAX)).unwrap_or(&[]), b"body");
             if body.trim_ascii() == b"false" {
                 self.verdict = Some(false);
@@ -186,7 +189,7 @@ impl<'a> Answer<'a> {
 
     /// Reads the decoded body of an answer to a plain API call: its records, and secrets in it.
     pub(crate) fn records(&mut self, body: &'a [u8], share: (u64, u64), settings: &Settings) {
-        if !matches!(body.iter().find(|b| !b.is_ascii_whitespace()), Some(b'{' | b'[')) {
+        if !is_json(body) {
             self.body(body, share, settings);
             return;
         }

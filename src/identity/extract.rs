@@ -27,7 +27,7 @@ use super::step::{self, Asked};
 use super::tables::Field;
 use super::text::Texts;
 use super::urlencoded;
-use crate::http::body::{BodyDecoder, DecodeLimits};
+use crate::http::body::{BodyDecoder, DecodeLimits, without_mark};
 use crate::http::{Exchange, Message};
 use crate::metrics::AnomalyCounters;
 use ahash::RandomState;
@@ -382,18 +382,17 @@ fn read_request<'a>(
     noted: &mut AnomalySet,
 ) {
     let mut body: &[u8] = &[];
-    if !message.body.prefix.is_empty() {
+    if asking.is_read(&message.body.prefix) {
         let unpacked = decoder.decode(message);
         if let Some(anomaly) = unpacked.anomaly {
             noted.insert(anomaly);
         }
-        body = unpacked.bytes;
+        body = without_mark(unpacked.bytes);
+        asking.begins(body);
         if asking.is_grpc() {
             let (fields, labels) = (&mut asking.fields, grpc::labels(asking.path));
             let fault = grpc::read_request(fields, labels, (message, body), messages, settings);
-            if let Some(anomaly) = fault {
-                noted.insert(anomaly);
-            }
+            fault.into_iter().for_each(|anomaly| noted.insert(anomaly));
         } else {
             asking.body(body, unpacked.anomaly.is_some() || message.body.is_cut(), settings);
         }
@@ -461,6 +460,7 @@ fn read_answer<'a>(
         }
         body = unpacked.bytes;
     }
+    body = without_mark(body);
     if answer.status == 200 {
         answer.document = Document::read(body, publishes);
     }

@@ -40,6 +40,8 @@ pub(crate) struct Fields<'a> {
     pub(crate) beyond_limit: bool,
     /// Values beyond the number kept that are secret by their field's name: they must be known to be masked.
     pub(crate) beyond: Vec<Cow<'a, [u8]>>,
+    /// They are JSON under another type: a login where logins are, elsewhere a file.
+    pub(crate) is_untyped: bool,
     /// There were more of those than can be kept.
     pub(crate) uncounted: bool,
 }

@@ -13,7 +13,8 @@ use super::secret::Known;
 use super::settings::Settings;
 use super::tables::{Field, RequestHeader};
 use crate::http::Message;
-use crate::http::grpc::is_grpc;
+use crate::http::body::{is_json, is_request_data};
+use crate::http::grpc::{self, is_grpc};
 use heelguard_detectors::identity::Location;
 use heelguard_detectors::transaction::HeaderClaim;
 
@@ -38,6 +39,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) https_by_proxy: bool,
     pub(crate) agent: Option<&'a [u8]>,
     pub(crate) content_type: Option<&'a [u8]>,
+    /// The body is none of gRPC, whatever its type says.
+    pub(crate) is_no_call: bool,
     pub(crate) referer: Option<&'a [u8]>,
     pub(crate) forwarding: Forwarding<'a>,
     /// Headers that say who the caller is, each name once, by what they say.
@@ -150,7 +153,17 @@ impl<'a> Asking<'a> {
 
     /// Whether this is a call of gRPC or gRPC-Web.
     pub(crate) fn is_grpc(&self) -> bool {
-        self.content_type.is_some_and(is_grpc)
+        self.content_type.is_some_and(is_grpc) && !self.is_no_call
+    }
+
+    /// Whether the body, as it was sent, is read: by its type, or for it begins as JSON does.
+    pub(crate) fn is_read(&self, body: &[u8]) -> bool {
+        !body.is_empty() && (is_request_data(self.content_type) || is_json(body))
+    }
+
+    /// Finds out whether the decoded body is one of gRPC.
+    pub(crate) fn begins(&mut self, body: &[u8]) {
+        self.is_no_call = self.content_type.is_some_and(|kind| !grpc::may_begin(kind, body));
     }
 
     /// Whether this may be such a call of which the fields that say so were lost: its 200 would say nothing.
@@ -159,17 +172,23 @@ impl<'a> Asking<'a> {
         is_post && self.content_type.is_none() && answered.is_none_or(is_grpc)
     }
 
-    /// Reads the decoded body, by its type or, failing that, by its first byte. `is_cut`: its end is missing.
+    /// Reads the decoded body: as JSON if it begins so, for servers that take nothing else ask for no type; else by its
+    /// type. `is_cut`: its end is missing.
     pub(crate) fn body(&mut self, body: &'a [u8], is_cut: bool, settings: &Settings) {
-        let first = body.iter().find(|b| !b.is_ascii_whitespace());
         let is = |kind: &[u8]| self.content_type.is_some_and(|t| starts_with_ignoring_case(t, kind));
-        if is(b"application/x-www-form-urlencoded") {
+        let is_form = is(b"application/x-www-form-urlencoded");
+        if is_json(body) {
+            self.fields.read_json(body, &settings.fields);
+            self.fields.is_untyped = !is_request_data(self.content_type);
+            if !is_form || self.fields.has(Field::Password) {
+                return;
+            }
+        }
+        if is_form {
             self.fields.read_form(body, is_cut, &settings.fields);
         } else if is(b"multipart/form-data") {
             self.fields.read_multipart(body, &settings.fields);
-        } else if matches!(first, Some(b'{' | b'[')) {
-            self.fields.read_json(body, &settings.fields);
-        } else if self.content_type.is_none() && first.is_some() && memchr::memchr(b'=', body).is_some() {
+        } else if self.content_type.is_none() && memchr::memchr(b'=', body).is_some() {
             self.fields.read_form(body, is_cut, &settings.fields);
         }
     }

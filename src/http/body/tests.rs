@@ -155,9 +155,11 @@ fn types_that_identity_reads_are_kept() {
     ] {
         assert_eq!(both(Some(kept)), (MAX, MAX), "{kept}");
     }
-    for dropped in ["text/html", "image/svg+xml", "application/jsonp", "+jso", "application/octet-stream"] {
-        assert_eq!(both(Some(dropped)), (0, 0), "{dropped}");
+    for other in ["text/html", "image/svg+xml", "application/jsonp", "+jso", "application/octet-stream"] {
+        assert_eq!(both(Some(other)), (OTHER_BYTES_MAX, 0), "{other}");
     }
+    assert_eq!(request_prefix(Some(b"image/png"), 8), 8);
+    assert_eq!(both(Some("application/x-ndjson")), (0, 0));
     assert_eq!(both(None), (MAX, MAX));
     assert_eq!(both(Some("multipart/form-data; boundary=x")), (MAX, 0));
 }

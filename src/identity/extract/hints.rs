@@ -4,6 +4,7 @@
 
 use super::Extractor;
 use crate::http::Message;
+use crate::http::body::without_mark;
 use crate::identity::answer::Answer;
 use crate::identity::clues::HandleKind;
 use crate::identity::json::{self, Value};
@@ -83,7 +84,7 @@ impl Extractor {
             return None;
         }
         let mut hints = Hints::default();
-        let fields = plain(request).map(fields).unwrap_or_default();
+        let fields = plain(request).filter(|body| asked.is_read(body)).map(fields).unwrap_or_default();
         for (name, value) in fields {
             match self.look(&name, &value) {
                 Some((Look::Password, new)) if !hints.has(Clue::PasswordField) => {
@@ -152,7 +153,7 @@ impl Extractor {
 
 /// A small body that is not coded.
 fn plain(message: &Message) -> Option<&[u8]> {
-    let body = message.body.prefix.as_slice();
+    let body = without_mark(&message.body.prefix);
     let small = !body.is_empty() && message.body.bytes <= BODY_BYTES_MAX as u64;
     (small && message.header("content-encoding").is_none()).then_some(body)
 }

@@ -25,7 +25,7 @@ pub(super) fn login(
         && asked.method == b"POST"
         && !labels.any(Labels::SIGNUP)
         && !asked.fields.has(Field::NewPassword);
-    let named = asked.fields.has(Field::Name)
+    let named = asked.fields.has(Field::Name) && !asked.fields.is_untyped
         || labels.any(Labels::LOGIN.or(Labels::REAUTH).or(Labels::TOKEN).or(Labels::SESSION));
     let by_grant = is_password_grant(grant);
     let by_basic = asked.presented.basic.is_some()

@@ -96,3 +96,56 @@ fn a_password_that_comes_twice_is_hidden_twice() {
         assert!(!format!("{:?}", see(&request, "401").transaction).contains("Harbor99"), "{body}");
     }
 }
+
+const LOGIN: &str = r#"{"username":"victim","password":"Harbor-rill9925!"}"#;
+
+#[test]
+fn json_is_read_whatever_it_is_called() {
+    let named = |content_type: &str, body: &str| name(&log_in_cut(content_type, body, 0)).to_owned();
+    for content_type in
+        [JSON, FORM, "application/grpc", "image/png", "text/xml", "multipart/form-data; boundary=x"]
+    {
+        assert_eq!(named(content_type, LOGIN), "victim", "{content_type}");
+        assert_eq!(named(content_type, &format!("\u{feff}\n{LOGIN}")), "victim", "{content_type}");
+    }
+    // A form that begins like it is one.
+    assert_eq!(named(FORM, "{=1&username=victim&password=x7Harbor"), "victim");
+    assert_eq!(named(FORM, "[x]=1&username=victim&password=x7Harbor"), "victim");
+    assert_eq!(named("image/png", "username=victim&password=x7Harbor"), "-");
+}
+
+#[test]
+fn a_file_with_a_password_in_it_is_no_login() {
+    let upload = |path: &str, content_type: &str| {
+        let request = format!("POST {path} HTTP/1.1\nContent-Type: {content_type}\n\n{LOGIN}");
+        see(&request, "201").transaction.login.is_some()
+    };
+    assert!(!upload("/files/settings", "application/octet-stream"));
+    assert!(upload("/login", "application/octet-stream"));
+    assert!(upload("/enter", JSON) && upload("/enter", FORM));
+}
+
+#[test]
+fn an_answer_is_read_whatever_it_is_called() {
+    let verify = "POST /mfa/verify HTTP/1.1\nContent-Type: application/json\n\n{\"code\":\"123456\"}";
+    let login = format!("POST /login HTTP/1.1\nContent-Type: {JSON}\n\n{LOGIN}");
+    let mfa = |kind: &str, body: &str| {
+        let answer = format!("200\nContent-Type: {kind}\n\n{body}");
+        see(verify, &answer).transaction.mfa.unwrap().outcome.to_string()
+    };
+    let outcome = |kind: &str, body: &str| {
+        let answer = format!("200\nContent-Type: {kind}\n\n{body}");
+        see(&login, &answer).transaction.login.unwrap().outcome.to_string()
+    };
+    for kind in [JSON, "text/html", "text/html; charset=UTF-8"] {
+        for mark in ["", "\u{feff}", "\n "] {
+            assert_eq!(mfa(kind, &format!("{mark}{{\"success\":false}}")), "fail_code", "{kind}");
+            assert_eq!(mfa(kind, &format!("{mark}{{\"success\":true}}")), "success", "{kind}");
+            assert_eq!(outcome(kind, &format!("{mark}{{\"success\":false}}")), "refused", "{kind}");
+            assert_eq!(outcome(kind, &format!("{mark}{{\"success\":true}}")), "success", "{kind}");
+        }
+    }
+    // Pages are pages.
+    assert_eq!(outcome("text/html", "<p>{\"success\":true}"), "refused");
+    assert_eq!(mfa("text/html", "<form><input name=\"otp\">"), "fail_code");
+}
