@@ -392,7 +392,9 @@ fn read_request<'a>(
         if asking.is_grpc() {
             let (fields, labels) = (&mut asking.fields, grpc::labels(asking.path));
             let fault = grpc::read_request(fields, labels, (message, body), messages, settings);
-            fault.into_iter().for_each(|anomaly| noted.insert(anomaly));
+            if let Some(anomaly) = fault {
+                noted.insert(anomaly);
+            }
         } else {
             asking.body(body, unpacked.anomaly.is_some() || message.body.is_cut(), settings);
         }

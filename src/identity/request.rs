@@ -23,6 +23,7 @@ const CLAIMS_MAX: usize = 16;
 
 /// A request's parts, borrowed.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, none a state")]
 pub(crate) struct Asking<'a> {
     pub(crate) method: &'a [u8],
     /// What the route is for was said of this very method.

@@ -64,7 +64,7 @@ fn a_key_may_be_escaped_letter_by_letter() {
     let escaped: String = "two_factor_auth_required".bytes().map(|b| format!("\\u{b:04x}")).collect();
     let mut known = 0;
     walk(format!("{{\"{escaped}\":1,\"{escaped}x\":2}}").as_bytes(), &names, |m| {
-        known += u8::from(m.key.is_some())
+        known += u8::from(m.key.is_some());
     });
     assert_eq!(known, 1);
 }
