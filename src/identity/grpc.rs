@@ -62,6 +62,11 @@ pub(crate) fn read_request(
     for texts in messages(unpacked.bytes) {
         // Of a field that is there twice the last counts.
         let name = texts.iter().rposition(|text| (text.number, text.depth) == (1, 0)).filter(|_| names);
+        // The tenant beside `ana@acme.example` may be `acme`: to hide it would hide the name, which tells it. What is
+        // the only text beside the name is the password, whatever it is.
+        let domain = name.and_then(|at| domain_of(texts.get(at)?.bytes)).unwrap_or_default();
+        let is_tenant = |bytes: &[u8]| memchr::memmem::find(domain, bytes).is_some();
+        let has_password = texts.iter().enumerate().any(|(at, t)| name != Some(at) && !is_tenant(t.bytes));
         for (at, &Text { bytes, .. }) in texts.iter().enumerate() {
             if shape::class(bytes) == shape::JWT {
                 add(Field::Access, b"token", bytes);
@@ -75,7 +80,7 @@ pub(crate) fn read_request(
                 }
             } else if logs_in && name == Some(at) && may_name(bytes) {
                 add(Field::Name, b"username", bytes);
-            } else if logs_in {
+            } else if logs_in && !(has_password && is_tenant(bytes)) {
                 add(Field::Password, b"password", bytes);
             }
         }
@@ -223,6 +228,11 @@ fn messages(body: &[u8]) -> impl Iterator<Item = Vec<Text<'_>>> {
         });
         texts.collect()
     })
+}
+
+/// What stands behind the `@` of an e-mail address.
+fn domain_of(name: &[u8]) -> Option<&[u8]> {
+    name.get(memchr::memrchr(b'@', name)? + 1..)
 }
 
 /// Whether a text where the account's name belongs may be one: no key or token, and no message that looks like a text.

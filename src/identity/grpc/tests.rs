@@ -144,6 +144,17 @@ fn a_text_without_a_name_before_it_is_no_name() {
 }
 
 #[test]
+fn a_tenant_that_the_name_tells_does_not_hide_it() {
+    let asked = |texts: &[&str]| call(LOGIN, "", message(texts), Vec::new(), Some((16, "")));
+    let refused = || expect!["login denied ana@acme-corp.example:refused Some(16)"];
+    check(asked(&["ana@acme-corp.example", PASSWORD, "acme-corp"]), refused());
+    check(asked(&["ana@acme-corp.example", PASSWORD, "dev-ana"]), refused());
+    // The only text is the password.
+    let hidden = expect!["login denied -:refused Some(16)"];
+    check(asked(&["ana@acme-corp.example", "acme-corp"]), hidden);
+}
+
+#[test]
 fn every_text_of_a_login_but_the_name_is_hidden() {
     let metadata = format!("user-agent: grpc-go/1.60 ({PASSWORD})");
     for asked in [&[(1, "ana"), (3, "acme"), (7, PASSWORD)][..], &[(2, "ana"), (3, PASSWORD)]] {
