@@ -376,7 +376,7 @@ fn floods() -> Vec<(&'static str, Bomb)> {
     vec![
         (
             "tiny requests",
-            Bomb::new()
+            Bomb::whole()
                 .pipeline(3_000, |_| [b"GET / HTTP/1.1\r\n\r\n".into(), b"HTTP/1.1 204 \r\n\r\n".into()]),
         ),
         (
