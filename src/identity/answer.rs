@@ -307,6 +307,9 @@ impl<'a> Answer<'a> {
         match key {
             Answered::Verdict if member.depth <= self.verdict_depth() => {
                 self.verdict = Some(self.verdict.unwrap_or(true) && yes);
+                if !yes {
+                    self.deny(member.depth);
+                }
             }
             Answered::NeedsMfa if yes => self.markers.insert(Marker::NeedsMfa),
             Answered::HasMfa => self.has_mfa |= yes,

@@ -1,4 +1,4 @@
-//! Errors that an answer tells of beside its status: `error`, in whatever form, and lists of `errors`.
+//! Errors that an answer tells of beside its status: `error`, in whatever form, lists of `errors`, and refusals.
 //! It is given the members of a JSON body as they come, and is asked when the body ends.
 //! It promises that what holds nothing is no error, and that one deeper than the token handed out is of something else.
 
@@ -14,6 +14,8 @@ pub(super) struct Faults {
     error: Option<usize>,
     errors: Option<usize>,
     token: Option<usize>,
+    /// Of a `"success": false`, whatever it is called.
+    denial: Option<usize>,
     /// Containers around the members of the `error` that was opened last.
     within: usize,
 }
@@ -53,6 +55,15 @@ impl<'a> Answer<'a> {
         let (deepest, token) = (self.verdict_depth(), self.faults.token.unwrap_or(usize::MAX));
         let counts = |at: Option<usize>| at.is_some_and(|at| at <= deepest.min(token));
         (self.error, self.errors) = (counts(self.faults.error), counts(self.faults.errors));
+        // The account to which a token was given may not be `verified` yet.
+        if self.faults.denial.is_some_and(|denial| denial > token) {
+            self.verdict = None;
+        }
+    }
+
+    /// A verdict that says no.
+    pub(super) fn deny(&mut self, depth: usize) {
+        note(&mut self.faults.denial, depth, true);
     }
 }
 

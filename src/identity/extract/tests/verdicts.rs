@@ -154,10 +154,15 @@ fn an_error_in_words_nobody_knows_refuses_a_login() {
         r#"{"user":{"sync":{"errors":["timeout"]}},"token":"4oyyilulumoxrzekx0l93qz"}"#,
         r#"{"token":"4oyyilulumoxrzekx0l93qz","user":{"sync":{"error":"timeout"}}}"#,
         r#"{"user":{"devices":[{"sync":{"errors":["timeout"]}}]}}"#,
+        r#"{"token":"4oyyilulumoxrzekx0l93qz","user":{"verified":false}}"#,
+        r#"{"user":{"verified":false},"token":"4oyyilulumoxrzekx0l93qz"}"#,
         // A remark beside the token.
         r#"{"access_token":"4oyyilulumoxrzekx0l93qz","error":"password_expires"}"#,
     ] {
         assert_eq!(log_in(body), "success", "{body}");
+    }
+    for body in [r#"{"success":false,"token":"4oyyilulumoxrzekx0l93qz"}"#, r#"{"user":{"verified":false}}"#] {
+        assert_eq!(log_in(body), "refused", "{body}");
     }
     // A ticket beside the error is for the next step.
     let ticket = r#"{"error":"E1042","mfa_token":"tkt_alice_9f2c41d07ab3"}"#;
