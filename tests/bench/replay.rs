@@ -117,8 +117,8 @@ fn on_files(asked: &Asked, folder: &Path, made_on: &str) -> Result<(), String> {
         |name: &str| asked.only.as_deref().is_none_or(|only| only.split(',').any(|only| only == name));
     let measured = files::measure(folder, asked.runs, asked.is_quick, &is_wanted)?;
     if !measured.rows.is_empty() {
-        let mut text = format!("{made_on}; medians of {} pairs of runs.\n\n", asked.runs);
-        text += &table::markdown(&measured.rows);
+        let made = format!("{made_on}; medians of {} pairs of runs.\n\n", asked.runs);
+        let mut text = made.clone() + &table::markdown(&measured.rows);
         let _ = write!(text, "\n{}{}", bars::sentences(&measured.rows), measured.absent());
         show(&text)?;
         let json = serde_json::json!({
@@ -130,7 +130,7 @@ fn on_files(asked: &Asked, folder: &Path, made_on: &str) -> Result<(), String> {
             .map_err(|error| format!("{}: {error}", path.display()))?;
         if asked.write {
             document::renew("docs/performance.md", "files", &text)?;
-            document::renew("README.md", "speed", &text)?;
+            document::renew("README.md", "speed", &(made + &table::brief(&measured.rows)))?;
         }
     }
     if !is_wanted("identities") {

@@ -135,6 +135,18 @@ pub(crate) fn markdown(rows: &[Measured]) -> String {
     text
 }
 
+/// The sensor with alerts only, and the peer that reassembles as it does: what fits into the README.
+pub(crate) fn brief(rows: &[Measured]) -> String {
+    let mut text = HEAD.to_owned();
+    for row in rows {
+        let first = rows.iter().find(|other| other.capture == row.capture).unwrap_or(row);
+        if std::ptr::eq(row, first) || row.program.starts_with("suricata") {
+            text += &row.line(first);
+        }
+    }
+    text
+}
+
 /// The middle value; of an even number the mean of the two in the middle.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
