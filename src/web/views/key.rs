@@ -4,7 +4,7 @@
 
 use super::Sight;
 use super::keys::age;
-use super::parts::{card, close_table, item, item_of, lasted, number, open_table, principal, time};
+use super::parts::{card, close_table, end_with_use, item, item_of, lasted, open_table, principal, time};
 use super::principal::{lanes, mostly, network};
 use super::principals::{legend, proof_bar};
 use super::svg;
@@ -86,12 +86,7 @@ fn routes(html: &mut Html, of: &Credential) {
     for lane in of.routes.by_use() {
         html.raw("<tr><td class=\"mono\">").wire(&lane.name.method).raw(" ").wire(&lane.name.host);
         html.wire(&lane.name.route).raw("</td>");
-        number(html, lane.calls);
-        html.raw("<td class=\"time\">");
-        time(html, lane.first);
-        html.raw("</td><td class=\"time\">");
-        time(html, lane.last);
-        html.raw("</td></tr>");
+        end_with_use(html, lane.calls, [lane.first, lane.last]);
     }
     close_table(html);
 }

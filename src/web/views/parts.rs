@@ -70,6 +70,17 @@ pub(super) fn time(html: &mut Html, time: EventTime) {
     html.raw("<time datetime=\"").text(time).raw("\">").text(shown_time(time)).raw("</time>");
 }
 
+/// The last cells of a row about something that is used: how often, from when to when.
+pub(super) fn end_with_use(html: &mut Html, calls: u64, times: [EventTime; 2]) {
+    number(html, calls);
+    for at in times {
+        html.raw("<td class=\"time\">");
+        time(html, at);
+        html.raw("</td>");
+    }
+    html.raw("</tr>");
+}
+
 /// The link to a principal's page, by its name in alerts.
 pub(super) fn principal(html: &mut Html, key: &str) {
     principal_named(html, key, key);

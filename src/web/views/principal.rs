@@ -7,7 +7,8 @@ use super::about::{alerts_about, search};
 use super::episodes;
 use super::filter::by_urgency;
 use super::parts::{
-    card, close_table, empty, fingerprint, item, item_of, lasted, open_table, proof_words, shown_time, time,
+    card, close_table, empty, end_with_use, fingerprint, item, item_of, lasted, open_table, proof_words,
+    shown_time, time,
 };
 use super::principals::{legend, proof_bar};
 use super::svg::{self, Tick};
@@ -202,12 +203,7 @@ fn credentials(html: &mut Html, of: &Principal) {
         html.raw("<tr><td>");
         fingerprint(html, lane.name.fingerprint);
         html.raw("</td><td>").text(lane.name.kind).raw("</td><td>").text(lane.name.class).raw("</td>");
-        super::parts::number(html, lane.calls);
-        html.raw("<td class=\"time\">");
-        time(html, lane.first);
-        html.raw("</td><td class=\"time\">");
-        time(html, lane.last);
-        html.raw("</td></tr>");
+        end_with_use(html, lane.calls, [lane.first, lane.last]);
     }
     close_table(html);
     given_up(html, of.credentials.given_up);
@@ -223,12 +219,7 @@ fn routes(html: &mut Html, of: &Principal) {
     for lane in of.routes.by_use() {
         html.raw("<tr><td class=\"mono\">").wire(&lane.name.method).raw(" ").wire(&lane.name.host);
         html.wire(&lane.name.route).raw("</td>");
-        super::parts::number(html, lane.calls);
-        html.raw("<td class=\"time\">");
-        time(html, lane.first);
-        html.raw("</td><td class=\"time\">");
-        time(html, lane.last);
-        html.raw("</td></tr>");
+        end_with_use(html, lane.calls, [lane.first, lane.last]);
     }
     close_table(html);
     given_up(html, of.routes.given_up);
