@@ -39,8 +39,8 @@ impl Door {
             return self.ask_who(asked, host, now_s);
         }
         match (asked.method, asked.path) {
-            ("GET" | "HEAD", SIGN_IN) => Self::form(StatusCode::OK, "/", ""),
-            ("POST", SIGN_IN) => self.sign_in(asked, host, now_s),
+            ("GET" | "HEAD", SIGN_IN) if self.access.is_guarded() => Self::form(StatusCode::OK, "/", ""),
+            ("POST", SIGN_IN) if self.access.is_guarded() => self.sign_in(asked, host, now_s),
             ("POST", "/reload") => self.live.reload(asked.is_reload),
             _ => self.live.respond(asked),
         }

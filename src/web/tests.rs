@@ -89,6 +89,7 @@ fn every_page_is_there_and_another_is_not() {
     }
     let none = [
         "/x",
+        "/sign-in",
         "/alerts/1",
         "/rules/none",
         "/stats/x",
