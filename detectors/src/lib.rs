@@ -7,6 +7,7 @@
 
 pub mod alert;
 pub mod anomaly;
+pub mod contents;
 pub mod detector;
 pub mod device;
 pub mod distinct;

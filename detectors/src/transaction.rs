@@ -3,6 +3,7 @@
 //! Times are packet times, counts are bytes on the wire after transfer decoding.
 
 use crate::anomaly::AnomalySet;
+use crate::contents::Contents;
 pub use crate::device::{AgentKind, Comparison, Device, DeviceTrait};
 use crate::identity::{
     AddressClass, Country, Credential, Factor, Fingerprint, Place, Principal, Proof, named,
@@ -85,6 +86,8 @@ pub struct Transaction {
     pub activity: Activity,
     /// Secrets the server handed out in its answer, by class name.
     pub exposed: Vec<Exposure>,
+    /// What request and answer held, by names and types; nothing where nobody looked.
+    pub contents: Option<Box<Contents>>,
     /// What the server's answer means.
     pub outcome: Outcome,
     /// How much of the exchange was seen.

@@ -289,6 +289,7 @@ impl Extractor {
             login: step.login.map(|outcome| Login { name: clues.login_name.clone(), outcome }),
             activity: step.activity,
             exposed: self.exposures(asked, answer, &step, route, &proved),
+            contents: None,
             credentials: proved.credentials,
             outcome: step.outcome,
             completeness: exchange.completeness,

@@ -125,6 +125,7 @@ pub fn blank(id: TransactionId, end: EventTime, ip: IpAddr) -> Transaction {
         login: None,
         activity: Activity::Use,
         exposed: Vec::new(),
+        contents: None,
         outcome: Outcome::Unknown,
         completeness: Completeness::Whole,
         anomalies: AnomalySet::EMPTY,
