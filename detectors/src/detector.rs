@@ -7,6 +7,7 @@ use crate::health::Checkup;
 use crate::identity::{Credential, Fingerprint, Principal, named};
 use crate::saved::Damaged;
 use crate::shown::Entry;
+use crate::slice::Slice;
 use crate::time::EventTime;
 use crate::transaction::{Completeness, Endpoint, Transaction};
 use std::fmt;
@@ -49,8 +50,8 @@ pub trait Detector: Send {
         Vec::new()
     }
 
-    /// Appends what windows and learning hold, so that a restart goes on where it stopped.
-    fn save(&self, out: &mut Vec<u8>);
+    /// Adds what windows and learning hold, table by table, so that a restart goes on where it stopped.
+    fn save(&self, slice: &mut Slice<'_>);
 
     /// Takes back what was saved, under the limits and thresholds of now. After an error the state is of no use.
     fn load(&mut self, from: &mut &[u8]) -> Result<(), Damaged>;
@@ -81,8 +82,8 @@ macro_rules! tables {
             [$(self.$table.touched(stringify!($table), at)),+].concat()
         }
 
-        fn save(&self, out: &mut Vec<u8>) {
-            $(self.$table.save(out);)+
+        fn save(&self, slice: &mut crate::slice::Slice<'_>) {
+            $(slice.table(|place, out, full_at| self.$table.save(place, out, full_at));)+
         }
 
         fn load(&mut self, from: &mut &[u8]) -> Result<(), crate::saved::Damaged> {
@@ -102,7 +103,7 @@ macro_rules! stateless {
             0
         }
 
-        fn save(&self, _: &mut Vec<u8>) {}
+        fn save(&self, _: &mut crate::slice::Slice<'_>) {}
 
         fn load(&mut self, _: &mut &[u8]) -> Result<(), crate::saved::Damaged> {
             Ok(())

@@ -20,6 +20,8 @@ pub use lookup::{Hashed, Lookup, hash_of};
 const KNOWN_AFTER_NS: u64 = 10 * 60 * 1_000_000_000;
 /// No slot.
 const NONE: u32 = u32::MAX;
+/// Before a slot without a key stands this.
+const FREE: u32 = NONE - 1;
 /// Keys that were seen again since they were queued, and are queued anew before one goes after all.
 const SPARED_MAX: usize = 8;
 /// Look-ups that are remembered for whoever asks which keys a transaction was looked up under.
@@ -73,7 +75,7 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
     /// At most `limit` keys (at least four); a key quiet for longer than `idle` may be forgotten at any time.
     pub fn new(limit: usize, idle: Duration) -> Self {
         let empty = Queue { front: NONE, back: NONE, len: 0 };
-        let limit = limit.clamp(4, NONE as usize);
+        let limit = limit.clamp(4, FREE as usize);
         Self {
             places: Index::new(limit),
             slots: Slots::default(),
@@ -220,11 +222,17 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
     fn remove(&mut self, place: u32) {
         self.unlink(place);
         self.recent.iter_mut().filter(|recent| **recent == place).for_each(|recent| *recent = NONE);
+        self.places.remove(hash_of(&self.slots[place].key), place);
+        self.give_back(place);
+    }
+
+    /// A slot is free for another key.
+    fn give_back(&mut self, place: u32) {
         let slot = &mut self.slots[place];
         // What the state holds on the heap is given back now, not when the slot is used again.
         slot.state = S::default();
+        slot.before = FREE;
         slot.after = std::mem::replace(&mut self.free, place);
-        self.places.remove(hash_of(&slot.key), place);
     }
 
     fn requeue(&mut self, place: u32) {
@@ -270,21 +278,33 @@ impl<K, S> Slot<K, S> {
 }
 
 impl<K: Hash + Eq + Clone + Saved, S: Default + Saved> Keyed<K, S> {
-    /// Appends every key with its state, each queue in its order.
-    pub fn save(&self, out: &mut Vec<u8>) {
-        for age in [Age::New, Age::Known] {
-            let queue = self.queues[age as usize];
-            queue.len.save(out);
-            let mut place = queue.front;
-            while place != NONE {
-                let slot = &self.slots[place];
+    /// Appends keys with their states in the order of their places, from this place on, until `out` is so long; says
+    /// where to go on. Each call adds a number of keys and the keys; the last one adds none, and the count of evictions.
+    pub fn save(&self, from: u32, out: &mut Vec<u8>, full_at: usize) -> Option<u32> {
+        let head = out.len();
+        0_u32.save(out);
+        let (mut place, mut keys) = (from, 0_u32);
+        while (place as usize) < self.slots.len() && (keys == 0 || out.len() < full_at) {
+            let slot = &self.slots[place];
+            if slot.before != FREE {
                 slot.key.save(out);
                 slot.state.save(out);
                 (slot.first, slot.last, slot.queued).save(out);
-                place = slot.after;
+                keys += 1;
             }
+            place += 1;
+        }
+        if let Some(count) = out.get_mut(head..head + size_of::<u32>()) {
+            count.copy_from_slice(&keys.to_le_bytes());
+        }
+        if (place as usize) < self.slots.len() {
+            return Some(place);
+        }
+        if keys > 0 {
+            0_u32.save(out);
         }
         self.evicted.save(out);
+        None
     }
 
     /// What was looked up at `at` and not since, the latest first.
@@ -300,23 +320,37 @@ impl<K: Hash + Eq + Clone + Saved, S: Default + Saved> Keyed<K, S> {
     }
 
     /// Takes the place of what is held by what was saved; of more keys than there is room for now, those that were
-    /// quiet long are left out and counted.
+    /// quiet long are left out and counted. Of a key that was met anew between two slices the older state is taken.
     pub fn load(&mut self, from: &mut &[u8]) -> Result<(), Damaged> {
         let mut loaded = Self::new(self.limit, self.idle);
-        for age in [Age::New, Age::Known] {
-            for _ in 0..usize::load(from)? {
-                let key = K::load(from)?;
-                let state = S::load(from)?;
-                let (first, last, queued) = Saved::load(from)?;
-                let hash = hash_of(&key);
-                if loaded.find(hash, &&key).is_some() || (age == Age::Known) != (first == EventTime::MAX) {
-                    return Err(Damaged);
-                }
-                loaded.evict_for_one();
-                let place = loaded.add(hash, key, first);
-                let slot = &mut loaded.slots[place];
-                (slot.state, slot.last, slot.queued) = (state, last, queued);
+        let mut order = [Vec::new(), Vec::new()];
+        loop {
+            let keys = u32::load(from)?;
+            if keys == 0 {
+                break;
             }
+            for _ in 0..keys {
+                let (key, state) = (K::load(from)?, S::load(from)?);
+                let (first, last, queued) = Saved::load(from)?;
+                let slot = Slot { key, last, queued, first, before: NONE, after: NONE, state };
+                let age = slot.age();
+                order[age as usize].push((queued, loaded.slots.push(slot)));
+            }
+        }
+        for (queued, place) in order.iter_mut().flat_map(|places| {
+            places.sort_unstable();
+            places.iter().copied()
+        }) {
+            let key = &loaded.slots[place].key;
+            let hash = hash_of(key);
+            if loaded.find(hash, &key).is_some() {
+                loaded.give_back(place);
+                continue;
+            }
+            loaded.evict_for_one();
+            loaded.places.insert(hash, place);
+            loaded.link(place);
+            loaded.slots[place].queued = queued;
         }
         loaded.evicted = loaded.evicted.saturating_add(u64::load(from)?);
         *self = loaded;

@@ -11,6 +11,7 @@ use crate::marks::Marks;
 use crate::roster::Roster;
 use crate::rules;
 use crate::saved::Damaged;
+use crate::slice::{Cursor, Slice};
 use crate::suppress::{Silence, Suppression};
 use crate::time::EventTime;
 use crate::transaction::Transaction;
@@ -211,17 +212,17 @@ impl Runtime {
         self.detectors.iter().map(|(desk, _)| desk.rule.name).chain([EPISODES])
     }
 
-    /// What windows, learning or open episodes hold, as bytes; equal state gives equal bytes. Nothing where there is no
-    /// such part.
-    pub fn save_part(&self, name: &str) -> Option<Vec<u8>> {
-        let mut out = Vec::new();
+    /// Appends what windows, learning or open episodes hold, about `bytes` of it from the cursor on; says where to go
+    /// on, if there is more. Equal state gives equal bytes. A part that is no more has none.
+    pub fn save_slice(&self, name: &str, from: Cursor, bytes: usize, out: &mut Vec<u8>) -> Option<Cursor> {
         if name == EPISODES {
-            self.episodes.save(&mut out);
-        } else {
-            let (_, detector) = self.detectors.iter().find(|(desk, _)| desk.rule.name == name)?;
-            detector.save(&mut out);
+            self.episodes.save(out);
+            return None;
         }
-        Some(out)
+        let (_, detector) = self.detectors.iter().find(|(desk, _)| desk.rule.name == name)?;
+        let mut slice = Slice::new(out, from, bytes);
+        detector.save(&mut slice);
+        slice.rest()
     }
 
     /// Goes on from what was saved. A rule that is no more is passed over; one that was not there starts empty.
@@ -230,8 +231,7 @@ impl Runtime {
         let rest = &mut &*from;
         if name == EPISODES {
             self.episodes.load(rest)?;
-        } else if let Some((_, detector)) =
-            self.detectors.iter_mut().find(|(desk, _)| desk.rule.name == name)
+        } else if let Some((_, detector)) = self.detectors.iter_mut().find(|(desk, _)| desk.rule.name == name)
         {
             detector.load(rest)?;
         } else {
@@ -247,7 +247,12 @@ impl Runtime {
 
     /// All parts.
     pub fn save(&self) -> Vec<(&'static str, Vec<u8>)> {
-        self.parts().filter_map(|name| Some((name, self.save_part(name)?))).collect()
+        let part = |name| {
+            let mut out = Vec::new();
+            self.save_slice(name, Cursor::default(), usize::MAX, &mut out);
+            (name, out)
+        };
+        self.parts().map(part).collect()
     }
 
     /// These rules by another configuration: windows, habits and open episodes go on, and so do the counters. The error

@@ -151,7 +151,7 @@ impl Analysis {
             now.latencies.batch(Stage::Analysis, began, (now.clock)(), count);
             let keeper = self.keeper.as_mut();
             let paused =
-                keeper.and_then(|keeper| keeper.keep_part(&self.memory, outputs, &mut self.warnings));
+                keeper.and_then(|keeper| keeper.keep_slice(&self.memory, outputs, &mut self.warnings));
             if let Some(paused) = paused {
                 now.latencies.lasted(Stage::State, paused);
             }

@@ -85,13 +85,17 @@ impl Checkpoint {
         }
         let mut read = || -> Result<Self, Damaged> {
             let key = Saved::load(&mut from)?;
-            let mut parts = Vec::new();
+            let mut parts: Vec<(Arc<str>, Vec<u8>)> = Vec::new();
             loop {
                 let name = Arc::<str>::load(&mut from)?;
                 if name.is_empty() {
                     break;
                 }
-                parts.push((name, Saved::load(&mut from)?));
+                let mut bytes: Vec<u8> = Saved::load(&mut from)?;
+                match parts.last_mut() {
+                    Some((last, slices)) if *last == name => slices.append(&mut bytes),
+                    _ => parts.push((name, bytes)),
+                }
             }
             let last = Saved::load(&mut from)?;
             if from.is_empty() { Ok(Self { last, key, parts }) } else { Err(Damaged) }
@@ -205,7 +209,7 @@ pub struct Draft<'a> {
 }
 
 impl Draft<'_> {
-    /// Appends a part, whose name is not empty.
+    /// Appends a part, whose name is not empty, or another slice of the part before.
     pub fn part(&mut self, name: &Arc<str>, bytes: &[u8]) -> io::Result<()> {
         let mut head = Vec::new();
         name.save(&mut head);
@@ -339,6 +343,18 @@ mod tests {
 
     fn store_other_key(path: &Path) {
         fs::write(path, bytes_of(&Checkpoint { key: *b"key-two\n", ..state(1) })).unwrap();
+    }
+
+    #[test]
+    fn slices_of_a_part_are_one_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let mut draft = store.begin(KEY).unwrap();
+        for (name, bytes) in [("routes", [1; 3].as_slice()), ("routes", &[1; 37]), ("lineage", &[])] {
+            draft.part(&name.into(), bytes).unwrap();
+        }
+        draft.finish(state(1).last).unwrap();
+        assert_eq!(read(&store), (Some(state(1)), Vec::new()));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::checkpoint::{Checkpoint, Config, Store};
 use super::scribe::Scribe;
 use crate::identity::{Lineage, LineageConfig, Routes, RoutesConfig};
 use heelguard_detectors::runtime::Runtime;
+use heelguard_detectors::slice::Cursor;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::Transaction;
 use std::fmt::Display;
@@ -37,17 +38,23 @@ impl Memory {
         own.into_iter().chain(rules).chain(told).collect()
     }
 
-    /// The bytes of a part; nothing where it is no more.
-    fn part(&self, name: &str, outputs: &dyn Outputs) -> Option<Vec<u8>> {
-        match name {
-            LINEAGE => Some(self.lineage.save()),
-            TOKENS => Some(self.lineage.save_tokens()),
-            ROUTES => Some(self.routes.save()),
-            _ => match name.strip_prefix(RULE) {
-                Some(rule) => self.detectors.save_part(rule),
-                None => outputs.memory(name.strip_prefix(OUTPUT)?),
-            },
-        }
+    /// The next slice of a part, and where to go on if there is more; no bytes where it is no more.
+    fn slice(&self, name: &str, from: Cursor, outputs: &dyn Outputs) -> (Vec<u8>, Option<Cursor>) {
+        let whole = match name {
+            LINEAGE => self.lineage.save(),
+            TOKENS => self.lineage.save_tokens(),
+            ROUTES => self.routes.save(),
+            _ => {
+                let Some(rule) = name.strip_prefix(RULE) else {
+                    let told = name.strip_prefix(OUTPUT).and_then(|name| outputs.memory(name));
+                    return (told.unwrap_or_default(), None);
+                };
+                let mut slice = Vec::new();
+                let rest = self.detectors.save_slice(rule, from, SLICE_BYTES, &mut slice);
+                return (slice, rest);
+            }
+        };
+        (whole, None)
     }
 
     /// Takes over what a checkpoint holds; the error says which part cannot be read. Then nothing was taken.
@@ -82,6 +89,8 @@ impl Memory {
     }
 }
 
+/// About so much of a rule's state is written at once: milliseconds of work.
+const SLICE_BYTES: usize = 1 << 20;
 /// A live sensor keeps state for one part in so many of its time at the most.
 const PAUSE_SHARE: u32 = 50;
 
@@ -104,10 +113,38 @@ pub(super) struct Keeper {
 enum Turn {
     /// It is not due.
     Rest,
-    /// These parts are still to be written; so long it took so far.
-    Parts(std::vec::IntoIter<Arc<str>>, Duration),
+    /// The parts that are still to be written.
+    Parts(Parts),
     /// All is written, and not on disk yet.
     End,
+}
+
+struct Parts {
+    /// The part that is being written, from there on.
+    present: Option<(Arc<str>, Cursor)>,
+    next: std::vec::IntoIter<Arc<str>>,
+    /// How long it took so far.
+    took: Duration,
+}
+
+impl Parts {
+    fn of(memory: &Memory, outputs: &dyn Outputs) -> Self {
+        Self { present: None, next: memory.parts(outputs).into_iter(), took: Duration::ZERO }
+    }
+
+    /// The next slice to be written; nothing when all is.
+    fn slice(&mut self, memory: &Memory, outputs: &dyn Outputs) -> Option<(Arc<str>, Vec<u8>)> {
+        loop {
+            let fresh = || self.next.next().map(|name| (name, Cursor::default()));
+            let (name, from) = self.present.take().or_else(fresh)?;
+            let (bytes, rest) = memory.slice(&name, from, outputs);
+            self.present = rest.map(|cursor| (Arc::clone(&name), cursor));
+            // A part that is no more, or never was, is not written.
+            if !bytes.is_empty() {
+                return Some((name, bytes));
+            }
+        }
+    }
 }
 
 impl Keeper {
@@ -179,19 +216,18 @@ impl Keeper {
             return;
         }
         self.scribe.drop_draft();
-        for name in memory.parts(outputs) {
-            if let Some(bytes) = memory.part(&name, outputs) {
-                self.scribe.part(name, bytes);
-            }
+        let mut parts = Parts::of(memory, outputs);
+        while let Some((name, bytes)) = parts.slice(memory, outputs) {
+            self.scribe.part(name, bytes);
         }
         self.scribe.end(self.last);
         let ended = self.scribe.wait();
         self.tell(ended, told);
     }
 
-    /// Writes the next part of a checkpoint, if one is due, while traffic waits; says how long that took. After a crash
-    /// a part may so lack the few seconds that others have: no more than is missing of all of them up to the crash.
-    pub(super) fn keep_part(
+    /// Writes the next slice of a checkpoint, if one is due, while traffic waits; says how long that took. After a crash
+    /// what was written first may so lack seconds that the rest has.
+    pub(super) fn keep_slice(
         &mut self,
         memory: &Memory,
         outputs: &mut dyn Outputs,
@@ -202,20 +238,19 @@ impl Keeper {
             Turn::Rest if !is_due => None,
             Turn::Rest => {
                 self.written_at = self.last.0;
-                self.turn = Turn::Parts(memory.parts(outputs).into_iter(), Duration::ZERO);
+                self.turn = Turn::Parts(Parts::of(memory, outputs));
                 None
             }
-            Turn::Parts(..) if !self.scribe.has_room() => None,
-            Turn::Parts(parts, all) => {
+            Turn::Parts(_) if !self.scribe.has_room() => None,
+            Turn::Parts(parts) => {
                 let began = Instant::now();
-                if let Some(name) = parts.next() {
-                    if let Some(bytes) = memory.part(&name, outputs) {
-                        self.scribe.part(name, bytes);
-                    }
+                if let Some((name, bytes)) = parts.slice(memory, outputs) {
+                    self.scribe.part(name, bytes);
                     let took = began.elapsed();
-                    *all += took;
+                    parts.took += took;
                     return Some(took);
                 }
+                let all = parts.took;
                 // The larger it grows, the less often it is kept.
                 self.interval = self.interval_min.max(all.saturating_mul(PAUSE_SHARE));
                 if outputs.settle() {

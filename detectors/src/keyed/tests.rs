@@ -15,7 +15,7 @@ fn a_loaded_table_goes_on_as_the_saved_one_would() {
         *table.entry(&key, at(secs)) += 1;
     }
     let mut bytes = Vec::new();
-    table.save(&mut bytes);
+    assert_eq!(table.save(0, &mut bytes, usize::MAX), None);
     let mut other: Keyed<u32, u32> = Keyed::new(8, IDLE);
     other.load(&mut bytes.as_slice()).unwrap();
     for key in 6..20 {
@@ -30,6 +30,61 @@ fn a_loaded_table_goes_on_as_the_saved_one_would() {
     for end in 0..bytes.len() {
         assert!(other.load(&mut &bytes[..end]).is_err(), "{end}");
     }
+}
+
+#[test]
+fn slices_of_any_size_are_one_table() {
+    let mut table: Keyed<u32, u32> = Keyed::new(1_000, IDLE);
+    for key in 0..300 {
+        *table.entry(&key, at(u64::from(key))) = key;
+    }
+    // Some are known, some gone.
+    (0..300).step_by(7).for_each(|key| *table.entry(&key, at(1_000)) += 1);
+    table.expire(at(3_700), 50);
+    let whole = loaded(&[&saved(&table, usize::MAX)]);
+    for bytes in [1, 20, 100, 100_000] {
+        let slices = slices(&table, bytes);
+        assert_eq!(slices.len() > 1, bytes < 100_000, "{bytes}");
+        let slices: Vec<&[u8]> = slices.iter().map(Vec::as_slice).collect();
+        assert_eq!(saved(&loaded(&slices), usize::MAX), saved(&whole, usize::MAX), "{bytes}");
+    }
+}
+
+#[test]
+fn keys_that_come_and_go_between_two_slices_are_there_once() {
+    let mut table: Keyed<u32, u32> = Keyed::new(8, IDLE);
+    (0..6).for_each(|key| *table.entry(&key, at(u64::from(key))) = key);
+    let mut first = Vec::new();
+    let next = table.save(0, &mut first, 1).unwrap();
+    // The key of the slice before makes room, and comes again elsewhere.
+    (10..16).for_each(|key| *table.entry(&key, at(u64::from(key))) = key);
+    *table.entry(&0, at(20)) = 100;
+    let mut rest = Vec::new();
+    assert_eq!(table.save(next, &mut rest, usize::MAX), None);
+    let mut other = loaded(&[&first, &rest]);
+    assert!(other.len() <= 8);
+    assert!((1..6).chain(10..16).filter(|key| other.get(key, at(21)).is_some()).count() >= 5);
+    assert_eq!(other.get(&0, at(21)), Some(&mut 0), "of two states the older one");
+}
+
+fn saved(table: &Keyed<u32, u32>, bytes: usize) -> Vec<u8> {
+    slices(table, bytes).concat()
+}
+
+fn slices(table: &Keyed<u32, u32>, bytes: usize) -> Vec<Vec<u8>> {
+    let (mut slices, mut next) = (Vec::new(), Some(0));
+    while let Some(from) = next {
+        let mut slice = Vec::new();
+        next = table.save(from, &mut slice, bytes);
+        slices.push(slice);
+    }
+    slices
+}
+
+fn loaded(slices: &[&[u8]]) -> Keyed<u32, u32> {
+    let mut table = Keyed::new(1_000, IDLE);
+    table.load(&mut slices.concat().as_slice()).unwrap();
+    table
 }
 
 #[test]

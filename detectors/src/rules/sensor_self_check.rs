@@ -59,6 +59,7 @@ use crate::detector::{
 use crate::health::{Checkup, Seen, Share};
 use crate::runtime::Limits;
 use crate::saved::{Damaged, Saved};
+use crate::slice::Slice;
 use crate::time::EventTime;
 use crate::transaction::Transaction;
 use flood::Flood;
@@ -394,10 +395,13 @@ impl Detector for State {
         0
     }
 
-    fn save(&self, out: &mut Vec<u8>) {
-        self.silence.save(out);
-        self.flood.save(out);
-        self.told_until.save(out);
+    fn save(&self, slice: &mut Slice<'_>) {
+        slice.table(|_, out, _| {
+            self.silence.save(out);
+            self.flood.save(out);
+            self.told_until.save(out);
+            None
+        });
     }
 
     fn load(&mut self, from: &mut &[u8]) -> Result<(), Damaged> {

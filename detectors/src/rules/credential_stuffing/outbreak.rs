@@ -113,8 +113,8 @@ impl Outbreaks {
         self.routes.touched(table, at)
     }
 
-    pub(super) fn save(&self, out: &mut Vec<u8>) {
-        self.routes.save(out);
+    pub(super) fn save(&self, place: u32, out: &mut Vec<u8>, full_at: usize) -> Option<u32> {
+        self.routes.save(place, out, full_at)
     }
 
     pub(super) fn load(&mut self, from: &mut &[u8]) -> Result<(), Damaged> {
