@@ -92,6 +92,9 @@ pub struct Runtime {
     episodes: Episodes,
     watch: Option<Box<Watch>>,
     suppress: Vec<Suppression>,
+    /// What the detectors were made by: `[detectors.<name>]`, and the limits.
+    sections: toml::Table,
+    limits: Limits,
 }
 
 impl fmt::Debug for Runtime {
@@ -118,7 +121,8 @@ impl Runtime {
         }
         let understood = suppress.iter().enumerate().map(|(place, entry)| entry.understand(place));
         let silences: Vec<Silence> = understood.collect::<Result<_, _>>().map_err(ConfigError)?;
-        check_shares(&rules)?;
+        let sections = toml::Table::try_from(&rules).unwrap_or_default();
+        check_shares(&sections)?;
         let mut detectors = Vec::new();
         for rules::Instance { rule, severity, detector } in rules::instances(&rules, &limits) {
             let named = silences.iter().zip(&suppress).filter(|(_, entry)| entry.names(rule));
@@ -133,7 +137,7 @@ impl Runtime {
             episodes.listen();
         }
         let roster = Roster::new(detectors.iter().map(|(desk, _)| desk.needs));
-        Ok(Self { detectors, roster, next: 0, episodes, watch, suppress })
+        Ok(Self { detectors, roster, next: 0, episodes, watch, suppress, sections, limits })
     }
 
     /// Shows the next transaction to every detector that it says something to; alerts are appended.
@@ -225,6 +229,12 @@ impl Runtime {
         slice.rest()
     }
 
+    fn save_part(&self, name: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.save_slice(name, Cursor::default(), usize::MAX, &mut out);
+        out
+    }
+
     /// Goes on from what was saved. A rule that is no more is passed over; one that was not there starts empty.
     /// After an error this runtime is of no use.
     pub fn load_part(&mut self, name: &str, from: &[u8]) -> Result<(), Damaged> {
@@ -247,22 +257,34 @@ impl Runtime {
 
     /// All parts.
     pub fn save(&self) -> Vec<(&'static str, Vec<u8>)> {
-        let part = |name| {
-            let mut out = Vec::new();
-            self.save_slice(name, Cursor::default(), usize::MAX, &mut out);
-            (name, out)
-        };
-        self.parts().map(part).collect()
+        self.parts().map(|name| (name, self.save_part(name))).collect()
     }
 
-    /// These rules by another configuration: windows, habits and open episodes go on, and so do the counters. The error
-    /// names what cannot be.
-    pub fn reconfigured(&self, config: RuntimeConfig) -> Result<Self, ConfigError> {
+    /// Goes on by another configuration: windows, habits and open episodes stay, and so do the counters. What a rule
+    /// remembers is written anew only where the rule's own section changed. The error names what cannot be; then
+    /// everything is as it was.
+    pub fn reconfigure(&mut self, config: RuntimeConfig) -> Result<(), ConfigError> {
         let mut changed = Self::new(config)?;
         let unreadable = |_| ConfigError("what the detectors remember does not fit".to_owned());
-        changed.load(&self.save()).map_err(unreadable)?;
+        let is_same = |name: &str| {
+            changed.limits == self.limits && changed.sections.get(name) == self.sections.get(name)
+        };
+        let (kept, written): (Vec<_>, Vec<_>) =
+            self.parts().partition(|name| *name != EPISODES && is_same(name));
+        for name in written {
+            changed.load_part(name, &self.save_part(name)).map_err(unreadable)?;
+        }
+        for name in kept {
+            let of_rule = |(desk, _): &&mut (Desk, Box<dyn Detector>)| desk.rule.name == name;
+            let both =
+                self.detectors.iter_mut().find(of_rule).zip(changed.detectors.iter_mut().find(of_rule));
+            if let Some(((_, present), (_, fresh))) = both {
+                std::mem::swap(present, fresh);
+            }
+        }
         changed.episodes.count_on(&self.episodes);
-        Ok(changed)
+        *self = changed;
+        Ok(())
     }
 
     /// Entries of `[[suppress]]` that no longer do anything, or did nothing so far, in words.
@@ -293,8 +315,7 @@ impl Runtime {
 }
 
 /// Refuses a share of more than all.
-fn check_shares(rules: &rules::Config) -> Result<(), ConfigError> {
-    let sections = toml::Table::try_from(rules).unwrap_or_default();
+fn check_shares(sections: &toml::Table) -> Result<(), ConfigError> {
     for (rule, section) in sections {
         for (key, value) in section.as_table().into_iter().flatten().filter(|(key, _)| key.ends_with("_pct"))
         {

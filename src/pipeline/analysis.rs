@@ -170,9 +170,7 @@ impl Analysis {
     /// Goes on by other rules and limits. Windows, learned habits and open episodes stay; after an error all does.
     pub(super) fn reconfigure(&mut self, options: &Options) -> anyhow::Result<()> {
         let Memory { lineage, routes, detectors } = &mut self.memory;
-        *detectors = detectors
-            .reconfigured(options.detection.clone())
-            .map_err(|message| anyhow::anyhow!("{message}"))?;
+        detectors.reconfigure(options.detection.clone()).map_err(|message| anyhow::anyhow!("{message}"))?;
         lineage.reconfigure(&options.lineage);
         routes.reconfigure(options.routes.clone());
         Ok(())

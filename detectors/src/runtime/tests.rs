@@ -304,3 +304,44 @@ fn a_share_of_more_than_all_is_refused_by_name() {
         "detectors.mfa_bypass_by_key.asks_pct: 101 per cent is more than all; at most 100"
     );
 }
+
+#[test]
+fn what_is_remembered_goes_on_under_another_configuration() {
+    let two_wrong = "10:00:00 203.0.113.7 -> mfa POST /mfa 401 user=ann x2 every 1s
+                     10:00:02 203.0.113.9 -> use GET /orders/{1..30} 200 user=bob route=/orders/{id} every 1s";
+    let third = "10:01:00 203.0.113.7 -> mfa POST /mfa 401 user=ann";
+    // As it was; another threshold of this rule, and of another; other limits; a severity.
+    let changes: [fn(&mut RuntimeConfig); 5] = [
+        |_| (),
+        |config| config.rules.mfa_failure_burst.thresholds.window_s = 301,
+        |config| config.rules.object_enumeration.enabled = false,
+        |config| config.limits.keys_per_table_max = 1_000,
+        |config| config.rules.mfa_failure_burst.severity = Some(Severity::Critical),
+    ];
+    for change in changes {
+        let (_, mut runtime) = run(two_wrong, RuntimeConfig::default());
+        let mut config = RuntimeConfig::default();
+        change(&mut config);
+        let before = runtime.save();
+        runtime.reconfigure(config.clone()).unwrap();
+        let is_on = |(name, _): &&(&str, Vec<u8>)| {
+            config.rules.object_enumeration.enabled || *name != "object_enumeration"
+        };
+        assert!(runtime.save().iter().eq(before.iter().filter(is_on)));
+        let mut alerts = Vec::new();
+        story::transactions(third).unwrap().iter().for_each(|tx| runtime.observe(tx, &mut alerts));
+        let bursts = alerts.iter().filter(|alert| alert.detector == "mfa_failure_burst");
+        let severity = config.rules.mfa_failure_burst.severity.unwrap_or(Severity::Medium);
+        assert_eq!(bursts.map(|alert| alert.severity).collect::<Vec<_>>(), [severity]);
+    }
+}
+
+#[test]
+fn a_configuration_that_makes_no_sense_changes_nothing() {
+    let (_, mut runtime) = run(BURST, RuntimeConfig::default());
+    let before = runtime.save();
+    let mut config = RuntimeConfig::default();
+    config.rules.mfa_failure_spray.thresholds.failing_share_pct = 101;
+    assert!(runtime.reconfigure(config).is_err());
+    assert!(runtime.save() == before);
+}
