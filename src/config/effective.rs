@@ -47,6 +47,18 @@ pub(super) fn table(raw: &Raw) -> Table {
     Table::try_from(raw).unwrap_or_default()
 }
 
+/// Every text that is set, under `section.key`.
+pub(super) fn texts(table: &Table, path: &str, found: &mut Vec<(String, String)>) {
+    for (name, value) in table {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        match value {
+            Value::Table(inner) => texts(inner, &path, found),
+            Value::String(text) if !text.is_empty() => found.push((path, text.clone())),
+            _ => {}
+        }
+    }
+}
+
 pub(super) fn mask(table: &mut Table) {
     for (key, value) in table {
         match value {

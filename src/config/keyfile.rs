@@ -2,9 +2,9 @@
 //! It is given the configuration and gives the keyring, with a warning where the operator should act.
 //! It promises that a key the operator named is used or refused, never silently replaced.
 
-use super::Raw;
+use super::{Raw, effective};
 use crate::identity::secret::Keyring;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Access that others than the owner have.
 const TOO_OPEN: u32 = 0o077;
@@ -38,12 +38,15 @@ impl Keys {
             }
             Err(why) => return Err(why),
         };
-        let mut keys = Self { keyring, warnings: key_warnings(&path) };
+        let mut keys = Self { keyring, warnings: key_warnings("key file", &path) };
         let previous = &raw.privacy.previous_key_file;
         if !previous.as_os_str().is_empty() {
             refuse_foreign_link(previous)?;
             keys.keyring = keys.keyring.with_previous(previous)?;
-            keys.warnings.extend(key_warnings(previous));
+            keys.warnings.extend(key_warnings("key file", previous));
+        }
+        for (setting, path) in secret_files(raw) {
+            keys.warnings.extend(key_warnings(&setting, &path));
         }
         Ok(keys)
     }
@@ -63,17 +66,28 @@ fn load_or_create(path: &Path) -> Result<Keyring, String> {
         .or_else(|why| if was_missing && path.exists() { Keyring::load_or_create(path) } else { Err(why) })
 }
 
-/// What is wrong with how a key file is kept: others can read it, or put another in its place.
-fn key_warnings(path: &Path) -> Vec<String> {
+/// Every other file of the configuration that holds a secret, by the end of its setting's name.
+fn secret_files(raw: &Raw) -> Vec<(String, PathBuf)> {
+    let is_secret = |(setting, _): &(String, PathBuf)| {
+        let ends = ["key_file", "token_file", "password_file", "secret_file"];
+        ends.iter().any(|end| setting.ends_with(end)) && !setting.starts_with("privacy.")
+    };
+    let mut texts = Vec::new();
+    effective::texts(&effective::table(raw), "", &mut texts);
+    texts.into_iter().map(|(setting, path)| (setting, path.into())).filter(is_secret).collect()
+}
+
+/// What is wrong with how a file with a secret is kept: others can read it, or put another in its place.
+fn key_warnings(what: &str, path: &Path) -> Vec<String> {
     let shown = path.display();
     let open = mode(path).filter(|mode| mode & TOO_OPEN != 0 && !is_mounted(path)).map(|mode| {
         let mode = mode & 0o777;
-        format!("key file {shown} has mode {mode:04o}: others can use it; run `chmod 600 {shown}`")
+        format!("{what} {shown} has mode {mode:04o}: others can use it; run `chmod 600 {shown}`")
     });
     let folder = folder_of(path);
     let replaceable = mode(folder).filter(|mode| mode & SHARED != 0 && mode & STICKY == 0).map(|_| {
         let folder = folder.display();
-        format!("key file {shown}: others can put another in its place; run `chmod go-w {folder}`")
+        format!("{what} {shown}: others can put another in its place; run `chmod go-w {folder}`")
     });
     open.into_iter().chain(replaceable).collect()
 }
@@ -182,6 +196,28 @@ mod tests {
         // Where everybody may write but nobody may touch what is another's, the file is safe.
         set_mode(folder.path(), 0o1777);
         assert!(keys(&path, None).unwrap().warnings.is_empty());
+    }
+
+    #[test]
+    fn any_file_with_a_secret_that_others_can_read_is_told_by_its_setting() {
+        let folder = tempfile::tempdir().unwrap();
+        let [token, password] = ["token", "password"].map(|name| folder.path().join(name));
+        for path in [&token, &password] {
+            std::fs::write(path, "irrelevant").unwrap();
+            set_mode(path, 0o600);
+        }
+        let written = format!(
+            "[privacy]\nkey_file = {:?}\n[web]\ntoken_file = {token:?}\n[sinks.kafka]\nbrokers = \"k:9092\"\npassword_file = {password:?}",
+            folder.path().join("key")
+        );
+        let raw: Raw = toml::from_str(&written).unwrap();
+        assert_eq!(Keys::load(&raw).unwrap().warnings, Vec::<String>::new());
+        set_mode(&token, 0o644);
+        set_mode(&password, 0o640);
+        let told = Keys::load(&raw).unwrap().warnings.join("\n");
+        for setting in ["web.token_file", "sinks.kafka.password_file"] {
+            assert!(told.contains(&format!("{setting} {}", folder.path().display())), "{told}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `cargo bench --bench identity`: what it costs to tell who called, from a parsed exchange to an attributed transaction.
 //! It reads the captures of the replay bench (a tenth of them with `--quick`) in this process, times each extraction
-//! and attribution alone, and prints quantiles beside the time to hash the same exchange's bytes once.
+//! and attribution alone, and prints quantiles beside the time to hash the same exchange's bytes once, and how long it
+//! takes to save who is who.
 //! It promises ratios within one run; the bare times are of this machine, at this hour.
 
 #[allow(dead_code, reason = "only the captures are needed, not the traffic of many identities")]
@@ -95,9 +96,13 @@ fn bench(kind: Kind, quick: bool) -> Result<(), String> {
     if extraction.0.len() as u64 != truth.transactions {
         return Err(format!("{} of {} transactions were found", extraction.0.len(), truth.transactions));
     }
+    let began = Instant::now();
+    let saved = lineage.save().len();
+    let (pause, kib) = (began.elapsed().as_micros() as f64 / 1e3, saved / 1024);
     let table = format!(
         "{}: {} transactions on {} connections, {} packets of {} bytes\n\
-         {:<28} {:>8} {:>8} {:>8} {:>8}\n{}{}{}",
+         {:<28} {:>8} {:>8} {:>8} {:>8}\n{}{}{}\
+         who is who saved: {kib} KiB in {pause:.1} ms\n",
         capture.kind.name(),
         truth.transactions,
         truth.connections,
