@@ -130,6 +130,7 @@ registry! {
     credential_stuffing,
     password_brute_force,
     auth_batching,
+    route_discovery,
     retry_storm,
     basic_auth_in_use,
     mixed_authentication,
