@@ -56,8 +56,10 @@ impl Facts {
     pub const CLAIM: Self = Self(1 << 19);
     /// An outside client whose device can be told.
     pub const DEVICE: Self = Self(1 << 20);
+    /// A list is asked to go on.
+    pub const POSITION: Self = Self(1 << 21);
     /// How many there are.
-    pub(crate) const COUNT: usize = 21;
+    pub(crate) const COUNT: usize = 22;
 
     /// Both sets.
     #[must_use]
@@ -105,9 +107,13 @@ impl Facts {
         });
         let Some(request) = &tx.request else { return facts };
         let claims = !request.identity_headers.is_empty() || tx.client.claimed_ip.is_some();
-        [(Self::GRAPHQL, request.graphql.is_some()), (Self::CLAIM, claims)]
-            .into_iter()
-            .fold(facts, Self::add_if)
+        [
+            (Self::GRAPHQL, request.graphql.is_some()),
+            (Self::CLAIM, claims),
+            (Self::POSITION, request.position.is_some()),
+        ]
+        .into_iter()
+        .fold(facts, Self::add_if)
     }
 
     /// Those that are not among them.

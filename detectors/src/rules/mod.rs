@@ -126,6 +126,7 @@ registry! {
     token_replay,
     session_hijack,
     bulk_extraction,
+    pagination_walk,
     object_enumeration,
     credential_stuffing,
     password_brute_force,
