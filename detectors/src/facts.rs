@@ -58,8 +58,10 @@ impl Facts {
     pub const DEVICE: Self = Self(1 << 20);
     /// A list is asked to go on.
     pub const POSITION: Self = Self(1 << 21);
+    /// TLS covers it, and its handshake was seen.
+    pub const TLS: Self = Self(1 << 22);
     /// How many there are.
-    pub(crate) const COUNT: usize = 22;
+    pub(crate) const COUNT: usize = 23;
 
     /// Both sets.
     #[must_use]
@@ -93,6 +95,7 @@ impl Facts {
             (Self::JWT_OR_REUSE, is_jwt || tx.reuse.is_some()),
             (Self::STEP, tx.login.is_some() || tx.mfa.is_some() || is_sensitive),
             (Self::NOT_NOW, retry_storm::is_refused(tx)),
+            (Self::TLS, tx.tls.is_some()),
             (Self::DEVICE, tx.device.is_some() && tx.client.external),
         ]
         .into_iter()

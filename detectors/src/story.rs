@@ -48,11 +48,13 @@
 //! | `plain` `via=10.0.0.2` `grpc` | without TLS, through a proxy, a gRPC call |
 //! | `auth_operations=3` | a GraphQL request with so many logins, codes and tokens in it |
 //! | `exposed=query:api_key:token` | a secret out of place: where, class, name |
+//! | `tls=0303` `suite=c02f` | version and cipher suite that the server chose, as on the wire |
 //! | `gap` `truncated` `repeat` | bytes missing, cut short, the second sight of an exchange |
 
 mod braces;
 mod line;
 mod time;
+mod tls;
 mod token;
 
 pub use line::blank;

@@ -134,6 +134,7 @@ registry! {
     route_discovery,
     retry_storm,
     basic_auth_in_use,
+    weak_tls,
     mixed_authentication,
     forged_identity_header,
     sensor_self_check,

@@ -4,7 +4,7 @@
 
 use super::braces::{expand, numbers};
 use super::time::{duration, moment, parse};
-use super::token;
+use super::{tls, token};
 use crate::anomaly::AnomalySet;
 use crate::hash::StableHasher;
 use crate::identity::{
@@ -245,6 +245,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         }
         "secret" => present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, value),
         "jwt" => set_jwt(tx, value),
+        "tls" | "suite" => tls::set(tx, name, value)?,
         _ if token::WORDS.contains(&name) => return token::set(tx, name, value),
         "reuse" => tx.reuse = Some(reuse(tx.end, value)?),
         "country" => tx.client.country = Some(Country::parse(value).ok_or("a country is two letters")?),
