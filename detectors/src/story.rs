@@ -39,7 +39,7 @@
 //! | `class=vpn` `claims=192.0.2.1` | the kind of the client's network; the address it claims to have |
 //! | `device=abcd` `agent=library` | four traits, a letter each, `-` for one not known; the kind of program |
 //! | `says=x-forwarded-user:user` | a header that says who the caller is, and what it says |
-//! | `items=` `limit=` `host=` `route=` | records in the answer, page size asked for, host, route (default: the path) |
+//! | `items=` `bytes=` `limit=` `host=` `route=` | records and bytes in the answer, page size asked for, host, route (default: the path) |
 //! | `at=7` `cursor=7` | the page or record a list goes on with; a cursor, by a number of its own |
 //! | `ttfb=30ms` | from the request's last byte to the answer's first |
 //! | `clock=-40s` `took=2s` | how far the server's `Date` is ahead or behind; from the request's first byte to the end |

@@ -12,6 +12,7 @@ mod forgery;
 mod habits;
 pub(crate) mod keys;
 mod network;
+mod octaves;
 pub(crate) mod presence;
 mod prompts;
 mod section;
@@ -128,6 +129,7 @@ registry! {
     bulk_extraction,
     pagination_walk,
     object_enumeration,
+    slow_drip,
     credential_stuffing,
     password_brute_force,
     auth_batching,

@@ -283,6 +283,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
             tx.proof.mfa_at = Some(tx.end.before(duration(value)?));
         }
         "exposed" => tx.exposed.push(exposure(value)?),
+        "bytes" => tx.response.as_mut().ok_or("bytes want an answer")?.bytes = parse(value, "bytes")?,
         "items" => tx.response.as_mut().ok_or("items want an answer")?.items = Some(parse(value, "items")?),
         "factor" | "code" | "outcome" | "ticket" | "left" => return set_step(tx, name, value),
         "limit" | "at" | "cursor" | "host" | "route" | "agent" | "says" | "mark" | "labels"

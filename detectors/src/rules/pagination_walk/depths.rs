@@ -2,11 +2,13 @@
 //! It is told once of each caller and class, and asked how many others went as far.
 //! It promises counts that only go up: whoever repeats a walk changes nothing.
 
+use super::super::octaves;
 use crate::saved::saved;
 use std::ops::Range;
 
-/// Classes of depth: the last one begins at 131,072 steps.
-const CLASSES: usize = 34;
+/// The last class of depth begins at 131,072 steps.
+const LAST: u8 = 34;
+const CLASSES: usize = LAST as usize + 1;
 
 /// Callers by the depth they reached.
 #[derive(Clone, Copy, Debug)]
@@ -54,12 +56,9 @@ impl Depths {
     }
 }
 
-/// The class of a depth: 1, 2, 3, 4, 6, 8, 12 … steps begin one each.
+/// The class of a depth.
 pub(super) fn class(steps: u32) -> u8 {
-    let octave = steps.max(1).ilog2();
-    let half = octave.checked_sub(1).map_or(0, |bit| steps >> bit & 1);
-    // Octaves of a `u32` are fewer than 32.
-    u8::try_from(octave * 2 + half).map_or(0, |class| class.saturating_sub(1)).min(CLASSES as u8 - 1)
+    u8::try_from(octaves::class(u64::from(steps))).map_or(LAST, |class| class.min(LAST))
 }
 
 #[cfg(test)]
@@ -67,12 +66,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn classes_begin_at_half_octaves_and_never_go_back() {
-        let begin: Vec<u32> =
-            (1..100).filter(|&steps| steps == 1 || class(steps) > class(steps - 1)).collect();
-        assert_eq!(begin, [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96]);
-        assert!((2..200_000).all(|steps| class(steps) - class(steps - 1) <= 1));
-        assert_eq!((class(131_071), class(131_072), class(u32::MAX)), (32, 33, 33));
+    fn the_last_class_has_no_end() {
+        assert_eq!((class(131_071), class(131_072), class(u32::MAX)), (33, 34, 34));
     }
 
     #[test]
