@@ -9,6 +9,7 @@ use crate::saved::Damaged;
 use crate::shown::Entry;
 use crate::slice::Slice;
 use crate::time::EventTime;
+use crate::tls::TlsConnection;
 use crate::transaction::{Completeness, Endpoint, Transaction};
 use std::fmt;
 use std::net::IpAddr;
@@ -30,6 +31,9 @@ pub trait Detector: Send {
 
     /// Sees the next transaction that has what it needs, in order of `end`, then `id`.
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>);
+
+    /// Sees a connection that could not be read, in its place among the transactions.
+    fn connection(&mut self, _: &TlsConnection, _: &mut Findings<'_>) {}
 
     /// Looks at the sensor itself; for the rules about what it may have missed.
     fn check_up(&mut self, _: &Checkup<'_>, _: &mut Findings<'_>) {}

@@ -56,8 +56,12 @@ impl Facts {
     pub const CLAIM: Self = Self(1 << 19);
     /// An outside client whose device can be told.
     pub const DEVICE: Self = Self(1 << 20);
+    /// A list is asked to go on.
+    pub const POSITION: Self = Self(1 << 21);
+    /// TLS covers it, and its handshake was seen.
+    pub const TLS: Self = Self(1 << 22);
     /// How many there are.
-    pub(crate) const COUNT: usize = 21;
+    pub(crate) const COUNT: usize = 23;
 
     /// Both sets.
     #[must_use]
@@ -91,6 +95,7 @@ impl Facts {
             (Self::JWT_OR_REUSE, is_jwt || tx.reuse.is_some()),
             (Self::STEP, tx.login.is_some() || tx.mfa.is_some() || is_sensitive),
             (Self::NOT_NOW, retry_storm::is_refused(tx)),
+            (Self::TLS, tx.tls.is_some()),
             (Self::DEVICE, tx.device.is_some() && tx.client.external),
         ]
         .into_iter()
@@ -105,9 +110,13 @@ impl Facts {
         });
         let Some(request) = &tx.request else { return facts };
         let claims = !request.identity_headers.is_empty() || tx.client.claimed_ip.is_some();
-        [(Self::GRAPHQL, request.graphql.is_some()), (Self::CLAIM, claims)]
-            .into_iter()
-            .fold(facts, Self::add_if)
+        [
+            (Self::GRAPHQL, request.graphql.is_some()),
+            (Self::CLAIM, claims),
+            (Self::POSITION, request.position.is_some()),
+        ]
+        .into_iter()
+        .fold(facts, Self::add_if)
     }
 
     /// Those that are not among them.

@@ -14,6 +14,7 @@ use crate::saved::Damaged;
 use crate::slice::{Cursor, Slice};
 use crate::suppress::{Silence, Suppression};
 use crate::time::EventTime;
+use crate::tls::TlsConnection;
 use crate::transaction::Transaction;
 use std::fmt;
 use std::sync::Arc;
@@ -153,6 +154,16 @@ impl Runtime {
         }
         if let Some(watch) = &mut self.watch {
             watch.note(tx, &self.detectors, &self.episodes.take_heard());
+        }
+    }
+
+    /// Shows a connection that could not be read, in its place among the transactions.
+    pub fn connection(&mut self, connection: &TlsConnection, alerts: &mut Vec<Alert>) {
+        let (now, marks) = (connection.end, Marks::default());
+        self.episodes.expire(now, alerts);
+        for (desk, detector) in &mut self.detectors {
+            let mut findings = Findings { desk, episodes: &mut self.episodes, now, alerts, marks: &marks };
+            detector.connection(connection, &mut findings);
         }
     }
 

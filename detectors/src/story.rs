@@ -39,7 +39,8 @@
 //! | `class=vpn` `claims=192.0.2.1` | the kind of the client's network; the address it claims to have |
 //! | `device=abcd` `agent=library` | four traits, a letter each, `-` for one not known; the kind of program |
 //! | `says=x-forwarded-user:user` | a header that says who the caller is, and what it says |
-//! | `items=` `limit=` `host=` `route=` | records in the answer, page size asked for, host, route (default: the path) |
+//! | `items=` `bytes=` `limit=` `host=` `route=` | records and bytes in the answer, page size asked for, host, route (default: the path) |
+//! | `at=7` `cursor=7` | the page or record a list goes on with; a cursor, by a number of its own |
 //! | `ttfb=30ms` | from the request's last byte to the answer's first |
 //! | `clock=-40s` `took=2s` | how far the server's `Date` is ahead or behind; from the request's first byte to the end |
 //! | `labels=admin,export` | what the route is for |
@@ -47,11 +48,13 @@
 //! | `plain` `via=10.0.0.2` `grpc` | without TLS, through a proxy, a gRPC call |
 //! | `auth_operations=3` | a GraphQL request with so many logins, codes and tokens in it |
 //! | `exposed=query:api_key:token` | a secret out of place: where, class, name |
+//! | `tls=0303` `suite=c02f` | version and cipher suite that the server chose, as on the wire |
 //! | `gap` `truncated` `repeat` | bytes missing, cut short, the second sight of an exchange |
 
 mod braces;
 mod line;
 mod time;
+mod tls;
 mod token;
 
 pub use line::blank;

@@ -51,6 +51,15 @@ impl fmt::Display for TlsVersion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CipherSuite(pub u16);
 
+impl CipherSuite {
+    /// Whether the server's lasting key opens what was recorded; an unknown suite is given the benefit of the doubt.
+    pub fn lacks_forward_secrecy(self) -> bool {
+        let exchange = suites::name(self.0).and_then(|name| name.strip_prefix("TLS_")?.split_once("_WITH_"));
+        let lasting = ["NULL", "RSA", "PSK", "KRB5", "DH_RSA", "DH_DSS", "ECDH_RSA", "ECDH_ECDSA"];
+        exchange.is_some_and(|(exchange, _)| lasting.iter().any(|name| exchange.starts_with(name)))
+    }
+}
+
 impl fmt::Display for CipherSuite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match suites::name(self.0) {
@@ -164,5 +173,13 @@ mod tests {
         assert_eq!(CipherSuite(0x1301).to_string(), "TLS_AES_128_GCM_SHA256");
         assert_eq!(CipherSuite(0xC02F).to_string(), "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
         assert_eq!(CipherSuite(0x00FE).to_string(), "0x00fe");
+    }
+
+    #[test]
+    fn an_ephemeral_exchange_keeps_what_was_recorded() {
+        let lacking = [0x0005, 0x002F, 0x009C, 0x0030, 0xC004, 0xC00E, 0x008C, 0x001F, 0x0003];
+        let keeping = [0x1301, 0xC02F, 0x009E, 0xC013, 0x0033, 0x0034, 0xCCA8, 0x00AA, 0x00FE];
+        assert!(lacking.iter().all(|&suite| CipherSuite(suite).lacks_forward_secrecy()));
+        assert!(!keeping.iter().any(|&suite| CipherSuite(suite).lacks_forward_secrecy()));
     }
 }

@@ -5,10 +5,12 @@
 use crate::anomaly::AnomalySet;
 use crate::contents::Contents;
 pub use crate::device::{AgentKind, Comparison, Device, DeviceTrait};
+pub use crate::graphql::{Graphql, GraphqlKind};
 use crate::identity::{
     AddressClass, Country, Credential, Factor, Fingerprint, Place, Principal, Proof, named,
 };
 use crate::label::{Hints, Labels};
+use crate::position::Position;
 use crate::saved::{Damaged, Saved, saved};
 use crate::session::{Reuse, Session};
 use crate::shown::Shown;
@@ -196,6 +198,8 @@ pub struct Request {
     pub query_keys: Vec<Arc<str>>,
     /// The page size asked for (`limit`, `page_size`, `first` …).
     pub page_limit: Option<u32>,
+    /// Where in a list it asks to go on.
+    pub position: Option<Position>,
     /// Body bytes after transfer decoding.
     pub bytes: u64,
     /// Media type without parameters, lower case.
@@ -236,31 +240,6 @@ pub struct IdentityHeader {
     pub claim: HeaderClaim,
     /// Whether the peer that sent it is a trusted proxy.
     pub by_proxy: bool,
-}
-
-named! {
-    /// What a GraphQL operation does.
-    GraphqlKind {
-        /// Reads.
-        Query => "query",
-        /// Changes.
-        Mutation => "mutation",
-        /// Listens.
-        Subscription => "subscription",
-    }
-}
-
-/// A GraphQL request, by names only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Graphql {
-    /// What the (first) operation does.
-    pub kind: GraphqlKind,
-    /// The operation's name.
-    pub operation: Option<Arc<str>>,
-    /// The top-level fields asked for, at most eight.
-    pub fields: Vec<Arc<str>>,
-    /// Logins and second-factor checks asked for in this one request, by alias or batch.
-    pub auth_operations: u32,
 }
 
 /// The response's facts.

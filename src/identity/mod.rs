@@ -29,6 +29,7 @@ mod markers;
 mod masks;
 mod mfa;
 mod names;
+mod position;
 mod prefixes;
 mod presets;
 mod protobuf;

@@ -251,6 +251,10 @@ pub(crate) enum Field {
     GrantType,
     DeviceCode,
     PageSize,
+    /// The page or record a list goes on with, by its number.
+    Position,
+    /// What the answer before gave to go on with.
+    Cursor,
     /// A GraphQL document.
     Query,
     /// The operation that is called, where the path is the same for all.
@@ -271,6 +275,8 @@ impl Field {
                 | F::ClientId
                 | F::GrantType
                 | F::PageSize
+                | F::Position
+                | F::Cursor
                 | F::Query
         )
     }
@@ -337,6 +343,17 @@ pub(crate) const FIELDS: &[(Field, &str)] = {
         (
             F::PageSize,
             "limit page_size per_page first count top $top size pagesize max_results take rows last",
+        ),
+        (
+            F::Position,
+            "page page_number page_no page_num page_index page[number] offset page[offset] skip $skip \
+             start start_index startat first_result",
+        ),
+        (
+            F::Cursor,
+            "cursor after page[after] page[cursor] page_token next_token continuation \
+             continuation_token marker start_after starting_after since_id last_id next_cursor \
+             $skiptoken skip_token exclusive_start_key bookmark scroll_id",
         ),
         (F::Query, "query"),
     ]

@@ -161,10 +161,18 @@ impl Analysis {
         Ok(())
     }
 
-    /// A connection that was not read concerns no rule. What the state knows was told by the run before.
-    fn tell_connection(&self, connection: &TlsConnection, outputs: &mut dyn Outputs) -> anyhow::Result<()> {
-        let is_old = self.keeper.as_ref().is_some_and(|keeper| keeper.has_passed(connection.end));
-        if is_old { Ok(()) } else { outputs.connection(connection) }
+    /// What the state knows of connections that were not read was told by the run before.
+    fn tell_connection(
+        &mut self,
+        connection: &TlsConnection,
+        outputs: &mut dyn Outputs,
+    ) -> anyhow::Result<()> {
+        if self.keeper.as_ref().is_some_and(|keeper| keeper.has_passed(connection.end)) {
+            return Ok(());
+        }
+        outputs.connection(connection)?;
+        self.memory.detectors.connection(connection, &mut self.alerts);
+        self.write_alerts(outputs)
     }
 
     /// Goes on by other rules and limits. Windows, learned habits and open episodes stay; after an error all does.

@@ -267,6 +267,7 @@ impl Traffic {
             labels: Labels::NONE,
             query_keys: Vec::new(),
             page_limit: None,
+            position: None,
             bytes: 0,
             content_type: None,
             user_agent: Some(words.agent.clone()),

@@ -12,6 +12,7 @@ mod forgery;
 mod habits;
 pub(crate) mod keys;
 mod network;
+mod octaves;
 pub(crate) mod presence;
 mod prompts;
 mod section;
@@ -126,12 +127,16 @@ registry! {
     token_replay,
     session_hijack,
     bulk_extraction,
+    pagination_walk,
     object_enumeration,
+    slow_drip,
     credential_stuffing,
     password_brute_force,
     auth_batching,
+    route_discovery,
     retry_storm,
     basic_auth_in_use,
+    weak_tls,
     mixed_authentication,
     forged_identity_header,
     sensor_self_check,

@@ -4,7 +4,7 @@
 
 use super::braces::{expand, numbers};
 use super::time::{duration, moment, parse};
-use super::token;
+use super::{tls, token};
 use crate::anomaly::AnomalySet;
 use crate::hash::StableHasher;
 use crate::identity::{
@@ -12,6 +12,7 @@ use crate::identity::{
     Place, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
 };
 use crate::label::{Label, Labels};
+use crate::position::Position;
 use crate::session::{OneTime, Reuse, Session};
 use crate::time::EventTime;
 use crate::token::Jwt;
@@ -145,6 +146,7 @@ fn request(method: &str, path: &str) -> Request {
         labels: Labels::NONE,
         query_keys: Vec::new(),
         page_limit: None,
+        position: None,
         bytes: 0,
         content_type: None,
         user_agent: None,
@@ -243,6 +245,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         }
         "secret" => present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, value),
         "jwt" => set_jwt(tx, value),
+        "tls" | "suite" => tls::set(tx, name, value)?,
         _ if token::WORDS.contains(&name) => return token::set(tx, name, value),
         "reuse" => tx.reuse = Some(reuse(tx.end, value)?),
         "country" => tx.client.country = Some(Country::parse(value).ok_or("a country is two letters")?),
@@ -280,9 +283,11 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
             tx.proof.mfa_at = Some(tx.end.before(duration(value)?));
         }
         "exposed" => tx.exposed.push(exposure(value)?),
+        "bytes" => tx.response.as_mut().ok_or("bytes want an answer")?.bytes = parse(value, "bytes")?,
         "items" => tx.response.as_mut().ok_or("items want an answer")?.items = Some(parse(value, "items")?),
         "factor" | "code" | "outcome" | "ticket" | "left" => return set_step(tx, name, value),
-        "limit" | "host" | "route" | "agent" | "says" | "mark" | "labels" | "auth_operations" => {
+        "limit" | "at" | "cursor" | "host" | "route" | "agent" | "says" | "mark" | "labels"
+        | "auth_operations" => {
             return set_request(tx, name, value);
         }
         _ => return Err(format!("`{name}` is no word")),
@@ -358,6 +363,8 @@ fn set_request(tx: &mut Transaction, name: &str, value: &str) -> Result<(), Stri
     let request = tx.request.as_mut().ok_or("no request")?;
     match name {
         "limit" => request.page_limit = Some(parse(value, "limit")?),
+        "at" => request.position = Some(Position::Number(parse(value, "position")?)),
+        "cursor" => request.position = Some(Position::Cursor(parse(value, "cursor")?)),
         "host" => request.host = value.into(),
         "mark" => request.mark = parse(value, "mark")?,
         "auth_operations" => {

@@ -10,6 +10,7 @@ use crate::identity::credential::{Presented, SECRET_BYTES_MIN, is_ticket};
 use crate::identity::graphql::Operation;
 use crate::identity::http_date::ServerClock;
 use crate::identity::locator::Known;
+use crate::identity::position;
 use crate::identity::request::Asking;
 use crate::identity::route::{PATH_BYTES_MAX, Route};
 use crate::identity::shape;
@@ -90,6 +91,7 @@ impl Extractor {
             labels: route.labels.public(),
             query_keys: query_keys.into_iter().map(|pair| self.query_key(pair, presented)).collect(),
             page_limit: asked.fields.page_size(),
+            position: position::of(&asked.fields, &self.marks),
             bytes: message.body.bytes,
             content_type: asked.content_type.map(|t| self.media_type(t, &asked.presented)),
             user_agent: asked.agent.map(|agent| self.recorded(agent, AGENT_BYTES_MAX, presented)),

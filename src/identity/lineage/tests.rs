@@ -69,6 +69,7 @@ fn step(host: &str, activity: Activity) -> Sighting {
             route: empty(),
             query_keys: Vec::new(),
             page_limit: None,
+            position: None,
             bytes: 0,
             content_type: None,
             user_agent: None,

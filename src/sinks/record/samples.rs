@@ -123,6 +123,7 @@ fn request() -> Request {
         labels: Labels::of(&[Label::Users]),
         query_keys: vec!["page".into()],
         page_limit: None,
+        position: None,
         bytes: 27,
         content_type: Some("application/json".into()),
         user_agent: Some("curl/8.7.1".into()),
