@@ -7,6 +7,7 @@ mod actor;
 mod catalogue;
 mod clock;
 mod crowd;
+mod deed;
 mod egress;
 mod forgery;
 mod habits;
@@ -110,11 +111,13 @@ registry! {
     odd_timing,
     mfa_bypass_by_key,
     key_from_new_network,
+    key_scope_jump,
     stale_key,
     shared_key,
     credential_exposure,
     key_guessing,
     compromised_key_use,
+    administration_by_key,
     unsigned_jwt,
     guessable_jwt_secret,
     jwt_algorithm_confusion,
