@@ -4,7 +4,8 @@
 
 use crate::identity::CredentialKind;
 use crate::rules::{keys, presence, retry_storm};
-use crate::transaction::{Outcome, Transaction};
+use crate::session::Session;
+use crate::transaction::{Activity, Outcome, Transaction};
 
 /// A set of facts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,8 +57,11 @@ impl Facts {
     pub const CLAIM: Self = Self(1 << 19);
     /// An outside client whose device can be told.
     pub const DEVICE: Self = Self(1 << 20);
+    /// It shows what becomes of sessions: one proved its second factor, logged out or should be over, or somebody was
+    /// turned away.
+    pub const SESSION_LIFE: Self = Self(1 << 21);
     /// How many there are.
-    pub(crate) const COUNT: usize = 21;
+    pub(crate) const COUNT: usize = 22;
 
     /// Both sets.
     #[must_use]
@@ -91,6 +95,7 @@ impl Facts {
             (Self::JWT_OR_REUSE, is_jwt || tx.reuse.is_some()),
             (Self::STEP, tx.login.is_some() || tx.mfa.is_some() || is_sensitive),
             (Self::NOT_NOW, retry_storm::is_refused(tx)),
+            (Self::SESSION_LIFE, shows_session_life(tx)),
             (Self::DEVICE, tx.device.is_some() && tx.client.external),
         ]
         .into_iter()
@@ -128,4 +133,9 @@ impl Facts {
     fn add_if(self, (fact, holds): (Self, bool)) -> Self {
         if holds { self.and(fact) } else { self }
     }
+}
+
+fn shows_session_life(tx: &Transaction) -> bool {
+    let is_told = |session: Session| session.ended.is_some() || session.rotated.is_some();
+    tx.outcome == Outcome::Denied || tx.activity == Activity::Logout || tx.session.is_some_and(is_told)
 }

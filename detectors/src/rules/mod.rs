@@ -128,6 +128,7 @@ registry! {
     jwt_claim_tampering,
     token_replay,
     session_hijack,
+    session_not_rotated,
     bulk_extraction,
     object_enumeration,
     credential_stuffing,
