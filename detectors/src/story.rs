@@ -22,6 +22,7 @@
 //! | `user=` `service=` | the principal; `login` carries `user` as the name typed |
 //! | `session=` `bearer=` `key=` `basic` `client_secret` | a credential; `key=` is the principal where no other is named |
 //! | `secret=` `known=example` | a client secret, where there are several; why others know the credential before it |
+//! | `stage=test` | what the credential before it says it is for |
 //! | `issued` | the first credential was seen being handed out |
 //! | `ended=logout:5m` | what should have ended its session, and how long ago |
 //! | `rotated=false` `proved=1h` | whether the server replaced the session at this step, when a factor first succeeded in it |

@@ -17,6 +17,7 @@ pub(crate) mod presence;
 mod prompts;
 mod section;
 mod verdict;
+mod zone;
 
 pub use catalogue::{Entry, Threshold};
 pub use section::Section;
@@ -118,6 +119,7 @@ registry! {
     key_guessing,
     compromised_key_use,
     administration_by_key,
+    test_key_in_production,
     unsigned_jwt,
     guessable_jwt_secret,
     jwt_algorithm_confusion,

@@ -10,7 +10,7 @@ use crate::anomaly::AnomalySet;
 use crate::hash::StableHasher;
 use crate::identity::{
     AddressClass, Country, Credential, CredentialKind, Factor, Fingerprint, KnownKey, Location, Notoriety,
-    Place, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
+    Place, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel, Stage,
 };
 use crate::label::{Label, Labels};
 use crate::time::EventTime;
@@ -240,6 +240,10 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
             let key = tx.credentials.last_mut().ok_or("known wants a credential first")?;
             let why = Notoriety::parse(value).ok_or("no such reason to be known")?;
             key.known = Some(KnownKey { why, line: 7, source: "somewhere" });
+        }
+        "stage" => {
+            let key = tx.credentials.last_mut().ok_or("stage wants a credential first")?;
+            key.stage = Some(Stage::parse(value).ok_or("no such stage")?);
         }
         "secret" => present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, value),
         "jwt" => set_jwt(tx, value),
