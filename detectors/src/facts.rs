@@ -4,7 +4,8 @@
 
 use crate::identity::CredentialKind;
 use crate::rules::{keys, presence, retry_storm};
-use crate::transaction::{Outcome, Transaction};
+use crate::session::Session;
+use crate::transaction::{Activity, Outcome, Transaction};
 
 /// A set of facts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,8 +61,11 @@ impl Facts {
     pub const POSITION: Self = Self(1 << 21);
     /// TLS covers it, and its handshake was seen.
     pub const TLS: Self = Self(1 << 22);
+    /// It shows what becomes of sessions: one proved its second factor, logged out or should be over, or somebody was
+    /// turned away.
+    pub const SESSION_LIFE: Self = Self(1 << 23);
     /// How many there are.
-    pub(crate) const COUNT: usize = 23;
+    pub(crate) const COUNT: usize = 24;
 
     /// Both sets.
     #[must_use]
@@ -96,6 +100,7 @@ impl Facts {
             (Self::STEP, tx.login.is_some() || tx.mfa.is_some() || is_sensitive),
             (Self::NOT_NOW, retry_storm::is_refused(tx)),
             (Self::TLS, tx.tls.is_some()),
+            (Self::SESSION_LIFE, shows_session_life(tx)),
             (Self::DEVICE, tx.device.is_some() && tx.client.external),
         ]
         .into_iter()
@@ -137,4 +142,9 @@ impl Facts {
     fn add_if(self, (fact, holds): (Self, bool)) -> Self {
         if holds { self.and(fact) } else { self }
     }
+}
+
+fn shows_session_life(tx: &Transaction) -> bool {
+    let is_told = |session: Session| session.ended.is_some() || session.rotated.is_some();
+    tx.outcome == Outcome::Denied || tx.activity == Activity::Logout || tx.session.is_some_and(is_told)
 }

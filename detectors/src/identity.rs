@@ -253,6 +253,16 @@ pub struct KnownKey {
 
 saved!(KnownKey { why, line, source });
 
+named! {
+    /// What a key says it is for, by a word in its prefix.
+    Stage {
+        /// `sk_test_…`, `access-sandbox-…`.
+        Test => "test",
+        /// `sk_live_…`.
+        Live => "live",
+    }
+}
+
 /// One credential that was presented, without its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
@@ -268,9 +278,11 @@ pub struct Credential {
     pub fingerprint: Fingerprint,
     /// Set where others are known to have it, too.
     pub known: Option<KnownKey>,
+    /// What it says it is for.
+    pub stage: Option<Stage>,
 }
 
-saved!(Credential { kind, class, location, name, fingerprint, known });
+saved!(Credential { kind, class, location, name, fingerprint, known } fresh { stage });
 
 named! {
     /// How much was proved about the actor, by what the server accepted.

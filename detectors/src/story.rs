@@ -22,7 +22,10 @@
 //! | `user=` `service=` | the principal; `login` carries `user` as the name typed |
 //! | `session=` `bearer=` `key=` `basic` `client_secret` | a credential; `key=` is the principal where no other is named |
 //! | `secret=` `known=example` | a client secret, where there are several; why others know the credential before it |
-//! | `issued` | the credential named before was seen being handed out |
+//! | `stage=test` | what the credential before it says it is for |
+//! | `issued` | the first credential was seen being handed out |
+//! | `ended=logout:5m` | what should have ended its session, and how long ago |
+//! | `rotated=false` `proved=1h` | whether the server replaced the session at this step, when a factor first succeeded in it |
 //! | `jwt=RS256` `unsigned` | a bearer token that is a JWT, perhaps without a signature; `jwt=` has no `alg` |
 //! | `token=t1` `in=form` | another token than that of the same `jwt=`; where the last credential was |
 //! | `iss=` `kid=` `typ=` `parts=` `token_bytes=` `p2c=` | of a JWT: names, its parts, its length, its rounds |
@@ -53,6 +56,7 @@
 
 mod braces;
 mod line;
+mod session;
 mod time;
 mod tls;
 mod token;

@@ -330,6 +330,7 @@ impl Extractor {
                     name: self.recorded_name(found.name, presented),
                     fingerprint: known.fingerprint,
                     known: known.listed,
+                    stage: known.stage,
                 });
             }
         }
@@ -346,7 +347,7 @@ fn know(memory: &mut Memory, found: &Found<'_>, settings: &Settings) -> Known {
     let value = found.secret.bytes();
     let fingerprint = settings.keyring.hash(class, value);
     let listed = settings.listed.find_name(value, fingerprint, &settings.keyring);
-    Known { class, fingerprint, listed, claims: None, beyond_limit: false }
+    Known { class, fingerprint, listed, stage: shape::stage(value), claims: None, beyond_limit: false }
 }
 
 impl Proved {

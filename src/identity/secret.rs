@@ -12,7 +12,7 @@ pub(crate) use places::Places;
 
 use super::jwt::{self, Claims};
 use super::shape;
-use heelguard_detectors::identity::{Fingerprint, KnownKey};
+use heelguard_detectors::identity::{Fingerprint, KnownKey, Stage};
 use std::borrow::Cow;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -102,6 +102,8 @@ pub(crate) struct Known {
     pub(crate) fingerprint: Fingerprint,
     /// Where it is listed as known to others.
     pub(crate) listed: Option<KnownKey>,
+    /// What it says it is for.
+    pub(crate) stage: Option<Stage>,
     /// The claims, when it is a readable JWT.
     pub(crate) claims: Option<Arc<Claims>>,
     /// Whether it is a JWT beyond the decode limits.
@@ -152,7 +154,8 @@ impl Memory {
             _ => (None, false),
         };
         let listed = self.lists.find(value, fingerprint, keyring);
-        Known { class, fingerprint, listed, claims: claims.map(Arc::new), beyond_limit }
+        let stage = shape::stage(value);
+        Known { class, fingerprint, listed, stage, claims: claims.map(Arc::new), beyond_limit }
     }
 }
 

@@ -2,7 +2,10 @@
 //! It is given one isolated value, never a block of text, and gives a class name from a closed list.
 //! It promises that the class does not depend on where the value was carried, because the fingerprint covers it.
 
+mod stage;
 mod vendors;
+
+pub(crate) use stage::stage;
 
 use super::short;
 

@@ -306,6 +306,7 @@ impl Traffic {
             name: name.clone(),
             fingerprint,
             known: None,
+            stage: None,
         };
         let is_jwt = who.is_multiple_of(3);
         tx.credentials.push(match (is_program, is_jwt) {

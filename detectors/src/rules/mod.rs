@@ -7,6 +7,7 @@ mod actor;
 mod catalogue;
 mod clock;
 mod crowd;
+mod deed;
 mod egress;
 mod forgery;
 mod habits;
@@ -17,6 +18,7 @@ pub(crate) mod presence;
 mod prompts;
 mod section;
 mod verdict;
+mod zone;
 
 pub use catalogue::{Entry, Threshold};
 pub use section::Section;
@@ -111,11 +113,14 @@ registry! {
     odd_timing,
     mfa_bypass_by_key,
     key_from_new_network,
+    key_scope_jump,
     stale_key,
     shared_key,
     credential_exposure,
     key_guessing,
     compromised_key_use,
+    administration_by_key,
+    test_key_in_production,
     unsigned_jwt,
     guessable_jwt_secret,
     jwt_algorithm_confusion,
@@ -126,6 +131,7 @@ registry! {
     jwt_claim_tampering,
     token_replay,
     session_hijack,
+    session_not_rotated,
     bulk_extraction,
     pagination_walk,
     object_enumeration,

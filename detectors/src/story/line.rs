@@ -3,17 +3,17 @@
 //! It promises to refuse every word it does not know.
 
 use super::braces::{expand, numbers};
+use super::session;
 use super::time::{duration, moment, parse};
 use super::{tls, token};
 use crate::anomaly::AnomalySet;
 use crate::hash::StableHasher;
 use crate::identity::{
     AddressClass, Country, Credential, CredentialKind, Factor, Fingerprint, KnownKey, Location, Notoriety,
-    Place, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel,
+    Place, Principal, PrincipalKind, PrincipalSource, Proof, ProofLevel, Stage,
 };
 use crate::label::{Label, Labels};
 use crate::position::Position;
-use crate::session::{OneTime, Reuse, Session};
 use crate::time::EventTime;
 use crate::token::Jwt;
 use crate::transaction::{
@@ -243,11 +243,15 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
             let why = Notoriety::parse(value).ok_or("no such reason to be known")?;
             key.known = Some(KnownKey { why, line: 7, source: "somewhere" });
         }
+        "stage" => {
+            let key = tx.credentials.last_mut().ok_or("stage wants a credential first")?;
+            key.stage = Some(Stage::parse(value).ok_or("no such stage")?);
+        }
         "secret" => present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, value),
         "jwt" => set_jwt(tx, value),
         "tls" | "suite" => tls::set(tx, name, value)?,
         _ if token::WORDS.contains(&name) => return token::set(tx, name, value),
-        "reuse" => tx.reuse = Some(reuse(tx.end, value)?),
+        _ if session::WORDS.contains(&name) => return session::set(tx, name, value),
         "country" => tx.client.country = Some(Country::parse(value).ok_or("a country is two letters")?),
         "asn" => tx.client.asn = Some(parse(value, "asn")?),
         "place" => {
@@ -303,7 +307,7 @@ fn set_flag(tx: &mut Transaction, word: &str) -> Result<(), String> {
         }
         "by_status" => tx.mfa.as_mut().ok_or("by_status wants a factor step")?.by_status_only = true,
         "has_mfa" => tx.proof.account_has_mfa = true,
-        "issued" => tx.session = Some(issued(tx)?),
+        "issued" => session::of(tx)?.issued_in_sight = true,
         "plain" => {
             tx.flow.tls = false;
             tx.flow.dst.set_port(80);
@@ -328,18 +332,6 @@ fn set_principal(tx: &mut Transaction, kind: PrincipalKind, id: &str) {
 fn set_jwt(tx: &mut Transaction, alg: &str) {
     present(tx, CredentialKind::BearerJwt, "jwt", Location::Header, alg);
     tx.jwt = Some(Jwt::of_alg(alg));
-}
-
-/// `refresh_token:5m` was used first five minutes ago by the same client; `refresh_token:5m:other` by another.
-fn reuse(now: EventTime, value: &str) -> Result<Reuse, String> {
-    let (what, since) = value.split_once(':').ok_or("reuse is what:ago or what:ago:other")?;
-    let (ago, same_client) = match since.split_once(':') {
-        None => (since, true),
-        Some((ago, "other")) => (ago, false),
-        Some(_) => return Err("reuse is what:ago or what:ago:other".into()),
-    };
-    let what = OneTime::parse(what).ok_or("no such thing for one use")?;
-    Ok(Reuse { what, first: now.before(duration(ago)?), same_client })
 }
 
 fn set_step(tx: &mut Transaction, name: &str, value: &str) -> Result<(), String> {
@@ -403,25 +395,19 @@ fn set_clock(tx: &mut Transaction, value: &str) -> Result<(), String> {
 fn present(tx: &mut Transaction, kind: CredentialKind, class: &'static str, location: Location, value: &str) {
     let fingerprint = fingerprint(class, value);
     let name = if location == Location::Cookie { "session" } else { "authorization" };
-    tx.credentials.push(Credential { kind, class, location, name: name.into(), fingerprint, known: None });
+    tx.credentials.push(Credential {
+        kind,
+        class,
+        location,
+        name: name.into(),
+        fingerprint,
+        known: None,
+        stage: None,
+    });
 }
 
 pub(super) fn fingerprint(class: &str, value: &str) -> Fingerprint {
     Fingerprint(StableHasher::of_parts(&[class.as_bytes(), value.as_bytes()]).to_be_bytes())
-}
-
-/// The session or token presented, handed out in sight just before.
-fn issued(tx: &Transaction) -> Result<Session, String> {
-    let credential = tx.credentials.first().ok_or("issued wants a credential first")?;
-    Ok(Session {
-        id: credential.fingerprint,
-        since: tx.time,
-        issued_in_sight: true,
-        mfa_since: None,
-        renewals: 0,
-        ended: None,
-        rotated: None,
-    })
 }
 
 /// What follows from everything that was said.

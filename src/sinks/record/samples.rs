@@ -77,6 +77,7 @@ pub(crate) fn alert() -> Alert {
             name: "sid".into(),
             fingerprint: fingerprint([0x5b, 0x0e]),
             known: None,
+            stage: None,
         }),
         endpoint: Some(Endpoint {
             method: "POST".into(),
@@ -201,6 +202,7 @@ pub(crate) fn transaction() -> Transaction {
             name: "authorization".into(),
             fingerprint: fingerprint([0xa1, 0xb2]),
             known: None,
+            stage: None,
         }],
         jwt: Some(Jwt {
             kid: Some("k1".into()),

@@ -1,7 +1,7 @@
 //! Where credentials stand in an exchange, and where they must not: stories in pairs.
 
 use super::*;
-use heelguard_detectors::identity::Location;
+use heelguard_detectors::identity::{Location, Stage};
 
 #[test]
 fn keys_are_found_in_variables_nested_json_and_multipart() {
@@ -90,6 +90,20 @@ fn keys_that_others_have_are_told_by_their_place_in_a_list() {
     assert_eq!(why(&signed.replace("EXAMPLE", "EXAMPLF")), None);
     assert_eq!(why(&basic("changeme")), None);
     assert_eq!(why("GET / HTTP/1.1\nX-API-Key: 5357442683a5ad1695b3b8a7aa0a6e69"), None);
+}
+
+#[test]
+fn a_key_says_what_it_is_for_where_its_prefix_does() {
+    let stage = |head: &str| {
+        let credentials = see(&format!("GET / HTTP/1.1\n{head}"), "200").transaction.credentials;
+        credentials.first().and_then(|credential| credential.stage)
+    };
+    let key = |words: &str| [words, "0bD2vW9qLx7RtY4k"].concat();
+    assert_eq!(stage(&format!("X-API-Key: {}", key("acme_test_"))), Some(Stage::Test));
+    assert_eq!(stage(&format!("Authorization: Bearer {}", key("sk_live_"))), Some(Stage::Live));
+    let basic = BASE64_STANDARD.encode(format!("{}:", key("sk_test_")));
+    assert_eq!(stage(&format!("Authorization: Basic {basic}")), Some(Stage::Test));
+    assert_eq!(stage(&format!("X-API-Key: {}", key("acme_"))), None);
 }
 
 #[test]

@@ -19,6 +19,7 @@ fn me() -> Sighting {
             name: text("sid"),
             fingerprint,
             known: None,
+            stage: None,
         });
     })
 }

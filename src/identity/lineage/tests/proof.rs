@@ -119,6 +119,7 @@ fn a_second_factors_token_counts_from_when_it_was_given_and_for_its_own_account(
                 name,
                 fingerprint: token.fingerprint,
                 known: None,
+                stage: None,
             });
             clues.presented.push(token);
             tx.mfa = verify(API, MfaOutcome::Success).transaction.mfa;
