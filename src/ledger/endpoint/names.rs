@@ -102,7 +102,7 @@ impl Names {
         if used < max {
             if used == self.list.capacity() {
                 // Doubled from four, and not beyond what is ever needed.
-                self.list.reserve_exact(used.clamp(4, max - used));
+                self.list.reserve_exact(used.max(4).min(max - used));
             }
             return Some(used);
         }
