@@ -1,7 +1,7 @@
 //! What the messages of an exchange hold, by names and types: parameters of the request, fields and classes of the answer.
 //! It is given the parts of a request and an answer that identity has read already, and looks into a share of them.
-//! It promises a cost that is bounded by message and by flow, and a choice that depends on the flow alone. What it gives
-//! borrows names from the wire: the extractor makes them fit to be written.
+//! It promises a cost that is bounded by message and by flow, and a choice that depends on the flow alone. The
+//! names are those of the wire: the extractor makes them fit to be written.
 
 mod classes;
 mod kinds;
@@ -18,6 +18,7 @@ use crate::http::body::is_json;
 use classes::Called;
 use heelguard_detectors::contents::{DataClass, ParameterPlace, ValueType};
 use std::borrow::Cow;
+use std::ops::Range;
 use tree::Tree;
 
 /// The first exchanges of a flow, which are all looked into: most flows have few.
@@ -25,9 +26,9 @@ const FIRST_OF_FLOW: u32 = 4;
 /// Of the others one in so many.
 const ONE_IN: u32 = 8;
 /// Bytes of a message that are looked at where it is looked at well: one in `ONE_IN` of a flow, the first among them.
-const BYTES_MAX: usize = 2048;
+const BYTES_MAX: usize = 1024;
 /// Bytes of the others.
-const BYTES_AT_A_GLANCE_MAX: usize = 512;
+const BYTES_AT_A_GLANCE_MAX: usize = 256;
 /// Parameters of one request, and fields of one answer.
 pub(super) const NAMES_MAX: usize = 64;
 /// Containers whose names are remembered for what is in them.
@@ -55,9 +56,11 @@ pub(super) fn bytes_looked_at(ordinal: u32) -> Option<usize> {
 
 /// What was found.
 #[derive(Default)]
-pub(super) struct Found<'a> {
-    pub(super) parameters: Vec<(ParameterPlace, Cow<'a, [u8]>, ValueType)>,
-    pub(super) fields: Vec<(Vec<u8>, ValueType)>,
+pub(super) struct Found {
+    /// The names, one a line.
+    pub(super) names: Vec<u8>,
+    parameters: Vec<(ParameterPlace, Range<usize>, ValueType)>,
+    fields: Vec<(Range<usize>, ValueType)>,
     /// A bit for each class, in the order of `DataClass::ALL`.
     classes: u8,
     /// Something did not fit.
@@ -66,9 +69,9 @@ pub(super) struct Found<'a> {
     pub(super) repeats: bool,
 }
 
-impl<'a> Found<'a> {
+impl Found {
     /// Looks at a query.
-    pub(super) fn query(&mut self, query: &'a [u8]) {
+    pub(super) fn query(&mut self, query: &[u8]) {
         for (name, value) in urlencoded::pairs(query) {
             self.pair(ParameterPlace::Query, name, value);
         }
@@ -77,7 +80,7 @@ impl<'a> Found<'a> {
     /// Looks at the body of a request, unpacked.
     pub(super) fn body<K: Copy>(
         &mut self,
-        body: &'a [u8],
+        body: &[u8],
         content_type: Option<&[u8]>,
         bytes_max: usize,
         names: &Names<K>,
@@ -89,14 +92,18 @@ impl<'a> Found<'a> {
         };
         if is_json(body) {
             let mut tree = Tree::new();
-            json::walk(seen, names, |member| tree.meet(&member));
+            json::walk(seen, names, |member| {
+                if let Some((kind, _)) = kinds::of(&member.value) {
+                    tree.meet(&member, kind);
+                }
+            });
             self.is_cut |= tree.is_cut;
             self.repeats |= tree.repeats;
-            tree.each(|way, kind| self.parameter(ParameterPlace::Json, Cow::Owned(way.to_vec()), kind));
+            tree.each(|way, kind| self.parameter(ParameterPlace::Json, way, kind));
         } else if is(b"multipart/form-data") {
             for part in Parts::of(seen) {
                 let kind = part.value.map_or(ValueType::String, kinds::of_word);
-                self.parameter(ParameterPlace::Form, name_of(part.name), kind);
+                self.parameter(ParameterPlace::Form, &name_of(part.name), kind);
             }
         } else if memchr::memchr(b'=', seen).is_some() {
             // The last pair may not be whole.
@@ -109,31 +116,23 @@ impl<'a> Found<'a> {
     }
 
     /// Looks at the body of an answer, unpacked.
-    pub(super) fn answer(&mut self, body: &'a [u8], bytes_max: usize, names: &Names<Answered>) {
+    pub(super) fn answer(&mut self, body: &[u8], bytes_max: usize, names: &Names<Answered>) {
         let Some(seen) = body.get(..bytes_max.min(body.len())).filter(|_| is_json(body)) else { return };
         self.is_cut |= seen.len() < body.len();
         let mut tree = Tree::new();
         let mut around: [&[u8]; AROUND_MAX] = [&[]; AROUND_MAX];
         json::walk(seen, names, |member| {
-            tree.meet(&member);
-            let called = Called {
-                name: member.name,
-                around: around.get(member.depth).copied().unwrap_or_default(),
-                known: member.key,
-            };
-            let class = match member.value {
-                Value::Text(text) => classes::of_text(text.raw, called),
-                Value::Number(number) => classes::of_number(number, called),
-                Value::Object | Value::Array => {
-                    // Elements of a list are called what the list is called.
-                    let name = if member.name.is_empty() { called.around } else { member.name };
-                    if let Some(inside) = around.get_mut(member.depth + 1) {
-                        *inside = name;
-                    }
-                    None
-                }
-                _ => None,
-            };
+            let Some((kind, value)) = kinds::of(&member.value) else { return };
+            tree.meet(&member, kind);
+            let around_it = around.get(member.depth).copied().unwrap_or_default();
+            if let (Value::Object | Value::Array, Some(inside)) =
+                (member.value, around.get_mut(member.depth + 1))
+            {
+                // Elements of a list are called what the list is called.
+                *inside = if member.name.is_empty() { around_it } else { member.name };
+            }
+            let called = Called { name: member.name, around: around_it, known: member.key };
+            let class = classes::of(value, kind, called);
             if let Some(class) = class {
                 self.classes |= 1 << class as u8;
             }
@@ -141,12 +140,20 @@ impl<'a> Found<'a> {
         self.is_cut |= tree.is_cut;
         self.repeats |= tree.repeats;
         tree.each(|way, kind| {
-            if self.fields.len() < NAMES_MAX && way.len() <= NAME_BYTES_MAX {
-                self.fields.push((way.to_vec(), kind));
-            } else {
-                self.is_cut = true;
+            if let Some(name) = self.keep(way, self.fields.len()) {
+                self.fields.push((name, kind));
             }
         });
+    }
+
+    /// The parameters, in order.
+    pub(super) fn parameters(&self) -> impl ExactSizeIterator<Item = (ParameterPlace, &[u8], ValueType)> {
+        self.parameters.iter().map(|(place, name, kind)| (*place, self.name(name), *kind))
+    }
+
+    /// The fields, in order.
+    pub(super) fn fields(&self) -> impl ExactSizeIterator<Item = (&[u8], ValueType)> {
+        self.fields.iter().map(|(name, kind)| (self.name(name), *kind))
     }
 
     /// The classes, each once.
@@ -154,18 +161,33 @@ impl<'a> Found<'a> {
         DataClass::ALL.iter().copied().filter(|&class| self.classes >> class as u8 & 1 == 1).collect()
     }
 
-    fn pair(&mut self, place: ParameterPlace, name: &'a [u8], value: &'a [u8]) {
+    fn pair(&mut self, place: ParameterPlace, name: &[u8], value: &[u8]) {
         self.repeats = true;
         let value = urlencoded::decode(value);
-        self.parameter(place, name_of(name), kinds::of_word(&value));
+        self.parameter(place, &name_of(name), kinds::of_word(&value));
     }
 
-    fn parameter(&mut self, place: ParameterPlace, name: Cow<'a, [u8]>, kind: ValueType) {
-        if self.parameters.len() < NAMES_MAX && name.len() <= NAME_BYTES_MAX {
+    fn parameter(&mut self, place: ParameterPlace, name: &[u8], kind: ValueType) {
+        if let Some(name) = self.keep(name, self.parameters.len()) {
             self.parameters.push((place, name, kind));
-        } else {
-            self.is_cut = true;
         }
+    }
+
+    /// Keeps a name where there are `known` of its kind, if there is room.
+    fn keep(&mut self, name: &[u8], known: usize) -> Option<Range<usize>> {
+        if known >= NAMES_MAX || name.len() > NAME_BYTES_MAX {
+            self.is_cut = true;
+            return None;
+        }
+        let start = self.names.len();
+        self.names.extend_from_slice(name);
+        let end = self.names.len();
+        self.names.push(b'\n');
+        Some(start..end)
+    }
+
+    fn name(&self, range: &Range<usize>) -> &[u8] {
+        self.names.get(range.clone()).unwrap_or(&[])
     }
 }
 
@@ -226,7 +248,7 @@ mod tests {
     fn a_flow_is_looked_at_well_at_first_and_then_now_and_then() {
         let told: Vec<Option<usize>> = (0..17).map(bytes_looked_at).collect();
         let mut expected = vec![None; 17];
-        for (place, bytes) in [(0, 2048), (1, 512), (2, 512), (3, 512), (8, 2048), (16, 2048)] {
+        for (place, bytes) in [(0, 1024), (1, 256), (2, 256), (3, 256), (8, 1024), (16, 1024)] {
             expected[place] = Some(bytes);
         }
         assert_eq!(told, expected);
@@ -268,10 +290,9 @@ mod tests {
         }
     }
 
-    fn told(found: &Found<'_>) -> String {
+    fn told(found: &Found) -> String {
         let parameters = found
-            .parameters
-            .iter()
+            .parameters()
             .map(|(place, name, kind)| format!("{place} {} {kind}", String::from_utf8_lossy(name)));
         parameters.collect::<Vec<_>>().join(", ")
     }
@@ -312,7 +333,7 @@ mod tests {
         let long = format!("{}=1", "ab-".repeat(60));
         let mut found = Found::default();
         found.query(long.as_bytes());
-        assert!(found.parameters.iter().all(|(_, name, _)| name.len() <= NAME_BYTES_MAX));
+        assert!(found.parameters().all(|(_, name, _)| name.len() <= NAME_BYTES_MAX));
     }
 
     #[test]

@@ -3,11 +3,10 @@
 //! It promises that a class is told by the value's own form, and that a form which many innocent numbers have counts
 //! only where the name says so, too.
 
-use super::kinds::is_email;
 use super::numbers::{Writing, card, is_american, is_dutch, is_iban, is_italian, is_spanish, is_swedish};
 use crate::identity::shape;
 use crate::identity::tables::Answered;
-use heelguard_detectors::contents::DataClass;
+use heelguard_detectors::contents::{DataClass, ValueType};
 
 /// Longest word of a name that is compared.
 const WORD_BYTES_MAX: usize = 24;
@@ -36,16 +35,25 @@ pub(super) struct Called<'a> {
     pub(super) known: Option<Answered>,
 }
 
-/// The class of a text.
-pub(super) fn of_text(text: &[u8], called: Called<'_>) -> Option<DataClass> {
+/// The class of a value of JSON.
+pub(super) fn of(value: &[u8], kind: ValueType, called: Called<'_>) -> Option<DataClass> {
+    match kind {
+        ValueType::Email => Some(DataClass::Email),
+        ValueType::String => of_text(value, called),
+        ValueType::Integer => of_number(value, called),
+        _ => None,
+    }
+}
+
+fn of_text(text: &[u8], called: Called<'_>) -> Option<DataClass> {
     if text.len() < VALUE_BYTES_MIN {
         return None;
     }
-    if is_email(text) {
-        return Some(DataClass::Email);
-    }
     if is_token(text, called.known) {
         return Some(DataClass::Token);
+    }
+    if !text.iter().any(u8::is_ascii_digit) {
+        return None;
     }
     if is_iban(text) {
         return Some(DataClass::Iban);
@@ -61,8 +69,8 @@ pub(super) fn of_text(text: &[u8], called: Called<'_>) -> Option<DataClass> {
     is_national(text, called).then_some(DataClass::NationalId)
 }
 
-/// The class of a number without quotes: ids are written so, and hardly anything of a class is.
-pub(super) fn of_number(number: &[u8], called: Called<'_>) -> Option<DataClass> {
+/// Ids are numbers without quotes, and hardly anything of a class is.
+fn of_number(number: &[u8], called: Called<'_>) -> Option<DataClass> {
     match card(number) {
         Some(_) if called.is_card() => Some(DataClass::Card),
         _ => is_national(number, called).then_some(DataClass::NationalId),
@@ -94,23 +102,22 @@ fn is_phone(text: &[u8]) -> bool {
 /// A number of a state whose form is right, where the field is called so: one in eleven or twenty-three other numbers
 /// has the form by chance.
 fn is_national(text: &[u8], called: Called<'_>) -> bool {
-    let is_any = called.has_both(b"national", b"id") || called.has_both(b"national", b"number");
-    let named = |words: &[&[u8]]| is_any || called.has(words);
+    let is_named = |words: &[&[u8]]| {
+        let is_any = || called.has(&[b"national"]) && called.has(&[b"id", b"number"]);
+        called.has(words) || is_any()
+    };
     is_italian(text)
-        || is_spanish(text) && named(&[b"dni", b"nie", b"nif"])
-        || is_dutch(text) && named(&[b"bsn", b"burgerservicenummer"])
-        || is_swedish(text) && named(&[b"personnummer", b"personnr"])
-        || is_american(text) && (called.has(&[b"ssn"]) || called.has_both(b"social", b"security"))
+        || is_spanish(text) && is_named(&[b"dni", b"nie", b"nif"])
+        || is_dutch(text) && is_named(&[b"bsn", b"burgerservicenummer"])
+        || is_swedish(text) && is_named(&[b"personnummer", b"personnr"])
+        || is_american(text)
+            && (called.has(&[b"ssn"]) || called.has(&[b"social"]) && called.has(&[b"security"]))
 }
 
 impl Called<'_> {
     /// Whether a word of the name is one of these.
     fn has(self, of: &[&[u8]]) -> bool {
         words(self.name, |word| of.contains(&word))
-    }
-
-    fn has_both(self, first: &[u8], second: &[u8]) -> bool {
-        self.has(&[first]) && self.has(&[second])
     }
 
     /// Whether the field is a card's number by its name, or by that of the card around; a card's token is not.

@@ -2,6 +2,7 @@
 //! It is given a text, of JSON or of a query or form, where all values are texts.
 //! It promises a type for any bytes, and that a form that other texts have, too, is `string`.
 
+use crate::identity::json::Value;
 use crate::identity::shape::is_uuid;
 use heelguard_detectors::contents::ValueType;
 
@@ -9,6 +10,19 @@ use heelguard_detectors::contents::ValueType;
 const EMAIL_BYTES_MAX: usize = 254;
 /// Ends of file names that look like ends of hosts: `icon@2x.png`.
 const FILE_ENDS: [&[u8]; 8] = [b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"js", b"css"];
+
+/// The type of a value of JSON, with the letters that say it; of one that is cut it is not known.
+pub(super) fn of<'a>(value: &Value<'a>) -> Option<(ValueType, &'a [u8])> {
+    Some(match value {
+        Value::Text(text) => (of_text(text.raw), text.raw),
+        Value::Number(number) => (of_number(number), number),
+        Value::Bool(_) => (ValueType::Boolean, &[]),
+        Value::Null => (ValueType::Null, &[]),
+        Value::Object | Value::Empty { is_list: false } => (ValueType::Object, &[]),
+        Value::Array | Value::Empty { is_list: true } => (ValueType::Array, &[]),
+        Value::Cut(_) => return None,
+    })
+}
 
 /// The type of a text that JSON has in quotes.
 pub(super) fn of_text(text: &[u8]) -> ValueType {

@@ -18,7 +18,7 @@ pub(super) enum Writing {
 /// The way a card's number is written, if it is one: an issuer's range, the issuer's length, and a check digit by Luhn
 /// (ISO/IEC 7812-1).
 pub(super) fn card(text: &[u8]) -> Option<Writing> {
-    if !(13..=CARD_DIGITS_MAX + 4).contains(&text.len()) || !text.first()?.is_ascii_digit() {
+    if !(13..=CARD_DIGITS_MAX + 4).contains(&text.len()) || !text.last()?.is_ascii_digit() {
         return None;
     }
     let (writing, digits) = if text.iter().all(u8::is_ascii_digit) {

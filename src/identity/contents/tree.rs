@@ -3,8 +3,7 @@
 //! It promises a bounded number of nodes, and that no key of an object is taken for a name where keys are values: ids,
 //! addresses, dates, texts, or more keys than objects have members.
 
-use super::kinds;
-use crate::identity::json::{self, Member, Value};
+use crate::identity::json::{self, Member};
 use heelguard_detectors::contents::ValueType;
 use std::borrow::Cow;
 
@@ -64,17 +63,8 @@ impl<'a> Tree<'a> {
         Self { nodes, open: [(NONE, false); DEPTH_MAX + 1], last: 0, is_cut: false, repeats: false }
     }
 
-    /// Takes in what the walk meets.
-    pub(super) fn meet<K>(&mut self, member: &Member<'a, K>) {
-        let kind = match member.value {
-            Value::Text(text) => kinds::of_text(text.raw),
-            Value::Number(number) => kinds::of_number(number),
-            Value::Bool(_) => ValueType::Boolean,
-            Value::Null => ValueType::Null,
-            Value::Object | Value::Empty { is_list: false } => ValueType::Object,
-            Value::Array | Value::Empty { is_list: true } => ValueType::Array,
-            Value::Cut(_) => return,
-        };
+    /// Takes in what the walk meets, of that type.
+    pub(super) fn meet<K>(&mut self, member: &Member<'a, K>, kind: ValueType) {
         let place = self.place(member);
         let opens = matches!(kind, ValueType::Object | ValueType::Array);
         match self.open.get_mut(member.depth + 1).filter(|_| opens) {
@@ -123,8 +113,10 @@ impl<'a> Tree<'a> {
         let mut node = Node::new(parent, step);
         if let (Step::Member(name), Some(around)) = (step, self.nodes.get_mut(parent)) {
             around.members += 1;
-            self.repeats |= name.contains(&b'\\');
-            if around.members > MEMBERS_MAX || is_value(name) {
+            let is_escaped = name.contains(&b'\\');
+            self.repeats |= is_escaped;
+            let is_value = if is_escaped { is_value(&json::unescape(name)) } else { is_value(name) };
+            if around.members > MEMBERS_MAX || is_value {
                 around.is_map = true;
                 self.repeats = true;
                 let siblings = self.nodes.iter_mut().filter(|node| node.parent == parent);

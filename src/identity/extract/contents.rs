@@ -30,22 +30,24 @@ impl Extractor {
         if let Some(answer) = answer {
             found.answer(answer.text, bytes_max, &self.settings.answers);
         }
+        // Hardly ever is one of them in a name: all names are compared at once.
+        let holds_secret = asked.presented.is_within(&found.names);
         let mut contents = Contents {
-            parameters: Vec::with_capacity(found.parameters.len()),
-            fields: Vec::with_capacity(found.fields.len()),
+            parameters: Vec::with_capacity(found.parameters().len()),
+            fields: Vec::with_capacity(found.fields().len()),
             classes: found.classes(),
         };
-        for (place, name, kind) in &found.parameters {
+        for (place, name, kind) in found.parameters() {
             // A name without a value may be the value.
-            let is_value = *kind == ValueType::Null && is_ticket(name);
-            let name = if is_value { MASK.into() } else { self.way(name, &asked.presented) };
-            let parameter = Parameter { place: *place, name, kind: *kind };
+            let is_value = kind == ValueType::Null && is_ticket(name);
+            let name = if is_value { MASK.into() } else { self.way(name, holds_secret, &asked.presented) };
+            let parameter = Parameter { place, name, kind };
             if !found.repeats || !contents.parameters.contains(&parameter) {
                 contents.parameters.push(parameter);
             }
         }
-        for (name, kind) in &found.fields {
-            let field = Field { name: self.way(name, &asked.presented), kind: *kind };
+        for (name, kind) in found.fields() {
+            let field = Field { name: self.way(name, holds_secret, &asked.presented), kind };
             if !found.repeats || !contents.fields.contains(&field) {
                 contents.fields.push(field);
             }
@@ -55,9 +57,11 @@ impl Extractor {
 
     /// The way to a member or the name of a parameter, as it may be written. How its words look was judged when it was
     /// found: names are longer than words, and in two cases.
-    fn way(&mut self, raw: &[u8], presented: &Presented<'_>) -> Arc<str> {
+    fn way(&mut self, raw: &[u8], may_hold_secret: bool, presented: &Presented<'_>) -> Arc<str> {
         let looks = self.texts.looks(raw);
-        if looks.tells || presented.spoils(raw, Looks { secret: false, ..looks }) {
+        let is_spoilt = looks.tells
+            || (may_hold_secret || looks.coded) && presented.spoils(raw, Looks { secret: false, ..looks });
+        if is_spoilt {
             return MASK.into();
         }
         if self.may_name(raw) {

@@ -4,7 +4,8 @@ use super::*;
 use DataClass::{Card, Email, Iban, NationalId, Phone, Token};
 
 fn class(name: &str, around: &str, text: &str) -> Option<DataClass> {
-    of_text(text.as_bytes(), Called { name: name.as_bytes(), around: around.as_bytes(), known: None })
+    let kind = crate::identity::contents::kinds::of_text(text.as_bytes());
+    of(text.as_bytes(), kind, Called { name: name.as_bytes(), around: around.as_bytes(), known: None })
 }
 
 #[test]

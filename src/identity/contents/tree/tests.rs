@@ -1,12 +1,17 @@
 //! Texts and the ways to their members.
 
 use super::*;
+use crate::identity::contents::kinds;
 use crate::identity::names::Names;
 use proptest::prelude::*;
 
 fn tree(text: &[u8]) -> (Vec<String>, bool) {
     let mut tree = Tree::new();
-    json::walk(text, &Names::<u8>::new([("k", 1)]), |member| tree.meet(&member));
+    json::walk(text, &Names::<u8>::new([("k", 1)]), |member| {
+        if let Some((kind, _)) = kinds::of(&member.value) {
+            tree.meet(&member, kind);
+        }
+    });
     let mut ways = Vec::new();
     tree.each(|way, kind| ways.push(format!("{}:{kind}", String::from_utf8_lossy(way))));
     (ways, tree.is_cut)
