@@ -101,6 +101,8 @@ pub(crate) struct Answer<'a> {
     /// An HTML page with a field for a password.
     pub(crate) password_form: bool,
     pub(crate) is_html: bool,
+    /// The body, unpacked, where it is read.
+    pub(crate) text: &'a [u8],
     /// The head names a content coding, be it `identity`.
     pub(crate) coded: bool,
     /// The first coding it names is another.
@@ -149,6 +151,7 @@ impl<'a> Answer<'a> {
     /// Reads the decoded body. `share`: the part of the whole body that `body` is, as bytes of both.
     pub(crate) fn body(&mut self, body: &'a [u8], share: (u64, u64), settings: &Settings) {
         self.in_body = true;
+        self.text = body;
         // Frameworks that leave the type alone call all they send a page.
         let is_json = is_json(body);
         self.is_html &= !is_json;
@@ -194,6 +197,7 @@ impl<'a> Answer<'a> {
             return;
         }
         let summary = records::scan(body, |text| self.expose(text, &[]));
+        self.text = body;
         if !self.exposed.is_empty() {
             // The walk knows the fields' names.
             self.exposed.clear();
@@ -248,7 +252,7 @@ impl<'a> Answer<'a> {
                 let named = factor(member.name, &settings.factors);
                 self.factors.extend(named.filter(|_| self.factors.len() < FACTORS_MAX));
             }
-            (Answered::Flows, Value::Array | Value::Empty) => self.flows = true,
+            (Answered::Flows, Value::Array | Value::Empty { .. }) => self.flows = true,
             _ => {}
         }
     }

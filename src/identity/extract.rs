@@ -2,6 +2,7 @@
 //! It is given an `Exchange`, the last place where raw header values exist, and runs in a shard.
 //! It promises that the sighting depends on the exchange and the settings alone, and holds no secret.
 
+mod contents;
 mod hints;
 mod provisional;
 mod record;
@@ -289,7 +290,7 @@ impl Extractor {
             login: step.login.map(|outcome| Login { name: clues.login_name.clone(), outcome }),
             activity: step.activity,
             exposed: self.exposures(asked, answer, &step, route, &proved),
-            contents: None,
+            contents: self.contents(exchange, asked, answer),
             credentials: proved.credentials,
             outcome: step.outcome,
             completeness: exchange.completeness,

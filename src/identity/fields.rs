@@ -22,6 +22,8 @@ const PART_HEAD_BYTES_MAX: usize = 512;
 const DEPTH_MAX: usize = 6;
 /// Parts of a multipart body that are looked at.
 const PARTS_MAX: usize = 64;
+/// What stands before the name of a part.
+const PART_NAME: &[u8] = b"name=\"";
 
 /// One known field.
 pub(crate) struct Known<'a> {
@@ -119,9 +121,11 @@ impl<'a> Fields<'a> {
                 Value::Number(n) => Cow::Borrowed(n),
                 Value::Cut(t) => return self.add_cut(Known { field, name, value: t.decoded(), location }),
                 // `"assertion": {…}` is there without a value of its own.
-                Value::Object | Value::Empty if field == Field::Assertion => Cow::Borrowed(b"{}".as_slice()),
+                Value::Object | Value::Empty { .. } if field == Field::Assertion => {
+                    Cow::Borrowed(b"{}".as_slice())
+                }
                 // `"sms_info": {"code": …}`: what holds the code says which factor it is.
-                Value::Object | Value::Empty if field == Field::Factor => Cow::Borrowed(name),
+                Value::Object | Value::Empty { .. } if field == Field::Factor => Cow::Borrowed(name),
                 Value::Bool(true) if field == Field::Operation => Cow::Borrowed(b"true".as_slice()),
                 _ => return,
             };
@@ -137,27 +141,13 @@ impl<'a> Fields<'a> {
 
     /// Reads the simple fields of a multipart form (RFC 7578); files are passed over.
     pub(crate) fn read_multipart(&mut self, body: &'a [u8], names: &Names<Field>) {
-        let marker = b"name=\"";
-        let mut rest = body;
-        for _ in 0..PARTS_MAX {
-            let Some(at) = memchr::memmem::find(rest, marker) else { return };
-            rest = rest.get(at + marker.len()..).unwrap_or(&[]);
-            let Some(end) =
-                memchr::memchr(b'"', rest.get(..PART_HEAD_BYTES_MAX.min(rest.len())).unwrap_or(&[]))
-            else {
-                continue;
-            };
-            let (name, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-            let head = tail.get(..PART_HEAD_BYTES_MAX.min(tail.len())).unwrap_or(&[]);
-            let Some(blank) = memchr::memmem::find(head, b"\r\n\r\n") else { continue };
-            let is_file = memchr::memmem::find(head.get(..blank).unwrap_or(&[]), b"filename").is_some();
-            rest = tail.get(blank + 4..).unwrap_or(&[]);
-            let value = memchr::memmem::find(rest, b"\r\n--").and_then(|e| rest.get(..e));
-            if let (Some(field), Some(value), false) = (field_of(name, names), value, is_file) {
+        let mut parts = Parts::of(body);
+        for Part { name, value } in parts.by_ref() {
+            if let (Some(field), Some(value)) = (field_of(name, names), value) {
                 self.add(Known { field, name, value: value.into(), location: Location::Form });
             }
         }
-        self.uncounted |= memchr::memmem::find(rest, marker).is_some();
+        self.uncounted |= memchr::memmem::find(parts.rest, PART_NAME).is_some();
     }
 
     /// Takes a field; of one too many the value alone, if it is secret.
@@ -207,6 +197,47 @@ impl<'a> Fields<'a> {
     pub(crate) fn page_size(&self) -> Option<u32> {
         let mut sizes = self.known.iter().filter(|k| k.field == Field::PageSize);
         sizes.find_map(|k| std::str::from_utf8(&k.value).ok()?.parse().ok())
+    }
+}
+
+/// The parts of a multipart form, by their names.
+pub(crate) struct Parts<'a> {
+    rest: &'a [u8],
+    left: usize,
+}
+
+/// One part.
+pub(crate) struct Part<'a> {
+    pub(crate) name: &'a [u8],
+    /// Nothing where it is a file, or has no end.
+    pub(crate) value: Option<&'a [u8]>,
+}
+
+impl<'a> Parts<'a> {
+    pub(crate) fn of(body: &'a [u8]) -> Self {
+        Self { rest: body, left: PARTS_MAX }
+    }
+}
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = Part<'a>;
+
+    fn next(&mut self) -> Option<Part<'a>> {
+        while let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            let at = memchr::memmem::find(self.rest, PART_NAME)?;
+            self.rest = self.rest.get(at + PART_NAME.len()..).unwrap_or(&[]);
+            let looked_at = self.rest.get(..PART_HEAD_BYTES_MAX.min(self.rest.len())).unwrap_or(&[]);
+            let Some(end) = memchr::memchr(b'"', looked_at) else { continue };
+            let (name, tail) = self.rest.split_at_checked(end).unwrap_or((self.rest, &[]));
+            let head = tail.get(..PART_HEAD_BYTES_MAX.min(tail.len())).unwrap_or(&[]);
+            let Some(blank) = memchr::memmem::find(head, b"\r\n\r\n") else { continue };
+            let is_file = memchr::memmem::find(head.get(..blank).unwrap_or(&[]), b"filename").is_some();
+            self.rest = tail.get(blank + 4..).unwrap_or(&[]);
+            let value = memchr::memmem::find(self.rest, b"\r\n--").and_then(|end| self.rest.get(..end));
+            return Some(Part { name, value: value.filter(|_| !is_file) });
+        }
+        None
     }
 }
 

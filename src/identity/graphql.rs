@@ -155,7 +155,7 @@ impl Reader {
                     (envelope.document, cut) = (kept.0, cut | kept.1);
                 }
                 (Some(Key::OperationName), 1, Value::Text(text)) => envelope.name = Some(text.decoded()),
-                (Some(Key::Extensions), 1, Value::Object | Value::Empty) => envelope.persisted = true,
+                (Some(Key::Extensions), 1, Value::Object | Value::Empty { .. }) => envelope.persisted = true,
                 _ => {}
             });
             if envelopes.len() == BATCH_MAX {

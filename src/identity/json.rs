@@ -38,7 +38,9 @@ pub(crate) enum Value<'a> {
     Object,
     Array,
     /// An object or an array with nothing in it.
-    Empty,
+    Empty {
+        is_list: bool,
+    },
 }
 
 /// A string without its quotes.
@@ -200,7 +202,7 @@ fn special(text: &[u8]) -> usize {
 /// What a bracket opens, by what stands behind it.
 fn container(bracket: u8, behind: &[u8]) -> Value<'static> {
     match behind.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'}' | b']') => Value::Empty,
+        Some(b'}' | b']') => Value::Empty { is_list: bracket == b'[' },
         _ if bracket == b'{' => Value::Object,
         _ => Value::Array,
     }

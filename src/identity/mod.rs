@@ -12,6 +12,7 @@ mod address;
 mod agent;
 mod answer;
 mod client_ip;
+mod contents;
 mod credential;
 mod device;
 mod encoded;

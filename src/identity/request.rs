@@ -48,6 +48,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) claims: Vec<(&'a [u8], HeaderClaim)>,
     pub(crate) traits: Traits,
     pub(crate) fields: Fields<'a>,
+    /// The body, unpacked, where it is read.
+    pub(crate) text: &'a [u8],
     pub(crate) graphql: Option<Operation<'a>>,
     pub(crate) presented: Presented<'a>,
 }
@@ -178,6 +180,7 @@ impl<'a> Asking<'a> {
     pub(crate) fn body(&mut self, body: &'a [u8], is_cut: bool, settings: &Settings) {
         let is = |kind: &[u8]| self.content_type.is_some_and(|t| starts_with_ignoring_case(t, kind));
         let is_form = is(b"application/x-www-form-urlencoded");
+        self.text = body;
         if is_json(body) {
             self.fields.read_json(body, &settings.fields);
             self.fields.is_untyped = !is_request_data(self.content_type);

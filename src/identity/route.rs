@@ -205,6 +205,12 @@ impl Route {
     }
 }
 
+/// Whether a word is a value that somebody or something was given, and no name: a number, an id, an address, a date, or
+/// what looks like a secret.
+pub(crate) fn is_value(word: &[u8]) -> bool {
+    Segment::of(word, false, &|_| false) != Segment::Literal
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Segment {
     Literal,

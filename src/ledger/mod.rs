@@ -7,10 +7,10 @@ pub mod credential;
 pub mod endpoint;
 mod episodes;
 pub mod lanes;
-pub mod latency;
 pub mod principal;
 pub mod rhythm;
 mod slots;
+pub mod spread;
 
 #[cfg(test)]
 mod tests;

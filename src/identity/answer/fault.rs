@@ -81,6 +81,6 @@ fn tells(value: Value<'_>, settings: &Settings) -> bool {
         Value::Number(number) => !is_nothing(number),
         Value::Bool(yes) => yes,
         Value::Object | Value::Array => true,
-        Value::Null | Value::Empty | Value::Cut(_) => false,
+        Value::Null | Value::Empty { .. } | Value::Cut(_) => false,
     }
 }

@@ -265,13 +265,13 @@ impl Extractor {
     }
 
     /// Whether a text may name somebody who may not be named.
-    fn may_name(&self, text: &[u8]) -> bool {
+    pub(super) fn may_name(&self, text: &[u8]) -> bool {
         let says_at = || text.contains(&b'@') || memchr::memmem::find(text, b"%40").is_some();
         self.settings.hides_names() && (says_at() || !self.hidden_names.is_empty())
     }
 
     /// The text without e-mail addresses and without the names of this exchange.
-    fn without_names(&self, text: &[u8]) -> Vec<u8> {
+    pub(super) fn without_names(&self, text: &[u8]) -> Vec<u8> {
         if !self.may_name(text) {
             return text.to_vec();
         }

@@ -22,7 +22,7 @@ fn told(text: &str) -> (String, Summary) {
                 Value::Null => "null".into(),
                 Value::Object => "{}".into(),
                 Value::Array => "[]".into(),
-                Value::Empty => "nothing".into(),
+                Value::Empty { .. } => "nothing".into(),
             };
             lines += &format!(
                 "{}{key}@{} {value}\n",
@@ -142,7 +142,7 @@ fn line(m: &Member<'_, u8>) -> Told {
         Value::Null => "null".into(),
         Value::Object => "{}".into(),
         Value::Array => "[]".into(),
-        Value::Empty => "nothing".into(),
+        Value::Empty { .. } => "nothing".into(),
     };
     (m.key, m.name.to_vec(), m.parent, m.depth, value)
 }

@@ -305,7 +305,7 @@ impl Claims {
         let value: Cow<'a, [u8]> = match member.value {
             Value::Text(t) => t.decoded(),
             Value::Number(n) => Cow::Borrowed(n),
-            Value::Object | Value::Empty => {
+            Value::Object | Value::Empty { .. } => {
                 self.bound |= (key, member.depth) == (Claim::Cnf, 1);
                 return;
             }

@@ -115,7 +115,7 @@ impl Header {
         let value = match member.value {
             Value::Text(text) => text.decoded(),
             Value::Number(number) => Cow::Borrowed(number),
-            Value::Object | Value::Array | Value::Empty => Cow::Borrowed(b"".as_slice()),
+            Value::Object | Value::Array | Value::Empty { .. } => Cow::Borrowed(b"".as_slice()),
             Value::Bool(_) | Value::Null | Value::Cut(_) => return,
         };
         let mut has = |header| self.traits.insert(header);

@@ -80,7 +80,7 @@ pub(crate) fn walk<'a, K: Copy>(
                         expect_key = byte == b'{';
                         let behind = bytes.get(at..).unwrap_or(&[]).trim_ascii_start();
                         match behind.first() {
-                            Some(b'}' | b']') => Value::Empty,
+                            Some(b'}' | b']') => Value::Empty { is_list: byte == b'[' },
                             _ if byte == b'{' => Value::Object,
                             _ => Value::Array,
                         }
@@ -91,7 +91,7 @@ pub(crate) fn walk<'a, K: Copy>(
                     },
                     _ => bare(bytes, &mut at, depth > 0),
                 };
-                let opened = matches!(value, Value::Object | Value::Array | Value::Empty);
+                let opened = matches!(value, Value::Object | Value::Array | Value::Empty { .. });
                 visit(Member { key: under, name, parent, depth: depth - usize::from(opened), value });
                 (key, name) = (None, &[]);
             }
