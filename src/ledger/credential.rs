@@ -5,13 +5,14 @@
 use super::endpoint::Proofs;
 use super::lanes::Lanes;
 use super::rhythm::Rhythm;
+use super::visited::{Route, Visited, Way};
 use heelguard_detectors::identity::{
     Country, Credential as Presented, CredentialKind, Fingerprint, KnownKey, Location, PrincipalKind,
     ProofLevel,
 };
 use heelguard_detectors::label::Labels;
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::transaction::{Outcome, Request, Transaction};
+use heelguard_detectors::transaction::{Outcome, Transaction};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -22,33 +23,11 @@ const SYSTEMS_MAX: usize = 8;
 const ADDRESSES_MAX: usize = 12;
 const ROUTES_MAX: usize = 16;
 
-/// Where a call went: the hash of its endpoint, and its words.
-pub type Route<'a> = Option<(u64, &'a Request)>;
-
 /// One use of a credential.
 #[derive(Clone, Copy)]
 pub(super) struct Use<'a> {
     pub(super) tx: &'a Transaction,
     pub(super) route: Route<'a>,
-}
-
-/// An endpoint as others remember it.
-#[derive(Clone, Debug)]
-pub struct Visited {
-    pub(super) key: u64,
-    /// The method.
-    pub method: Arc<str>,
-    /// The host.
-    pub host: Arc<str>,
-    /// The route.
-    pub route: Arc<str>,
-}
-
-impl Visited {
-    pub(super) fn new((key, request): (u64, &Request)) -> Self {
-        let Request { method, host, route, .. } = request;
-        Self { key, method: Arc::clone(method), host: Arc::clone(host), route: Arc::clone(route) }
-    }
 }
 
 /// A credential.
@@ -157,7 +136,9 @@ impl Credential {
         let address = tx.client.network();
         self.addresses.note(ADDRESSES_MAX, now, |known| *known == address, || address);
         if let Some(route) = route {
-            self.routes.note(ROUTES_MAX, now, |known| known.key == route.0, || Visited::new(route));
+            let visited =
+                self.routes.note(ROUTES_MAX, now, |known| known.key == route.0, || Visited::new(route));
+            visited.note(tx, route.1, Way::of(self.kind, tx));
         }
     }
 

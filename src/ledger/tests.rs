@@ -1,5 +1,7 @@
 //! Stories told to a ledger, and what it has to say afterwards.
 
+mod coverage;
+
 use super::*;
 use crate::ledger::principal::{STEPS_MAX, Step};
 use heelguard_detectors::identity::ProofLevel;
