@@ -3,8 +3,10 @@
 //! It promises no letter of its value: there is none in a transaction.
 
 use super::endpoint::Proofs;
+use super::is_lasting;
 use super::lanes::Lanes;
-use super::rhythm::Rhythm;
+use super::lasting::Lasting;
+use super::rhythm::{Beat, Rhythm};
 use super::visited::{Route, Visited, Way};
 use heelguard_detectors::identity::{
     Country, Credential as Presented, CredentialKind, Fingerprint, KnownKey, Location, PrincipalKind,
@@ -22,6 +24,8 @@ const COUNTRIES_MAX: usize = 8;
 const SYSTEMS_MAX: usize = 8;
 const ADDRESSES_MAX: usize = 12;
 const ROUTES_MAX: usize = 16;
+/// Routes of a key: what it needs is proposed from them.
+pub const KEY_ROUTES_MAX: usize = 48;
 
 /// One use of a credential.
 #[derive(Clone, Copy)]
@@ -71,6 +75,8 @@ pub struct Credential {
     pub addresses: Lanes<IpAddr>,
     /// For what.
     pub routes: Lanes<Visited>,
+    /// More, where it lasts beyond a login.
+    pub lasting: Option<Box<Lasting>>,
 }
 
 impl Credential {
@@ -95,6 +101,7 @@ impl Credential {
             systems: Lanes::default(),
             addresses: Lanes::default(),
             routes: Lanes::default(),
+            lasting: is_lasting(presented.kind).then(Box::default),
         }
     }
 
@@ -111,6 +118,9 @@ impl Credential {
             && session.issued_in_sight
         {
             self.first = self.first.min(session.since);
+            if let Some(lasting) = &mut self.lasting {
+                lasting.issued = Some(session.since);
+            }
         }
         self.last = self.last.max(tx.end);
         if tx.succeeded() {
@@ -136,18 +146,31 @@ impl Credential {
         let address = tx.client.network();
         self.addresses.note(ADDRESSES_MAX, now, |known| *known == address, || address);
         if let Some(route) = route {
+            let routes_max = if self.lasting.is_some() { KEY_ROUTES_MAX } else { ROUTES_MAX };
             let visited =
-                self.routes.note(ROUTES_MAX, now, |known| known.key == route.0, || Visited::new(route));
+                self.routes.note(routes_max, now, |known| known.key == route.0, || Visited::new(route));
             visited.note(tx, route.1, Way::of(self.kind, tx));
+        }
+        if let Some(lasting) = &mut self.lasting {
+            lasting.note(tx, now);
         }
     }
 
-    fn halve(&mut self, beat: super::rhythm::Beat) {
+    fn halve(&mut self, beat: Beat) {
         self.owners.halve(beat);
         self.countries.halve(beat);
         self.systems.halve(beat);
         self.addresses.halve(beat);
         self.routes.halve(beat);
+    }
+
+    /// What it takes, its names left out.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let lanes = [self.owners.heap_bytes(), self.countries.heap_bytes(), self.systems.heap_bytes()];
+        let more = [self.addresses.heap_bytes(), self.routes.heap_bytes(), self.rhythm.heap_bytes()];
+        let lasting = self.lasting.as_ref().map_or(0, |lasting| size_of::<Lasting>() + lasting.heap_bytes());
+        size_of::<Self>() + lanes.into_iter().chain(more).sum::<usize>() + lasting
     }
 
     /// Whose it was last; where nobody is known to own it, itself.

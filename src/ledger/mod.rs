@@ -3,15 +3,20 @@
 //! It promises bounded memory (a limit a table, what was given up counted), no secret, that who invents names pushes out
 //! nobody who succeeded, and that a reader never holds it for longer than it takes to copy `ROWS_AT_ONCE` pointers.
 
+pub mod at_once;
 pub mod coverage;
 pub mod credential;
+pub mod days;
 pub mod endpoint;
 mod episodes;
 pub mod gaps;
 pub mod lanes;
+pub mod lasting;
 pub mod latency;
+pub mod passport;
 pub mod principal;
 pub mod rhythm;
+pub mod scope;
 mod slots;
 pub mod visited;
 

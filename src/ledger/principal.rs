@@ -133,6 +133,15 @@ impl Principal {
         }
     }
 
+    /// What it takes, its names left out.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let lanes = [self.countries.heap_bytes(), self.systems.heap_bytes(), self.addresses.heap_bytes()];
+        let more = [self.devices.heap_bytes(), self.credentials.heap_bytes(), self.routes.heap_bytes()];
+        let times = self.rhythm.heap_bytes() + self.steps.capacity() * size_of::<Stepped>();
+        size_of::<Self>() + lanes.into_iter().chain(more).sum::<usize>() + times
+    }
+
     /// As alerts name it: `user:alice@example.com`.
     pub fn key(&self) -> String {
         format!("{}:{}", self.kind, self.id)
