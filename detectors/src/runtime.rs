@@ -10,7 +10,7 @@ use crate::health::{Checkup, Health};
 use crate::marks::Marks;
 use crate::roster::Roster;
 use crate::rules;
-use crate::saved::{Damaged, Saved};
+use crate::saved::Damaged;
 use crate::suppress::{Silence, Suppression};
 use crate::time::EventTime;
 use crate::transaction::Transaction;
@@ -21,6 +21,9 @@ pub use crate::episode::AlertCounters;
 
 /// Seconds between two looks of the rules about the sensor itself.
 const CHECK_UP_S: u64 = 10;
+
+/// The part that holds the episodes; rules have longer names.
+const EPISODES: &str = "episodes";
 
 /// What a runtime needs to know.
 #[derive(Clone, Debug)]
@@ -202,38 +205,49 @@ impl Runtime {
         self.episodes.finish(now, alerts);
     }
 
-    /// What windows, learning and open episodes hold, as bytes; equal state gives equal bytes.
-    pub fn save(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        self.episodes.save(&mut out);
-        self.detectors.len().save(&mut out);
-        for (desk, detector) in &self.detectors {
-            Arc::<str>::from(desk.rule.name).save(&mut out);
-            let mut state = Vec::new();
-            detector.save(&mut state);
-            state.save(&mut out);
-        }
-        out
+    /// The parts that the memory is saved in: one a rule, and the episodes behind them. A finding that comes between
+    /// two parts is then one that its episode knows and its rule does not, and is told once.
+    pub fn parts(&self) -> impl Iterator<Item = &'static str> {
+        self.detectors.iter().map(|(desk, _)| desk.rule.name).chain([EPISODES])
     }
 
-    /// Goes on from what was saved. A rule that was not there starts empty; one that is no more is passed over.
-    /// After an error this runtime is of no use.
-    pub fn load(&mut self, mut from: &[u8]) -> Result<(), Damaged> {
-        let from = &mut from;
-        self.episodes.load(from)?;
-        for _ in 0..usize::load(from)? {
-            let name: Arc<str> = Saved::load(from)?;
-            let state: Vec<u8> = Saved::load(from)?;
-            let known = self.detectors.iter_mut().find(|(desk, _)| *desk.rule.name == *name);
-            if let Some((_, detector)) = known {
-                let rest = &mut state.as_slice();
-                detector.load(rest)?;
-                if !rest.is_empty() {
-                    return Err(Damaged);
-                }
-            }
+    /// What windows, learning or open episodes hold, as bytes; equal state gives equal bytes. Nothing where there is no
+    /// such part.
+    pub fn save_part(&self, name: &str) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        if name == EPISODES {
+            self.episodes.save(&mut out);
+        } else {
+            let (_, detector) = self.detectors.iter().find(|(desk, _)| desk.rule.name == name)?;
+            detector.save(&mut out);
         }
-        if from.is_empty() { Ok(()) } else { Err(Damaged) }
+        Some(out)
+    }
+
+    /// Goes on from what was saved. A rule that is no more is passed over; one that was not there starts empty.
+    /// After an error this runtime is of no use.
+    pub fn load_part(&mut self, name: &str, from: &[u8]) -> Result<(), Damaged> {
+        let rest = &mut &*from;
+        if name == EPISODES {
+            self.episodes.load(rest)?;
+        } else if let Some((_, detector)) =
+            self.detectors.iter_mut().find(|(desk, _)| desk.rule.name == name)
+        {
+            detector.load(rest)?;
+        } else {
+            return Ok(());
+        }
+        if rest.is_empty() { Ok(()) } else { Err(Damaged) }
+    }
+
+    /// Goes on from all parts.
+    pub fn load(&mut self, parts: &[(&'static str, Vec<u8>)]) -> Result<(), Damaged> {
+        parts.iter().try_for_each(|(name, saved)| self.load_part(name, saved))
+    }
+
+    /// All parts.
+    pub fn save(&self) -> Vec<(&'static str, Vec<u8>)> {
+        self.parts().filter_map(|name| Some((name, self.save_part(name)?))).collect()
     }
 
     /// These rules by another configuration: windows, habits and open episodes go on, and so do the counters. The error

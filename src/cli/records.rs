@@ -33,6 +33,8 @@ use std::time::{Duration, Instant};
 
 /// Alerts kept for the page; later ones are written and not kept.
 const KEPT_MAX: usize = 100_000;
+/// The inventory as a part of the state.
+const INVENTORY: &str = "inventory";
 /// How often the counters that can be read are renewed.
 const LIVE_EVERY: Duration = Duration::from_secs(1);
 
@@ -207,14 +209,21 @@ impl pipeline::Outputs for Records {
         self.notifier.ready();
     }
 
-    fn memory(&self) -> Option<Vec<u8>> {
+    fn parts(&self) -> Vec<&'static str> {
+        self.inventory.iter().map(|_| INVENTORY).collect()
+    }
+
+    fn memory(&self, part: &str) -> Option<Vec<u8>> {
+        let inventory = self.inventory.as_ref().filter(|_| part == INVENTORY)?;
         let mut bytes = Vec::new();
-        self.inventory.as_ref()?.save(&mut bytes);
+        inventory.save(&mut bytes);
         Some(bytes)
     }
 
-    fn remember(&mut self, bytes: &[u8]) -> Result<(), Damaged> {
-        self.inventory = Some(Inventory::load(bytes)?);
+    fn remember(&mut self, part: &str, bytes: &[u8]) -> Result<(), Damaged> {
+        if part == INVENTORY {
+            self.inventory = Some(Inventory::load(bytes)?);
+        }
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use heelguard_detectors::time::EventTime;
 use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::{Completeness, Transaction};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(super) struct Analysis {
     memory: Memory,
@@ -134,15 +134,10 @@ impl Analysis {
             detectors.observe(transaction, &mut self.alerts);
             self.write_alerts(outputs)?;
             explain(&self.memory.detectors.explained(), outputs);
-            // State that knows an alert which was not written would lose it.
-            if let Some(keeper) = self.keeper.as_mut().filter(|keeper| keeper.is_due())
-                && outputs.settle()
+            if self.now.is_none()
+                && let Some(keeper) = self.keeper.as_mut().filter(|keeper| keeper.is_due())
             {
-                let began = Instant::now();
                 keeper.keep(&self.memory, outputs, &mut self.warnings);
-                if self.now.is_some() {
-                    keeper.rest_after(began.elapsed());
-                }
             }
         }
         for connection in connections {
@@ -153,9 +148,15 @@ impl Analysis {
         }
         self.write_alerts(outputs)?;
         if let (Some(now), Some(began)) = (&mut self.now, began) {
+            now.latencies.batch(Stage::Analysis, began, (now.clock)(), count);
+            let keeper = self.keeper.as_mut();
+            let paused =
+                keeper.and_then(|keeper| keeper.keep_part(&self.memory, outputs, &mut self.warnings));
+            if let Some(paused) = paused {
+                now.latencies.lasted(Stage::State, paused);
+            }
             // Nobody waits for the end of a run that has none.
             self.warnings.drain(..).for_each(|line| outputs.tell(&line));
-            now.latencies.batch(Stage::Analysis, began, (now.clock)(), count);
         }
         Ok(())
     }
@@ -211,9 +212,7 @@ impl Analysis {
                     format!("{} transactions are no newer than the state, which knows", self.passed_over);
                 self.warnings.push(format!("{what} everything up to {known}; they were passed over"));
             }
-            if outputs.settle() {
-                keeper.keep(&self.memory, outputs, &mut self.warnings);
-            }
+            keeper.keep(&self.memory, outputs, &mut self.warnings);
             return Ok(());
         }
         let health = self.health(Bytes::default(), outputs);

@@ -1,13 +1,18 @@
-//! State on disk: what detectors and lineage hold, written whole now and then, read back at the next start.
-//! It is given named sections of bytes and keeps two generations of one file: `checkpoint` and `checkpoint.old`.
+//! State on disk: what detectors and lineage hold, written now and then, read back at the next start.
+//! It is given named parts of bytes, one after the other, and keeps two generations of one file: `checkpoint` and
+//! `checkpoint.old`.
 //! It promises that a crash at any moment leaves a whole file behind, that a damaged one is never believed, and that
 //! a damaged or newer file is set aside under a name of its own, never deleted.
+//!
+//! ```text
+//! "HGSTATE\n" · version u32 · key id 8 bytes · (name · bytes)* · empty name · last end, id · BLAKE3 of all before
+//! ```
 
 use heelguard_detectors::saved::{Damaged, Saved};
 use heelguard_detectors::time::EventTime;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,10 +34,12 @@ impl Default for Config {
 
 /// How every file begins.
 const MAGIC: &[u8; 8] = b"HGSTATE\n";
-/// Raised when a section's layout changes; older files are then set aside, not guessed at.
-const VERSION: u32 = 4;
+/// Raised when the layout changes; older files are then set aside, not guessed at.
+const VERSION: u32 = 5;
 /// Bytes of the checksum at the end: BLAKE3 over everything before it.
 const SUM_BYTES: usize = 32;
+/// The file that is not finished yet.
+const DRAFT: &str = "checkpoint.new";
 /// No sane state is larger; a larger file is set aside unread.
 const FILE_BYTES_MAX: u64 = 8 << 30;
 
@@ -45,7 +52,7 @@ pub struct Checkpoint {
     /// tells a name that is to be hidden.
     pub key: [u8; 8],
     /// Each part's name and bytes.
-    pub sections: Vec<(Arc<str>, Vec<u8>)>,
+    pub parts: Vec<(Arc<str>, Vec<u8>)>,
 }
 
 /// Why a file was not used.
@@ -58,19 +65,8 @@ enum Fault {
 
 impl Checkpoint {
     /// The bytes of a part.
-    pub fn section(&self, name: &str) -> Option<&[u8]> {
-        self.sections.iter().find(|(known, _)| **known == *name).map(|(_, bytes)| bytes.as_slice())
-    }
-
-    fn to_bytes(&self) -> Vec<u8> {
-        let mut out = MAGIC.to_vec();
-        VERSION.save(&mut out);
-        self.last.save(&mut out);
-        self.key.save(&mut out);
-        self.sections.save(&mut out);
-        let sum = blake3::hash(&out);
-        out.extend_from_slice(sum.as_bytes());
-        out
+    pub fn part(&self, name: &str) -> Option<&[u8]> {
+        self.parts.iter().find(|(known, _)| **known == *name).map(|(_, bytes)| bytes.as_slice())
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
@@ -88,10 +84,17 @@ impl Checkpoint {
             Err(Damaged) => return Err(Fault::Damaged),
         }
         let mut read = || -> Result<Self, Damaged> {
-            let last = Saved::load(&mut from)?;
             let key = Saved::load(&mut from)?;
-            let sections = Saved::load(&mut from)?;
-            if from.is_empty() { Ok(Self { last, key, sections }) } else { Err(Damaged) }
+            let mut parts = Vec::new();
+            loop {
+                let name = Arc::<str>::load(&mut from)?;
+                if name.is_empty() {
+                    break;
+                }
+                parts.push((name, Saved::load(&mut from)?));
+            }
+            let last = Saved::load(&mut from)?;
+            if from.is_empty() { Ok(Self { last, key, parts }) } else { Err(Damaged) }
         };
         read().map_err(|Damaged| Fault::Damaged)
     }
@@ -135,25 +138,19 @@ impl Store {
         }
     }
 
-    /// Writes a file beside the present one, then puts it in its place; the present one becomes the old one.
-    pub fn write(&self, checkpoint: &Checkpoint) -> io::Result<()> {
-        let [fresh, present, old] =
-            ["checkpoint.new", "checkpoint", "checkpoint.old"].map(|n| self.folder.join(n));
+    /// Begins a file beside the present one.
+    pub fn begin(&self, key: [u8; 8]) -> io::Result<Draft<'_>> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&fresh)?;
-        if let Err(error) = file.write_all(&checkpoint.to_bytes()).and_then(|()| file.sync_all()) {
-            // Half a file would only take the room of what is still to be written.
-            let _ = fs::remove_file(&fresh);
-            return Err(error);
-        }
-        if present.exists() {
-            fs::rename(&present, &old)?;
-        }
-        fs::rename(&fresh, &present)?;
-        File::open(&self.folder)?.sync_all()
+        let file = BufWriter::new(options.open(self.folder.join(DRAFT))?);
+        let mut draft = Draft { store: self, file, sum: blake3::Hasher::new(), is_kept: false };
+        let mut head = MAGIC.to_vec();
+        VERSION.save(&mut head);
+        key.save(&mut head);
+        draft.write(&head)?;
+        Ok(draft)
     }
 
     /// The newest state that is whole and was made under `key`. What is not is set aside, and `told` says so.
@@ -197,6 +194,60 @@ impl Store {
     }
 }
 
+/// A file that is being written. Dropped before its end, it is gone: half a file would only take the room of what is
+/// still to be written.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    store: &'a Store,
+    file: BufWriter<File>,
+    sum: blake3::Hasher,
+    is_kept: bool,
+}
+
+impl Draft<'_> {
+    /// Appends a part, whose name is not empty.
+    pub fn part(&mut self, name: &Arc<str>, bytes: &[u8]) -> io::Result<()> {
+        let mut head = Vec::new();
+        name.save(&mut head);
+        bytes.len().save(&mut head);
+        self.write(&head)?;
+        self.write(bytes)
+    }
+
+    /// Says what the last transaction was that all parts know, and puts the file in the place of the present one, which
+    /// becomes the old one.
+    pub fn finish(mut self, last: (EventTime, u128)) -> io::Result<()> {
+        let mut end = Vec::new();
+        Arc::<str>::default().save(&mut end);
+        last.save(&mut end);
+        self.write(&end)?;
+        self.file.write_all(self.sum.finalize().as_bytes())?;
+        self.file.flush()?;
+        self.file.get_ref().sync_all()?;
+        let folder = &self.store.folder;
+        let [fresh, present, old] = [DRAFT, "checkpoint", "checkpoint.old"].map(|name| folder.join(name));
+        if present.exists() {
+            fs::rename(&present, &old)?;
+        }
+        fs::rename(&fresh, &present)?;
+        self.is_kept = true;
+        File::open(folder)?.sync_all()
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.sum.update(bytes);
+        self.file.write_all(bytes)
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            let _ = fs::remove_file(self.store.folder.join(DRAFT));
+        }
+    }
+}
+
 /// The file's bytes; one beyond the limit is read as empty, which is damaged.
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
@@ -217,8 +268,20 @@ mod tests {
         Checkpoint {
             last: (EventTime::from_secs(u64::from(n)), u128::from(n)),
             key: KEY,
-            sections: vec![("detectors".into(), vec![n; 40]), ("lineage".into(), Vec::new())],
+            parts: vec![("routes".into(), vec![n; 40]), ("lineage".into(), Vec::new())],
         }
+    }
+
+    fn write(store: &Store, checkpoint: &Checkpoint) {
+        let mut draft = store.begin(checkpoint.key).unwrap();
+        checkpoint.parts.iter().for_each(|(name, bytes)| draft.part(name, bytes).unwrap());
+        draft.finish(checkpoint.last).unwrap();
+    }
+
+    fn bytes_of(checkpoint: &Checkpoint) -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        write(&Store::open(folder.path()).unwrap(), checkpoint);
+        fs::read(folder.path().join("checkpoint")).unwrap()
     }
 
     fn read(store: &Store) -> (Option<Checkpoint>, Vec<String>) {
@@ -232,8 +295,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("state")).unwrap();
         assert_eq!(read(&store), (None, Vec::new()));
-        store.write(&state(1)).unwrap();
-        store.write(&state(2)).unwrap();
+        write(&store, &state(1));
+        write(&store, &state(2));
         assert_eq!(read(&store), (Some(state(2)), Vec::new()));
         let present = folder.path().join("state/checkpoint");
         let whole = fs::read(&present).unwrap();
@@ -246,7 +309,7 @@ mod tests {
 
     #[test]
     fn no_cut_and_no_flipped_bit_is_believed() {
-        let whole = state(3).to_bytes();
+        let whole = bytes_of(&state(3));
         assert_eq!(Checkpoint::from_bytes(&whole), Ok(state(3)));
         for end in 0..whole.len() {
             assert!(Checkpoint::from_bytes(&whole[..end]).is_err(), "{end}");
@@ -262,7 +325,7 @@ mod tests {
     fn a_newer_version_and_another_key_are_set_aside_with_their_reason() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let mut newer = state(1).to_bytes();
+        let mut newer = bytes_of(&state(1));
         newer.truncate(newer.len() - SUM_BYTES);
         newer[8..12].copy_from_slice(&(VERSION + 1).to_le_bytes());
         let sum = blake3::hash(&newer);
@@ -275,7 +338,20 @@ mod tests {
     }
 
     fn store_other_key(path: &Path) {
-        fs::write(path, Checkpoint { key: *b"key-two\n", ..state(1) }.to_bytes()).unwrap();
+        fs::write(path, bytes_of(&Checkpoint { key: *b"key-two\n", ..state(1) })).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_was_begun_and_not_finished_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        write(&store, &state(1));
+        let mut draft = store.begin(KEY).unwrap();
+        draft.part(&"routes".into(), &[9; 40]).unwrap();
+        assert!(folder.path().join(DRAFT).exists());
+        drop(draft);
+        assert!(!folder.path().join(DRAFT).exists());
+        assert_eq!(read(&store), (Some(state(1)), Vec::new()));
     }
 
     #[test]

@@ -1,16 +1,25 @@
 //! The memory of the ordered half between two runs: lineage, tokens, learned routes, detectors, the outputs' inventory.
-//! It is given the state folder at the start, and all of them now and then.
+//! It is given the state folder at the start, and all of them now and then: of one moment where captures are read, part
+//! by part where traffic would have to wait.
 //! It promises that a later run goes on behind the last transaction of the checkpoint: what is in it is not seen twice.
 
 use super::Outputs;
 use super::checkpoint::{Checkpoint, Config, Store};
+use super::scribe::Scribe;
 use crate::identity::{Lineage, LineageConfig, Routes, RoutesConfig};
 use heelguard_detectors::runtime::Runtime;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::Transaction;
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// The names of parts, and how those of rules and outputs begin.
+const LINEAGE: &str = "lineage";
+const TOKENS: &str = "tokens";
+const ROUTES: &str = "routes";
+const RULE: &str = "rule/";
+const OUTPUT: &str = "output/";
 
 /// What is remembered: the parts of a checkpoint.
 pub(super) struct Memory {
@@ -20,17 +29,25 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    fn sections(&self, outputs: &dyn Outputs) -> std::io::Result<Vec<(Arc<str>, Vec<u8>)>> {
-        let mut lineage = Vec::new();
-        self.lineage.save(&mut lineage)?;
-        let mut sections: Vec<(Arc<str>, Vec<u8>)> = vec![
-            ("lineage".into(), lineage),
-            ("tokens".into(), self.lineage.save_tokens()),
-            ("routes".into(), self.routes.save()),
-            ("detectors".into(), self.detectors.save()),
-        ];
-        sections.extend(outputs.memory().map(|inventory| ("inventory".into(), inventory)));
-        Ok(sections)
+    /// The parts of a checkpoint, in the order in which they are written.
+    fn parts(&self, outputs: &dyn Outputs) -> Vec<Arc<str>> {
+        let own = [LINEAGE, TOKENS, ROUTES].map(Arc::from);
+        let rules = self.detectors.parts().map(|name| format!("{RULE}{name}").into());
+        let told = outputs.parts().into_iter().map(|name| format!("{OUTPUT}{name}").into());
+        own.into_iter().chain(rules).chain(told).collect()
+    }
+
+    /// The bytes of a part; nothing where it is no more.
+    fn part(&self, name: &str, outputs: &dyn Outputs) -> Option<Vec<u8>> {
+        match name {
+            LINEAGE => Some(self.lineage.save()),
+            TOKENS => Some(self.lineage.save_tokens()),
+            ROUTES => Some(self.routes.save()),
+            _ => match name.strip_prefix(RULE) {
+                Some(rule) => self.detectors.save_part(rule),
+                None => outputs.memory(name.strip_prefix(OUTPUT)?),
+            },
+        }
     }
 
     /// Takes over what a checkpoint holds; the error says which part cannot be read. Then nothing was taken.
@@ -45,15 +62,20 @@ impl Memory {
         fn unreadable<T, E: Display>(name: &str, read: Result<T, E>) -> Result<T, String> {
             read.map_err(|error| format!("has a part `{name}` that cannot be read ({error})"))
         }
-        let section = |name: &str| kept.section(name).ok_or_else(|| format!("has no part `{name}`"));
-        let mut lineage = unreadable("lineage", Lineage::restore(lineage, &mut section("lineage")?))?;
-        unreadable("tokens", lineage.load_tokens(section("tokens")?))?;
-        let routes = unreadable("routes", Routes::restore(section("routes")?, routes.clone()))?;
+        let part = |name: &str| kept.part(name).ok_or_else(|| format!("has no part `{name}`"));
+        let mut lineage = unreadable(LINEAGE, Lineage::restore(lineage, &mut part(LINEAGE)?))?;
+        unreadable(TOKENS, lineage.load_tokens(part(TOKENS)?))?;
+        let routes = unreadable(ROUTES, Routes::restore(part(ROUTES)?, routes.clone()))?;
         let mut detectors = detectors;
-        unreadable("detectors", detectors.load(section("detectors")?))?;
+        let under = |group| {
+            kept.parts.iter().filter_map(move |(name, bytes)| Some((name.strip_prefix(group)?, bytes)))
+        };
+        for (rule, bytes) in under(RULE) {
+            unreadable(rule, detectors.load_part(rule, bytes))?;
+        }
         // Last: it is not ours to take back.
-        if let Some(inventory) = kept.section("inventory") {
-            unreadable("inventory", outputs.remember(inventory))?;
+        for (name, bytes) in under(OUTPUT) {
+            unreadable(name, outputs.remember(name, bytes))?;
         }
         *self = Self { lineage, routes, detectors };
         Ok(())
@@ -65,8 +87,7 @@ const PAUSE_SHARE: u32 = 50;
 
 /// Writes checkpoints when they are due.
 pub(super) struct Keeper {
-    store: Store,
-    key: [u8; 8],
+    scribe: Scribe,
     /// As it is configured.
     interval_min: Duration,
     interval: Duration,
@@ -74,8 +95,19 @@ pub(super) struct Keeper {
     last: (EventTime, u128),
     written_at: EventTime,
     began_at: EventTime,
+    turn: Turn,
     /// Whether writing failed; said once.
     failed: bool,
+}
+
+/// How far the checkpoint of a live sensor is.
+enum Turn {
+    /// It is not due.
+    Rest,
+    /// These parts are still to be written; so long it took so far.
+    Parts(std::vec::IntoIter<Arc<str>>, Duration),
+    /// All is written, and not on disk yet.
+    End,
 }
 
 impl Keeper {
@@ -97,15 +129,17 @@ impl Keeper {
                 Err(why) => told.push(store.refuse("checkpoint", &why).map_err(failed)?),
             }
         }
+        let scribe = Scribe::start(store, lineage.key)
+            .map_err(|error| anyhow::anyhow!("cannot start the thread that writes state: {error}"))?;
         let interval = Duration::from_secs(u64::from(config.interval_s.max(1)));
         Ok(Self {
-            store,
-            key: lineage.key,
+            scribe,
             interval_min: interval,
             interval,
             last,
             written_at: last.0,
             began_at: last.0,
+            turn: Turn::Rest,
             failed: false,
         })
     }
@@ -133,18 +167,77 @@ impl Keeper {
         self.last.0.since(self.written_at) >= self.interval
     }
 
-    /// Keeping state took so long, while traffic was waiting: the larger it grows, the less often it is kept.
-    pub(super) fn rest_after(&mut self, took: Duration) {
-        self.interval = self.interval_min.max(took.saturating_mul(PAUSE_SHARE));
+    /// Writes a checkpoint at once, all parts of one moment. A folder that cannot be written to is told once; the run
+    /// goes on.
+    pub(super) fn keep(&mut self, memory: &Memory, outputs: &mut dyn Outputs, told: &mut Vec<String>) {
+        if matches!(std::mem::replace(&mut self.turn, Turn::Rest), Turn::End) {
+            self.tell(self.scribe.wait(), told);
+        }
+        self.written_at = self.last.0;
+        // State that knows an alert which was not written would lose it.
+        if !outputs.settle() {
+            return;
+        }
+        self.scribe.drop_draft();
+        for name in memory.parts(outputs) {
+            if let Some(bytes) = memory.part(&name, outputs) {
+                self.scribe.part(name, bytes);
+            }
+        }
+        self.scribe.end(self.last);
+        let ended = self.scribe.wait();
+        self.tell(ended, told);
     }
 
-    /// Writes a checkpoint. A folder that cannot be written to is told once; the run goes on.
-    pub(super) fn keep(&mut self, memory: &Memory, outputs: &dyn Outputs, told: &mut Vec<String>) {
-        self.written_at = self.last.0;
-        let written = memory
-            .sections(outputs)
-            .and_then(|sections| self.store.write(&Checkpoint { last: self.last, key: self.key, sections }));
-        match written {
+    /// Writes the next part of a checkpoint, if one is due, while traffic waits; says how long that took. After a crash
+    /// a part may so lack the few seconds that others have: no more than is missing of all of them up to the crash.
+    pub(super) fn keep_part(
+        &mut self,
+        memory: &Memory,
+        outputs: &mut dyn Outputs,
+        told: &mut Vec<String>,
+    ) -> Option<Duration> {
+        let is_due = self.is_due();
+        match &mut self.turn {
+            Turn::Rest if !is_due => None,
+            Turn::Rest => {
+                self.written_at = self.last.0;
+                self.turn = Turn::Parts(memory.parts(outputs).into_iter(), Duration::ZERO);
+                None
+            }
+            Turn::Parts(..) if !self.scribe.has_room() => None,
+            Turn::Parts(parts, all) => {
+                let began = Instant::now();
+                if let Some(name) = parts.next() {
+                    if let Some(bytes) = memory.part(&name, outputs) {
+                        self.scribe.part(name, bytes);
+                    }
+                    let took = began.elapsed();
+                    *all += took;
+                    return Some(took);
+                }
+                // The larger it grows, the less often it is kept.
+                self.interval = self.interval_min.max(all.saturating_mul(PAUSE_SHARE));
+                if outputs.settle() {
+                    self.scribe.end(self.last);
+                    self.turn = Turn::End;
+                } else {
+                    self.scribe.drop_draft();
+                    self.turn = Turn::Rest;
+                }
+                Some(began.elapsed())
+            }
+            Turn::End => {
+                let ended = self.scribe.ended()?;
+                self.turn = Turn::Rest;
+                self.tell(ended, told);
+                None
+            }
+        }
+    }
+
+    fn tell(&mut self, ended: std::io::Result<()>, told: &mut Vec<String>) {
+        match ended {
             Ok(()) => self.failed = false,
             Err(error) if !self.failed => {
                 self.failed = true;
@@ -154,3 +247,6 @@ impl Keeper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,6 +47,8 @@ stages! {
     Merge => "merge",
     /// One transaction through lineage and detectors.
     Analysis => "analysis",
+    /// Copying one part of what is remembered into the next checkpoint, while transactions wait.
+    State => "state",
     /// From the time of the packet that completed an alert until the outputs have the alert.
     PacketToAlert => "packet_to_alert",
 }
@@ -76,6 +78,11 @@ impl Latencies {
     /// Something went through a stage between these moments. Clocks that disagree make it instant, not negative.
     pub fn span(&mut self, stage: Stage, from: EventTime, to: EventTime) {
         self.record(stage, to.since(from), 1);
+    }
+
+    /// Something took so long.
+    pub fn lasted(&mut self, stage: Stage, took: Duration) {
+        self.record(stage, took, 1);
     }
 
     /// `count` things went through a stage between these moments, one after the other.

@@ -17,6 +17,7 @@ mod keeping;
 pub mod latency;
 mod live;
 mod merge;
+mod scribe;
 mod shard;
 mod snapshot;
 mod threads;
@@ -161,12 +162,17 @@ pub trait Outputs {
     fn settle(&mut self) -> bool {
         true
     }
-    /// What the outputs have gathered over all transactions, to be kept with the state; nothing by default.
-    fn memory(&self) -> Option<Vec<u8>> {
+    /// The parts of what the outputs have gathered over all transactions, to be kept with the state; none by default.
+    fn parts(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+    /// One of them.
+    fn memory(&self, _part: &str) -> Option<Vec<u8>> {
         None
     }
-    /// Takes back what was kept. After an error nothing of it is believed.
-    fn remember(&mut self, _: &[u8]) -> Result<(), Damaged> {
+    /// Takes back what was kept; a part that is not known any more is passed over. After an error nothing of it is
+    /// believed.
+    fn remember(&mut self, _part: &str, _: &[u8]) -> Result<(), Damaged> {
         Ok(())
     }
 }

@@ -93,8 +93,8 @@ impl Place {
     /// Up to when its checkpoint knows everything.
     pub fn known(&self) -> Duration {
         let bytes = std::fs::read(self.path("state/checkpoint")).unwrap_or_default();
-        // Behind the magic and the version.
-        let time = bytes.get(12..20).and_then(|time| time.first_chunk());
+        // Before the last transaction's id and the checksum.
+        let time = bytes.len().checked_sub(8 + 16 + 32).and_then(|at| bytes.get(at..)?.first_chunk());
         Duration::from_nanos(time.map_or(0, |time| u64::from_le_bytes(*time)))
     }
 

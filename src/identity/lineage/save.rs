@@ -12,7 +12,7 @@ mod tables;
 mod wire;
 
 use super::{Lineage, LineageConfig};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use wire::{Reader, Writer};
 
 const MAGIC: &[u8; 8] = b"HGLINEAG";
@@ -51,19 +51,17 @@ pub enum RestoreError {
 }
 
 impl Lineage {
-    /// Writes the memory.
-    pub fn save(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut content = Writer::default();
+    /// The memory.
+    pub fn save(&self) -> Vec<u8> {
+        let mut content = Writer::behind(HEAD_BYTES);
         tables::save(self, &mut content);
-        let content = content.bytes();
-        let mut head = Vec::with_capacity(HEAD_BYTES);
-        head.extend_from_slice(MAGIC);
-        head.extend_from_slice(&VERSION.to_le_bytes());
-        head.extend_from_slice(&self.key);
-        head.extend_from_slice(&(content.len() as u64).to_le_bytes());
-        out.write_all(&head)?;
-        out.write_all(content)?;
-        out.write_all(checksum(&head, content).as_bytes())
+        let mut bytes = content.into_bytes();
+        let length = (bytes.len() - HEAD_BYTES) as u64;
+        let head = [MAGIC.as_slice(), &VERSION.to_le_bytes(), &self.key, &length.to_le_bytes()].concat();
+        bytes.splice(..HEAD_BYTES, head);
+        let sum = blake3::hash(&bytes);
+        bytes.extend_from_slice(sum.as_bytes());
+        bytes
     }
 
     /// Reads a memory back, within the limits of `config`; beyond them what would be given up first is left out.

@@ -7,12 +7,16 @@ use heelguard_detectors::identity::Fingerprint;
 use heelguard_detectors::time::EventTime;
 
 /// Bytes being written.
-#[derive(Default)]
 pub(super) struct Writer(Vec<u8>);
 
 impl Writer {
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.0
+    /// Room for so many bytes in front, to be filled in when all is written.
+    pub(super) fn behind(bytes: usize) -> Self {
+        Self(vec![0; bytes])
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
     }
 
     pub(super) fn u8(&mut self, value: u8) {

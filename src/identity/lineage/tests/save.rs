@@ -8,9 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 fn saved(lineage: &Lineage) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    lineage.save(&mut bytes).unwrap();
-    bytes
+    lineage.save()
 }
 
 fn restored(config: &LineageConfig, bytes: &[u8]) -> Lineage {
