@@ -37,6 +37,8 @@ pub enum Weight {
     Reads,
     /// It changes something.
     Changes,
+    /// Its answers hold personal or secret data.
+    Personal,
     /// It pays, exports, or changes passwords, factors, roles or keys.
     Sensitive,
     /// It administers users, roles, keys or factors, or exports.
@@ -49,12 +51,19 @@ impl Weight {
         match self {
             Self::Reads => "reads",
             Self::Changes => "changes",
+            Self::Personal => "personal",
             Self::Sensitive => "sensitive",
             Self::Privileged => "privileged",
         }
     }
 
-    /// How heavy it is to be let in to a route like this by this method.
+    /// How heavy it is to be let in here.
+    pub fn at(endpoint: &Endpoint) -> Self {
+        let weight = Self::of(&endpoint.method, endpoint.labels);
+        if endpoint.sensitive().next().is_some() { weight.max(Self::Personal) } else { weight }
+    }
+
+    /// How heavy it is to be let in to a route of these labels by this method.
     pub fn of(method: &str, labels: Labels) -> Self {
         if labels.any(Labels::PRIVILEGED) {
             Self::Privileged
@@ -260,7 +269,7 @@ impl<'a> Guarded<'a> {
             gaps.push(Gap {
                 endpoint: Arc::clone(endpoint),
                 way,
-                weight: Weight::of(&endpoint.method, endpoint.labels),
+                weight: Weight::at(&endpoint),
                 granted,
                 around: callers.around,
                 callers: callers.by.len() as u64 + callers.addresses,

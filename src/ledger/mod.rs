@@ -12,12 +12,12 @@ mod episodes;
 pub mod gaps;
 pub mod lanes;
 pub mod lasting;
-pub mod latency;
 pub mod passport;
 pub mod principal;
 pub mod rhythm;
 pub mod scope;
 mod slots;
+pub mod spread;
 pub mod visited;
 
 #[cfg(test)]

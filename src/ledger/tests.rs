@@ -5,7 +5,9 @@ mod passport;
 
 use super::*;
 use crate::ledger::principal::{STEPS_MAX, Step};
+use heelguard_detectors::contents::{Contents, DataClass, Field, Parameter, ParameterPlace, ValueType};
 use heelguard_detectors::identity::ProofLevel;
+use heelguard_detectors::saved::Saved;
 use heelguard_detectors::story::{alerts, transactions};
 use heelguard_detectors::transaction::MfaOutcome;
 
@@ -151,6 +153,42 @@ fn full() -> Ledger {
     told(&format!("{hosts}{days}"))
 }
 
+/// An endpoint that was called with every name, and of every size.
+fn full_endpoint() -> Endpoint {
+    let mut tx = transactions("09:00:00 203.0.113.7 -> use GET /r 200 user=ann").unwrap().remove(0);
+    let mut request = tx.request.clone().unwrap();
+    let mut endpoint = Endpoint::new(&request, tx.time);
+    for number in 0..1_000_u64 {
+        let name: Arc<str> = format!("x{number}").into();
+        let parameter =
+            Parameter { place: ParameterPlace::Json, name: Arc::clone(&name), kind: ValueType::String };
+        let field = Field { name, kind: ValueType::String };
+        let contents =
+            Contents { parameters: vec![parameter], fields: vec![field], classes: DataClass::ALL.to_vec() };
+        tx.contents = Some(Box::new(contents));
+        request.bytes = number.pow(4);
+        tx.ttfb_us = Some(number.pow(4));
+        tx.response.as_mut().unwrap().bytes = number.pow(4);
+        endpoint.note(&tx, &request);
+    }
+    endpoint
+}
+
+#[test]
+fn what_is_saved_of_an_endpoint_goes_on_where_it_was() {
+    let endpoint = full_endpoint();
+    assert_eq!((endpoint.calls, endpoint.looked, endpoint.classes), (1_000, 1_000, [1_000; 6]));
+    assert_eq!(endpoint.parameters.iter().count(), endpoint::PARAMETERS_MAX);
+    assert_eq!(endpoint.fields.iter().count(), endpoint::FIELDS_MAX);
+    let mut bytes = Vec::new();
+    endpoint.save(&mut bytes);
+    let loaded = Endpoint::load(&mut bytes.as_slice()).unwrap();
+    assert_eq!(format!("{loaded:?}"), format!("{endpoint:?}"));
+    for end in 0..bytes.len() {
+        assert!(Endpoint::load(&mut bytes.get(..end).unwrap()).is_err(), "{end}");
+    }
+}
+
 #[test]
 fn full_tables_take_what_the_page_on_limits_says() {
     let ledger = full();
@@ -169,9 +207,12 @@ fn full_tables_take_what_the_page_on_limits_says() {
     let lasting = key.lasting.as_ref().unwrap();
     assert_eq!((lasting.devices.len(), lasting.days.iter().len()), (8, days::DAYS_MAX));
     assert_eq!(lasting.at_once.networks.count, at_once::AT_ONCE_MAX as u64);
-    let mut latency = latency::Latency::default();
-    latency.note(1);
-    let endpoint = size_of::<Endpoint>() + latency.heap_bytes();
+    let endpoint = full_endpoint();
+    let spreads = [&endpoint.latency, &endpoint.request_bytes, &endpoint.answer_bytes];
+    let names = [&endpoint.parameters, &endpoint.fields];
+    let endpoint = size_of::<Endpoint>()
+        + spreads.iter().map(|spread| spread.heap_bytes()).sum::<usize>()
+        + names.iter().map(|names| names.heap_bytes()).sum::<usize>();
     let [principal, key, token] = [ann.bytes(), key.bytes(), token.bytes()];
     let sum = PRINCIPALS_MAX * principal + KEYS_MAX * key + TOKENS_MAX * token + ENDPOINTS_MAX * endpoint;
     let told = format!(

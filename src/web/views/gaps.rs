@@ -54,7 +54,7 @@ const fn badge(weight: Weight) -> &'static str {
     match weight {
         Weight::Privileged => "critical",
         Weight::Sensitive => "high",
-        Weight::Changes => "medium",
+        Weight::Personal | Weight::Changes => "medium",
         Weight::Reads => "low",
     }
 }
