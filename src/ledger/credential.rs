@@ -3,15 +3,18 @@
 //! It promises no letter of its value: there is none in a transaction.
 
 use super::endpoint::Proofs;
+use super::is_lasting;
 use super::lanes::Lanes;
-use super::rhythm::Rhythm;
+use super::lasting::Lasting;
+use super::rhythm::{Beat, Rhythm};
+use super::visited::{Route, Visited, Way};
 use heelguard_detectors::identity::{
     Country, Credential as Presented, CredentialKind, Fingerprint, KnownKey, Location, PrincipalKind,
     ProofLevel,
 };
 use heelguard_detectors::label::Labels;
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::transaction::{Outcome, Request, Transaction};
+use heelguard_detectors::transaction::{Outcome, Transaction};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -21,34 +24,14 @@ const COUNTRIES_MAX: usize = 8;
 const SYSTEMS_MAX: usize = 8;
 const ADDRESSES_MAX: usize = 12;
 const ROUTES_MAX: usize = 16;
-
-/// Where a call went: the hash of its endpoint, and its words.
-pub type Route<'a> = Option<(u64, &'a Request)>;
+/// Routes of a key: what it needs is proposed from them.
+pub const KEY_ROUTES_MAX: usize = 48;
 
 /// One use of a credential.
 #[derive(Clone, Copy)]
 pub(super) struct Use<'a> {
     pub(super) tx: &'a Transaction,
     pub(super) route: Route<'a>,
-}
-
-/// An endpoint as others remember it.
-#[derive(Clone, Debug)]
-pub struct Visited {
-    pub(super) key: u64,
-    /// The method.
-    pub method: Arc<str>,
-    /// The host.
-    pub host: Arc<str>,
-    /// The route.
-    pub route: Arc<str>,
-}
-
-impl Visited {
-    pub(super) fn new((key, request): (u64, &Request)) -> Self {
-        let Request { method, host, route, .. } = request;
-        Self { key, method: Arc::clone(method), host: Arc::clone(host), route: Arc::clone(route) }
-    }
 }
 
 /// A credential.
@@ -92,6 +75,8 @@ pub struct Credential {
     pub addresses: Lanes<IpAddr>,
     /// For what.
     pub routes: Lanes<Visited>,
+    /// More, where it lasts beyond a login.
+    pub lasting: Option<Box<Lasting>>,
 }
 
 impl Credential {
@@ -116,6 +101,7 @@ impl Credential {
             systems: Lanes::default(),
             addresses: Lanes::default(),
             routes: Lanes::default(),
+            lasting: is_lasting(presented.kind).then(Box::default),
         }
     }
 
@@ -132,6 +118,9 @@ impl Credential {
             && session.issued_in_sight
         {
             self.first = self.first.min(session.since);
+            if let Some(lasting) = &mut self.lasting {
+                lasting.issued = Some(session.since);
+            }
         }
         self.last = self.last.max(tx.end);
         if tx.succeeded() {
@@ -157,16 +146,31 @@ impl Credential {
         let address = tx.client.network();
         self.addresses.note(ADDRESSES_MAX, now, |known| *known == address, || address);
         if let Some(route) = route {
-            self.routes.note(ROUTES_MAX, now, |known| known.key == route.0, || Visited::new(route));
+            let routes_max = if self.lasting.is_some() { KEY_ROUTES_MAX } else { ROUTES_MAX };
+            let visited =
+                self.routes.note(routes_max, now, |known| known.key == route.0, || Visited::new(route));
+            visited.note(tx, route.1, Way::of(self.kind, tx));
+        }
+        if let Some(lasting) = &mut self.lasting {
+            lasting.note(tx, now);
         }
     }
 
-    fn halve(&mut self, beat: super::rhythm::Beat) {
+    fn halve(&mut self, beat: Beat) {
         self.owners.halve(beat);
         self.countries.halve(beat);
         self.systems.halve(beat);
         self.addresses.halve(beat);
         self.routes.halve(beat);
+    }
+
+    /// What it takes, its names left out.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let lanes = [self.owners.heap_bytes(), self.countries.heap_bytes(), self.systems.heap_bytes()];
+        let more = [self.addresses.heap_bytes(), self.routes.heap_bytes(), self.rhythm.heap_bytes()];
+        let lasting = self.lasting.as_ref().map_or(0, |lasting| size_of::<Lasting>() + lasting.heap_bytes());
+        size_of::<Self>() + lanes.into_iter().chain(more).sum::<usize>() + lasting
     }
 
     /// Whose it was last; where nobody is known to own it, itself.

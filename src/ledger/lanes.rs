@@ -35,24 +35,25 @@ impl<T> Default for Lanes<T> {
 }
 
 impl<T> Lanes<T> {
-    /// Notes a call with the thing that `is_it` knows; `make` names it when it is new.
+    /// Notes a call with the thing that `is_it` knows, and gives it; `make` names it when it is new.
     pub fn note(
         &mut self,
         max: usize,
         (time, beat): (EventTime, Beat),
         is_it: impl Fn(&T) -> bool,
         make: impl FnOnce() -> T,
-    ) {
+    ) -> &mut T {
         let place = self.list.iter().position(|lane| is_it(&lane.name)).unwrap_or_else(|| {
             let lane = Lane { name: make(), calls: 0, first: time, last: time, spans: 0 };
             self.put(max, lane)
         });
-        let Some(lane) = self.list.get_mut(place) else { return };
+        // The usual one is found at the first look.
+        self.list.swap(0, place);
+        let lane = &mut self.list[0];
         lane.calls += 1;
         lane.last = lane.last.max(time);
         lane.spans |= 1 << (beat.span & 63);
-        // The usual one is found at the first look.
-        self.list.swap(0, place);
+        &mut lane.name
     }
 
     /// Spans were joined.

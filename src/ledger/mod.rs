@@ -3,14 +3,22 @@
 //! It promises bounded memory (a limit a table, what was given up counted), no secret, that who invents names pushes out
 //! nobody who succeeded, and that a reader never holds it for longer than it takes to copy `ROWS_AT_ONCE` pointers.
 
+pub mod at_once;
+pub mod coverage;
 pub mod credential;
+pub mod days;
 pub mod endpoint;
 mod episodes;
+pub mod gaps;
 pub mod lanes;
+pub mod lasting;
+pub mod passport;
 pub mod principal;
 pub mod rhythm;
+pub mod scope;
 mod slots;
 pub mod spread;
+pub mod visited;
 
 #[cfg(test)]
 mod tests;
@@ -83,6 +91,17 @@ pub struct Overview {
     pub transactions: u64,
     /// Every table.
     pub rooms: Vec<Room>,
+}
+
+/// Copies of all rows: what maps and passports are made of.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    /// Every endpoint.
+    pub endpoints: Vec<Arc<Endpoint>>,
+    /// Every principal.
+    pub principals: Vec<Arc<Principal>>,
+    /// Every credential.
+    pub credentials: Vec<Arc<Credential>>,
 }
 
 impl Default for Tables {
@@ -159,6 +178,11 @@ impl Ledger {
         let mut all = self.copied(|tables, rows, from| tables.keys.copy(rows, from, ROWS_AT_ONCE));
         all.append(&mut self.copied(|tables, rows, from| tables.tokens.copy(rows, from, ROWS_AT_ONCE)));
         all
+    }
+
+    /// All of it; rows that change meanwhile are there as they were when they were copied.
+    pub fn rows(&self) -> Rows {
+        Rows { endpoints: self.endpoints(), principals: self.principals(), credentials: self.credentials() }
     }
 
     /// One credential.

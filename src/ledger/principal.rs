@@ -2,10 +2,10 @@
 //! It is given its transactions.
 //! It promises the last `STEPS_MAX` steps, and of the rest counts.
 
-use super::credential::{Route, Visited};
 use super::endpoint::Proofs;
 use super::lanes::Lanes;
 use super::rhythm::{Beat, Rhythm};
+use super::visited::{Route, Visited};
 use heelguard_detectors::identity::{
     Country, Credential as Presented, CredentialKind, Factor, Fingerprint, Principal as Who, PrincipalKind,
     PrincipalSource,
@@ -133,6 +133,15 @@ impl Principal {
         }
     }
 
+    /// What it takes, its names left out.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let lanes = [self.countries.heap_bytes(), self.systems.heap_bytes(), self.addresses.heap_bytes()];
+        let more = [self.devices.heap_bytes(), self.credentials.heap_bytes(), self.routes.heap_bytes()];
+        let times = self.rhythm.heap_bytes() + self.steps.capacity() * size_of::<Stepped>();
+        size_of::<Self>() + lanes.into_iter().chain(more).sum::<usize>() + times
+    }
+
     /// As alerts name it: `user:alice@example.com`.
     pub fn key(&self) -> String {
         format!("{}:{}", self.kind, self.id)
@@ -179,7 +188,9 @@ impl Principal {
             self.credentials.note(CREDENTIALS_MAX, now, is_it, || held);
         }
         if let Some(route) = route {
-            self.routes.note(ROUTES_MAX, now, |known| known.key == route.0, || Visited::new(route));
+            let visited =
+                self.routes.note(ROUTES_MAX, now, |known| known.key == route.0, || Visited::new(route));
+            visited.note(tx, route.1, None);
         }
         if let Some(step) = step_of(tx) {
             self.keep(Stepped {

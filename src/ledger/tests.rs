@@ -1,5 +1,8 @@
 //! Stories told to a ledger, and what it has to say afterwards.
 
+mod coverage;
+mod passport;
+
 use super::*;
 use crate::ledger::principal::{STEPS_MAX, Step};
 use heelguard_detectors::contents::{Contents, DataClass, Field, Parameter, ParameterPlace, ValueType};
@@ -130,7 +133,7 @@ fn an_alert_is_there_in_its_last_state() {
 /// Fills everything that a row of one name may hold: its lanes, its steps, its spans.
 fn full() -> Ledger {
     let busy = |kind: &str, what: &str| {
-        format!("{kind} GET /r{{1..40}} 200 {what} country={{DE,FR,US,GB,IT,ES,SE,NO,DK}} every 1h x3")
+        format!("{kind} GET /r{{1..60}} 200 {what} country={{DE,FR,US,GB,IT,ES,SE,NO,DK}} every 1h x3")
     };
     let hosts: String = (1..=40)
         .map(|n| {
@@ -139,13 +142,15 @@ fn full() -> Ledger {
             [
                 busy("use", &format!("user=ann key=k{n} {devices}")),
                 busy("use", &format!("user=u{n} key=one {devices}")),
+                busy("use", &format!("user=u{n} session=one {devices}")),
                 format!("login POST /login 401 user=ann {devices} every 1h x3"),
             ]
             .map(|rest| format!("{client}{rest}\n"))
             .concat()
         })
         .collect();
-    told(&hosts)
+    let days = "09:00:00 203.0.1.7 -> use GET /r60 200 user=u40 key=one every 24h x100";
+    told(&format!("{hosts}{days}"))
 }
 
 /// An endpoint that was called with every name, and of every size.
@@ -191,37 +196,31 @@ fn full_tables_take_what_the_page_on_limits_says() {
     let lanes = [ann.countries.len(), ann.systems.len(), ann.addresses.len(), ann.devices.len()];
     assert_eq!((lanes, ann.credentials.len(), ann.routes.len()), ([8, 8, 12, 8], 12, 24));
     assert_eq!((ann.steps.len(), ann.steps.capacity()), (STEPS_MAX, STEPS_MAX));
-    let principal = size_of::<Principal>()
-        + ann.rhythm.heap_bytes()
-        + ann.steps.capacity() * size_of::<principal::Stepped>()
-        + [ann.countries.heap_bytes(), ann.systems.heap_bytes(), ann.addresses.heap_bytes()]
-            .iter()
-            .sum::<usize>()
-        + [ann.devices.heap_bytes(), ann.credentials.heap_bytes(), ann.routes.heap_bytes()]
-            .iter()
-            .sum::<usize>();
     let keys = ledger.credentials();
-    let one = keys.iter().max_by_key(|key| key.calls).unwrap();
-    let lanes = [one.owners.len(), one.countries.len(), one.systems.len(), one.addresses.len()];
-    assert_eq!((lanes, one.routes.len()), ([4, 8, 8, 12], 16));
-    let credential = size_of::<Credential>()
-        + one.rhythm.heap_bytes()
-        + [one.owners.heap_bytes(), one.countries.heap_bytes(), one.systems.heap_bytes()]
-            .iter()
-            .sum::<usize>()
-        + [one.addresses.heap_bytes(), one.routes.heap_bytes()].iter().sum::<usize>();
+    let most_used =
+        |lasts| keys.iter().filter(|key| is_lasting(key.kind) == lasts).max_by_key(|key| key.calls);
+    let (key, token) = (most_used(true).unwrap(), most_used(false).unwrap());
+    for (of, routes) in [(key, credential::KEY_ROUTES_MAX), (token, 16)] {
+        let lanes = [of.owners.len(), of.countries.len(), of.systems.len(), of.addresses.len()];
+        assert_eq!((lanes, of.routes.len()), ([4, 8, 8, 12], routes));
+    }
+    let lasting = key.lasting.as_ref().unwrap();
+    assert_eq!((lasting.devices.len(), lasting.days.iter().len()), (8, days::DAYS_MAX));
+    assert_eq!(lasting.at_once.networks.count, at_once::AT_ONCE_MAX as u64);
     let endpoint = full_endpoint();
+    let spreads = [&endpoint.latency, &endpoint.request_bytes, &endpoint.answer_bytes];
+    let names = [&endpoint.parameters, &endpoint.fields];
     let endpoint = size_of::<Endpoint>()
-        + [&endpoint.latency, &endpoint.request_bytes, &endpoint.answer_bytes]
-            .iter()
-            .map(|spread| spread.heap_bytes())
-            .sum::<usize>()
-        + [&endpoint.parameters, &endpoint.fields].iter().map(|names| names.heap_bytes()).sum::<usize>();
-    let sum = PRINCIPALS_MAX * principal + (KEYS_MAX + TOKENS_MAX) * credential + ENDPOINTS_MAX * endpoint;
+        + spreads.iter().map(|spread| spread.heap_bytes()).sum::<usize>()
+        + names.iter().map(|names| names.heap_bytes()).sum::<usize>();
+    let [principal, key, token] = [ann.bytes(), key.bytes(), token.bytes()];
+    let sum = PRINCIPALS_MAX * principal + KEYS_MAX * key + TOKENS_MAX * token + ENDPOINTS_MAX * endpoint;
     let told = format!(
-        "{:.1} kB a principal, {:.1} kB a credential and {:.1} kB an endpoint, {} MB when all tables are full",
+        "{:.1} kB a principal, {:.1} kB a key, {:.1} kB a session or token and {:.1} kB an endpoint, {} MB when all \
+         tables are full",
         principal as f64 / 1e3,
-        credential as f64 / 1e3,
+        key as f64 / 1e3,
+        token as f64 / 1e3,
         endpoint as f64 / 1e3,
         sum.div_ceil(1_000_000)
     );

@@ -23,6 +23,7 @@ pub mod reach;
 pub mod readable;
 pub mod record;
 pub mod schema;
+pub mod scope;
 pub mod secret;
 pub mod spool;
 pub mod status;

@@ -12,6 +12,7 @@ use super::views::{Sight, alert, alerts, coverage, endpoints, filter, key, keys,
 use super::views::{rules, sensor, stats};
 use super::{Moment, Shown};
 use crate::ledger::Ledger;
+use crate::sinks::scope;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
@@ -94,6 +95,14 @@ impl Site {
             "/alerts.jsonl" => {
                 let body = export::json_lines(&filter::alerts(&sight), &self.shown.labels);
                 taken_away("application/x-ndjson", "alerts.jsonl", body)
+            }
+            "/scope.jsonl" => {
+                let body = keys::scopes(&sight, scope::json_lines);
+                taken_away("application/x-ndjson", "scope.jsonl", body)
+            }
+            "/scope.opa.json" => {
+                let body = keys::scopes(&sight, scope::opa);
+                taken_away("application/json", "scope.opa.json", body)
             }
             path => match self.find(path, &sight) {
                 Some(page) => self.reply(StatusCode::OK, &page),

@@ -14,7 +14,7 @@ const PROGRAM: [&str; 4] = ["cli", "config", "main", "lib"];
 /// What leaves the sensor knows alerts and records, not packets and messages.
 const OUTSIDE: [(&str, &[&str]); 3] = [
     ("ledger", &["ledger"]),
-    ("sinks", &["metrics", "sinks"]),
+    ("sinks", &["metrics", "ledger", "sinks"]),
     ("web", &["metrics", "ledger", "sinks", "web"]),
 ];
 

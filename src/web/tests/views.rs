@@ -98,6 +98,10 @@ fn views_show_who_walks_around_what() {
         coverage.contains("static key") && coverage.contains("second factor 75 %, static key 25 %"),
         "{coverage}"
     );
+    assert!(
+        coverage.contains("3 successes by 1 key, beside 9 with a second factor by 1 session of 1 account"),
+        "{coverage}"
+    );
     let (_, around) = coverage.split_once("walk around</h2>").unwrap();
     assert!(around.contains("<bdi>user:ann</bdi>"), "{around}");
     let keys = page("/keys");

@@ -2,121 +2,89 @@
 //! It is given the run; a route's successes are told by what was proved for them.
 //! It promises that what is not known is shown as not known, and counts for nothing.
 
-use super::Sight;
 use super::parts::{
     Leaf, ROWS, close_table, cut, empty, finds, fingerprint, found_none, number, open_table, principal,
     search, share,
 };
 use super::principal::mostly;
 use super::principals::{legend, proof_bar};
-use crate::ledger::credential::{Credential, Visited};
-use crate::ledger::endpoint::{Endpoint, Proofs};
-use crate::ledger::is_lasting;
+use super::{Sight, gaps};
+use crate::ledger::coverage::{Coverage, Covered, of_level, successes};
+use crate::ledger::credential::Credential;
+use crate::ledger::visited::Visited;
+use crate::ledger::{Rows, is_lasting};
 use crate::web::frame::{Page, Place};
 use crate::web::html::Html;
 use heelguard_detectors::identity::ProofLevel;
-use heelguard_detectors::label::{Label, Labels};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-/// Credentials that are shown walking around; the rest is counted and has a list of its own.
+/// Holes, and credentials, that are shown at first; the rest is counted and has a list of its own.
+const GAPS_SHOWN: usize = 20;
 const AROUND_SHOWN: usize = 12;
-
-/// Successes of a route, whatever the method.
-struct Covered {
-    host: Arc<str>,
-    route: Arc<str>,
-    labels: Labels,
-    proofs: Proofs,
-}
 
 pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     let mut html = Html::new();
     html.raw("<h1>MFA coverage</h1><p>What stood behind the requests that the server granted.</p>");
-    let endpoints = sight.ledger.endpoints();
-    let mut routes = by_route(&endpoints);
-    if routes.is_empty() {
+    let rows = sight.ledger.rows();
+    let coverage = Coverage::of(&rows);
+    if coverage.routes.is_empty() {
         let to_do = "A route stands here once the server has granted a request on it.";
         empty(&mut html, "No success was seen yet.", to_do);
         return Page::new(Place::Coverage, "MFA coverage", html);
     }
+    let way_back = "<p class=\"crumb\"><a href=\"/coverage\">All of MFA coverage</a></p>";
     match sight.asked.get("show") {
-        "around" => {
-            html.raw("<p class=\"crumb\"><a href=\"/coverage\">All of MFA coverage</a></p>");
-            around(&mut html, sight, &endpoints, usize::MAX);
-            return Page::new(Place::Coverage, "MFA coverage", html);
+        "gaps" => gaps::list(html.raw(way_back), &coverage.gaps, usize::MAX),
+        "around" => around(html.raw(way_back), &rows, usize::MAX),
+        "hosts" => hosts(html.raw(way_back), &coverage.hosts, usize::MAX),
+        _ => {
+            gaps::list(&mut html, &coverage.gaps, GAPS_SHOWN);
+            around(&mut html, &rows, AROUND_SHOWN);
+            hosts(&mut html, &coverage.hosts, ROWS);
+            routes(&mut html, sight, &coverage);
         }
-        "hosts" => {
-            html.raw("<p class=\"crumb\"><a href=\"/coverage\">All of MFA coverage</a></p><h2>By host</h2>");
-            legend(&mut html);
-            hosts(&mut html, &routes, usize::MAX);
-            return Page::new(Place::Coverage, "MFA coverage", html);
-        }
-        _ => {}
     }
-    around(&mut html, sight, &endpoints, AROUND_SHOWN);
-    html.raw("<h2>By host</h2>");
-    legend(&mut html);
-    hosts(&mut html, &routes, ROWS);
-    html.raw("<h2>By route</h2>");
-    search(&mut html, "Host or route", sight.asked);
-    routes.retain(|route| finds(sight.asked.get("q"), &[&route.host, &route.route]));
-    if found_none(&mut html, routes.len(), sight.asked) {
-        return Page::new(Place::Coverage, "MFA coverage", html);
-    }
-    routes.sort_by_key(|route| (Reverse(successes(&route.proofs)), route.host.clone(), route.route.clone()));
-    let leaf = Leaf::of(&routes, sight.asked);
-    let heads = ["Route", "Successes by proof", "#Second factor", "#Static key", "#Unknown", "#Successes"];
-    open_table(&mut html, "Successes of each route by proof", &heads);
-    for route in leaf.rows {
-        row(&mut html, route);
-    }
-    close_table(&mut html);
-    leaf.turn(&mut html, sight.asked);
     Page::new(Place::Coverage, "MFA coverage", html)
 }
 
-/// Routes with successes; those of signing in are no use of anything, and left out.
-fn by_route(endpoints: &[Arc<Endpoint>]) -> Vec<Covered> {
-    const SIGNING_IN: Labels = Labels::of(&[Label::Login, Label::Mfa, Label::Token, Label::SignUp]);
-    let mut routes: BTreeMap<(&str, &str), Covered> = BTreeMap::new();
-    let used = endpoints.iter().filter(|e| successes(&e.proofs) > 0 && !e.labels.any(SIGNING_IN));
-    for endpoint in used {
-        let covered = routes.entry((&endpoint.host, &endpoint.route)).or_insert_with(|| Covered {
-            host: Arc::clone(&endpoint.host),
-            route: Arc::clone(&endpoint.route),
-            labels: Labels::NONE,
-            proofs: Proofs::default(),
-        });
-        covered.labels = covered.labels.or(endpoint.labels);
-        add(&mut covered.proofs, &endpoint.proofs);
+/// The successes of each route; of one with several methods, of each method as well.
+fn routes(html: &mut Html, sight: &Sight<'_>, coverage: &Coverage) {
+    html.raw("<h2>By route</h2>");
+    search(html, "Host or route", sight.asked);
+    let is_wanted = |of: &&Covered| finds(sight.asked.get("q"), &[&of.host, &of.route]);
+    let mut routes: Vec<&Covered> = coverage.routes.iter().filter(is_wanted).collect();
+    if found_none(html, routes.len(), sight.asked) {
+        return;
     }
-    routes.into_values().collect()
-}
-
-fn add(sum: &mut Proofs, more: &Proofs) {
-    sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
-}
-
-fn successes(proofs: &Proofs) -> u64 {
-    proofs.iter().sum()
-}
-
-fn of_level(proofs: &Proofs, level: ProofLevel) -> u64 {
-    proofs.get(level as usize).copied().unwrap_or(0)
+    routes.sort_by_key(|route| (Reverse(route.successes()), &route.host, &route.route));
+    let leaf = Leaf::of(&routes, sight.asked);
+    let heads = ["Route", "Successes by proof", "#Second factor", "#Static key", "#Unknown", "#Successes"];
+    open_table(html, "Successes of each route by proof", &heads);
+    for route in leaf.rows {
+        row(html, route, "");
+        if route.methods.len() > 1 {
+            let is_its = |of: &&Covered| of.host == route.host && of.route == route.route;
+            let from =
+                coverage.endpoints.partition_point(|of| (&of.host, &of.route) < (&route.host, &route.route));
+            coverage.endpoints.iter().skip(from).take_while(is_its).for_each(|of| row(html, of, "part"));
+        }
+    }
+    close_table(html);
+    leaf.turn(html, sight.asked);
 }
 
 /// Keys that walk around: what is granted without a second factor where people have to prove one.
-fn around(html: &mut Html, sight: &Sight<'_>, endpoints: &[Arc<Endpoint>], shown: usize) {
-    let guarded: BTreeSet<(&str, &str, &str)> = endpoints
+fn around(html: &mut Html, rows: &Rows, shown: usize) {
+    let guarded: BTreeSet<(&str, &str, &str)> = rows
+        .endpoints
         .iter()
         .filter(|endpoint| of_level(&endpoint.proofs, ProofLevel::Mfa) > 0)
-        .map(|endpoint| (&*endpoint.method, &*endpoint.host, &*endpoint.route))
+        .map(|endpoint| (&*endpoint.host, &*endpoint.route, &*endpoint.method))
         .collect();
-    let is_guarded = |at: &Visited| guarded.contains(&(&*at.method, &*at.host, &*at.route));
-    let mut walking: Vec<(Arc<Credential>, u64)> = Vec::new();
-    for credential in sight.ledger.credentials() {
+    let is_guarded = |at: &Visited| guarded.contains(&at.names());
+    let mut walking: Vec<(&Credential, u64)> = Vec::new();
+    for credential in &rows.credentials {
         let without = successes(&credential.proofs)
             - of_level(&credential.proofs, ProofLevel::Mfa)
             - of_level(&credential.proofs, ProofLevel::Unknown);
@@ -170,40 +138,45 @@ fn around(html: &mut Html, sight: &Sight<'_>, endpoints: &[Arc<Endpoint>], shown
     cut(html, shown, walking.len(), "/coverage?show=around", "");
 }
 
-fn hosts(html: &mut Html, routes: &[Covered], shown: usize) {
-    let mut hosts: BTreeMap<&str, Proofs> = BTreeMap::new();
-    for route in routes {
-        add(hosts.entry(&route.host).or_default(), &route.proofs);
-    }
-    let mut hosts: Vec<_> = hosts.into_iter().collect();
-    hosts.sort_by_key(|(host, proofs)| (Reverse(successes(proofs)), *host));
+fn hosts(html: &mut Html, hosts: &[Covered], shown: usize) {
+    html.raw("<h2>By host</h2>");
+    legend(html);
+    let mut hosts: Vec<&Covered> = hosts.iter().collect();
+    hosts.sort_by_key(|host| (Reverse(host.successes()), &host.host));
     let heads = ["Host", "Successes by proof", "#Second factor", "#Static key", "#Unknown", "#Successes"];
     open_table(html, "Successes of each host by proof", &heads);
-    for (host, proofs) in hosts.iter().take(shown) {
-        html.raw("<tr><th scope=\"row\">").wire(host).raw("</th>");
-        numbers(html, proofs);
+    for host in hosts.iter().take(shown) {
+        html.raw("<tr><th scope=\"row\">").wire(&host.host).raw("</th>");
+        numbers(html, host);
     }
     close_table(html);
     cut(html, shown, hosts.len(), "/coverage?show=hosts", "");
 }
 
-fn row(html: &mut Html, route: &Covered) {
-    html.raw("<tr><th scope=\"row\" class=\"mono\">").wire(&route.host).wire(&route.route);
-    for label in route.labels.iter() {
+/// A route, or a method of it.
+fn row(html: &mut Html, of: &Covered, class: &'static str) {
+    html.raw("<tr class=\"").raw(class).raw("\"><th scope=\"row\" class=\"mono\">");
+    if of.methods.len() == 1 {
+        of.methods.iter().for_each(|method| {
+            html.wire(method).raw(" ");
+        });
+    }
+    html.wire(&of.host).wire(&of.route);
+    for label in of.labels.iter() {
         html.raw(" <span class=\"label\">").text(label).raw("</span>");
     }
     html.raw("</th>");
-    numbers(html, &route.proofs);
+    numbers(html, of);
 }
 
-fn numbers(html: &mut Html, proofs: &Proofs) {
-    let all = successes(proofs);
+fn numbers(html: &mut Html, of: &Covered) {
+    let all = of.successes();
     html.raw("<td class=\"picture\">");
-    proof_bar(html, proofs);
-    html.raw("</td><td class=\"number\">").text(share(of_level(proofs, ProofLevel::Mfa), all));
-    html.raw("</td><td class=\"number\">").text(share(of_level(proofs, ProofLevel::ApiKey), all));
-    html.raw("</td><td class=\"number\">").text(share(of_level(proofs, ProofLevel::Unknown), all));
+    proof_bar(html, &of.proofs);
     html.raw("</td>");
+    for level in [ProofLevel::Mfa, ProofLevel::ApiKey, ProofLevel::Unknown] {
+        html.raw("<td class=\"number\">").text(share(of.of(level), all)).raw("</td>");
+    }
     number(html, all);
     html.raw("</tr>");
 }

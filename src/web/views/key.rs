@@ -4,14 +4,23 @@
 
 use super::Sight;
 use super::keys::age;
-use super::parts::{card, close_table, end_with_use, item, item_of, lasted, open_table, principal, time};
+use super::parts::{
+    card, close_table, end_with_use, fingerprint as fingerprint_link, item, item_of, lasted, number,
+    open_table, principal, sized, time,
+};
 use super::principal::{lanes, mostly, network};
 use super::principals::{legend, proof_bar};
 use super::svg;
 use crate::ledger::credential::Credential;
+use crate::ledger::days::Days;
+use crate::ledger::gaps::Weight;
+use crate::ledger::lasting::Lasting;
+use crate::ledger::passport::{Passport, Succession, passports};
+use crate::ledger::scope::Scope;
 use crate::web::frame::{Page, Place};
-use crate::web::html::Html;
+use crate::web::html::{Html, grouped};
 use heelguard_detectors::identity::Fingerprint;
+use heelguard_detectors::time::EventTime;
 
 pub(in crate::web) fn page(sight: &Sight<'_>, text: &str) -> Option<Page> {
     let number = u128::from_str_radix(text, 16).ok()?;
@@ -26,17 +35,28 @@ pub(in crate::web) fn page(sight: &Sight<'_>, text: &str) -> Option<Page> {
     card(&mut html, "", of.privileged, "privileged calls");
     card(&mut html, "", of.around_mfa, "around the owner’s second factor");
     html.raw("</div>");
-    facts(&mut html, sight, &of);
+    let now = sight.ledger.overview().span.map(|(_, last)| last).unwrap_or_default();
+    facts(&mut html, &of, now);
+    if let Some(lasting) = &of.lasting {
+        let credentials = sight.ledger.credentials();
+        let all = passports(&credentials, now);
+        if let Some(passport) = all.iter().find(|passport| passport.of.fingerprint == fingerprint) {
+            in_use(&mut html, passport);
+        }
+        calendar(&mut html, &lasting.days);
+    }
     over_time(&mut html, &of);
     html.raw("<h2>Proofs of its successes</h2>");
     legend(&mut html);
     proof_bar(&mut html, &of.proofs);
+    if of.lasting.is_some() {
+        scope(&mut html, &of, text);
+    }
     routes(&mut html, &of);
     Some(Page::new(Place::Keys, format!("{} {}", of.class, text.get(..8).unwrap_or(text)), html))
 }
 
-fn facts(html: &mut Html, sight: &Sight<'_>, of: &Credential) {
-    let now = sight.ledger.overview().span.map(|(_, last)| last).unwrap_or_default();
+fn facts(html: &mut Html, of: &Credential, now: EventTime) {
     html.raw("<dl>");
     item(html, "kind", format_args!("{}, {} in {} {}", of.kind, of.class, of.location, of.name));
     if let Some(known) = of.known {
@@ -61,6 +81,82 @@ fn facts(html: &mut Html, sight: &Sight<'_>, of: &Credential) {
     );
 }
 
+/// What is told of a credential that lasts.
+fn in_use(html: &mut Html, of: &Passport<'_>) {
+    let Lasting { issued, days, at_once, devices, .. } = of.lasting;
+    html.raw("<h2>In use</h2><dl>");
+    item_of(html, "handed out", |html| match issued {
+        Some(at) => time(html.raw("in sight, "), *at),
+        None => {
+            html.raw("not in sight: it may be older than it looks");
+        }
+    });
+    let use_of = format_args!(
+        "on {} days; on {} between them not, {} in a row at most; last used {} days ago",
+        grouped(days.active),
+        grouped(days.dormant),
+        grouped(days.longest_pause),
+        grouped(of.idle_days)
+    );
+    item(html, "used", use_of);
+    let (sent, received) = of.bytes_a_day();
+    item(html, "a day of use", format_args!("{} sent, {} received", sized(sent), sized(received)));
+    item(html, "refused", format_args!("{:.1} % of its calls", of.refused_pct()));
+    let (networks, seen) = (at_once.networks, devices.len() as u64 + devices.given_up);
+    let shared = format_args!(
+        "{} networks and {} devices within one hour at most; {} devices in all",
+        networks.count, at_once.devices.count, seen
+    );
+    item(html, "shared", shared);
+    for (name, succession) in [("replaced by", of.replaced_by), ("replaces", of.replaces)] {
+        if let Some(succession) = succession {
+            item_of(html, name, |html| succeeded(html, succession));
+        }
+    }
+    html.raw("</dl>");
+}
+
+fn succeeded(html: &mut Html, of: Succession) {
+    fingerprint_link(html, of.other);
+    html.raw(" <span class=\"soft\">").text(if of.is_sure { "" } else { "probably: " });
+    html.text(format_args!("{} of {} routes went over", of.routes, of.of)).raw("</span>");
+}
+
+fn calendar(html: &mut Html, days: &Days) {
+    html.raw("<h2>Day by day</h2><p class=\"soft\">A column is a week from Monday, a square a day (UTC); the darker, ");
+    html.raw("the more calls, in red where more than half of them were refused.</p>");
+    svg::calendar(html, days);
+}
+
+/// What it needs, to be looked over and taken away.
+fn scope(html: &mut Html, of: &Credential, text: &str) {
+    let scope = Scope::of(of);
+    html.raw("<h2>Least privilege</h2><p>What it was granted so far; a proposal of what it needs. ");
+    html.raw("<a href=\"/scope.jsonl?key=").text(text).raw("\">As JSON</a>, ");
+    html.raw("<a href=\"/scope.opa.json?key=").text(text).raw("\">as data for Open Policy Agent</a>.</p>");
+    if scope.forgotten > 0 {
+        html.raw("<p><b>The list is not whole:</b> ").text(grouped(scope.forgotten));
+        html.raw(" times a route had to make room for another.</p>");
+    }
+    open_table(html, "What it was granted", &["Route", "Access", "#Granted", "Last (UTC)"]);
+    for grant in &scope.grants {
+        html.raw("<tr><td class=\"mono\">").wire(grant.method).raw(" ").wire(grant.host).wire(grant.route);
+        html.raw("</td><td>").raw(if grant.writes { "writes" } else { "reads" });
+        if grant.weight >= Weight::Sensitive {
+            html.raw(" <span class=\"badge high\">").raw(grant.weight.name()).raw("</span>");
+        }
+        html.raw("</td>");
+        number(html, grant.success);
+        html.raw("<td class=\"time\">");
+        time(html, grant.last);
+        html.raw("</td></tr>");
+    }
+    close_table(html);
+    if scope.refused > 0 {
+        html.raw("<p class=\"soft\">").text(scope.refused).raw(" more were tried and never granted.</p>");
+    }
+}
+
 fn over_time(html: &mut Html, of: &Credential) {
     html.raw(
         "<h2>Over time</h2><div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Over time\">",
@@ -75,6 +171,9 @@ fn over_time(html: &mut Html, of: &Credential) {
     lanes(html, &of.rhythm, "Country", &of.countries, ToString::to_string);
     lanes(html, &of.rhythm, "Address", &of.addresses, |address| network(*address));
     lanes(html, &of.rhythm, "System", &of.systems, |system| format!("AS{system}"));
+    if let Some(lasting) = &of.lasting {
+        lanes(html, &of.rhythm, "Device", &lasting.devices, ToString::to_string);
+    }
     html.raw("<tr><th></th><td>");
     svg::axis(html, of.rhythm.bounds());
     html.raw("</td></tr></tbody></table></div>");

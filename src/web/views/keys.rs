@@ -8,13 +8,12 @@ use super::parts::{
 };
 use crate::ledger::credential::Credential;
 use crate::ledger::is_lasting;
+use crate::ledger::passport::OLD_DAYS;
+use crate::ledger::scope::Scope;
 use crate::web::frame::{Page, Place};
 use crate::web::html::{Html, grouped};
 use heelguard_detectors::time::EventTime;
 use std::cmp::Reverse;
-
-/// What keys should not outlive (PCI DSS and most policies).
-const OLD_DAYS: u64 = 90;
 
 pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     let mut html = Html::new();
@@ -40,6 +39,10 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
         empty(&mut html, "None is like that.", "Look at the other kind, or search for less.");
         return Page::new(Place::Keys, "Keys and tokens", html).watchable(sight.asked);
     }
+    if !is_passing {
+        html.raw("<p>What each is granted, as a proposal of least privilege: <a href=\"/scope.jsonl\">as JSON Lines</a>, ");
+        html.raw("<a href=\"/scope.opa.json\">as data for Open Policy Agent</a>.</p>");
+    }
     let now = sight.ledger.overview().span.map(|(_, last)| last).unwrap_or_default();
     let leaf = Leaf::of(&wanted, sight.asked);
     let heads = [
@@ -64,6 +67,15 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     );
     html.raw("users, roles, keys or factors, or export.</p>");
     Page::new(Place::Keys, "Keys and tokens", html).watchable(sight.asked)
+}
+
+/// Proposals of least privilege for every key, or for the one that is asked for, written by `write`.
+pub(in crate::web) fn scopes(sight: &Sight<'_>, write: impl Fn(&[Scope<'_>]) -> Vec<u8>) -> Vec<u8> {
+    let mut keys = sight.ledger.credentials();
+    let asked = sight.asked.get("key");
+    keys.retain(|key| key.lasting.is_some() && (asked.is_empty() || key.fingerprint.to_string() == asked));
+    keys.sort_by_key(|key| key.fingerprint);
+    write(&keys.iter().map(|key| Scope::of(key)).collect::<Vec<_>>())
 }
 
 fn tab(html: &mut Html, href: &'static str, name: &'static str, count: usize, is_here: bool) {
@@ -140,7 +152,7 @@ fn row(html: &mut Html, of: &Credential, now: EventTime) {
 /// An age as a bar against what it should not be.
 pub(super) fn age(html: &mut Html, seconds: u64) {
     let share = (seconds as f64 / (OLD_DAYS * 86_400) as f64).min(1.0) * 100.0;
-    let is_old = seconds > OLD_DAYS * 86_400;
+    let is_old = seconds >= OLD_DAYS * 86_400;
     html.text(lasted(seconds)).raw(if is_old { " <b class=\"high\">old</b>" } else { "" });
     html.raw("<svg class=\"age\" aria-hidden=\"true\" width=\"100%\" height=\"5\"><rect class=\"rail\" ");
     html.raw("width=\"100%\" height=\"5\"/><rect height=\"5\" class=\"");

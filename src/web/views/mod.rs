@@ -10,6 +10,7 @@ pub(super) mod coverage;
 pub(super) mod endpoints;
 mod episodes;
 pub(super) mod filter;
+mod gaps;
 pub(super) mod key;
 pub(super) mod keys;
 mod outcome;

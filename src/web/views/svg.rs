@@ -2,6 +2,7 @@
 //! They are given numbers and classes of the style sheet, and a sentence that says what they show.
 //! They promise to fill any width (places are shares of it) and to say in words what they show.
 
+use crate::ledger::days::Days;
 use crate::ledger::rhythm::{Rhythm, SPANS};
 use crate::web::html::Html;
 use heelguard_detectors::time::EventTime;
@@ -55,6 +56,41 @@ fn column(html: &mut Html, class: &'static str, (at, width): (f64, f64), height:
     html.text(format_args!("{:.3}%", (width * 0.86).max(0.4))).raw("\" y=\"");
     html.text(format_args!("{:.1}", f64::from(COLUMNS_PX) - height)).raw("\" height=\"");
     html.text(format_args!("{height:.1}")).raw("\"/>");
+}
+
+/// Side of a day in the calendar, and the distance to the next, in pixels.
+const DAY_PX: u64 = 11;
+const DAY_STEP_PX: u64 = 14;
+
+/// Days as squares, weeks as columns.
+pub(super) fn calendar(html: &mut Html, days: &Days) {
+    let busiest = days.iter().map(|(_, day)| day.calls).max().unwrap_or(0).max(1);
+    let words = format!("calls on {} days, at most {busiest} on one", days.iter().len());
+    html.raw("<svg class=\"calendar\" role=\"img\" width=\"").text(DAY_STEP_PX * 14).raw("\" height=\"");
+    html.text(DAY_STEP_PX * 7).raw("\" aria-label=\"").text(words).raw("\">");
+    // 1 January 1970 was a Thursday.
+    let weekday = |at: EventTime| at.as_secs() / 86_400 + 3;
+    let first_week = days.iter().next().map_or(0, |(at, _)| weekday(at) / 7);
+    for (at, day) in days.iter() {
+        let (column, line) = (weekday(at) / 7 - first_week, weekday(at) % 7);
+        html.raw("<rect width=\"").text(DAY_PX).raw("\" height=\"").text(DAY_PX).raw("\" x=\"");
+        html.text(column * DAY_STEP_PX).raw("\" y=\"").text(line * DAY_STEP_PX).raw("\" class=\"");
+        html.raw(shade(day.calls, busiest)).raw(if day.denied * 2 > day.calls { " denied" } else { "" });
+        html.raw("\"><title>").text(at.to_string().get(..10).unwrap_or_default());
+        html.text(format_args!(": {} calls, {} refused", day.calls, day.denied)).raw("</title></rect>");
+    }
+    html.raw("</svg>");
+}
+
+/// A fourth of the busiest day makes a shade.
+fn shade(calls: u32, busiest: u32) -> &'static str {
+    match u64::from(calls) * 4 / u64::from(busiest.max(1)) {
+        _ if calls == 0 => "d0",
+        0 => "d1",
+        1 => "d2",
+        2 => "d3",
+        _ => "d4",
+    }
 }
 
 /// In which spans of a rhythm something was in use.
