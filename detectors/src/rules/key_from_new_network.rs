@@ -339,6 +339,7 @@ mod tests {
                 10:00:00.000 KEY-02 key_from_new_network low 4fe70c2b12730bbd30c371687045227c: api_key 4fe70c2b of ann refused from AS64502 in NL (198.51.100.7, vpn), which is new to it; 50 calls before, from AS64501 in DE
                 10:00:00.000 KEY-01 mfa_bypass_by_key high 4fe70c2b12730bbd30c371687045227c (export): api_key 4fe70c2b of ann did GET /export (export) for the first time, without a second factor
                 10:00:00.000 KEY-02 key_from_new_network high 4fe70c2b12730bbd30c371687045227c: api_key 4fe70c2b of ann accepted from AS64502 in NL (198.51.100.7, vpn), which is new to it; 50 calls before, from AS64501 in DE
+                10:00:00.000 KEY-03 key_scope_jump high 4fe70c2b12730bbd30c371687045227c (privileged): api_key 4fe70c2b of ann did something privileged for the first time, accepted: GET /export (export); 50 calls on 1 route before, to read
                 10:00:01.000 KEY-02 key_from_new_network medium 4fe70c2b12730bbd30c371687045227c: api_key 4fe70c2b of ann accepted from AS64503 in NL (198.51.100.8), which is new to it; 51 calls before, from AS64501 in DE, AS64502 in NL
             "#]],
         );

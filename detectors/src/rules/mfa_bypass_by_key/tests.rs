@@ -78,8 +78,10 @@ fn a_privileged_route_whatever_people_show_there() {
          12:00:01 198.51.100.4 -> use GET /admin/audit 200 user=eve basic has_mfa labels=admin",
         expect![[r#"
             10:00:00.000 KEY-01 mfa_bypass_by_key high 4fe70c2b12730bbd30c371687045227c (users): api_key 4fe70c2b did GET /admin/users (users) without a second factor
+            10:00:01.000 KEY-09 administration_by_key high 4fe70c2b12730bbd30c371687045227c (user): api_key 4fe70c2b changes users, which it never did before: POST /admin/users on api.example.com
             10:00:02.000 KEY-01 mfa_bypass_by_key high 4fe70c2b12730bbd30c371687045227c (export): api_key 4fe70c2b did GET /export (export) without a second factor
             11:00:00.000 KEY-01 mfa_bypass_by_key critical d9e44538c66f1a60d7528af7b3708f90 (users): api_key d9e44538 of root did DELETE /admin/users/7 (users) without a second factor (its owner has one)
+            11:00:00.000 KEY-09 administration_by_key high d9e44538c66f1a60d7528af7b3708f90 (user): api_key d9e44538 of root changes users, which it never did before: DELETE /admin/users/7 on api.example.com
             12:00:00.000 KEY-01 mfa_bypass_by_key high 3add0bde5be145601d1756509331823e (role): basic 3add0bde of bob did GET /admin/roles (role) without a second factor
             12:00:00.000 POS-01 basic_auth_in_use low api.example.com: Basic authentication accepted on api.example.com for bob
             12:00:01.000 KEY-01 mfa_bypass_by_key critical 3add0bde5be145601d1756509331823e (admin): basic 3add0bde of eve did GET /admin/audit (admin) without a second factor (its owner has one)
