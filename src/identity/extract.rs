@@ -273,10 +273,9 @@ impl Extractor {
             device: tls::device(asked.traits.device(), exchange.tls.as_deref().filter(|_| !told.by_proxy)),
             principal,
             proof: provisional_proof(&step, &proved, &clues, exchange.end),
-            jwt: proved
-                .jwt
-                .as_ref()
-                .map(|claims| jwt::facts(claims, exchange.time, |text| asked.presented.is_within(text))),
+            jwt: proved.jwt.as_ref().map(|claims| {
+                jwt::facts(claims, exchange.time, |text| asked.presented.is_within(text))
+            }),
             mfa: step.mfa.map(|m| Mfa {
                 event: m.event,
                 factor: m.factor,
@@ -289,6 +288,7 @@ impl Extractor {
             login: step.login.map(|outcome| Login { name: clues.login_name.clone(), outcome }),
             activity: step.activity,
             exposed: self.exposures(asked, answer, &step, route, &proved),
+            factor_secrets: self.factor_secrets(asked, answer),
             contents: None,
             credentials: proved.credentials,
             outcome: step.outcome,

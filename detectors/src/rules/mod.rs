@@ -105,6 +105,7 @@ registry! {
     late_code_acceptance,
     mfa_service_degradation,
     server_clock_drift,
+    totp_secret_exposure,
     new_country,
     impossible_travel,
     concurrent_locations,
