@@ -32,6 +32,7 @@
 //! | `exp=-90s` `nbf=5m` `iat=-1h` | of a JWT: when it ends, begins and was issued, from now |
 //! | `check=invalid` `header=jku,kid_path` | of a JWT: what checking its signature told, what is odd in its header |
 //! | `known_secret` `tampered` `confusion=proved` | of a JWT: a published secret signed it, its text was changed, algorithm confusion |
+//! | `claim=sub@2` `claim=org` | of a JWT: a claim that stands in the path as its second segment, and one that does not |
 //! | `lifetime=24h` | of a JWT: from `iat` to `exp`, in seconds rounded up |
 //! | `reuse=refresh_token:5m` | a thing for one use, used first that long ago; `:other` by another client |
 //! | `factor=` `code=` `outcome=` `by_status` | of a second-factor step; `outcome=` is that of a login, too |
@@ -42,6 +43,7 @@
 //! | `class=vpn` `claims=192.0.2.1` | the kind of the client's network; the address it claims to have |
 //! | `device=abcd` `agent=library` | four traits, a letter each, `-` for one not known; the kind of program |
 //! | `says=x-forwarded-user:user` | a header that says who the caller is, and what it says |
+//! | `body=90` | bytes of the answer's body |
 //! | `items=` `limit=` `host=` `route=` | records in the answer, page size asked for, host, route (default: the path) |
 //! | `ttfb=30ms` | from the request's last byte to the answer's first |
 //! | `clock=-40s` `took=2s` | how far the server's `Date` is ahead or behind; from the request's first byte to the end |

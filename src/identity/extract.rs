@@ -274,7 +274,7 @@ impl Extractor {
             principal,
             proof: provisional_proof(&step, &proved, &clues, exchange.end),
             jwt: proved.jwt.as_ref().map(|claims| {
-                jwt::facts(claims, exchange.time, |text| asked.presented.is_within(text))
+                jwt::facts(claims, exchange.time, asked.path, |text| asked.presented.is_within(text))
             }),
             mfa: step.mfa.map(|m| Mfa {
                 event: m.event,

@@ -129,6 +129,7 @@ registry! {
     jwt_bomb,
     bad_jwt_signature_accepted,
     jwt_claim_tampering,
+    subject_object_mismatch,
     token_replay,
     session_hijack,
     session_not_rotated,

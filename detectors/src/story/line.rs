@@ -286,6 +286,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         }
         "exposed" => tx.exposed.push(exposure(value)?),
         "totp" => tx.factor_secrets.push(factor_secret(value)?),
+        "body" => tx.response.as_mut().ok_or("a body wants an answer")?.bytes = parse(value, "bytes")?,
         "items" => tx.response.as_mut().ok_or("items want an answer")?.items = Some(parse(value, "items")?),
         "factor" | "code" | "outcome" | "ticket" | "left" => return set_step(tx, name, value),
         "limit" | "host" | "route" | "agent" | "says" | "mark" | "labels" | "auth_operations" => {
