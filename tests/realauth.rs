@@ -208,11 +208,11 @@ fn false_alarm(alert: &Value, labels: &Value) -> Option<String> {
     if let Some(label) = list(labels, "must_not").find(|label| answers(alert, label, labels)) {
         return Some(format!("must not, because {}", label["why"]));
     }
-    // A stolen key goes on: its first bypass is labelled, what it does next is told by class of routes.
+    // A stolen key goes on: its first bypass is labelled, what it does next is told by class of routes, and what it
+    // changes by kind.
     let of_that_kind = |label: &&Value| detectors(label).is_some_and(|d| d.contains(&"mfa_bypass_by_key"));
-    if alert["detector"] == "mfa_bypass_by_key"
-        && list(labels, "expected").filter(of_that_kind).any(|label| about(alert, label, labels))
-    {
+    let by_key = ["mfa_bypass_by_key", "administration_by_key"].iter().any(|name| alert["detector"] == *name);
+    if by_key && list(labels, "expected").filter(of_that_kind).any(|label| about(alert, label, labels)) {
         return None;
     }
     // So does a stolen token: its thief tries it again when it has expired.

@@ -64,8 +64,10 @@ impl Facts {
     /// It shows what becomes of sessions: one proved its second factor, logged out or should be over, or somebody was
     /// turned away.
     pub const SESSION_LIFE: Self = Self(1 << 23);
+    /// A second factor's secret stood in it.
+    pub const FACTOR_SECRET: Self = Self(1 << 24);
     /// How many there are.
-    pub(crate) const COUNT: usize = 24;
+    pub(crate) const COUNT: usize = 25;
 
     /// Both sets.
     #[must_use]
@@ -100,6 +102,7 @@ impl Facts {
             (Self::STEP, tx.login.is_some() || tx.mfa.is_some() || is_sensitive),
             (Self::NOT_NOW, retry_storm::is_refused(tx)),
             (Self::TLS, tx.tls.is_some()),
+            (Self::FACTOR_SECRET, !tx.factor_secrets.is_empty()),
             (Self::SESSION_LIFE, shows_session_life(tx)),
             (Self::DEVICE, tx.device.is_some() && tx.client.external),
         ]

@@ -32,6 +32,7 @@
 //! | `exp=-90s` `nbf=5m` `iat=-1h` | of a JWT: when it ends, begins and was issued, from now |
 //! | `check=invalid` `header=jku,kid_path` | of a JWT: what checking its signature told, what is odd in its header |
 //! | `known_secret` `tampered` `confusion=proved` | of a JWT: a published secret signed it, its text was changed, algorithm confusion |
+//! | `claim=sub@2` `claim=org` | of a JWT: a claim that stands in the path as its second segment, and one that does not |
 //! | `lifetime=24h` | of a JWT: from `iat` to `exp`, in seconds rounded up |
 //! | `reuse=refresh_token:5m` | a thing for one use, used first that long ago; `:other` by another client |
 //! | `factor=` `code=` `outcome=` `by_status` | of a second-factor step; `outcome=` is that of a login, too |
@@ -52,6 +53,7 @@
 //! | `auth_operations=3` | a GraphQL request with so many logins, codes and tokens in it |
 //! | `exposed=query:api_key:token` | a secret out of place: where, class, name |
 //! | `tls=0303` `suite=c02f` | version and cipher suite that the server chose, as on the wire |
+//! | `totp=response:seed:a1` | a second factor's secret: where, its field, which one |
 //! | `gap` `truncated` `repeat` | bytes missing, cut short, the second sight of an exchange |
 
 mod braces;

@@ -2,6 +2,7 @@
 //! The sensor's `identity` layer reads header and claims, and checks signatures where a key is known.
 //! It promises numbers, names and verdicts: no token, no key, no secret and no claim that holds one.
 
+use crate::few::Few;
 use crate::identity::named;
 use std::fmt;
 use std::sync::Arc;
@@ -111,6 +112,15 @@ pub struct KnownSecret {
     pub digest: [u8; 4],
 }
 
+/// A claim that equals a segment of the path that its token was used with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InPath {
+    /// Its place among the claims.
+    pub claim: u8,
+    /// The segment's place: nothing stands before the first `/`.
+    pub segment: u8,
+}
+
 /// What a presented JWT says, and what was found out. Times are relative to the moment of use.
 #[derive(Clone, Debug)]
 pub struct Jwt {
@@ -144,6 +154,10 @@ pub struct Jwt {
     pub lifetime_s: Option<i64>,
     /// A keyed mark of `jti`, for comparing; never written anywhere.
     pub jti: Option<u64>,
+    /// Names of the claims that may say whose it is, without their values; `None` where there are none.
+    pub claims: Option<Arc<[Arc<str>]>>,
+    /// Those of them that stand in the path.
+    pub in_path: Few<InPath>,
     /// Whether the token is bound to a key its bearer must prove to have (`cnf`).
     pub bound: bool,
     /// Bytes of the compact form.
@@ -185,6 +199,8 @@ impl Jwt {
             auth_ago_s: None,
             lifetime_s: None,
             jti: None,
+            claims: None,
+            in_path: Few::default(),
             bound: false,
             bytes: 0,
             parts: 3,

@@ -88,6 +88,8 @@ pub struct Transaction {
     pub activity: Activity,
     /// Secrets the server handed out in its answer, by class name.
     pub exposed: Vec<Exposure>,
+    /// Secrets of second factors that request or answer held, by the names of their fields; never written anywhere.
+    pub factor_secrets: Vec<FactorSecret>,
     /// What request and answer held, by names and types; nothing where nobody looked.
     pub contents: Option<Box<Contents>>,
     /// What the server's answer means.
@@ -445,6 +447,17 @@ pub struct Exposure {
     pub class: &'static str,
     /// The parameter, header or field that carried it.
     pub name: Arc<str>,
+}
+
+/// The secret of a second factor, as an authenticator app is given it: where it stood, and which one it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactorSecret {
+    /// Where: in the query string or in the answer.
+    pub kind: ExposureKind,
+    /// The parameter or field that carried it.
+    pub name: Arc<str>,
+    /// Keyed hash of the secret itself, in whatever form it was carried.
+    pub fingerprint: Fingerprint,
 }
 
 named! {

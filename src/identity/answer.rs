@@ -4,8 +4,10 @@
 
 mod fault;
 mod message;
+mod otp;
 mod words;
 
+pub(crate) use otp::{FactorSecret, canonical, in_query};
 pub(crate) use words::factor;
 
 use super::clues::HandleKind;
@@ -84,6 +86,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) user_id_is_accounts: bool,
     pub(crate) has_mfa: bool,
     pub(crate) totp_secret: bool,
+    /// Secrets of second factors, with the names of their fields.
+    pub(crate) factor_secrets: Vec<FactorSecret<'a>>,
     pub(crate) unused_codes: bool,
     /// Backup codes in a list of unused ones.
     codes_listed: u32,
@@ -157,10 +161,12 @@ impl<'a> Answer<'a> {
         self.is_html &= !is_json;
         if self.is_html {
             self.forms(body, settings);
+            self.show_factor_in_text(body);
             return;
         }
         if !is_json {
             self.expose(body.get(..body.len().min(TEXT_BYTES_MAX)).unwrap_or(&[]), b"body");
+            self.show_factor_in_text(body);
             if body.trim_ascii() == b"false" {
                 self.verdict = Some(false);
             }
@@ -175,6 +181,7 @@ impl<'a> Answer<'a> {
         let summary = json::walk(body, &settings.answers, |member| {
             if let Value::Text(text) = member.value {
                 self.expose(text.raw, member.name);
+                self.show_factor(text, &member);
             }
             self.fault(&member, settings);
             if let Some(key) = member.key {
@@ -196,11 +203,19 @@ impl<'a> Answer<'a> {
             self.body(body, share, settings);
             return;
         }
-        let summary = records::scan(body, |text| self.expose(text, &[]));
+        let mut shows_factor = false;
+        let summary = records::scan(body, |text| {
+            self.expose(text, &[]);
+            shows_factor |= otp::may_be_secret(text);
+        });
         self.text = body;
+        if shows_factor {
+            self.find_factors(body, settings);
+        }
         if !self.exposed.is_empty() {
             // The walk knows the fields' names.
             self.exposed.clear();
+            self.factor_secrets.clear();
             self.body(body, share, settings);
             return;
         }

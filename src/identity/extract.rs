@@ -274,10 +274,9 @@ impl Extractor {
             device: tls::device(asked.traits.device(), exchange.tls.as_deref().filter(|_| !told.by_proxy)),
             principal,
             proof: provisional_proof(&step, &proved, &clues, exchange.end),
-            jwt: proved
-                .jwt
-                .as_ref()
-                .map(|claims| jwt::facts(claims, exchange.time, |text| asked.presented.is_within(text))),
+            jwt: proved.jwt.as_ref().map(|claims| {
+                jwt::facts(claims, exchange.time, asked.path, |text| asked.presented.is_within(text))
+            }),
             mfa: step.mfa.map(|m| Mfa {
                 event: m.event,
                 factor: m.factor,
@@ -291,6 +290,7 @@ impl Extractor {
             activity: step.activity,
             exposed: self.exposures(asked, answer, &step, route, &proved),
             contents: self.contents(exchange, asked, answer),
+            factor_secrets: self.factor_secrets(asked, answer),
             credentials: proved.credentials,
             outcome: step.outcome,
             completeness: exchange.completeness,

@@ -179,7 +179,7 @@ impl Told {
 }
 
 /// Whether this very leg crosses the outside without TLS: behind a terminator the leg's source is the proxy.
-fn is_readable_outside(tx: &Transaction) -> bool {
+pub(super) fn is_readable_outside(tx: &Transaction) -> bool {
     let source = tx.flow.src.ip();
     !tx.flow.tls && tx.client.external && (source == tx.client.ip || !is_internal(source))
 }

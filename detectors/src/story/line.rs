@@ -17,9 +17,9 @@ use crate::position::Position;
 use crate::time::EventTime;
 use crate::token::Jwt;
 use crate::transaction::{
-    Activity, AgentKind, Client, Completeness, Device, Exposure, ExposureKind, Flow, Graphql, GraphqlKind,
-    HeaderClaim, IdentityHeader, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome, Protocol, Request,
-    Response, Transaction, TransactionId,
+    Activity, AgentKind, Client, Completeness, Device, Exposure, ExposureKind, FactorSecret, Flow, Graphql,
+    GraphqlKind, HeaderClaim, IdentityHeader, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome,
+    Protocol, Request, Response, Transaction, TransactionId,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -126,6 +126,7 @@ pub fn blank(id: TransactionId, end: EventTime, ip: IpAddr) -> Transaction {
         login: None,
         activity: Activity::Use,
         exposed: Vec::new(),
+        factor_secrets: Vec::new(),
         contents: None,
         outcome: Outcome::Unknown,
         completeness: Completeness::Whole,
@@ -288,6 +289,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         }
         "exposed" => tx.exposed.push(exposure(value)?),
         "bytes" => tx.response.as_mut().ok_or("bytes want an answer")?.bytes = parse(value, "bytes")?,
+        "totp" => tx.factor_secrets.push(factor_secret(value)?),
         "items" => tx.response.as_mut().ok_or("items want an answer")?.items = Some(parse(value, "items")?),
         "factor" | "code" | "outcome" | "ticket" | "left" => return set_step(tx, name, value),
         "limit" | "at" | "cursor" | "host" | "route" | "agent" | "says" | "mark" | "labels"
@@ -468,4 +470,13 @@ fn exposure(value: &str) -> Result<Exposure, String> {
         class: class.ok_or("no such class")?,
         name: name.into(),
     })
+}
+
+/// `response:seed:a1`: where it stands, its field, which one it is.
+fn factor_secret(value: &str) -> Result<FactorSecret, String> {
+    let [kind, name, secret] = value.split(':').collect::<Vec<_>>()[..] else {
+        return Err("totp is where:name:which".into());
+    };
+    let kind = ExposureKind::parse(kind).ok_or("no such place of exposure")?;
+    Ok(FactorSecret { kind, name: name.into(), fingerprint: fingerprint("totp_secret", secret) })
 }

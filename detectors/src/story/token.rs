@@ -5,8 +5,9 @@
 use super::line::fingerprint;
 use super::time::{duration, parse};
 use crate::identity::CredentialKind;
-use crate::token::{Confusion, HeaderTrait, Jwt, KnownSecret, Signature, SignatureCheck};
+use crate::token::{Confusion, HeaderTrait, InPath, Jwt, KnownSecret, Signature, SignatureCheck};
 use crate::transaction::Transaction;
+use std::sync::Arc;
 
 /// The words with a value that `set` understands.
 pub(super) const WORDS: &[&str] = &[
@@ -24,6 +25,7 @@ pub(super) const WORDS: &[&str] = &[
     "token_bytes",
     "parts",
     "p2c",
+    "claim",
 ];
 
 /// Sets what `name=value` says of the token.
@@ -55,7 +57,24 @@ pub(super) fn set(tx: &mut Transaction, name: &str, value: &str) -> Result<(), S
         "token_bytes" => jwt.bytes = parse(value, "number of bytes")?,
         "parts" => jwt.parts = parse(value, "number of parts")?,
         "p2c" => jwt.p2c = Some(parse(value, "number of rounds")?),
+        "claim" => claim(jwt, value)?,
         _ => return Err(format!("`{name}` is no word")),
+    }
+    Ok(())
+}
+
+/// `sub` is a claim of it; `sub@2` stands in the path, too, as its second segment.
+fn claim(jwt: &mut Jwt, value: &str) -> Result<(), String> {
+    let (name, segment) = match value.split_once('@') {
+        Some((name, segment)) => (name, Some(parse::<u8>(segment, "place of a segment")?)),
+        None => (value, None),
+    };
+    let known = jwt.claims.iter().flat_map(|claims| claims.iter()).cloned();
+    let claims: Vec<Arc<str>> = known.chain([name.into()]).collect();
+    let claim = u8::try_from(claims.len() - 1).map_err(|_| "too many claims")?;
+    jwt.claims = Some(claims.into());
+    if let Some(segment) = segment {
+        jwt.in_path.push(InPath { claim, segment });
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 use super::{Extractor, Proved};
 use crate::http::Message;
-use crate::identity::answer::{Answer, split_query};
+use crate::identity::answer::{self, Answer, split_query};
 use crate::identity::client_ip::Told;
 use crate::identity::credential::{Presented, SECRET_BYTES_MIN, is_ticket};
 use crate::identity::graphql::Operation;
@@ -13,6 +13,7 @@ use crate::identity::locator::Known;
 use crate::identity::position;
 use crate::identity::request::Asking;
 use crate::identity::route::{PATH_BYTES_MAX, Route};
+use crate::identity::secret::Secret;
 use crate::identity::shape;
 use crate::identity::step::Step;
 use crate::identity::tables::Field;
@@ -20,7 +21,8 @@ use crate::identity::text::{self, MASK};
 use crate::identity::urlencoded;
 use heelguard_detectors::identity::{CredentialKind, Location};
 use heelguard_detectors::transaction::{
-    Activity, Client, Exposure, ExposureKind, Graphql, HeaderClaim, IdentityHeader, Request, Response,
+    Activity, Client, Exposure, ExposureKind, FactorSecret, Graphql, HeaderClaim, IdentityHeader, Request,
+    Response,
 };
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -334,6 +336,34 @@ impl Extractor {
         exposed.dedup();
         exposed.truncate(EXPOSURES_MAX);
         exposed
+    }
+
+    /// The secrets of second factors that stand in the query or in the answer, by name and fingerprint.
+    pub(super) fn factor_secrets(
+        &mut self,
+        asked: &Asking<'_>,
+        answer: Option<&Answer<'_>>,
+    ) -> Vec<FactorSecret> {
+        let mut found = Vec::new();
+        for one in answer::in_query(asked.query) {
+            found.push(self.factor_secret(ExposureKind::Query, &one, &asked.presented));
+        }
+        for one in answer.into_iter().flat_map(|answer| &answer.factor_secrets) {
+            found.push(self.factor_secret(ExposureKind::Response, one, &asked.presented));
+        }
+        found
+    }
+
+    fn factor_secret(
+        &mut self,
+        kind: ExposureKind,
+        one: &answer::FactorSecret<'_>,
+        presented: &Presented<'_>,
+    ) -> FactorSecret {
+        let secret = Secret::new(answer::canonical(one.secret.bytes()));
+        let fingerprint = self.settings.keyring.hash("totp_secret", secret.bytes());
+        let name = self.recorded_name(if one.name.is_empty() { b"item" } else { one.name }, presented);
+        FactorSecret { kind, name, fingerprint }
     }
 
     /// The page a request came from had a secret in its address, which this server now has too.

@@ -4,6 +4,7 @@
 //! of signature, `jti` and holder no more than keyed marks.
 
 use super::header::Header;
+use super::identities::{self, Identities};
 use crate::identity::json::{self, Member, Value};
 use crate::identity::names::Names;
 use crate::identity::secret::Keyring;
@@ -60,6 +61,8 @@ pub(crate) struct Claims {
     pub(crate) bytes: u32,
     pub(crate) parts: u8,
     pub(crate) marks: Marks,
+    /// What says whose it is.
+    pub(super) identities: Identities,
 }
 
 /// Marks under the deployment's key, for comparing tokens with each other; written nowhere but into the state.
@@ -130,7 +133,9 @@ impl Claims {
         let Self { header, iss, sub, name, client_id, aud, scope, amr, acr, .. } = self;
         let single = [iss, sub, name, client_id, acr].into_iter().flatten();
         let listed = [aud, scope, amr].into_iter().flatten();
-        single.chain(listed).map(|text| text.len()).sum::<usize>() + header.text_bytes()
+        single.chain(listed).map(|text| text.len()).sum::<usize>()
+            + header.text_bytes()
+            + self.identities.bytes()
     }
 
     /// Whether it is signed text, not ciphertext.
@@ -277,7 +282,12 @@ struct Gathered<'a> {
 impl Claims {
     fn read_payload(&mut self, payload: &[u8], claim: Option<&[u8]>, keyring: &Keyring) -> bool {
         let mut gathered = Gathered::default();
-        let summary = json::walk(payload, &CLAIMS, |member| self.take(&member, &mut gathered));
+        let mut identities = identities::Gathered::default();
+        let summary = json::walk(payload, &CLAIMS, |member| {
+            identities.take(&member);
+            self.take(&member, &mut gathered);
+        });
+        self.identities = identities.done();
         if let Some(name) = claim {
             let names = Names::new([(String::from_utf8_lossy(name), Claim::Subject)]);
             json::walk(payload, &names, |m| {

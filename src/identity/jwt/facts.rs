@@ -1,5 +1,5 @@
 //! What a transaction tells of a presented token: its claims at the moment of use.
-//! It is given claims, the time, and a test for what this request must not tell.
+//! It is given claims, the time, the path, and a test for what this request must not tell.
 //! It promises that every text is bounded, and masked where it holds a secret of the request: whoever makes a
 //! token writes these texts.
 
@@ -16,7 +16,7 @@ const WORD_BYTES_MAX: usize = 32;
 const TEXT_BYTES_MAX: usize = 128;
 
 /// The facts of a token; what needs other tokens or keys is the desk's.
-pub(crate) fn facts(claims: &Claims, now: EventTime, is_secret: impl Fn(&[u8]) -> bool) -> Jwt {
+pub(crate) fn facts(claims: &Claims, now: EventTime, path: &[u8], is_secret: impl Fn(&[u8]) -> bool) -> Jwt {
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     let shown = |text: &Arc<str>, max: usize| -> Arc<str> {
         if is_secret(text.as_bytes()) {
@@ -46,6 +46,8 @@ pub(crate) fn facts(claims: &Claims, now: EventTime, is_secret: impl Fn(&[u8]) -
         auth_ago_s: since(claims.auth_time),
         lifetime_s: claims.exp.zip(claims.iat.or(claims.nbf)).map(|(exp, from)| exp.saturating_sub(from)),
         jti: claims.marks.jti,
+        claims: claims.identities.names(),
+        in_path: claims.identities.in_path(path),
         bound: claims.bound,
         bytes: claims.bytes,
         parts: claims.parts,

@@ -14,6 +14,7 @@ mod domain;
 mod facts;
 mod header;
 mod history;
+mod identities;
 mod keys;
 mod keysets;
 mod known;

@@ -112,6 +112,7 @@ fn step(host: &str, activity: Activity) -> Sighting {
         login: None,
         activity,
         exposed: Vec::new(),
+        factor_secrets: Vec::new(),
         contents: None,
         outcome: Outcome::Success,
         completeness: Completeness::Whole,

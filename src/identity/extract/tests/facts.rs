@@ -126,3 +126,47 @@ fn clues_are_taken_where_nobody_knows_the_route() {
         password_field code_field - - 0"]]
     .assert_eq(&cases.join("\n"));
 }
+
+#[test]
+fn the_secret_of_a_second_factor_is_told_by_its_field_and_as_one_in_all_its_forms() {
+    let shown = |request: &str, answer: &str| {
+        let secrets = see(request, answer).transaction.factor_secrets;
+        let named = secrets.iter().map(|one| format!("{} {}", one.kind, one.name));
+        let mut prints: Vec<_> = secrets.iter().map(|one| one.fingerprint).collect();
+        prints.dedup();
+        (named.collect::<Vec<_>>().join(", "), prints)
+    };
+    let secret = "RJ2E6PAFTDF6FTS45OH4I6SU5GOCYANR";
+    let address = format!("otpauth://totp/x:bob?secret={}&issuer=x", secret.to_lowercase());
+    let both = format!(r#"{{"meta":{{"secret":"{secret}","totp_url":"{address}"}}}}"#);
+    let (fields, prints) = shown("POST /account/totp HTTP/1.1", &format!("200\n\n{both}"));
+    assert_eq!((fields.as_str(), prints.len()), ("response secret, response totp_url", 1));
+    // The answer to a plain call is only scanned; a backslash before each slash is PHP's.
+    let list =
+        format!(r#"[{{"id":1,"mfa_seed":"{secret}"}},{{"id":2,"uri":"{}"}}]"#, address.replace('/', r"\/"));
+    let (fields, listed) = shown("GET /things HTTP/1.1", &format!("200\n\n{list}"));
+    assert_eq!((fields.as_str(), &listed), ("response mfa_seed, response uri", &prints));
+    let page = format!("200\nContent-Type: text/html\n\n<img alt=\"{address}\">");
+    let html = shown("POST /account/totp HTTP/1.1", &page);
+    assert_eq!((html.0.as_str(), &html.1), ("response body", &prints));
+    let query = format!("GET /qr?size=200&data={} HTTP/1.1", address.replace('?', "%3F").replace('&', "%26"));
+    let asked = shown(&query, "200");
+    assert_eq!((asked.0.as_str(), &asked.1), ("query data", &prints));
+
+    for quiet in [
+        format!(r#"{{"code":"{secret}"}}"#),
+        r#"{"secret":"jgWTwRuNtwSFF6YsXfAu9EjODAKP"}"#.into(),
+        r#"{"secret":"otpauth://totp/x"}"#.into(),
+    ] {
+        assert_eq!(shown("GET /things HTTP/1.1", &format!("200\n\n{quiet}")).0, "", "{quiet}");
+    }
+}
+
+#[test]
+fn a_look_for_factors_makes_no_answer_to_a_plain_call_speak() {
+    let body = r#"200
+
+{"token":"jgWTwRuNtwSFF6YsXfAu9EjODAKP","mfa_seed":"RJ2E6PAFTDF6FTS45OH4I6SU5GOCYANR"}"#;
+    let sighting = see("GET /things HTTP/1.1", body);
+    assert!(sighting.clues.issued.is_empty() && sighting.transaction.factor_secrets.len() == 1);
+}
