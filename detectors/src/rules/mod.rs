@@ -16,6 +16,7 @@ mod octaves;
 pub(crate) mod presence;
 mod prompts;
 mod section;
+mod silence;
 mod verdict;
 
 pub use catalogue::{Entry, Threshold};
@@ -126,6 +127,7 @@ registry! {
     jwt_claim_tampering,
     token_replay,
     session_hijack,
+    never_issued_token,
     bulk_extraction,
     pagination_walk,
     object_enumeration,
@@ -140,6 +142,7 @@ registry! {
     mixed_authentication,
     forged_identity_header,
     sensor_self_check,
+    unusual_silence,
 }
 
 /// Every rule there is, in the order of the registry.
