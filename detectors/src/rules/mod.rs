@@ -137,6 +137,7 @@ registry! {
     auth_batching,
     route_discovery,
     retry_storm,
+    improbable_sequence,
     basic_auth_in_use,
     weak_tls,
     mixed_authentication,
