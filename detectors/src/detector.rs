@@ -67,9 +67,9 @@ const LOST_BP_MAX: u32 = 100;
 /// Keys of each table that one call of `advance` may forget.
 pub(crate) const EXPIRED_AT_ONCE: usize = 16;
 
-/// The part of `Detector` that only hands on to the tables a detector's state lives in.
+/// The part of `Detector` that only hands on to the tables a detector's state lives in; behind `;` what else is kept.
 macro_rules! tables {
-    ($($table:ident),+) => {
+    ($($table:ident),+ $(; $($field:ident),+)?) => {
         fn advance(&mut self, now: crate::time::EventTime) {
             $(self.$table.expire(now, crate::detector::EXPIRED_AT_ONCE);)+
         }
@@ -88,10 +88,14 @@ macro_rules! tables {
 
         fn save(&self, slice: &mut crate::slice::Slice<'_>) {
             $(slice.table(|place, out, full_at| self.$table.save(place, out, full_at));)+
+            $(slice.whole(|out| {
+                $(crate::saved::Saved::save(&self.$field, out);)+
+            });)?
         }
 
         fn load(&mut self, from: &mut &[u8]) -> Result<(), crate::saved::Damaged> {
             $(self.$table.load(from)?;)+
+            $($(self.$field = crate::saved::Saved::load(from)?;)+)?
             Ok(())
         }
     };

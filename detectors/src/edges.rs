@@ -48,8 +48,8 @@ use std::fmt::Write;
 
 mod bracket;
 
-/// Rules about the sensor itself: stories are of transactions, so their own tests tell their edges.
-const OF_THE_SENSOR: &[&str] = &["sensor_self_check"];
+/// Rules that look at the sensor, or at time that passes: stories are of transactions, so their own tests tell their edges.
+const OF_THE_SENSOR: &[&str] = &["sensor_self_check", "unusual_silence"];
 
 /// The test of one rule.
 pub(crate) fn check(rule: &Rule) {

@@ -66,8 +66,12 @@ impl Facts {
     pub const SESSION_LIFE: Self = Self(1 << 23);
     /// A second factor's secret stood in it.
     pub const FACTOR_SECRET: Self = Self(1 << 24);
+    /// A program's key that was accepted, or a second-factor step: what is missed when it falls silent.
+    pub const KEY_OR_MFA: Self = Self(1 << 25);
+    /// A session or token was presented, or somebody was turned away.
+    pub const TOKEN_OR_DENIED: Self = Self(1 << 26);
     /// How many there are.
-    pub(crate) const COUNT: usize = 25;
+    pub(crate) const COUNT: usize = 27;
 
     /// Both sets.
     #[must_use]
@@ -84,6 +88,7 @@ impl Facts {
     pub fn of(tx: &Transaction) -> Self {
         let is_jwt = tx.jwt.is_some();
         let is_sensitive = presence::is_sensitive(tx);
+        let (has_key, is_accepted) = (keys::or_password_of(tx).is_some(), keys::is_accepted(tx));
         let facts = [
             (Self::FIRST_SIGHT, tx.repeat_of.is_none()),
             (Self::PERSON, presence::shows_person(tx)),
@@ -94,13 +99,15 @@ impl Facts {
             (Self::JWT, is_jwt),
             (Self::REUSE, tx.reuse.is_some()),
             (Self::PROVED, tx.proof.mfa_at.is_some()),
-            (Self::ACCEPTED, keys::is_accepted(tx)),
+            (Self::ACCEPTED, is_accepted),
             (Self::CALL, keys::is_call(tx)),
-            (Self::KEY, keys::or_password_of(tx).is_some()),
+            (Self::KEY, has_key),
             (Self::JWT_OR_DENIED, is_jwt || tx.outcome == Outcome::Denied),
+            (Self::TOKEN_OR_DENIED, tx.outcome == Outcome::Denied),
             (Self::JWT_OR_REUSE, is_jwt || tx.reuse.is_some()),
             (Self::STEP, tx.login.is_some() || tx.mfa.is_some() || is_sensitive),
             (Self::NOT_NOW, retry_storm::is_refused(tx)),
+            (Self::KEY_OR_MFA, has_key && is_accepted || tx.mfa.is_some()),
             (Self::TLS, tx.tls.is_some()),
             (Self::FACTOR_SECRET, !tx.factor_secrets.is_empty()),
             (Self::SESSION_LIFE, shows_session_life(tx)),
@@ -110,6 +117,7 @@ impl Facts {
         .fold(Self::NONE, Self::add_if);
         let facts = tx.credentials.iter().fold(facts, |facts, credential| {
             [
+                (Self::TOKEN_OR_DENIED, presence::is_persons(credential.kind)),
                 (Self::BASIC, credential.kind == CredentialKind::Basic),
                 (Self::KNOWN_KEY, credential.known.is_some()),
             ]

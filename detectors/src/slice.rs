@@ -42,6 +42,14 @@ impl<'a> Slice<'a> {
         };
     }
 
+    /// The turn of something small, saved at once.
+    pub fn whole(&mut self, save: impl FnOnce(&mut Vec<u8>)) {
+        self.table(|_, out, _| {
+            save(out);
+            None
+        });
+    }
+
     /// Where the next slice goes on; nothing when all tables are saved.
     pub fn rest(self) -> Option<Cursor> {
         (self.cursor.table < self.turns).then_some(self.cursor)

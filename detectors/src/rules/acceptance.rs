@@ -17,14 +17,19 @@ pub(super) type Guarded = Keyed<Endpoint, Option<EventTime>>;
 /// A token in a body is what a request is about, not who makes it: it is refreshed, looked into or given back. Where
 /// tokens are issued and sessions end, one in a header may be no more than a hint.
 pub(super) fn accepted_token(tx: &Transaction) -> Option<&Credential> {
+    let token = accepted_alone(tx)?;
+    let speaks = matches!(token.location, Location::Header | Location::Metadata);
+    (speaks && token.kind == CredentialKind::BearerJwt).then_some(token)
+}
+
+/// The credential that stood alone in a request that the server served.
+pub(super) fn accepted_alone(tx: &Transaction) -> Option<&Credential> {
     let served = tx.succeeded() && tx.status().is_some_and(|status| (200..300).contains(&status));
     if !served || matches!(tx.activity, Activity::TokenIssue | Activity::Logout | Activity::Login) {
         return None;
     }
     let mut proofs = tx.credentials.iter().filter(|credential| credential.kind != CredentialKind::Dpop);
-    let token = proofs.next().filter(|_| proofs.next().is_none())?;
-    let speaks = matches!(token.location, Location::Header | Location::Metadata);
-    (speaks && token.kind == CredentialKind::BearerJwt).then_some(token)
+    proofs.next().filter(|_| proofs.next().is_none())
 }
 
 /// Notes the route of a request that was turned away for who made it, not for how often.

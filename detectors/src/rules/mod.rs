@@ -17,6 +17,7 @@ mod octaves;
 pub(crate) mod presence;
 mod prompts;
 mod section;
+mod silence;
 mod verdict;
 mod zone;
 
@@ -134,6 +135,7 @@ registry! {
     token_replay,
     session_hijack,
     session_not_rotated,
+    never_issued_token,
     bulk_extraction,
     pagination_walk,
     object_enumeration,
@@ -143,11 +145,13 @@ registry! {
     auth_batching,
     route_discovery,
     retry_storm,
+    improbable_sequence,
     basic_auth_in_use,
     weak_tls,
     mixed_authentication,
     forged_identity_header,
     sensor_self_check,
+    unusual_silence,
 }
 
 /// Every rule there is, in the order of the registry.

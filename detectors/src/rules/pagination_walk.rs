@@ -18,13 +18,13 @@
 //! From 50 steps on it is told if at most one per cent of the other callers of the route ever went as far, to the
 //! resolution of half an octave. Gaps are those of the numbers, not of time: scripts wait at random. A caller whose walk
 //! was told is told again when one goes twice as far, or after 30 days without; routes labelled export are passed over.
-//! Severity is medium.
+//! Severity is medium, low where fewer than ten others page: there is nothing to compare with.
 //!
 //! ## Benign look-alikes
 //!
 //! Copy jobs (told once, for they are what they look like; routes where they are many are known to be walked), endless
 //! scrolling (others scroll as far), feeds that are polled (their cursors come again, or all callers do it).
-//! With few other callers there is no comparison: confidence is low.
+//! With few other callers confidence is low as well.
 //!
 //! ## Tuning
 //!
@@ -64,7 +64,7 @@ pub struct Thresholds {
     pub steps: u32,
     /// The share of the route's other callers that may have gone as far (1 %: the 99th percentile).
     pub others_pct: u8,
-    /// Other callers that must page on the route for a comparison (10: with fewer, confidence is low).
+    /// Other callers that must page on the route for a comparison (10: with fewer, severity and confidence are low).
     pub callers: u32,
     /// A longer pause begins a new walk (6 h: slow walks are meant, too; also how long an alert stays open).
     pub pause_s: u32,
@@ -142,7 +142,7 @@ impl Detector for State {
         }
         let crossing = Crossing {
             about: key.0.about(),
-            severity: RULE.severity,
+            severity: if others.all < self.thresholds.callers { Severity::Low } else { RULE.severity },
             first: walk.first(),
             fresh: walk.tell(),
             window: Some(self.pause),

@@ -81,6 +81,6 @@ fn is_use(tx: &Transaction) -> bool {
 }
 
 /// Sessions and tokens, which a person is given at login.
-fn is_persons(kind: CredentialKind) -> bool {
+pub(crate) fn is_persons(kind: CredentialKind) -> bool {
     matches!(kind, CredentialKind::Session | CredentialKind::BearerJwt | CredentialKind::BearerOpaque)
 }

@@ -52,6 +52,7 @@
 //!
 //! Zeek `capture-loss`; MITRE ATT&CK T1562 (Impair Defenses); OWASP API8:2023.
 
+use super::silence::Silence;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
     About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Span,
@@ -64,12 +65,10 @@ use crate::time::EventTime;
 use crate::transaction::Transaction;
 use flood::Flood;
 use serde::{Deserialize, Serialize};
-use silence::Silence;
 use std::sync::Arc;
 use std::time::Duration;
 
 mod flood;
-mod silence;
 
 /// The loss from which on it is of high severity.
 const HIGH_LOST_PCT: u32 = 10;
@@ -396,11 +395,10 @@ impl Detector for State {
     }
 
     fn save(&self, slice: &mut Slice<'_>) {
-        slice.table(|_, out, _| {
+        slice.whole(|out| {
             self.silence.save(out);
             self.flood.save(out);
             self.told_until.save(out);
-            None
         });
     }
 

@@ -8,7 +8,7 @@ fn page_after_page() {
     check(
         "10:00:00 203.0.113.7 -> use GET /customers 200 user=ann key=k1 at={1..80} items=20 every 7s",
         expect![[r#"
-            10:05:43.000 EXF-02 pagination_walk medium user:ann: 50 steps through GET /customers by ann in 343 s, one after the other; 0 of 0 other callers went as far (limit 50 steps, 1 %)
+            10:05:43.000 EXF-02 pagination_walk low user:ann: 50 steps through GET /customers by ann in 343 s, one after the other; 0 of 0 other callers went as far (limit 50 steps, 1 %)
         "#]],
     );
 }
@@ -27,9 +27,9 @@ fn offsets_cursors_and_from_the_end() {
             .to_owned()
             + &from_the_end),
         expect![[r#"
-            10:05:43.000 EXF-02 pagination_walk medium user:ann: 50 steps through GET /a by ann in 343 s, one after the other; 0 of 0 other callers went as far (limit 50 steps, 1 %)
-            11:05:43.000 EXF-02 pagination_walk medium user:cid: 50 steps through GET /c by cid in 343 s, one after the other; 0 of 0 other callers went as far (limit 50 steps, 1 %)
-            12:49:00.000 EXF-02 pagination_walk medium user:dan: 50 steps through GET /d by dan in 2940 s, one after the other; 0 of 0 other callers went as far (limit 50 steps, 1 %)
+            10:05:43.000 EXF-02 pagination_walk low user:ann: 50 steps through GET /a by ann in 343 s, one after the other; 0 of 0 other callers went as far (limit 50 steps, 1 %)
+            11:05:43.000 EXF-02 pagination_walk low user:cid: 50 steps through GET /c by cid in 343 s, one after the other; 0 of 0 other callers went as far (limit 50 steps, 1 %)
+            12:49:00.000 EXF-02 pagination_walk low user:dan: 50 steps through GET /d by dan in 2940 s, one after the other; 0 of 0 other callers went as far (limit 50 steps, 1 %)
         "#]],
     );
 }
@@ -87,7 +87,7 @@ fn pages_fetched_side_by_side() {
         "10:00:00 203.0.113.7 -> use GET /a 200 user=ann key=k1 at={3..80} every 9s
          10:00:04 203.0.113.7 -> use GET /a 200 user=ann key=k1 at={1..78} every 9s",
         expect![[r#"
-            10:07:03.000 EXF-02 pagination_walk medium user:ann: 50 steps through GET /a by ann in 423 s, one after the other; 0 of 0 other callers went as far (limit 50 steps, 1 %)
+            10:07:03.000 EXF-02 pagination_walk low user:ann: 50 steps through GET /a by ann in 423 s, one after the other; 0 of 0 other callers went as far (limit 50 steps, 1 %)
         "#]],
     );
 }
@@ -103,8 +103,8 @@ fn a_copy_job_is_told_once_and_again_when_it_goes_twice_as_far() {
         &super::RULE,
         &(night(0, 60) + &night(1, 60) + &night(2, 100) + &night(3, 130) + &night(4, 200)),
         expect![[r#"
-            02:02:27.000 EXF-02 pagination_walk medium service:copy: 50 steps through GET /a by copy in 147 s, one after the other; 0 of 0 other callers went as far (limit 50 steps, 1 %)
-            02:06:00.000 EXF-02 pagination_walk medium service:copy: 121 steps through GET /a by copy in 360 s, one after the other; 0 of 0 other callers went as far (limit 50 steps, 1 %)
+            02:02:27.000 EXF-02 pagination_walk low service:copy: 50 steps through GET /a by copy in 147 s, one after the other; 0 of 0 other callers went as far (limit 50 steps, 1 %)
+            02:06:00.000 EXF-02 pagination_walk low service:copy: 121 steps through GET /a by copy in 360 s, one after the other; 0 of 0 other callers went as far (limit 50 steps, 1 %)
         "#]],
     );
 }
