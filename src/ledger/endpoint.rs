@@ -3,6 +3,7 @@
 //! It promises counts since it was met first, names and never values, and room for a bounded number of names.
 
 pub mod names;
+pub mod risk;
 
 use super::spread::Spread;
 use heelguard_detectors::contents::{Contents, DataClass};
