@@ -32,8 +32,10 @@ macro_rules! counter_struct {
 }
 
 // Behind the macro that it uses.
+mod contents;
 mod tls;
 
+pub use contents::ContentsCounters;
 pub use tls::{DecryptCounters, QuicCounters, SecretCounters, TlsCounters};
 
 counter_struct! {
@@ -420,6 +422,8 @@ pub struct Counters {
     pub anomalies: AnomalyCounters,
     /// What decided second-factor steps.
     pub mfa_outcomes: OutcomeCounters,
+    /// What messages hold.
+    pub contents: ContentsCounters,
 }
 
 impl Counters {
@@ -445,6 +449,7 @@ impl Counters {
         self.routes.add(&other.routes);
         self.anomalies.add(&other.anomalies);
         self.mfa_outcomes.add(other.mfa_outcomes.all());
+        self.contents.add(&other.contents);
     }
 
     /// The first account that does not add up, in words; `None` when all do.

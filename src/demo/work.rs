@@ -177,7 +177,9 @@ fn handle_an_order(script: &mut Script<'_>, proof: &str) {
             script.random.below(1_000_000),
             script.random.range(1, 9)
         );
-        let created = json(201, format!(r#"{{"id":{order},"status":"created"}}"#));
+        // What a shop should not send back: a whole card number.
+        let payment = r#"{"card":{"number":"4111 1111 1111 1111"},"refund_to":"DE89370400440532013000"}"#;
+        let created = json(201, format!(r#"{{"id":{order},"status":"created","payment":{payment}}}"#));
         script.call(post(API, "/v1/orders", proof, Content::Json(body)), created);
     }
     let one = one_record(script, Kind::Orders);

@@ -22,9 +22,9 @@ use std::ops::Range;
 use tree::Tree;
 
 /// The first exchanges of a flow, which are all looked into: most flows have few.
-const FIRST_OF_FLOW: u32 = 4;
+const FIRST_OF_FLOW: u32 = 3;
 /// Of the others one in so many.
-const ONE_IN: u32 = 8;
+const ONE_IN: u32 = 16;
 /// Bytes of a message that are looked at where it is looked at well: one in `ONE_IN` of a flow, the first among them.
 const BYTES_MAX: usize = 1024;
 /// Bytes of the others.
@@ -63,8 +63,10 @@ pub(super) struct Found {
     fields: Vec<(Range<usize>, ValueType)>,
     /// A bit for each class, in the order of `DataClass::ALL`.
     classes: u8,
-    /// Something did not fit.
+    /// A message is longer than what was looked at.
     pub(super) is_cut: bool,
+    /// Names were left out.
+    pub(super) left_out: bool,
     /// A name may be there more than once.
     pub(super) repeats: bool,
 }
@@ -97,7 +99,7 @@ impl Found {
                     tree.meet(&member, kind);
                 }
             });
-            self.is_cut |= tree.is_cut;
+            self.left_out |= tree.is_cut;
             self.repeats |= tree.repeats;
             tree.each(|way, kind| self.parameter(ParameterPlace::Json, way, kind));
         } else if is(b"multipart/form-data") {
@@ -137,7 +139,7 @@ impl Found {
                 self.classes |= 1 << class as u8;
             }
         });
-        self.is_cut |= tree.is_cut;
+        self.left_out |= tree.is_cut;
         self.repeats |= tree.repeats;
         tree.each(|way, kind| {
             if let Some(name) = self.keep(way, self.fields.len()) {
@@ -176,7 +178,7 @@ impl Found {
     /// Keeps a name where there are `known` of its kind, if there is room.
     fn keep(&mut self, name: &[u8], known: usize) -> Option<Range<usize>> {
         if known >= NAMES_MAX || name.len() > NAME_BYTES_MAX {
-            self.is_cut = true;
+            self.left_out = true;
             return None;
         }
         let start = self.names.len();
@@ -248,7 +250,7 @@ mod tests {
     fn a_flow_is_looked_at_well_at_first_and_then_now_and_then() {
         let told: Vec<Option<usize>> = (0..17).map(bytes_looked_at).collect();
         let mut expected = vec![None; 17];
-        for (place, bytes) in [(0, 1024), (1, 256), (2, 256), (3, 256), (8, 1024), (16, 1024)] {
+        for (place, bytes) in [(0, 1024), (1, 256), (2, 256), (16, 1024)] {
             expected[place] = Some(bytes);
         }
         assert_eq!(told, expected);
@@ -329,7 +331,7 @@ mod tests {
         let mut found = Found::default();
         let many: String = (0..100).map(|n| format!("{}{}x=1&", char::from(b'a' + n % 26), n / 26)).collect();
         found.query(many.as_bytes());
-        assert_eq!((found.parameters.len(), found.is_cut), (NAMES_MAX, true));
+        assert_eq!((found.parameters().len(), found.left_out), (NAMES_MAX, true));
         let long = format!("{}=1", "ab-".repeat(60));
         let mut found = Found::default();
         found.query(long.as_bytes());

@@ -30,7 +30,7 @@ use super::text::Texts;
 use super::urlencoded;
 use crate::http::body::{BodyDecoder, DecodeLimits, without_mark};
 use crate::http::{Exchange, Message};
-use crate::metrics::AnomalyCounters;
+use crate::metrics::{AnomalyCounters, ContentsCounters};
 use ahash::RandomState;
 use heelguard_detectors::anomaly::{Anomaly, AnomalySet};
 use heelguard_detectors::identity::{Credential, CredentialKind, Fingerprint, Location};
@@ -50,6 +50,7 @@ pub struct Extractor {
     locator: Locator,
     hits: Hits,
     counters: AnomalyCounters,
+    looked: ContentsCounters,
     /// Account names of this exchange, where they may not be written.
     hidden_names: Vec<Arc<str>>,
     /// For the hashes that both legs of a proxy share: fixed, so that shards agree.
@@ -113,6 +114,7 @@ impl Extractor {
             locator: Locator::new(),
             hits: mfa::NO_HITS,
             counters: AnomalyCounters::default(),
+            looked: ContentsCounters::default(),
             hidden_names: Vec::new(),
             legs: RandomState::with_seeds(1, 2, 3, 4),
             marks: RandomState::with_seeds(seeds[0], seeds[1], seeds[2], seeds[3]),
@@ -121,8 +123,8 @@ impl Extractor {
 
     /// Reads by other settings from here on; what was counted stays.
     pub fn reconfigure(&mut self, settings: Arc<Settings>) {
-        let counters = std::mem::take(&mut self.counters);
-        *self = Self { counters, hits: self.hits, ..Self::new(settings) };
+        let (counters, looked) = (std::mem::take(&mut self.counters), std::mem::take(&mut self.looked));
+        *self = Self { counters, looked, hits: self.hits, ..Self::new(settings) };
     }
 
     /// Oddities that were noted here.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// What stands for a secret in a text.
 pub(crate) const MASK: &str = "{secret}";
 /// What stands for an account's name where names are not written.
-const NAME: &str = "{name}";
+pub(crate) const NAME: &str = "{name}";
 /// Shorter words with digits in them are words.
 const RANDOM_BYTES_MIN: usize = 12;
 /// What stands for an e-mail address where names are not written.

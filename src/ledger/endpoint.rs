@@ -3,6 +3,7 @@
 //! It promises counts since it was met first, names and never values, and room for a bounded number of names.
 
 pub mod names;
+pub mod risk;
 
 use super::spread::Spread;
 use heelguard_detectors::contents::{Contents, DataClass};
@@ -143,7 +144,7 @@ impl Endpoint {
         }
         self.note_access(tx, request);
         if let Some(contents) = &tx.contents {
-            self.note_contents(contents, tx.time);
+            self.note_contents(contents, tx.succeeded().then_some(tx.time));
         }
         self.first = self.first.min(tx.time);
         self.last = self.last.max(tx.end);
@@ -167,8 +168,15 @@ impl Endpoint {
         }
     }
 
-    fn note_contents(&mut self, contents: &Contents, time: EventTime) {
+    /// Names are those of calls that were accepted (`accepted_at`): what somebody only tries is no parameter.
+    fn note_contents(&mut self, contents: &Contents, accepted_at: Option<EventTime>) {
         self.looked += 1;
+        for class in &contents.classes {
+            if let Some(count) = self.classes.get_mut(*class as usize) {
+                *count += 1;
+            }
+        }
+        let Some(time) = accepted_at else { return };
         for parameter in &contents.parameters {
             let met = Met { place: Some(parameter.place), name: &parameter.name, kind: parameter.kind };
             self.parameters.note(PARAMETERS_MAX, met, time);
@@ -176,11 +184,6 @@ impl Endpoint {
         for field in &contents.fields {
             let met = Met { place: None, name: &field.name, kind: field.kind };
             self.fields.note(FIELDS_MAX, met, time);
-        }
-        for class in &contents.classes {
-            if let Some(count) = self.classes.get_mut(*class as usize) {
-                *count += 1;
-            }
         }
     }
 

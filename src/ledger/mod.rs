@@ -163,6 +163,11 @@ impl Ledger {
         self.copied(|tables, rows, from| tables.endpoints.copy(rows, from, ROWS_AT_ONCE))
     }
 
+    /// One endpoint.
+    pub fn endpoint(&self, method: &str, host: &str, route: &str) -> Option<Arc<Endpoint>> {
+        self.with(|tables| tables.endpoints.find(tables.hashes.hash_one((method, host, route))).cloned())
+    }
+
     /// Every principal, in no order.
     pub fn principals(&self) -> Vec<Arc<Principal>> {
         self.copied(|tables, rows, from| tables.principals.copy(rows, from, ROWS_AT_ONCE))

@@ -141,7 +141,9 @@ mod tests {
     #[test]
     fn what_is_saved_goes_on_and_no_bytes_stop_it() {
         let mut spread = Spread::default();
-        [3, 900, 40_000].into_iter().for_each(|number| spread.note(number));
+        for number in [3, 900, 40_000] {
+            spread.note(number);
+        }
         let mut bytes = Vec::new();
         spread.save(&mut bytes);
         assert_eq!(Spread::load(&mut bytes.as_slice()).unwrap(), spread);

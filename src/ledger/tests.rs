@@ -190,6 +190,27 @@ fn what_is_saved_of_an_endpoint_goes_on_where_it_was() {
 }
 
 #[test]
+fn what_somebody_only_tries_is_no_parameter() {
+    let story = "09:00:00 203.0.113.7 -> use GET /r 200 user=ann
+                 09:00:01 203.0.113.7 -> use GET /r 403 user=ann";
+    let ledger = Ledger::default();
+    for (mut tx, name) in transactions(story).unwrap().into_iter().zip(["page", "debug"]) {
+        let parameter =
+            Parameter { place: ParameterPlace::Query, name: name.into(), kind: ValueType::Integer };
+        tx.contents = Some(Box::new(Contents {
+            parameters: vec![parameter],
+            classes: vec![DataClass::Email],
+            ..Contents::default()
+        }));
+        ledger.observe(&tx);
+    }
+    let endpoint = ledger.endpoints().remove(0);
+    let names: Vec<&str> = endpoint.parameters.iter().map(|name| &*name.name).collect();
+    assert_eq!((names, endpoint.looked), (vec!["page"], 2));
+    assert_eq!(endpoint.sensitive().collect::<Vec<_>>(), [(DataClass::Email, 2)], "a refusal may tell, too");
+}
+
+#[test]
 fn full_tables_take_what_the_page_on_limits_says() {
     let ledger = full();
     let ann = ledger.principal(PrincipalKind::User, "ann").unwrap();

@@ -150,6 +150,7 @@ impl Shard {
         counters.decrypt.add(&self.http.tls.decrypt.counters);
         counters.anomalies.add(self.extractor.counters());
         counters.mfa_outcomes.add(self.extractor.outcome_rows());
+        counters.contents.add(self.extractor.contents_counters());
         counters
     }
 

@@ -1,12 +1,16 @@
-//! Alerts to take away: the list as JSON Lines and as CSV.
-//! It is given the alerts that the filter left, in its order.
+//! Lists to take away: alerts as JSON Lines and as CSV, endpoints as CSV.
+//! It is given what the filter left, in its order.
 //! It promises that no cell is a formula to a spreadsheet, whichever separator it looks for, and no text moves a
 //! terminal's cursor.
 
 use super::notes::Notes;
+use super::views::endpoints::Judged;
+use crate::ledger::endpoint::names::Names;
+use crate::ledger::spread::Spread;
 use crate::sinks::escape::{for_terminal, write_json_line};
 use crate::sinks::record::{AlertRecord, Labels};
 use heelguard_detectors::alert::Alert;
+use heelguard_detectors::label::Label;
 use std::sync::Arc;
 
 const COLUMNS: [&str; 20] = [
@@ -30,6 +34,33 @@ const COLUMNS: [&str; 20] = [
     "route",
     "acknowledged",
     "note",
+];
+
+const ENDPOINT_COLUMNS: [&str; 24] = [
+    "method",
+    "host",
+    "route",
+    "labels",
+    "risk",
+    "reasons",
+    "data",
+    "calls",
+    "none",
+    "1xx",
+    "2xx",
+    "3xx",
+    "4xx",
+    "5xx",
+    "p50_us",
+    "p99_us",
+    "request_bytes_p50",
+    "answer_bytes_p50",
+    "without_credential",
+    "from_outside",
+    "parameters",
+    "fields",
+    "first_seen",
+    "last_seen",
 ];
 
 /// One alert record a line.
@@ -81,7 +112,50 @@ fn cells(alert: &Alert, notes: &Notes) -> [String; 20] {
     ]
 }
 
-fn row(out: &mut String, cells: &[String; 20]) {
+/// One endpoint a row, as the alerts.
+pub(super) fn endpoints(endpoints: &[Judged]) -> Vec<u8> {
+    let mut out = String::new();
+    row(&mut out, &ENDPOINT_COLUMNS.map(str::to_owned));
+    for judged in endpoints {
+        row(&mut out, &endpoint_cells(judged));
+    }
+    out.into_bytes()
+}
+
+fn endpoint_cells((of, risk): &Judged) -> [String; 24] {
+    let joined = |words: Vec<&str>| words.join(" ");
+    let quantile = |spread: &Spread, share| spread.quantile(share).map(|q| q.to_string()).unwrap_or_default();
+    let names = |names: &Names| joined(names.iter().map(|name| &*name.name).collect());
+    let [none, s1, s2, s3, s4, s5] = of.statuses.map(|count| count.to_string());
+    [
+        of.method.to_string(),
+        of.host.to_string(),
+        of.route.to_string(),
+        joined(of.labels.iter().map(Label::name).collect()),
+        risk.score.to_string(),
+        joined(risk.reasons.iter().map(|reason| reason.danger.name()).collect()),
+        joined(of.sensitive().map(|(class, _)| class.name()).collect()),
+        of.calls.to_string(),
+        none,
+        s1,
+        s2,
+        s3,
+        s4,
+        s5,
+        quantile(&of.latency, 0.5),
+        quantile(&of.latency, 0.99),
+        quantile(&of.request_bytes, 0.5),
+        quantile(&of.answer_bytes, 0.5),
+        of.without_credential.to_string(),
+        of.from_outside.to_string(),
+        names(&of.parameters),
+        names(&of.fields),
+        of.first.to_string(),
+        of.last.to_string(),
+    ]
+}
+
+fn row(out: &mut String, cells: &[String]) {
     for (place, text) in cells.iter().enumerate() {
         if place > 0 {
             out.push(',');

@@ -63,6 +63,7 @@ fn counters(page: &mut Page, counters: &Counters) {
         evicted,
         tokens,
         routes,
+        contents,
         ..
     } = counters;
     let groups = [
@@ -81,6 +82,7 @@ fn counters(page: &mut Page, counters: &Counters) {
         ("evicted", evicted.described()),
         ("tokens", tokens.described()),
         ("routes", routes.described()),
+        ("contents", contents.described()),
     ];
     for (group, rows) in groups {
         for (name, meaning, value) in rows {

@@ -8,7 +8,9 @@ use super::export;
 use super::frame::{Page, Place, STYLE};
 use super::html::Html;
 use super::notes::{Extent, Notes};
-use super::views::{Sight, alert, alerts, coverage, endpoints, filter, key, keys, principal, principals};
+use super::views::{
+    Sight, alert, alerts, coverage, endpoint, endpoints, filter, key, keys, principal, principals,
+};
 use super::views::{rules, sensor, stats};
 use super::{Moment, Shown};
 use crate::ledger::Ledger;
@@ -92,6 +94,10 @@ impl Site {
                 let body = export::csv(&filter::alerts(&sight), &self.notes);
                 taken_away("text/csv; charset=utf-8", "alerts.csv", body)
             }
+            "/endpoints.csv" => {
+                let body = export::endpoints(&endpoints::judged(&sight));
+                taken_away("text/csv; charset=utf-8", "endpoints.csv", body)
+            }
             "/alerts.jsonl" => {
                 let body = export::json_lines(&filter::alerts(&sight), &self.shown.labels);
                 taken_away("application/x-ndjson", "alerts.jsonl", body)
@@ -130,6 +136,7 @@ impl Site {
             ("keys", None, None) => Some(keys::page(sight)),
             ("keys", Some(fingerprint), None) => key::page(sight, fingerprint),
             ("endpoints", None, None) => Some(endpoints::page(sight)),
+            ("endpoint", None, None) => endpoint::page(sight),
             ("sensor", None, None) => Some(sensor::page(sight)),
             ("stats", None, None) => Some(stats::page(sight)),
             ("rules", None, None) => Some(rules::catalogue_page(sight)),
@@ -188,6 +195,12 @@ impl Site {
             let mut id = Html::new();
             id.part(&principal.key());
             ("/principal".to_owned(), format!("id={}", id.as_str()))
+        }));
+        paths.extend(ledger.endpoints().iter().map(|row| {
+            let mut query = Html::new();
+            query.raw("method=").part(&row.method).raw("&host=").part(&row.host);
+            query.raw("&route=").part(&row.route);
+            ("/endpoint".to_owned(), query.into_string())
         }));
         let keys = ledger.credentials();
         paths.extend(

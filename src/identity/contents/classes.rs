@@ -79,10 +79,10 @@ fn of_number(number: &[u8], called: Called<'_>) -> Option<DataClass> {
 
 /// A key or token that says what it is, or one that its field calls so.
 fn is_token(text: &[u8], known: Option<Answered>) -> bool {
+    use Answered::{Access, ClientSecret, IdToken, Key, Refresh};
     if text.len() < TOKEN_BYTES_MIN {
         return false;
     }
-    use Answered::{Access, ClientSecret, IdToken, Key, Refresh};
     let is_named = matches!(known, Some(Access | IdToken | Refresh | Key | ClientSecret));
     let says_so = || {
         let class = shape::class(text);

@@ -178,9 +178,9 @@ pub(super) fn is_american(text: &[u8]) -> bool {
         _ => false,
     };
     let Some(digits) = Digits::of(text).filter(|_| is_written) else { return false };
-    let [a, b, c, d, e, serial @ ..] = digits.list() else { return false };
-    let is_area = !matches!((a, b, c), (0, 0, 0) | (6, 6, 6) | (9, ..));
-    is_area && (d, e) != (&0, &0) && serial.iter().any(|&digit| digit != 0)
+    let part = |from: usize, to: usize| digits.list().get(from..to).unwrap_or(&[]);
+    let is_area = !matches!(part(0, 3), [0, 0, 0] | [6, 6, 6] | [9, ..]);
+    is_area && [part(3, 5), part(5, 9)].iter().all(|part| part.iter().any(|&digit| digit != 0))
 }
 
 /// Italy's codice fiscale: six letters of the name, year, month and day of birth, the place, and a letter that checks

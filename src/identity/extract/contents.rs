@@ -8,11 +8,17 @@ use crate::identity::answer::Answer;
 use crate::identity::contents::{Found, NAME_BYTES_MAX, bytes_looked_at};
 use crate::identity::credential::{Presented, is_ticket};
 use crate::identity::request::Asking;
-use crate::identity::text::{self, Looks, MASK};
+use crate::identity::text::{Looks, MASK, NAME};
+use crate::metrics::ContentsCounters;
 use heelguard_detectors::contents::{Contents, Field, Parameter, ValueType};
 use std::sync::Arc;
 
 impl Extractor {
+    /// What was looked into.
+    pub fn contents_counters(&self) -> &ContentsCounters {
+        &self.looked
+    }
+
     /// What request and answer hold, where they are looked into.
     pub(super) fn contents(
         &mut self,
@@ -32,6 +38,9 @@ impl Extractor {
         }
         // Hardly ever is one of them in a name: all names are compared at once.
         let holds_secret = asked.presented.is_within(&found.names);
+        self.looked.looked += 1;
+        self.looked.cut += u64::from(found.is_cut);
+        self.looked.left_out += u64::from(found.left_out);
         let mut contents = Contents {
             parameters: Vec::with_capacity(found.parameters().len()),
             fields: Vec::with_capacity(found.fields().len()),
@@ -64,9 +73,22 @@ impl Extractor {
         if is_spoilt {
             return MASK.into();
         }
-        if self.may_name(raw) {
-            return text::bounded(&self.without_names(raw), NAME_BYTES_MAX).into();
+        if self.may_name(raw) && self.names_somebody(raw) {
+            return NAME.into();
         }
         self.texts.share(raw, NAME_BYTES_MAX)
+    }
+
+    /// Whether an account's name stands in a way to a member, as a step of it or as several: names have dots in them.
+    fn names_somebody(&self, way: &[u8]) -> bool {
+        let way = way.to_ascii_lowercase();
+        let is_border = |byte: Option<&u8>| byte.is_none_or(|byte| !byte.is_ascii_alphanumeric());
+        self.hidden_names.iter().any(|name| {
+            let name = name.to_ascii_lowercase();
+            memchr::memmem::find_iter(&way, name.as_bytes()).any(|at| {
+                let before = at.checked_sub(1).and_then(|before| way.get(before));
+                is_border(before) && is_border(way.get(at + name.len()))
+            })
+        })
     }
 }

@@ -273,7 +273,7 @@ impl Extractor {
     }
 
     /// The text without e-mail addresses and without the names of this exchange.
-    pub(super) fn without_names(&self, text: &[u8]) -> Vec<u8> {
+    fn without_names(&self, text: &[u8]) -> Vec<u8> {
         if !self.may_name(text) {
             return text.to_vec();
         }

@@ -13,6 +13,7 @@ use heelguard_detectors::transaction::{Completeness, Outcome, Protocol};
 
 mod bodies;
 mod clients;
+mod contents;
 mod credentials;
 mod facts;
 mod generic;

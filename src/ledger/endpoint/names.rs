@@ -59,7 +59,7 @@ impl Name {
 
 impl Names {
     /// All of them, in the order in which they came.
-    pub fn iter(&self) -> std::slice::Iter<'_, Name> {
+    pub fn iter(&self) -> impl Iterator<Item = &Name> {
         self.list.iter()
     }
 

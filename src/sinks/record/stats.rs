@@ -51,6 +51,7 @@ pub struct StatsRecord<'a> {
     decrypt: Rows,
     secrets: Rows,
     quic: Rows,
+    contents: Rows,
     // Of a sensor that listens to interfaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     live: Option<Rows>,
@@ -89,6 +90,7 @@ impl<'a> StatsRecord<'a> {
             decrypt: Rows(counters.decrypt.rows()),
             secrets: Rows(counters.secrets.rows()),
             quic: Rows(counters.quic.rows()),
+            contents: Rows(counters.contents.rows()),
             live: (counters.live.received > 0).then(|| Rows(counters.live.rows())),
         }
     }

@@ -8,6 +8,7 @@ use crate::ledger::Ledger;
 use crate::sinks::record::samples;
 use crate::web::html::Html;
 use heelguard_detectors::alert::{Alert, AlertId, Scope, Severity, Status, Subject};
+use heelguard_detectors::contents::{Contents, DataClass, Field, Parameter, ParameterPlace, ValueType};
 use heelguard_detectors::story::transactions;
 use std::sync::Arc;
 
@@ -119,6 +120,51 @@ fn views_show_who_walks_around_what() {
     assert!(
         page("/principals?q=FR+ann").contains("user:ann") && !page("/principals?q=BR").contains("user:ann")
     );
+}
+
+/// A run in which an endpoint gives everybody what it should not.
+fn exposed() -> Ledger {
+    let ledger = Ledger::default();
+    let story = "09:00:00 203.0.113.7 -> use GET /export/{1..3} 200 user=ann session=s1 proof=password route=/export/{id} labels=export host=api.example.com
+                 09:05:00 203.0.113.9 -> use GET /export/4 200 route=/export/{id} labels=export host=api.example.com proof=none";
+    for mut tx in transactions(story).unwrap() {
+        let parameter =
+            Parameter { place: ParameterPlace::Query, name: HOSTILE.into(), kind: ValueType::Integer };
+        let field = Field { name: "data[].card_number".into(), kind: ValueType::String };
+        let contents =
+            Contents { parameters: vec![parameter], fields: vec![field], classes: vec![DataClass::Card] };
+        tx.contents = Some(Box::new(contents));
+        ledger.observe(&tx);
+    }
+    ledger
+}
+
+#[test]
+fn an_endpoint_has_a_page_with_its_risk_and_what_it_holds() {
+    let live = of_ledger(Arc::new(exposed()), None);
+    let list = get(&live, "/endpoints?sort=risk&q=card").1;
+    let target = "/endpoint?method=GET&host=api.example.com&route=%2Fexport%2F%7Bid%7D";
+    assert!(list.contains("href=\"/endpoint?method=GET&amp;host=api.example.com&amp;route="), "{list}");
+    assert!(get(&live, "/endpoints?q=anonymous_data").1.contains("/export/"), "reasons are found");
+    assert!(get(&live, "/endpoints?q=iban").1.contains("None is like that"));
+    let (status, page) = get(&live, target);
+    assert_eq!(status, 200, "{page}");
+    for words in [
+        "answered one call without any credential, beside 3 with one",
+        "is for export",
+        "card numbers (in 4 of 4 looked into)",
+        "data[].card_number",
+        "Time to the first byte",
+    ] {
+        assert!(page.contains(words), "{words} is not in {page}");
+    }
+    assert!(!page.contains("<script"), "{page}");
+    for other in ["/endpoint", "/endpoint?method=POST&host=api.example.com&route=%2Fexport%2F%7Bid%7D"] {
+        assert_eq!(get(&live, other).0, 404, "{other}");
+    }
+    let (status, csv) = get(&live, "/endpoints.csv?q=card");
+    assert_eq!((status, csv.lines().count()), (200, 2), "{csv}");
+    assert!(csv.contains("\"/export/{id}\",\"export\",\"75\",\"anonymous anonymous_data"), "{csv}");
 }
 
 #[test]

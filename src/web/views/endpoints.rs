@@ -4,11 +4,16 @@
 
 use super::Sight;
 use super::parts::{Leaf, close_table, empty, finds, found_none, micros, number, open_table, search, time};
-use super::svg;
+use super::{endpoint, svg};
 use crate::ledger::endpoint::Endpoint;
+use crate::ledger::endpoint::risk::{self, Risk};
 use crate::web::frame::{Page, Place};
 use crate::web::html::Html;
 use std::cmp::Reverse;
+use std::sync::Arc;
+
+/// An endpoint and what speaks for looking at it first.
+pub(in crate::web) type Judged = (Arc<Endpoint>, Risk);
 
 /// Classes and names of answers, in the order in which endpoints count them.
 const ANSWERS: [(&str, &str); 6] = [
@@ -23,19 +28,18 @@ const ANSWERS: [(&str, &str); 6] = [
 pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     let mut html = Html::new();
     html.raw("<h1>Endpoints</h1>");
-    let mut all = sight.ledger.endpoints();
-    if all.is_empty() {
+    let all = judged(sight);
+    if all.is_empty() && sight.asked.get("q").is_empty() {
         let to_do = "Each method, host and route stands here once it was called. \
                      <a href=\"/sensor\">The sensor</a> says whether HTTP can be read at all.";
         empty(&mut html, "No endpoint was called yet.", to_do);
         return Page::new(Place::Endpoints, "Endpoints", html);
     }
-    search(&mut html, "Method, host, route or label", sight.asked);
-    all.retain(|endpoint| is_asked_for(endpoint, sight.asked.get("q")));
+    search(&mut html, "Method, host, route, label, data or reason", sight.asked);
     if found_none(&mut html, all.len(), sight.asked) {
         return Page::new(Place::Endpoints, "Endpoints", html);
     }
-    all.sort_by_key(|e| (Reverse(e.calls), e.host.clone(), e.route.clone(), e.method.clone()));
+    sort(&mut html, sight);
     html.raw("<ul class=\"legend\" aria-label=\"Colours of answers\">");
     for (class, name) in ANSWERS {
         html.raw("<li><span class=\"swatch ").raw(class).raw("\"></span>").raw(name).raw("</li>");
@@ -44,6 +48,8 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     let leaf = Leaf::of(&all, sight.asked);
     let heads = [
         "Endpoint",
+        "#Risk",
+        "Data",
         "#Calls",
         "Answers",
         "#p50",
@@ -60,45 +66,91 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     html.raw(
         "<p class=\"soft\">p50, p95 and p99: half, 95 and 99 of a hundred answers began within this time ",
     );
-    html.raw("after their request. Without: calls that presented no credential.</p>");
+    html.raw("after their request. Without: calls that presented no credential. Data: classes in answers that were ");
+    html.raw("looked into. Risk: from 0 to 100; the endpoint’s page has the reasons. ");
+    html.raw("<a href=\"/endpoints.csv").text(sight.asked.with("page", "")).raw("\">As CSV</a></p>");
     Page::new(Place::Endpoints, "Endpoints", html)
 }
 
-fn is_asked_for(endpoint: &Endpoint, words: &str) -> bool {
+/// The endpoints that are asked for, in the order that is.
+pub(in crate::web) fn judged(sight: &Sight<'_>) -> Vec<Judged> {
+    let mut all: Vec<Judged> =
+        sight.ledger.endpoints().into_iter().map(|row| (Arc::clone(&row), risk::of(&row))).collect();
+    all.retain(|judged| is_asked_for(judged, sight.asked.get("q")));
+    all.sort_by_key(|(e, _)| (Reverse(e.calls), e.host.clone(), e.route.clone(), e.method.clone()));
+    if sight.asked.get("sort") == "risk" {
+        all.sort_by_key(|(_, risk)| Reverse(risk.score));
+    }
+    all
+}
+
+/// The ways to sort.
+fn sort(html: &mut Html, sight: &Sight<'_>) {
+    html.raw("<nav class=\"tabs\" aria-label=\"Order\">");
+    for (name, value) in [("Most called", ""), ("Most at risk", "risk")] {
+        let query = sight.asked.with("sort", value);
+        let is_here = sight.asked.get("sort") == value;
+        html.raw("<a href=\"/endpoints").text(query);
+        html.raw(if is_here { "\" aria-current=\"true\">" } else { "\">" }).raw(name).raw("</a>");
+    }
+    html.raw("</nav>");
+}
+
+fn is_asked_for((endpoint, risk): &Judged, words: &str) -> bool {
     if words.is_empty() {
         return true;
     }
     let labels: Vec<&str> = endpoint.labels.iter().map(heelguard_detectors::label::Label::name).collect();
-    finds(words, &[&endpoint.method, &endpoint.host, &endpoint.route, &labels.join(" ")])
+    let data: Vec<&str> = endpoint.sensitive().map(|(class, _)| class.name()).collect();
+    let dangers: Vec<&str> = risk.reasons.iter().map(|reason| reason.danger.name()).collect();
+    let [labels, data, dangers] = [labels, data, dangers].map(|words| words.join(" "));
+    finds(words, &[&endpoint.method, &endpoint.host, &endpoint.route, &labels, &data, &dangers])
 }
 
-fn row(html: &mut Html, of: &Endpoint) {
-    html.raw("<tr><th scope=\"row\" class=\"mono\">").wire(&of.method).raw(" ").wire(&of.host);
-    html.wire(&of.route);
+fn row(html: &mut Html, (of, risk): &Judged) {
+    html.raw("<tr><th scope=\"row\" class=\"mono\">");
+    endpoint::link(html, of);
     for label in of.labels.iter() {
         html.raw(" <span class=\"label\">").text(label).raw("</span>");
     }
     html.raw("</th>");
+    number(html, u64::from(risk.score));
+    html.raw("<td>");
+    for (place, (class, _)) in of.sensitive().enumerate() {
+        html.raw(if place > 0 { ", " } else { "" }).text(class.name().replace('_', " "));
+    }
+    html.raw("</td>");
     number(html, of.calls);
     html.raw("<td class=\"picture\">");
-    let mut parts = ANSWERS.map(|(class, name)| (class, name, 0));
-    parts.iter_mut().zip(of.statuses).for_each(|(part, count)| part.2 = count);
-    // What went well stands first.
-    parts.rotate_left(2);
-    svg::bar(html, &parts);
+    answers(html, of);
     html.raw("</td>");
     for share in [0.5, 0.95, 0.99] {
         html.raw("<td class=\"number\">").text(micros(of.latency.quantile(share))).raw("</td>");
     }
     html.raw("<td>");
+    taken(html, of);
+    html.raw("</td>");
+    number(html, of.without_credential);
+    html.raw("<td class=\"time\">");
+    time(html, of.last);
+    html.raw("</td></tr>");
+}
+
+/// The picture of its answers.
+pub(super) fn answers(html: &mut Html, of: &Endpoint) {
+    let mut parts = ANSWERS.map(|(class, name)| (class, name, 0));
+    parts.iter_mut().zip(of.statuses).for_each(|(part, count)| part.2 = count);
+    // What went well stands first.
+    parts.rotate_left(2);
+    svg::bar(html, &parts);
+}
+
+/// The kinds of credential that it takes.
+pub(super) fn taken(html: &mut Html, of: &Endpoint) {
     let mut is_any = false;
     for kind in of.taken() {
         html.raw(if is_any { ", " } else { "" }).text(kind.name().replace('_', " "));
         is_any = true;
     }
-    html.raw(if is_any { "</td>" } else { "<span class=\"soft\">none</span></td>" });
-    number(html, of.without_credential);
-    html.raw("<td class=\"time\">");
-    time(html, of.last);
-    html.raw("</td></tr>");
+    html.raw(if is_any { "" } else { "<span class=\"soft\">none</span>" });
 }

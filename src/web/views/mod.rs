@@ -7,6 +7,7 @@ pub(super) mod alert;
 pub(super) mod alerts;
 mod blind;
 pub(super) mod coverage;
+pub(super) mod endpoint;
 pub(super) mod endpoints;
 mod episodes;
 pub(super) mod filter;

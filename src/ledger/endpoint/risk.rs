@@ -1,0 +1,185 @@
+//! How much an endpoint is worth looking at first: a number from 0 to 100, with its reasons in words.
+//! It is given the endpoint's row and nothing else.
+//! It promises that the number is the sum of its reasons' points, no more than `SCORE_MAX`, and that what was not seen
+//! counts for nothing.
+
+use super::Endpoint;
+use heelguard_detectors::contents::DataClass;
+use heelguard_detectors::identity::{CredentialKind, ProofLevel};
+use heelguard_detectors::label::{Label, Labels};
+
+/// The highest score.
+pub const SCORE_MAX: u8 = 100;
+
+/// Where nobody can have a credential yet.
+const SIGNING_IN: Labels =
+    Labels::of(&[Label::Login, Label::Mfa, Label::Token, Label::SignUp, Label::Password, Label::OAuth]);
+/// Where handing out tokens is the purpose.
+const HANDS_OUT: Labels = Labels::of(&[
+    Label::Login,
+    Label::Mfa,
+    Label::Token,
+    Label::SignUp,
+    Label::OAuth,
+    Label::Key,
+    Label::Session,
+]);
+
+macro_rules! dangers {
+    ($($(#[doc = $doc:literal])* $variant:ident => $name:literal, $points:literal;)*) => {
+        /// What may make an endpoint worth looking at.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Danger { $($(#[doc = $doc])* $variant,)* }
+
+        impl Danger {
+            /// All of them, as they are told.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name, for searches and exports.
+            pub const fn name(self) -> &'static str { match self { $(Self::$variant => $name,)* } }
+
+            /// What it adds to the score.
+            pub const fn points(self) -> u8 { match self { $(Self::$variant => $points,)* } }
+
+            /// What it is, as documents say it.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),*).trim_ascii_start(),)* }
+            }
+        }
+    };
+}
+
+dangers! {
+    /// answered calls without any credential, and calls with one, too
+    Anonymous => "anonymous", 25;
+    /// answered calls without any credential with personal or secret data
+    AnonymousData => "anonymous_data", 20;
+    /// took a static key where people prove a second factor
+    KeyBesideFactor => "key_beside_factor", 20;
+    /// let accounts in without the second factor that they have
+    AroundFactor => "around_factor", 10;
+    /// administers users, roles, keys or factors, or exports
+    Privileged => "privileged", 15;
+    /// answers hold cards, bank accounts or national ids
+    FinancialData => "financial_data", 15;
+    /// answers hold e-mail addresses or telephone numbers
+    ContactData => "contact_data", 5;
+    /// answers hold tokens or keys, where handing them out is not the purpose
+    TokenData => "token_data", 15;
+    /// credentials were sent in the address, where logs keep them
+    CredentialInUrl => "credential_in_url", 20;
+    /// took passwords with each call (Basic)
+    Basic => "basic", 10;
+    /// was called in plain HTTP from outside
+    PlainFromOutside => "plain_from_outside", 20;
+}
+
+/// One reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// What it is.
+    pub danger: Danger,
+    /// How it shows here, with numbers.
+    pub words: String,
+}
+
+/// A score and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Risk {
+    /// From 0 to `SCORE_MAX`.
+    pub score: u8,
+    /// The most weighty first.
+    pub reasons: Vec<Reason>,
+}
+
+/// The risk of one endpoint.
+pub fn of(row: &Endpoint) -> Risk {
+    let reason = |&danger: &Danger| Some(Reason { danger, words: words(danger, row)? });
+    let mut reasons: Vec<Reason> = Danger::ALL.iter().filter_map(reason).collect();
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.danger.points()));
+    let sum = reasons.iter().fold(0_u8, |sum, reason| sum.saturating_add(reason.danger.points()));
+    Risk { score: sum.min(SCORE_MAX), reasons }
+}
+
+/// How a danger shows in a row; nothing where it does not.
+fn words(danger: Danger, row: &Endpoint) -> Option<String> {
+    let of = |level: ProofLevel| row.proofs.get(level as usize).copied().unwrap_or(0);
+    let anonymous = of(ProofLevel::None);
+    let proved: u64 = row.proofs.iter().sum::<u64>() - anonymous - of(ProofLevel::Unknown);
+    let is_open = anonymous > 0 && !row.labels.any(SIGNING_IN);
+    match danger {
+        Danger::Anonymous => (is_open && proved > 0).then(|| {
+            format!("answered {} without any credential, beside {proved} with one", calls(anonymous))
+        }),
+        Danger::AnonymousData => {
+            let data = held(row, |class| class != DataClass::Token || !row.labels.any(HANDS_OUT))?;
+            is_open.then(|| {
+                format!("answered {} without any credential, and answers hold {data}", calls(anonymous))
+            })
+        }
+        Danger::KeyBesideFactor => {
+            let (keys, people) = (of(ProofLevel::ApiKey), of(ProofLevel::Mfa));
+            (keys > 0 && people > 0).then(|| {
+                format!("took a static key {keys} times where people proved a second factor {people} times")
+            })
+        }
+        Danger::AroundFactor => (row.around_mfa > 0).then(|| {
+            format!("let accounts that have a second factor in without it {} times", row.around_mfa)
+        }),
+        Danger::Privileged => {
+            let labels = row.labels.iter().filter(|&label| Labels::of(&[label]).any(Labels::PRIVILEGED));
+            let labels: Vec<&str> = labels.map(Label::name).collect();
+            (!labels.is_empty()).then(|| format!("is for {}", labels.join(", ").replace('_', " ")))
+        }
+        Danger::FinancialData => {
+            let is_it = |class| matches!(class, DataClass::Card | DataClass::Iban | DataClass::NationalId);
+            held(row, is_it).map(|data| format!("answers hold {data}"))
+        }
+        Danger::ContactData => {
+            let is_it = |class| matches!(class, DataClass::Email | DataClass::Phone);
+            held(row, is_it).map(|data| format!("answers hold {data}"))
+        }
+        Danger::TokenData => held(row, |class| class == DataClass::Token)
+            .filter(|_| !row.labels.any(HANDS_OUT))
+            .map(|data| format!("answers hold {data}")),
+        Danger::CredentialInUrl => (row.credential_in_url > 0)
+            .then(|| format!("had a credential in the address of {}", calls(row.credential_in_url))),
+        Danger::Basic => row
+            .taken()
+            .any(|kind| kind == CredentialKind::Basic)
+            .then(|| "took a password with the call (Basic)".to_owned()),
+        Danger::PlainFromOutside => (row.plain_from_outside > 0)
+            .then(|| format!("was reached in plain HTTP from outside by {}", calls(row.plain_from_outside))),
+    }
+}
+
+fn calls(number: u64) -> String {
+    if number == 1 { "one call".to_owned() } else { format!("{number} calls") }
+}
+
+/// The classes of data that are meant: `e-mail addresses (in 4 of 12 answers)`.
+fn held(row: &Endpoint, is_meant: impl Fn(DataClass) -> bool) -> Option<String> {
+    let held: Vec<String> = row
+        .sensitive()
+        .filter(|(class, _)| is_meant(*class))
+        .map(|(class, answers)| {
+            format!("{} (in {answers} of {} looked into)", class_words(class), row.looked)
+        })
+        .collect();
+    (!held.is_empty()).then(|| held.join(", "))
+}
+
+/// What people call a class.
+pub const fn class_words(class: DataClass) -> &'static str {
+    match class {
+        DataClass::Email => "e-mail addresses",
+        DataClass::Card => "card numbers",
+        DataClass::Iban => "bank accounts",
+        DataClass::Phone => "telephone numbers",
+        DataClass::NationalId => "national ids",
+        DataClass::Token => "tokens",
+    }
+}
+
+#[cfg(test)]
+mod tests;
