@@ -16,6 +16,8 @@ pub mod pipeline;
 
 pub mod ledger;
 pub mod sinks;
+
+mod markup;
 pub mod web;
 
 pub mod cli;

@@ -8,10 +8,10 @@ use super::parts::{
     search, share,
 };
 use super::principal::mostly;
-use super::principals::{legend, proof_bar};
 use crate::ledger::credential::{Credential, Visited};
 use crate::ledger::endpoint::{Endpoint, Proofs};
 use crate::ledger::is_lasting;
+use crate::markup::proofs::{legend, proof_bar};
 use crate::web::frame::{Page, Place};
 use crate::web::html::Html;
 use heelguard_detectors::identity::ProofLevel;

@@ -2,8 +2,8 @@
 //! They are given numbers and classes of the style sheet, and a sentence that says what they show.
 //! They promise to fill any width (places are shares of it) and to say in words what they show.
 
+use super::html::Html;
 use crate::ledger::rhythm::{Rhythm, SPANS};
-use crate::web::html::Html;
 use heelguard_detectors::time::EventTime;
 use std::fmt::Display;
 
@@ -17,7 +17,7 @@ fn open(html: &mut Html, class: &'static str, height: u32, words: impl Display) 
 }
 
 /// One bar of parts beside each other.
-pub(super) fn bar(html: &mut Html, parts: &[(&'static str, &'static str, u64)]) {
+pub(crate) fn bar(html: &mut Html, parts: &[(&'static str, &'static str, u64)]) {
     let whole: u64 = parts.iter().map(|part| part.2).sum();
     let share = |count: u64| count as f64 * 100.0 / whole.max(1) as f64;
     let words = parts.iter().filter(|part| part.2 > 0);
@@ -34,7 +34,7 @@ pub(super) fn bar(html: &mut Html, parts: &[(&'static str, &'static str, u64)]) 
 }
 
 /// Calls over time, refusals on top.
-pub(super) fn columns(html: &mut Html, rhythm: &Rhythm) {
+pub(crate) fn columns(html: &mut Html, rhythm: &Rhythm) {
     let spans = rhythm.spans();
     let highest = spans.iter().map(|span| span.calls).max().unwrap_or(0).max(1);
     let words = format!("calls over time, at most {highest} in {} s", rhythm.span_s());
@@ -58,7 +58,7 @@ fn column(html: &mut Html, class: &'static str, (at, width): (f64, f64), height:
 }
 
 /// In which spans of a rhythm something was in use.
-pub(super) fn lane(html: &mut Html, rhythm: &Rhythm, mask: u64) {
+pub(crate) fn lane(html: &mut Html, rhythm: &Rhythm, mask: u64) {
     let spans = rhythm.spans().len().clamp(1, SPANS);
     open(html, "lane", 14, format_args!("in use in {} of {spans} spans", mask.count_ones()));
     let width = 100.0 / spans as f64;
@@ -77,16 +77,16 @@ pub(super) fn lane(html: &mut Html, rhythm: &Rhythm, mask: u64) {
 }
 
 /// Something that happened, for a strip.
-pub(super) struct Tick {
-    pub(super) time: EventTime,
+pub(crate) struct Tick {
+    pub(crate) time: EventTime,
     /// The class that gives it its colour.
-    pub(super) class: &'static str,
+    pub(crate) class: &'static str,
     /// What it was, for whoever points at it.
-    pub(super) words: String,
+    pub(crate) words: String,
 }
 
 /// Moments on a line from one time to another; those outside are left out.
-pub(super) fn strip(html: &mut Html, (from, to): (EventTime, EventTime), what: &str, ticks: &[Tick]) {
+pub(crate) fn strip(html: &mut Html, (from, to): (EventTime, EventTime), what: &str, ticks: &[Tick]) {
     let inside: Vec<&Tick> = ticks.iter().filter(|tick| tick.time >= from && tick.time <= to).collect();
     open(html, "strip", 28, format_args!("{} {what} over time", inside.len()));
     html.raw("<line x1=\"0\" x2=\"100%\" y1=\"14\" y2=\"14\"/>");
@@ -101,7 +101,7 @@ pub(super) fn strip(html: &mut Html, (from, to): (EventTime, EventTime), what: &
 }
 
 /// The times under a picture: its two ends and the middle.
-pub(super) fn axis(html: &mut Html, (from, to): (EventTime, EventTime)) {
+pub(crate) fn axis(html: &mut Html, (from, to): (EventTime, EventTime)) {
     let middle = from.after(to.since(from) / 2);
     // Within one day the day is said once.
     let text = |time: EventTime| super::parts::shown_time(time);
