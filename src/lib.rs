@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod sinks;
 
 mod markup;
+pub mod report;
 pub mod web;
 
 pub mod cli;

@@ -3,6 +3,7 @@
 //! It promises that no word of traffic becomes markup, and that each picture says in words what it shows.
 
 pub(crate) mod html;
+pub(crate) mod markdown;
 pub(crate) mod outcome;
 pub(crate) mod parts;
 pub(crate) mod proofs;

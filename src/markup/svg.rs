@@ -9,6 +9,8 @@ use std::fmt::Display;
 
 /// How high columns are, in pixels.
 const COLUMNS_PX: u32 = 56;
+/// The same of piles.
+const PILES_PX: u32 = 110;
 
 /// Opens a picture of this height that is described by `words`.
 fn open(html: &mut Html, class: &'static str, height: u32, words: impl Display) {
@@ -113,4 +115,31 @@ pub(crate) fn axis(html: &mut Html, (from, to): (EventTime, EventTime)) {
         html.raw("<span>").text(shown).raw("</span>");
     }
     html.raw("</div>");
+}
+
+/// Counts over time, each column a pile of parts with a class each, the first at the foot.
+pub(crate) fn piles<const N: usize>(
+    html: &mut Html,
+    classes: [&'static str; N],
+    piles: &[[u64; N]],
+    words: impl Display,
+) {
+    let highest = piles.iter().map(|pile| pile.iter().sum::<u64>()).max().unwrap_or(0).max(1);
+    open(html, "columns piles", PILES_PX, words);
+    let width = 100.0 / piles.len().max(1) as f64;
+    for (place, pile) in piles.iter().enumerate() {
+        let mut foot = f64::from(PILES_PX);
+        for (class, &count) in classes.into_iter().zip(pile).filter(|(_, count)| **count > 0) {
+            let height = count as f64 / highest as f64 * f64::from(PILES_PX);
+            foot -= height;
+            html.raw("<rect class=\"")
+                .raw(class)
+                .raw("\" x=\"")
+                .text(format_args!("{:.3}%", place as f64 * width));
+            html.raw("\" width=\"").text(format_args!("{:.3}%", (width * 0.86).max(0.4))).raw("\" y=\"");
+            html.text(format_args!("{foot:.1}")).raw("\" height=\"").text(format_args!("{height:.1}"));
+            html.raw("\"><title>").text(count).raw(" ").raw(class).raw("</title></rect>");
+        }
+    }
+    html.raw("</svg>");
 }

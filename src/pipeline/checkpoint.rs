@@ -27,6 +27,13 @@ impl Default for Config {
     }
 }
 
+/// The newest file in the folder.
+pub const PRESENT: &str = "checkpoint";
+/// The one before it.
+const OLD: &str = "checkpoint.old";
+/// What is said of state that means nothing here.
+const OTHER_KEY: &str =
+    "was made under another fingerprint key, or with names written otherwise (privacy.principals)";
 /// How every file begins.
 const MAGIC: &[u8; 8] = b"HGSTATE\n";
 /// Raised when a section's layout changes; older files are then set aside, not guessed at.
@@ -54,6 +61,16 @@ enum Fault {
     Damaged,
     Newer,
     Older,
+}
+
+impl Fault {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Damaged => "is damaged",
+            Self::Newer => "was written by a newer version",
+            Self::Older => "was written by an older version",
+        }
+    }
 }
 
 impl Checkpoint {
@@ -97,6 +114,25 @@ impl Checkpoint {
     }
 }
 
+/// The newest state in a folder that a running sensor may have locked; nothing is changed there.
+pub fn look(folder: &Path, key: [u8; 8]) -> Result<Checkpoint, String> {
+    let mut refused = format!("{} holds no state", folder.display());
+    for path in [PRESENT, OLD].map(|name| folder.join(name)) {
+        let shown = path.display();
+        let bytes = match read_bounded(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(format!("cannot read state {shown}: {error}")),
+        };
+        match Checkpoint::from_bytes(&bytes) {
+            Ok(checkpoint) if checkpoint.key == key => return Ok(checkpoint),
+            Ok(_) => refused = format!("state {shown} {OTHER_KEY}"),
+            Err(fault) => refused = format!("state {shown} {}", fault.words()),
+        }
+    }
+    Err(refused)
+}
+
 /// The folder that state is kept in; nobody else uses it while this lives.
 #[derive(Debug)]
 pub struct Store {
@@ -137,8 +173,7 @@ impl Store {
 
     /// Writes a file beside the present one, then puts it in its place; the present one becomes the old one.
     pub fn write(&self, checkpoint: &Checkpoint) -> io::Result<()> {
-        let [fresh, present, old] =
-            ["checkpoint.new", "checkpoint", "checkpoint.old"].map(|n| self.folder.join(n));
+        let [fresh, present, old] = ["checkpoint.new", PRESENT, OLD].map(|n| self.folder.join(n));
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
@@ -158,7 +193,7 @@ impl Store {
 
     /// The newest state that is whole and was made under `key`. What is not is set aside, and `told` says so.
     pub fn read(&self, key: [u8; 8], told: &mut Vec<String>) -> io::Result<Option<Checkpoint>> {
-        for name in ["checkpoint", "checkpoint.old"] {
+        for name in [PRESENT, OLD] {
             let path = self.folder.join(name);
             let bytes = match read_bounded(&path) {
                 Ok(bytes) => bytes,
@@ -167,12 +202,8 @@ impl Store {
             };
             let why = match Checkpoint::from_bytes(&bytes) {
                 Ok(checkpoint) if checkpoint.key == key => return Ok(Some(checkpoint)),
-                Ok(_) => {
-                    "was made under another fingerprint key, or with names written otherwise (privacy.principals)"
-                }
-                Err(Fault::Damaged) => "is damaged",
-                Err(Fault::Newer) => "was written by a newer version",
-                Err(Fault::Older) => "was written by an older version",
+                Ok(_) => OTHER_KEY,
+                Err(fault) => fault.words(),
             };
             told.push(self.refuse(name, why)?);
         }

@@ -5,19 +5,20 @@
 use super::source::{Complaints, Source, rust};
 
 /// The sensor in data-path order. A layer may name those before it and itself.
-const LAYERS: [&str; 12] = [
+const LAYERS: [&str; 13] = [
     "metrics", "capture", "decode", "flow", "tls", "http", "identity", "pipeline", "ledger", "sinks",
-    "markup", "web",
+    "markup", "report", "web",
 ];
 
 /// What puts the layers together may name all of them.
 const PROGRAM: [&str; 4] = ["cli", "config", "main", "lib"];
 
 /// What leaves the sensor knows alerts and records, not packets and messages.
-const OUTSIDE: [(&str, &[&str]); 4] = [
+const OUTSIDE: [(&str, &[&str]); 5] = [
     ("ledger", &["ledger"]),
     ("sinks", &["metrics", "sinks"]),
     ("markup", &["ledger", "sinks", "markup"]),
+    ("report", &["metrics", "ledger", "sinks", "markup", "report"]),
     ("web", &["metrics", "ledger", "sinks", "markup", "web"]),
 ];
 
@@ -118,7 +119,7 @@ fn paths_are_found_in_groups_and_over_lines() {
     let found: Vec<_> = paths(text, "crate::").collect();
     let expected = ["decode::Segment", "decode::key::A", "decode::key::B", "flow", "http::Exchange::new"];
     assert_eq!(found.iter().map(|(_, path)| path.as_str()).collect::<Vec<_>>(), expected);
-    assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 1, 1, 1, 4]);
+    assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 1, 1, 1, 5]);
 }
 
 fn may_name(layer: &str, named: &str) -> bool {
