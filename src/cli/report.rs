@@ -3,6 +3,7 @@
 //! It promises that nothing is written before all of it is known, and that a running sensor is not disturbed.
 
 mod capture;
+mod database;
 mod state;
 
 use super::place::{Place, refuse_collisions};
@@ -17,7 +18,8 @@ Examples:
   heelguard report --output report.html monday.pcapng.zst tuesday.pcap.gz
   heelguard report --output report.html                                 of the sensor that runs here
   heelguard report --state /var/lib/heelguard --format md
-  heelguard report --from 2026-11-01 --to 2026-12-01 --output november.html capture.pcap
+  heelguard report --clickhouse http://localhost:8123 --from 2026-11-01 --to 2026-12-01 --output november.html
+  heelguard report --from 2026-11-01 --to 2026-12-01 --output november.md capture.pcap
   heelguard report --format json capture.pcap | jq .coverage.gaps";
 
 /// Write a report: second factors, keys, what lies open, alerts, and how well it was seen.
@@ -49,6 +51,10 @@ pub(super) struct Report {
     /// The state folder of a sensor, which may be running [default: state.dir]
     #[arg(long, value_name = "DIR", conflicts_with = "files")]
     state: Option<PathBuf>,
+
+    /// What sensors wrote into ClickHouse; without a URL at that of sinks.clickhouse, whose user and password are used
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["files", "state"])]
+    clickhouse: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -70,6 +76,9 @@ impl Report {
         let place = Place::of(&self.output);
         refuse_collisions(&[("--output", &place)], &self.capture.files)?;
         let form = form(self.format, &self.output);
+        if let Some(url) = &self.clickhouse {
+            return write(&database::report(&raw, url, range)?, form, &place);
+        }
         if self.capture.files.is_empty() {
             let report = state::report(&mut raw, self.state.as_deref(), range)?;
             return write(&report, form, &place);

@@ -25,14 +25,51 @@ const WAYS: [(ProofLevel, &str); 2] = [
     (ProofLevel::Password, "Ask for the second factor before this route is granted to any session."),
 ];
 
-/// The map of these rows.
+/// What one endpoint granted.
+pub(super) struct Granted {
+    pub(super) at: Place,
+    pub(super) labels: Labels,
+    pub(super) proofs: ByProof,
+    /// Credentials that were granted something, by what was proved.
+    pub(super) callers: ByProof,
+}
+
+/// The map of a ledger's rows.
 pub(super) fn coverage(endpoints: &[Arc<Endpoint>], credentials: &[Arc<Credential>]) -> Coverage {
-    let used = || endpoints.iter().filter(|e| ByProof(e.proofs).sum() > 0 && !e.labels.any(SIGNING_IN));
+    let used = endpoints.iter().filter(|e| ByProof(e.proofs).sum() > 0 && !e.labels.any(SIGNING_IN));
+    let mut callers: BTreeMap<(&str, &str, &str), ByProof> = BTreeMap::new();
+    for credential in credentials {
+        let Some(level) = credential.level() else { continue };
+        for lane in &credential.routes {
+            let callers = callers.entry((&lane.name.host, &lane.name.route, &lane.name.method)).or_default();
+            if let Some(count) = callers.0.get_mut(level as usize) {
+                *count += 1;
+            }
+        }
+    }
+    let granted = used.map(|endpoint| Granted {
+        at: Place {
+            method: endpoint.method.to_string(),
+            host: endpoint.host.to_string(),
+            route: endpoint.route.to_string(),
+        },
+        labels: endpoint.labels,
+        proofs: ByProof(endpoint.proofs),
+        callers: callers
+            .get(&(&*endpoint.host, &*endpoint.route, &*endpoint.method))
+            .copied()
+            .unwrap_or_default(),
+    });
+    map(&granted.collect::<Vec<_>>())
+}
+
+/// The map of what was granted.
+pub(super) fn map(granted: &[Granted]) -> Coverage {
     let mut proofs = ByProof::default();
     let mut hosts: BTreeMap<&str, ByProof> = BTreeMap::new();
-    for endpoint in used() {
-        proofs.add(&endpoint.proofs);
-        hosts.entry(&endpoint.host).or_default().add(&endpoint.proofs);
+    for row in granted {
+        proofs.add(&row.proofs.0);
+        hosts.entry(&row.at.host).or_default().add(&row.proofs.0);
     }
     let hosts_in_all = hosts.len() as u64;
     let row =
@@ -40,7 +77,7 @@ pub(super) fn coverage(endpoints: &[Arc<Endpoint>], credentials: &[Arc<Credentia
     let mut hosts: Vec<Host> = hosts.into_iter().map(row).collect();
     hosts.sort_by_key(|row| Reverse(row.successes));
     hosts.truncate(HOSTS_MAX);
-    let mut gaps: Vec<Gap> = used().flat_map(|endpoint| gaps(endpoint, credentials)).collect();
+    let mut gaps: Vec<Gap> = granted.iter().flat_map(gaps).collect();
     gaps.sort_by_key(|gap| (Reverse((rank(gap.weight), gap.granted)), gap.endpoint.clone(), gap.way));
     let gaps_in_all = gaps.len() as u64;
     gaps.truncate(GAPS_MAX);
@@ -48,38 +85,20 @@ pub(super) fn coverage(endpoints: &[Arc<Endpoint>], credentials: &[Arc<Credentia
 }
 
 /// The holes of one endpoint: ways in which something was granted there beside a second factor.
-fn gaps(endpoint: &Endpoint, credentials: &[Arc<Credential>]) -> Vec<Gap> {
-    let proofs = ByProof(endpoint.proofs);
-    let mfa = proofs.of(ProofLevel::Mfa);
-    let at = Place {
-        method: endpoint.method.to_string(),
-        host: endpoint.host.to_string(),
-        route: endpoint.route.to_string(),
-    };
-    let goes_there = |credential: &Credential| {
-        let is_here = |lane: &crate::ledger::lanes::Lane<crate::ledger::credential::Visited>| {
-            lane.name.method == endpoint.method
-                && lane.name.host == endpoint.host
-                && lane.name.route == endpoint.route
-        };
-        credential.routes.iter().any(is_here)
-    };
-    let callers = |level| {
-        let by_it = |c: &&Arc<Credential>| c.level() == Some(level) && goes_there(c);
-        credentials.iter().filter(by_it).count() as u64
-    };
-    let is_hole = |&(level, _): &(ProofLevel, &str)| mfa > 0 && proofs.of(level) > 0;
-    let gap = |(level, advice): (ProofLevel, &'static str)| Gap {
-        endpoint: at.clone(),
-        labels: endpoint.labels.iter().map(Label::name).collect(),
+fn gaps(of: &Granted) -> impl Iterator<Item = Gap> {
+    let mfa = of.proofs.of(ProofLevel::Mfa);
+    let is_hole = move |&(level, _): &(ProofLevel, &str)| mfa > 0 && of.proofs.of(level) > 0;
+    let gap = move |(level, advice): (ProofLevel, &'static str)| Gap {
+        endpoint: of.at.clone(),
+        labels: of.labels.iter().map(Label::name).collect(),
         way: level.name(),
-        weight: weight(&endpoint.method, endpoint.labels),
-        granted: proofs.of(level),
-        callers: callers(level),
+        weight: weight(&of.at.method, of.labels),
+        granted: of.proofs.of(level),
+        callers: of.callers.of(level),
         mfa,
         advice,
     };
-    WAYS.into_iter().filter(is_hole).map(gap).collect()
+    WAYS.into_iter().filter(is_hole).map(gap)
 }
 
 /// How much harm can be done there.

@@ -120,17 +120,14 @@ fn alert(report: &Report) -> Option<Action> {
         - 1;
     let rest = match others {
         0 => String::new(),
-        count => format!(" {} of the same weight or a little less.", behind(count)),
+        1 => " One more alert is critical or high.".to_owned(),
+        count => format!(" {} more alerts are critical or high.", grouped(count)),
     };
     Some(Action {
         part: Part::Alerts,
         what: format!("{}: {}.", top.title, top.to_do),
         why: format!("{}.{rest}", top.message),
     })
-}
-
-fn behind(count: u64) -> String {
-    if count == 1 { "Behind it comes one".to_owned() } else { format!("Behind it come {}", grouped(count)) }
 }
 
 fn gap(report: &Report) -> Option<Action> {

@@ -25,6 +25,11 @@ pub(super) fn not_cut(range: Range, is_cut: bool) -> Vec<&'static str> {
     not_cut
 }
 
+/// The same of a database, which cuts all but episodes.
+pub(super) fn not_cut_of_a_database(range: Range) -> Vec<&'static str> {
+    not_cut(range, true).into_iter().take(1).collect()
+}
+
 /// What nobody looked at.
 pub(super) fn not_looked_at(report: &Report) -> Vec<String> {
     let mut told: Vec<String> = [

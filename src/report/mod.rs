@@ -5,6 +5,7 @@
 
 mod alerts;
 mod coverage;
+mod database;
 mod findings;
 mod ledger;
 mod limits;
@@ -19,6 +20,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use database::{asked, of_database};
 pub use ledger::{Sight, Told, of_ledger};
 pub use model::{Report, SCHEMA, Source};
 pub use range::{Range, moment};

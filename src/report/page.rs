@@ -167,7 +167,7 @@ fn exposures(html: &mut Html, report: &Report) {
         html.raw("<p>Nothing was found: no credential in an address or an answer, no password with every request.</p>");
         return;
     }
-    open_table(html, "What lies open", &["What", "Severity", "#Events", "Where", "What to do"]);
+    open_table(html, "What lies open", &["What, and what to do", "Severity", "#Events", "Where"]);
     for open in &report.exposures {
         html.raw("<tr><th scope=\"row\">")
             .text(&open.title)
@@ -186,7 +186,7 @@ fn exposures(html: &mut Html, report: &Report) {
                 .text(grouped(open.places_in_all - open.places.len() as u64));
             html.raw(" more</span>");
         }
-        html.raw("</td><td>").text(&open.to_do).raw("</td></tr>");
+        html.raw("</td></tr>");
     }
     close_table(html);
 }

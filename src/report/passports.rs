@@ -23,7 +23,11 @@ const NETWORKS_MAX: u64 = 3;
 /// The keys among these.
 pub(super) fn keys(credentials: &[Arc<Credential>], now: EventTime) -> Keys {
     let lasting = credentials.iter().filter(|credential| is_lasting(credential.kind));
-    let mut passports: Vec<Passport> = lasting.map(|credential| passport(credential, now)).collect();
+    ranked(lasting.map(|credential| passport(credential, now)).collect())
+}
+
+/// The riskiest first, and no more than are told.
+pub(super) fn ranked(mut passports: Vec<Passport>) -> Keys {
     passports.sort_by_key(|of| (Reverse((of.risk, of.calls)), of.fingerprint.clone()));
     let with_reasons = passports.iter().filter(|of| of.risk > 0).count() as u64;
     let in_all = passports.len() as u64;
@@ -31,8 +35,12 @@ pub(super) fn keys(credentials: &[Arc<Credential>], now: EventTime) -> Keys {
     Keys { in_all, with_reasons, passports }
 }
 
+/// Whole days from one moment to another.
+pub(super) fn days(from: EventTime, to: EventTime) -> u64 {
+    to.since(from).as_secs() / 86_400
+}
+
 fn passport(of: &Credential, now: EventTime) -> Passport {
-    let days = |since: EventTime| now.since(since).as_secs() / 86_400;
     let need = |lane: &crate::ledger::lanes::Lane<crate::ledger::credential::Visited>| Need {
         place: Place {
             method: lane.name.method.to_string(),
@@ -51,8 +59,8 @@ fn passport(of: &Credential, now: EventTime) -> Passport {
         owners: of.owners.len() as u64 + of.owners.given_up,
         first_seen: Shown(of.first),
         last_seen: Shown(of.last),
-        age_days: days(of.first),
-        idle_days: days(of.last),
+        age_days: days(of.first, now),
+        idle_days: days(of.last, now),
         calls: of.calls,
         denied: of.denied,
         privileged: of.privileged,
@@ -64,27 +72,32 @@ fn passport(of: &Credential, now: EventTime) -> Passport {
         needs: of.routes.by_use().into_iter().map(need).collect(),
         needs_left_out: of.routes.given_up,
     };
-    for (_, weight, reason) in reasons(of, &passport).into_iter().filter(|(applies, ..)| *applies) {
-        passport.risk += weight;
-        passport.reasons.push(reason);
-    }
+    judge(&mut passport, of.known.map(|known| format!("others have it, too ({})", known.why)));
     passport
 }
 
+/// Fills in a passport's risk and its reasons.
+pub(super) fn judge(passport: &mut Passport, known: Option<String>) {
+    for (_, weight, reason) in reasons(passport, known).into_iter().filter(|(applies, ..)| *applies) {
+        passport.risk += weight;
+        passport.reasons.push(reason);
+    }
+}
+
 /// What may be wrong with a key, how much each weighs, and how it is said.
-fn reasons(of: &Credential, told: &Passport) -> Vec<(bool, u64, String)> {
-    let known = of.known.map(|known| format!("others have it, too ({})", known.why));
-    let in_address = matches!(of.location, Location::Query | Location::Path | Location::Userinfo);
+fn reasons(of: &Passport, known: Option<String>) -> Vec<(bool, u64, String)> {
+    let in_address =
+        [Location::Query, Location::Path, Location::Userinfo].iter().any(|at| at.name() == of.location);
     vec![
         (known.is_some(), 100, known.unwrap_or_default()),
         (of.around_mfa > 0, 40, format!("{} calls around its owner’s second factor", of.around_mfa)),
         (of.privileged > 0, 30, format!("{} privileged calls", of.privileged)),
         (in_address, 20, format!("travels in the address ({})", of.location)),
-        (told.owners > 1, 20, format!("used for {} accounts", told.owners)),
-        (of.kind == CredentialKind::Basic, 10, "a password that comes with every request".to_owned()),
-        (told.networks > NETWORKS_MAX, 10, format!("used from {} networks", told.networks)),
-        (told.countries.len() > 1, 10, format!("used from {} countries", told.countries.len())),
-        (told.age_days > OLD_DAYS, 10, format!("at least {} days old", told.age_days)),
-        (told.idle_days > DORMANT_DAYS, 10, format!("unused for {} days", told.idle_days)),
+        (of.owners > 1, 20, format!("used for {} accounts", of.owners)),
+        (of.kind == CredentialKind::Basic.name(), 10, "a password that comes with every request".to_owned()),
+        (of.networks > NETWORKS_MAX, 10, format!("used from {} networks", of.networks)),
+        (of.countries.len() > 1, 10, format!("used from {} countries", of.countries.len())),
+        (of.age_days > OLD_DAYS, 10, format!("at least {} days old", of.age_days)),
+        (of.idle_days > DORMANT_DAYS, 10, format!("unused for {} days", of.idle_days)),
     ]
 }

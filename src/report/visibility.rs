@@ -42,6 +42,16 @@ pub(super) fn visibility(counters: &Counters) -> Visibility {
     Visibility { verdict, limits, counters: points.into_iter().map(|point| point.loss).collect() }
 }
 
+/// Where transactions alone are known.
+pub(super) fn of_transactions(not_whole: u64, all: u64) -> Visibility {
+    let loss = Loss { place: "not whole", unit: "transactions", lost: not_whole, of: all };
+    let unknown = unknown(
+        "What was lost, encrypted or seen in one direction only is not in these tables by period.",
+        "Look at the sensor board, or at sensor_health.",
+    );
+    Visibility { counters: vec![loss], ..unknown }
+}
+
 /// Where nothing was counted.
 pub(super) fn unknown(what: &str, to_do: &'static str) -> Visibility {
     Visibility {

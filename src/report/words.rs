@@ -6,7 +6,7 @@ use super::model::{Report, Verdict};
 use crate::markup::parts::shown_time;
 
 /// What the words of a report mean.
-pub(super) const DEFINITIONS: [(&str, &str); 8] = [
+pub(super) const DEFINITIONS: [(&str, &str); 9] = [
     ("granted, success", "the server did what was asked, by its status and its answer."),
     (
         "second factor",
@@ -23,6 +23,10 @@ pub(super) const DEFINITIONS: [(&str, &str); 8] = [
     (
         "key",
         "told by its fingerprint, a keyed hash. `heelguard fingerprint` says which key a fingerprint is of.",
+    ),
+    (
+        "risk",
+        "the sum of a key’s reasons, each with a weight: it orders the keys, and means no more than that.",
     ),
     ("age", "since a key was first seen, or seen handed out: it may be older."),
     ("privileged", "granted on routes that administer users, roles, keys or factors, or export."),

@@ -63,9 +63,15 @@ fn gap(html: &mut Html, of: &Gap) {
     for label in &of.labels {
         html.raw(" <span class=\"label\">").raw(label).raw("</span>");
     }
-    html.raw("</th><td>").raw(of.weight).raw("</td><td>").raw(way_words(of.way)).raw("</td>");
+    html.raw("<p class=\"advice\">")
+        .raw(of.advice)
+        .raw("</p></th><td>")
+        .raw(of.weight)
+        .raw("</td><td>")
+        .raw(way_words(of.way))
+        .raw("</td>");
     for count in [of.granted, of.callers, of.mfa] {
         number(html, count);
     }
-    html.raw("<td>").raw(of.advice).raw("</td></tr>");
+    html.raw("</tr>");
 }

@@ -4,8 +4,10 @@
 
 use super::left_out;
 use crate::markup::html::{Html, grouped};
-use crate::report::findings::short;
+use crate::markup::parts::shown_time;
+use crate::report::findings::{counted, short};
 use crate::report::model::{Passport, Report};
+use heelguard_detectors::time::EventTime;
 
 /// Routes that are named on the page; the rest is in the JSON.
 const NEEDS_SHOWN: usize = 8;
@@ -41,11 +43,12 @@ fn passport(html: &mut Html, of: &Passport) {
     }
     html.raw("<p class=\"soft\">in ").text(&of.location).raw(" ").wire_within(&of.name, 60).raw(" · ");
     html.text(grouped(of.calls)).raw(" calls, ").text(grouped(of.denied)).raw(" refused, ");
-    html.text(grouped(of.privileged))
-        .raw(" privileged · at least ")
-        .text(of.age_days)
-        .raw(" d old, unused for ");
-    html.text(of.idle_days).raw(" d · from ").text(grouped(of.networks)).raw(" networks");
+    html.text(grouped(of.privileged)).raw(" privileged · seen since ").text(day(of.first_seen.0)).raw(" (");
+    html.text(counted(of.age_days, "day", "days"))
+        .raw("), last used ")
+        .text(day(of.last_seen.0))
+        .raw(" · from ");
+    html.text(counted(of.networks, "network", "networks"));
     if !of.countries.is_empty() {
         html.raw(" (").text(of.countries.join(", ")).raw(")");
     }
@@ -59,6 +62,11 @@ fn passport(html: &mut Html, of: &Passport) {
         html.raw(" and ").text(grouped(more)).raw(" more");
     }
     html.raw("</p></article>");
+}
+
+/// The day of a moment.
+fn day(time: EventTime) -> String {
+    shown_time(time).chars().take("2026-11-21".len()).collect()
 }
 
 /// A sum of reasons as a colour.
