@@ -163,7 +163,6 @@ fn two_halves_of_a_day_are_the_day() {
     let bench = Bench::new();
     bench.day();
     let (transactions, _) = bench.records();
-    let noon = "2026-11-21T12:00:00Z";
     let times: Vec<String> = transactions.iter().map(|tx| text(&tx["time"])).collect();
     let middle = {
         let mut sorted = times.clone();
@@ -175,7 +174,7 @@ fn two_halves_of_a_day_are_the_day() {
         [["--to", &middle, "day.pcap"], ["--from", &middle, "day.pcap"]].map(|o| bench.report(&o));
     assert_eq!(first["seen"]["transactions"], before);
     assert_eq!(second["seen"]["transactions"], times.len() - before);
-    assert!(before > 100, "{noon} {middle}");
+    assert!(before > 100, "{middle}");
     assert_eq!(first["period"]["to"], *middle);
     assert!(!first["period"]["not_cut"].as_array().unwrap().is_empty(), "what could not be cut is told");
     let events = |report: &Value| report["coverage"]["successes"].as_u64().unwrap();
@@ -203,11 +202,19 @@ fn a_page_needs_nothing_from_elsewhere_and_runs_nothing() {
     let bench = Bench::new();
     bench.day();
     let page = bench.run(&["report", "day.pcap"]).succeeds().out.clone();
-    for part in ["<script", "<link", "<img", "<iframe", "url(", "@import", " src=", " on", "javascript:"] {
-        let found = page
-            .find(part)
-            .filter(|_| part != " on" || page.contains(" onload") || page.contains(" onclick"));
-        assert_eq!(found, None, "{part}");
+    for part in [
+        "<script",
+        "<link",
+        "<img",
+        "<iframe",
+        "url(",
+        "@import",
+        " src=",
+        " onload",
+        " onclick",
+        "javascript:",
+    ] {
+        assert_eq!(page.find(part), None, "{part}");
     }
     let mut addresses: Vec<&str> =
         page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
