@@ -3,6 +3,10 @@
 //! It promises that a crash at any moment leaves a whole file behind, that a damaged one is never believed, and that
 //! a damaged or newer file is set aside under a name of its own, never deleted.
 
+mod look;
+
+pub use look::look;
+
 use heelguard_detectors::saved::{Damaged, Saved};
 use heelguard_detectors::time::EventTime;
 use serde::{Deserialize, Serialize};
@@ -27,13 +31,6 @@ impl Default for Config {
     }
 }
 
-/// The newest file in the folder.
-pub const PRESENT: &str = "checkpoint";
-/// The one before it.
-const OLD: &str = "checkpoint.old";
-/// What is said of state that means nothing here.
-const OTHER_KEY: &str =
-    "was made under another fingerprint key, or with names written otherwise (privacy.principals)";
 /// How every file begins.
 const MAGIC: &[u8; 8] = b"HGSTATE\n";
 /// Raised when a section's layout changes; older files are then set aside, not guessed at.
@@ -63,16 +60,6 @@ enum Fault {
     Older,
 }
 
-impl Fault {
-    const fn words(self) -> &'static str {
-        match self {
-            Self::Damaged => "is damaged",
-            Self::Newer => "was written by a newer version",
-            Self::Older => "was written by an older version",
-        }
-    }
-}
-
 impl Checkpoint {
     /// The bytes of a part.
     pub fn section(&self, name: &str) -> Option<&[u8]> {
@@ -88,6 +75,19 @@ impl Checkpoint {
         let sum = blake3::hash(&out);
         out.extend_from_slice(sum.as_bytes());
         out
+    }
+
+    /// What the bytes hold, if they are whole and were made under `key`; else why they cannot be used.
+    fn made_under(key: [u8; 8], bytes: &[u8]) -> Result<Self, &'static str> {
+        match Self::from_bytes(bytes) {
+            Ok(checkpoint) if checkpoint.key == key => Ok(checkpoint),
+            Ok(_) => Err(
+                "was made under another fingerprint key, or with names written otherwise (privacy.principals)",
+            ),
+            Err(Fault::Damaged) => Err("is damaged"),
+            Err(Fault::Newer) => Err("was written by a newer version"),
+            Err(Fault::Older) => Err("was written by an older version"),
+        }
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
@@ -112,25 +112,6 @@ impl Checkpoint {
         };
         read().map_err(|Damaged| Fault::Damaged)
     }
-}
-
-/// The newest state in a folder that a running sensor may have locked; nothing is changed there.
-pub fn look(folder: &Path, key: [u8; 8]) -> Result<Checkpoint, String> {
-    let mut refused = format!("{} holds no state", folder.display());
-    for path in [PRESENT, OLD].map(|name| folder.join(name)) {
-        let shown = path.display();
-        let bytes = match read_bounded(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(format!("cannot read state {shown}: {error}")),
-        };
-        match Checkpoint::from_bytes(&bytes) {
-            Ok(checkpoint) if checkpoint.key == key => return Ok(checkpoint),
-            Ok(_) => refused = format!("state {shown} {OTHER_KEY}"),
-            Err(fault) => refused = format!("state {shown} {}", fault.words()),
-        }
-    }
-    Err(refused)
 }
 
 /// The folder that state is kept in; nobody else uses it while this lives.
@@ -173,7 +154,8 @@ impl Store {
 
     /// Writes a file beside the present one, then puts it in its place; the present one becomes the old one.
     pub fn write(&self, checkpoint: &Checkpoint) -> io::Result<()> {
-        let [fresh, present, old] = ["checkpoint.new", PRESENT, OLD].map(|n| self.folder.join(n));
+        let [fresh, present, old] =
+            ["checkpoint.new", "checkpoint", "checkpoint.old"].map(|n| self.folder.join(n));
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
@@ -193,19 +175,17 @@ impl Store {
 
     /// The newest state that is whole and was made under `key`. What is not is set aside, and `told` says so.
     pub fn read(&self, key: [u8; 8], told: &mut Vec<String>) -> io::Result<Option<Checkpoint>> {
-        for name in [PRESENT, OLD] {
+        for name in ["checkpoint", "checkpoint.old"] {
             let path = self.folder.join(name);
             let bytes = match read_bounded(&path) {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            let why = match Checkpoint::from_bytes(&bytes) {
-                Ok(checkpoint) if checkpoint.key == key => return Ok(Some(checkpoint)),
-                Ok(_) => OTHER_KEY,
-                Err(fault) => fault.words(),
-            };
-            told.push(self.refuse(name, why)?);
+            match Checkpoint::made_under(key, &bytes) {
+                Ok(checkpoint) => return Ok(Some(checkpoint)),
+                Err(why) => told.push(self.refuse(name, why)?),
+            }
         }
         Ok(None)
     }

@@ -171,9 +171,10 @@ fn exposures(html: &mut Html, report: &Report) {
     for open in &report.exposures {
         html.raw("<tr><th scope=\"row\">")
             .text(&open.title)
-            .raw("<br><span class=\"soft\">")
-            .text(&open.rule);
-        html.raw("</span></th><td>");
+            .raw(" <span class=\"soft\">")
+            .text(&open.rule)
+            .raw("</span><p class=\"advice\">");
+        html.text(sentence(&open.to_do)).raw("</p></th><td>");
         badge(html, open.severity.0);
         html.raw("</td>");
         number(html, open.events);
@@ -206,6 +207,13 @@ fn appendix(html: &mut Html, report: &Report) {
     }
     // The licence of the built-in table asks for it: see docs/geoip.md.
     html.raw("</dl><p class=\"soft\"><a href=\"https://db-ip.com\" rel=\"noreferrer\">IP Geolocation by DB-IP</a></p>");
+}
+
+/// Words as a sentence of their own: with a capital at their head.
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let head = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{head}{}.", letters.as_str())
 }
 
 /// Says that a list is a part.

@@ -6,7 +6,7 @@ use super::model::{Keys, Need, Passport, Place};
 use crate::ledger::credential::Credential;
 use crate::ledger::is_lasting;
 use crate::sinks::record::Shown;
-use heelguard_detectors::identity::{CredentialKind, Location};
+use heelguard_detectors::identity::{CredentialKind, Location, PrincipalKind};
 use heelguard_detectors::time::EventTime;
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ fn passport(of: &Credential, now: EventTime) -> Passport {
         class: of.class.to_owned(),
         location: of.location.to_string(),
         name: of.name.to_string(),
-        owner: of.owner().map(|(kind, id)| format!("{kind}:{id}")),
+        owner: of.owner().filter(|(kind, _)| is_somebody(*kind)).map(|(kind, id)| format!("{kind}:{id}")),
         owners: of.owners.len() as u64 + of.owners.given_up,
         first_seen: Shown(of.first),
         last_seen: Shown(of.last),
@@ -74,6 +74,11 @@ fn passport(of: &Credential, now: EventTime) -> Passport {
     };
     judge(&mut passport, of.known.map(|known| format!("others have it, too ({})", known.why)));
     passport
+}
+
+/// Whether an actor is more than the credential itself.
+fn is_somebody(kind: PrincipalKind) -> bool {
+    !matches!(kind, PrincipalKind::Key | PrincipalKind::Session)
 }
 
 /// Fills in a passport's risk and its reasons.

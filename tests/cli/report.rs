@@ -299,3 +299,14 @@ fn what_cannot_be_is_refused_with_what_to_do() {
     run(&["--output", "r.html", "no.pcap"]).fails_with(1, &["no.pcap"]);
     assert!(!bench.path("r.html").exists(), "nothing is written of what is no capture");
 }
+
+#[test]
+fn the_state_of_a_sensor_is_told_under_its_own_key_alone() {
+    let bench = Bench::new();
+    bench.capture("a.pcap");
+    bench.run(&["replay", "--set", "state.dir=kept", "--alerts", "al", "a.pcap"]).succeeds();
+    let before = super::names(&bench.path("kept"));
+    let run = bench.run(&["report", "--state", "kept", "--set", "privacy.key_file=other.key"]);
+    run.fails_with(1, &["kept/checkpoint", "another fingerprint key"]);
+    assert_eq!(super::names(&bench.path("kept")), before, "nothing is set aside");
+}

@@ -14,11 +14,12 @@ use std::path::Path;
 pub(super) fn report(raw: &mut Raw, folder: Option<&Path>, range: Range) -> Result<Report, Failure> {
     raw.settle(false);
     let folder = folder.unwrap_or(&raw.state.dir).to_owned();
-    if !folder.join(checkpoint::PRESENT).exists() {
+    if !folder.is_dir() {
         return Err(Failure::usage(no_state(&folder)));
     }
     let key = settings(raw)?.state_id();
     let kept = checkpoint::look(&folder, key).map_err(Failure::running)?;
+    let kept = kept.ok_or_else(|| Failure::usage(no_state(&folder)))?;
     let ledger = ledger_of_state(&kept).ok_or_else(|| {
         Failure::running(format!(
             "the state in {} holds no tables of what was seen; a sensor of this version writes them",

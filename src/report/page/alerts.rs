@@ -70,5 +70,5 @@ fn top(html: &mut Html, of: &Top) {
         .raw(" to ")
         .text(shown_time(of.last_seen.0))
         .raw("</p><p class=\"todo\">");
-    html.raw("<b>Do:</b> ").text(&of.to_do).raw("</p></article>");
+    html.raw("<b>Do:</b> ").text(&of.to_do).raw(".</p></article>");
 }

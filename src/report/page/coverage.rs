@@ -35,12 +35,26 @@ pub(super) fn coverage(html: &mut Html, report: &Report) {
         html.raw("<p>None was found: where somebody proved a second factor, nothing was granted that is known to have none.</p>");
         return;
     }
-    let heads =
-        ["Route", "Weight", "Granted to", "#Times", "#Callers", "#With a second factor", "What to do"];
+    let heads = ["Route", "Weight", "Granted to", "#Times", "#Callers", "#With a second factor"];
     open_table(html, "Routes that grant with less than others prove there", &heads);
     coverage.gaps.iter().for_each(|of| gap(html, of));
     close_table(html);
     left_out(html, coverage.gaps.len(), coverage.gaps_in_all);
+    advice(html, &coverage.gaps);
+}
+
+/// What to do about each way, said once.
+fn advice(html: &mut Html, gaps: &[Gap]) {
+    let mut told: Vec<(&str, &str)> = Vec::new();
+    html.raw("<ul>");
+    for gap in gaps {
+        let advice = (way_words(gap.way), gap.advice);
+        if !told.contains(&advice) {
+            html.raw("<li>Where it is granted to ").raw(advice.0).raw(": ").raw(advice.1).raw("</li>");
+            told.push(advice);
+        }
+    }
+    html.raw("</ul>");
 }
 
 fn shares(html: &mut Html, proofs: &ByProof) {
@@ -63,13 +77,7 @@ fn gap(html: &mut Html, of: &Gap) {
     for label in &of.labels {
         html.raw(" <span class=\"label\">").raw(label).raw("</span>");
     }
-    html.raw("<p class=\"advice\">")
-        .raw(of.advice)
-        .raw("</p></th><td>")
-        .raw(of.weight)
-        .raw("</td><td>")
-        .raw(way_words(of.way))
-        .raw("</td>");
+    html.raw("</th><td>").raw(of.weight).raw("</td><td class=\"way\">").raw(way_words(of.way)).raw("</td>");
     for count in [of.granted, of.callers, of.mfa] {
         number(html, count);
     }

@@ -43,16 +43,22 @@ fn passport(html: &mut Html, of: &Passport) {
     }
     html.raw("<p class=\"soft\">in ").text(&of.location).raw(" ").wire_within(&of.name, 60).raw(" · ");
     html.text(grouped(of.calls)).raw(" calls, ").text(grouped(of.denied)).raw(" refused, ");
-    html.text(grouped(of.privileged)).raw(" privileged · seen since ").text(day(of.first_seen.0)).raw(" (");
-    html.text(counted(of.age_days, "day", "days"))
-        .raw("), last used ")
-        .text(day(of.last_seen.0))
-        .raw(" · from ");
+    html.text(grouped(of.privileged)).raw(" privileged · first seen ").text(day(of.first_seen.0));
+    html.raw(", last used ").text(day(of.last_seen.0)).raw(" · from ");
     html.text(counted(of.networks, "network", "networks"));
     if !of.countries.is_empty() {
         html.raw(" (").text(of.countries.join(", ")).raw(")");
     }
-    html.raw("</p><p class=\"needs\">Needs ");
+    html.raw("</p>");
+    needs(html, of);
+    html.raw("</article>");
+}
+
+fn needs(html: &mut Html, of: &Passport) {
+    if of.needs.is_empty() {
+        return;
+    }
+    html.raw("<p class=\"needs\">Needs ");
     for (place, need) in of.needs.iter().take(NEEDS_SHOWN).enumerate() {
         html.raw(if place > 0 { ", " } else { "" }).raw("<code>").wire(&need.place.method).raw(" ");
         html.wire(&need.place.host).wire(&need.place.route).raw("</code>");
@@ -61,7 +67,7 @@ fn passport(html: &mut Html, of: &Passport) {
     if more > 0 {
         html.raw(" and ").text(grouped(more)).raw(" more");
     }
-    html.raw("</p></article>");
+    html.raw("</p>");
 }
 
 /// The day of a moment.

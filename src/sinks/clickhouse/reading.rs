@@ -199,7 +199,7 @@ impl Reader {
         let sql = format!(
             "SELECT count() AS transactions, countIf(completeness != 'whole') AS not_whole, uniqExactIf(host, method != '') \
              AS hosts, uniqExactIf((method, host, route), method != '') AS endpoints, toUnixTimestamp64Micro(min(time)) AS \
-             first_us, toUnixTimestamp64Micro(max(end_time)) AS last_us, {} AS keys, {} AS tokens, (SELECT count() {alerts}) \
+             first_us, toUnixTimestamp64Micro(max(end_time)) AS last_us, {} AS keys, {} AS tokens, assumeNotNull((SELECT count() {alerts})) \
              AS episodes {transactions}",
             fingerprints("IN"),
             fingerprints("NOT IN"),
@@ -232,8 +232,8 @@ impl Reader {
     pub fn keys(&self) -> Result<Vec<Key>, String> {
         self.rows(&format!(
             "SELECT c.fingerprint AS fingerprint, toString(any(c.kind)) AS kind, toString(any(c.class)) AS class, \
-             toString(any(c.location)) AS location, toString(any(c.name)) AS name, argMaxIf(concat(principal_kind, ':', \
-             principal_id), (principal_kind NOT IN ('key', 'session'), end_time), principal_kind != 'anonymous') AS owner, \
+             toString(any(c.location)) AS location, toString(any(c.name)) AS name, argMaxIf(concat(principal_kind, ':', principal_id), \
+             end_time, principal_kind NOT IN ('anonymous', 'key', 'session')) AS owner, \
              uniqExactIf((principal_kind, principal_id), principal_kind != 'anonymous') AS owners, \
              toUnixTimestamp64Micro(min(time)) AS first_us, toUnixTimestamp64Micro(max(end_time)) AS last_us, count() AS calls, \
              countIf(outcome = 'denied') AS denied, countIf(outcome = 'success' AND hasAny(labels, {PRIVILEGED})) AS \
