@@ -22,7 +22,7 @@ fn a_report_of_the_database_is_that_of_the_capture_whole_and_of_a_period() {
     let Some(database) = Database::shared("report_day") else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut file = Vec::new();
-    Day::new(Options { users: 24, ..Options::default() }).write_pcap(&mut file).unwrap();
+    Day::new(Options { users: 6, ..Options::default() }).write_pcap(&mut file).unwrap();
     std::fs::write(folder.path().join("day.pcap"), file).unwrap();
     let config = database.config();
     let set = [
