@@ -17,6 +17,7 @@ mod progress;
 mod records;
 mod reload;
 mod replay;
+mod report;
 mod rules;
 mod run;
 mod schema;
@@ -40,6 +41,7 @@ Examples:
   heelguard replay capture.pcap                     alerts of a capture, readable on a terminal
   heelguard replay --transactions tx.jsonl *.pcap   several captures as one timeline
   heelguard run -i eth1                             alerts of a mirror port, as they happen
+  heelguard report --output report.html *.pcap      what was seen, for whoever was not there
   heelguard rules mfa_failure_burst                 the page of one detector
   heelguard doctor -i eth1                          whether this machine is ready to listen there
   heelguard demo                                    a generated day with attacks in it, and a page";
@@ -62,6 +64,8 @@ enum Command {
     Run(run::Run),
     /// Read captures as one timeline and write alerts
     Replay(replay::Replay),
+    /// Write a report: second factors, keys, what lies open, alerts, and how well it was seen
+    Report(report::Report),
     /// Replay a generated day of traffic with attacks in it, and show it
     Demo(demo::Demo),
     /// Validate a configuration
@@ -124,6 +128,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = logging::start(cli.log.as_deref()).and_then(|()| match cli.command {
         Command::Run(command) => command.run(),
         Command::Replay(command) => command.run(),
+        Command::Report(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Doctor(command) => command.run(),

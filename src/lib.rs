@@ -16,6 +16,9 @@ pub mod pipeline;
 
 pub mod ledger;
 pub mod sinks;
+
+mod markup;
+pub mod report;
 pub mod web;
 
 pub mod cli;

@@ -41,7 +41,7 @@ impl Suppression {
 
     /// Whether its end has come.
     pub(crate) fn has_ended(&self, now: EventTime) -> bool {
-        self.until.as_deref().and_then(parse_time).is_some_and(|until| now >= until)
+        self.until.as_deref().and_then(EventTime::parse).is_some_and(|until| now >= until)
     }
 
     /// The entry as understood, by its place in the configuration; an end that is no time and a missing reason are
@@ -58,7 +58,7 @@ impl Suppression {
         }
         let until = match &self.until {
             None => EventTime::MAX,
-            Some(text) => parse_time(text).ok_or_else(|| {
+            Some(text) => EventTime::parse(text).ok_or_else(|| {
                 format!("suppress.until: `{text}` is not a time in UTC such as 2026-12-31T00:00:00Z")
             })?,
         };
@@ -95,12 +95,6 @@ fn fits(pattern: &str, text: &str) -> bool {
         }
     }
     text.ends_with(end)
-}
-
-fn parse_time(text: &str) -> Option<EventTime> {
-    let time = humantime::parse_rfc3339_weak(text).ok()?;
-    let since = time.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(EventTime::from_nanos(u64::try_from(since.as_nanos()).ok()?))
 }
 
 #[cfg(test)]

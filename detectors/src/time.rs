@@ -41,6 +41,12 @@ impl EventTime {
         Self(micros.saturating_mul(1_000))
     }
 
+    /// As people write it, in UTC: `2026-11-21T10:03:00Z`; the letters may be missing.
+    pub fn parse(text: &str) -> Option<Self> {
+        let since = humantime::parse_rfc3339_weak(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+        u64::try_from(since.as_nanos()).ok().map(Self)
+    }
+
     /// From whole seconds since 1970, saturating.
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1_000_000_000))

@@ -16,8 +16,13 @@ pub(super) fn shown(raw: &Raw, source: String) -> Shown {
     Shown { labels: raw.labels(), source, ledger: Arc::default(), state_dir }
 }
 
-/// The names of a few files, and how many more there are.
+/// What a replay of these files is called.
 pub(super) fn files(files: &[PathBuf]) -> String {
+    format!("Replay of {}", names(files))
+}
+
+/// The names of a few files, and how many more there are.
+pub(super) fn names(files: &[PathBuf]) -> String {
     const NAMED: usize = 3;
     let name = |file: &PathBuf| match file.file_name() {
         _ if file.as_os_str() == "-" => "standard input".to_owned(),
@@ -27,7 +32,7 @@ pub(super) fn files(files: &[PathBuf]) -> String {
     let named: Vec<String> = files.iter().take(NAMED).map(name).collect();
     let rest = files.len().saturating_sub(NAMED);
     let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-    format!("Replay of {}{more}", named.join(", "))
+    format!("{}{more}", named.join(", "))
 }
 
 /// Waits until somebody wishes to end.

@@ -33,6 +33,7 @@ enum Form {
     Tls,
     Inventory,
     Stats,
+    Report,
     Config,
     Clickhouse,
 }
@@ -45,6 +46,7 @@ impl Schema {
             Form::Tls => "tls",
             Form::Inventory => "inventory",
             Form::Stats => "stats",
+            Form::Report => "report",
             Form::Clickhouse => return print(&self.tables()?),
             Form::Config => return print(&format!("{:#}\n", config::json_schema())),
         };

@@ -8,6 +8,10 @@
 //! "HGSTATE\n" · version u32 · key id 8 bytes · (name · bytes)* · empty name · last end, id · BLAKE3 of all before
 //! ```
 
+mod look;
+
+pub use look::look;
+
 use heelguard_detectors::saved::{Damaged, Saved};
 use heelguard_detectors::time::EventTime;
 use serde::{Deserialize, Serialize};
@@ -67,6 +71,19 @@ impl Checkpoint {
     /// The bytes of a part.
     pub fn part(&self, name: &str) -> Option<&[u8]> {
         self.parts.iter().find(|(known, _)| **known == *name).map(|(_, bytes)| bytes.as_slice())
+    }
+
+    /// What the bytes hold, if they are whole and were made under `key`; else why they cannot be used.
+    fn made_under(key: [u8; 8], bytes: &[u8]) -> Result<Self, &'static str> {
+        match Self::from_bytes(bytes) {
+            Ok(checkpoint) if checkpoint.key == key => Ok(checkpoint),
+            Ok(_) => Err(
+                "was made under another fingerprint key, or with names written otherwise (privacy.principals)",
+            ),
+            Err(Fault::Damaged) => Err("is damaged"),
+            Err(Fault::Newer) => Err("was written by a newer version"),
+            Err(Fault::Older) => Err("was written by an older version"),
+        }
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
@@ -166,16 +183,10 @@ impl Store {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            let why = match Checkpoint::from_bytes(&bytes) {
-                Ok(checkpoint) if checkpoint.key == key => return Ok(Some(checkpoint)),
-                Ok(_) => {
-                    "was made under another fingerprint key, or with names written otherwise (privacy.principals)"
-                }
-                Err(Fault::Damaged) => "is damaged",
-                Err(Fault::Newer) => "was written by a newer version",
-                Err(Fault::Older) => "was written by an older version",
-            };
-            told.push(self.refuse(name, why)?);
+            match Checkpoint::made_under(key, &bytes) {
+                Ok(checkpoint) => return Ok(Some(checkpoint)),
+                Err(why) => told.push(self.refuse(name, why)?),
+            }
         }
         Ok(None)
     }

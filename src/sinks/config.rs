@@ -101,6 +101,14 @@ impl Sinks {
         Ok(())
     }
 
+    /// The sink of this name that is always there.
+    pub fn clickhouse(&self) -> Option<&clickhouse::Config> {
+        match self.0.get("clickhouse")? {
+            Sink::Clickhouse(config) => Some(config),
+            _ => None,
+        }
+    }
+
     /// Files that sinks write to, each with the sink's name.
     pub fn files(&self) -> impl Iterator<Item = (&str, &Path)> {
         self.0.iter().flat_map(|(name, sink)| {

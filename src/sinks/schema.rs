@@ -9,6 +9,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("tls", include_str!("schema/tls.json")),
     ("inventory", include_str!("schema/inventory.json")),
     ("stats", include_str!("schema/stats.json")),
+    ("report", include_str!("schema/report.json")),
 ];
 
 /// The text of one form.

@@ -6,8 +6,8 @@ use super::ask::Pairs;
 use super::html::Html;
 use crate::sinks::record::Labels;
 
-/// The style sheet; a file of its own, so that the policy allows no style in a page.
-pub(super) const STYLE: &str = include_str!("style.css");
+/// The style sheet; served as a file of its own, so that the policy allows no style in a page.
+pub(super) use crate::markup::STYLE;
 
 /// A page of the navigation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

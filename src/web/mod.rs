@@ -7,7 +7,6 @@ mod ask;
 mod door;
 mod export;
 mod frame;
-mod html;
 mod live;
 mod metrics;
 mod notes;
@@ -23,6 +22,7 @@ mod tests;
 pub use live::Live;
 
 use crate::ledger::Ledger;
+use crate::markup::html;
 use crate::metrics::{Counters, LiveRows};
 use crate::sinks::record::{Labels, ServiceRow};
 use crate::sinks::status::Status;

@@ -4,7 +4,7 @@ use super::Bench;
 use serde_json::Value;
 
 const COMMANDS: &[&str] =
-    &["replay", "demo", "check", "doctor", "rules", "schema", "fingerprint", "completions", "man"];
+    &["replay", "report", "demo", "check", "doctor", "rules", "schema", "fingerprint", "completions", "man"];
 
 #[test]
 fn every_command_has_help_with_examples() {
@@ -85,7 +85,7 @@ fn an_unknown_detector_gets_the_nearest() {
 #[test]
 fn schemas_are_json_and_tables_are_not() {
     let bench = Bench::new();
-    for form in ["alert", "transaction", "tls", "inventory", "stats", "config"] {
+    for form in ["alert", "transaction", "tls", "inventory", "stats", "report", "config"] {
         let schema: Value = serde_json::from_str(&bench.run(&["schema", form]).succeeds().out).unwrap();
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{form}");
     }

@@ -21,6 +21,7 @@ mod keylog;
 mod mistakes;
 mod records;
 mod replay;
+mod report;
 mod sealed;
 mod sinks;
 #[cfg(target_os = "linux")]

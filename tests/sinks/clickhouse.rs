@@ -5,5 +5,6 @@ mod doubles;
 mod faults;
 mod history;
 mod refused;
+mod report;
 mod values;
 mod ways_in;

@@ -11,6 +11,7 @@ use heelguard::identity::secret::Keyring;
 use heelguard::ledger::Ledger;
 use heelguard::metrics::Counters;
 use heelguard::pipeline::{self, Outputs, Progress};
+use heelguard::report::{Form, Range, Sight, Source, Told, of_ledger};
 use heelguard::sinks::record::{AlertRecord, Labels, TlsRecord, TransactionRecord};
 use heelguard::web::{self, Shown};
 use heelguard_detectors::alert::Alert;
@@ -44,7 +45,7 @@ pub fn run(captures: &[&Path], shards: usize) -> Result<Run, CaptureError> {
     Ok(Run { alerts, transactions, connections, counters: summary.counters })
 }
 
-/// Runs the sensor over captures and renders every page that would be served of it.
+/// Runs the sensor over captures and renders every page that would be served of it, and every form of its report.
 pub fn pages(captures: &[&Path]) -> Result<Vec<String>, CaptureError> {
     let paths: Vec<_> = captures.iter().map(|path| path.to_path_buf()).collect();
     let mut timeline = Timeline::open(&paths)?;
@@ -52,8 +53,15 @@ pub fn pages(captures: &[&Path]) -> Result<Vec<String>, CaptureError> {
     let ledger = Arc::new(Ledger::default());
     let summary = pipeline::run(&mut timeline, &raw.options(settings(), 1), &mut Seen(Arc::clone(&ledger)))
         .expect("nothing is written");
+    let labels = raw.labels();
+    let source = Source { kind: "capture", name: "a capture".to_owned() };
+    let sight = Sight::of(&summary.counters);
+    let told = Told { labels: &labels, source, range: Range::default(), is_cut: true, sight };
+    let report = of_ledger(&ledger, told);
     let shown = Shown { labels: raw.labels(), source: "a capture".to_owned(), ledger, state_dir: None };
-    Ok(web::pages(shown, &summary.counters, &[]).expect("every row has its page"))
+    let mut pages = web::pages(shown, &summary.counters, &[]).expect("every row has its page");
+    pages.extend([Form::Html, Form::Markdown, Form::Json].map(|form| report.write(form)));
+    Ok(pages)
 }
 
 /// What pages show.

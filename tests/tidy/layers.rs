@@ -5,17 +5,21 @@
 use super::source::{Complaints, Source, rust};
 
 /// The sensor in data-path order. A layer may name those before it and itself.
-const LAYERS: [&str; 11] =
-    ["metrics", "capture", "decode", "flow", "tls", "http", "identity", "pipeline", "ledger", "sinks", "web"];
+const LAYERS: [&str; 13] = [
+    "metrics", "capture", "decode", "flow", "tls", "http", "identity", "pipeline", "ledger", "sinks",
+    "markup", "report", "web",
+];
 
 /// What puts the layers together may name all of them.
 const PROGRAM: [&str; 4] = ["cli", "config", "main", "lib"];
 
 /// What leaves the sensor knows alerts and records, not packets and messages.
-const OUTSIDE: [(&str, &[&str]); 3] = [
+const OUTSIDE: [(&str, &[&str]); 5] = [
     ("ledger", &["ledger"]),
     ("sinks", &["metrics", "ledger", "sinks"]),
-    ("web", &["metrics", "ledger", "sinks", "web"]),
+    ("markup", &["ledger", "sinks", "markup"]),
+    ("report", &["metrics", "ledger", "sinks", "markup", "report"]),
+    ("web", &["metrics", "ledger", "sinks", "markup", "web"]),
 ];
 
 /// The demonstration makes packets; it must not look at how they are read.

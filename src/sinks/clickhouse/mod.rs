@@ -9,6 +9,7 @@
 mod config;
 mod ddl;
 mod destination;
+pub mod reading;
 mod rows;
 mod server;
 mod tables;

@@ -13,6 +13,7 @@ use crate::sinks::secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clickhouse::error::Error;
+use clickhouse::query::Query;
 use clickhouse::{Client, RowOwned, RowRead};
 use hyper_util::rt::TokioExecutor;
 use std::time::Duration;
@@ -148,16 +149,24 @@ impl Server {
 
     /// Asks for rows.
     pub(super) fn ask<T: RowOwned + RowRead>(&self, sql: &str) -> Result<Vec<T>, Fault> {
-        let answer = self.http.run(QUESTION_TIMEOUT, self.client.query_raw(sql).fetch_all());
-        answer.map_err(|error| self.fault(error, QUESTION_TIMEOUT))
+        self.ask_with(sql, &[], QUESTION_TIMEOUT)
+    }
+
+    /// The same, with parameters and for as long as that takes.
+    pub(super) fn ask_with<T: RowOwned + RowRead>(
+        &self,
+        sql: &str,
+        parameters: &[(&str, &str)],
+        timeout: Duration,
+    ) -> Result<Vec<T>, Fault> {
+        let query = with_parameters(self.client.query_raw(sql), parameters);
+        self.http.run(timeout, query.fetch_all()).map_err(|error| self.fault(error, timeout))
     }
 
     /// Runs a statement.
     pub(super) fn run(&self, sql: &str, parameters: &[(&str, &str)], timeout: Duration) -> Result<(), Fault> {
-        let mut query = self.client.query_raw(sql).with_setting("wait_end_of_query", "1");
-        for (name, value) in parameters {
-            query = query.param(name, value);
-        }
+        let query = self.client.query_raw(sql).with_setting("wait_end_of_query", "1");
+        let query = with_parameters(query, parameters);
         self.http.run(timeout, query.execute()).map_err(|error| self.fault(error, timeout))
     }
 
@@ -241,6 +250,10 @@ impl Server {
             Some(code) => format!("{section}.url: {peer} answers with code {code} ({text})"),
         })
     }
+}
+
+fn with_parameters(query: Query, parameters: &[(&str, &str)]) -> Query {
+    parameters.iter().fold(query, |query, (name, value)| query.param(name, value))
 }
 
 /// The code in `Code: 60. DB::Exception: …`.

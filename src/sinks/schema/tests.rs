@@ -32,7 +32,9 @@ fn listed(schema: &Value, place: &str) -> Vec<String> {
 fn schemas_list_every_name_of_the_vocabulary() {
     let schema = |form: &str| -> Value { serde_json::from_str(text(form).unwrap()).unwrap() };
     let (transaction, inventory, alert) = (schema("transaction"), schema("inventory"), schema("alert"));
-    let tls = schema("tls");
+    let (tls, report) = (schema("tls"), schema("report"));
+    let top = "/properties/alerts/properties/top/items/properties";
+    let [top_confidence, top_status] = ["confidence", "status"].map(|part| format!("{top}/{part}/enum"));
     let ended = "/$defs/session/properties/ended/anyOf/0/properties/cause/enum";
     let header = "/$defs/request/properties/identity_headers/items/properties/claim/enum";
     let places = [
@@ -74,6 +76,10 @@ fn schemas_list_every_name_of_the_vocabulary() {
         (&alert, "/$defs/principal/properties/source/enum", names!(PrincipalSource)),
         (&alert, "/$defs/credential/properties/kind/enum", names!(CredentialKind)),
         (&alert, "/$defs/credential/properties/location/enum", names!(Location)),
+        (&report, "/$defs/severity/enum", names!(Severity)),
+        (&report, "/$defs/proofs/required", names!(ProofLevel)),
+        (&report, &top_confidence, names!(Confidence)),
+        (&report, &top_status, names!(Status)),
     ];
     for (schema, place, names) in places {
         assert_eq!(listed(schema, place), names, "{place}");

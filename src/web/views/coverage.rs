@@ -7,12 +7,12 @@ use super::parts::{
     search, share,
 };
 use super::principal::mostly;
-use super::principals::{legend, proof_bar};
 use super::{Sight, gaps};
 use crate::ledger::coverage::{Coverage, Covered, of_level, successes};
 use crate::ledger::credential::Credential;
 use crate::ledger::visited::Visited;
 use crate::ledger::{Rows, is_lasting};
+use crate::markup::proofs::{legend, proof_bar};
 use crate::web::frame::{Page, Place};
 use crate::web::html::Html;
 use heelguard_detectors::identity::ProofLevel;

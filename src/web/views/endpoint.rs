@@ -7,11 +7,11 @@ use super::endpoints::{answers, taken};
 use super::parts::{
     card, close_table, end_with_use, item, item_of, micros, number, open_table, severity, sized, time,
 };
-use super::principals::{legend, proof_bar};
 use crate::ledger::endpoint::names::{Name, Names};
 use crate::ledger::endpoint::risk::{self, Risk, class_words};
 use crate::ledger::endpoint::{Endpoint, FIELDS_MAX, PARAMETERS_MAX};
 use crate::ledger::spread::Spread;
+use crate::markup::proofs::{legend, proof_bar};
 use crate::web::frame::{Page, Place};
 use crate::web::html::{Html, grouped};
 use std::cmp::Reverse;

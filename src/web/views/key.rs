@@ -9,7 +9,6 @@ use super::parts::{
     open_table, principal, sized, time,
 };
 use super::principal::{lanes, mostly, network};
-use super::principals::{legend, proof_bar};
 use super::svg;
 use crate::ledger::credential::Credential;
 use crate::ledger::days::Days;
@@ -17,6 +16,7 @@ use crate::ledger::gaps::Weight;
 use crate::ledger::lasting::Lasting;
 use crate::ledger::passport::{Passport, Succession, passports};
 use crate::ledger::scope::Scope;
+use crate::markup::proofs::{legend, proof_bar};
 use crate::web::frame::{Page, Place};
 use crate::web::html::{Html, grouped};
 use heelguard_detectors::identity::Fingerprint;

@@ -14,20 +14,19 @@ pub(super) mod filter;
 mod gaps;
 pub(super) mod key;
 pub(super) mod keys;
-mod outcome;
 mod parts;
 pub(super) mod principal;
 pub(super) mod principals;
 pub(super) mod rules;
 pub(super) mod sensor;
 pub(super) mod stats;
-mod svg;
 pub(super) mod words;
 
 use super::Moment;
 use super::ask::Pairs;
 use super::notes::Notes;
 use crate::ledger::Ledger;
+use crate::markup::{outcome, svg};
 
 /// What a view looks at.
 pub(super) struct Sight<'a> {

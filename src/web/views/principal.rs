@@ -7,14 +7,13 @@ use super::about::{alerts_about, search};
 use super::episodes;
 use super::filter::by_urgency;
 use super::parts::{
-    card, close_table, empty, end_with_use, fingerprint, item, item_of, lasted, open_table, proof_words,
-    shown_time, time,
+    card, close_table, empty, end_with_use, fingerprint, item, item_of, lasted, open_table, shown_time, time,
 };
-use super::principals::{legend, proof_bar};
 use super::svg::{self, Tick};
 use crate::ledger::lanes::Lanes;
 use crate::ledger::principal::{Principal, Step};
 use crate::ledger::rhythm::Rhythm;
+use crate::markup::proofs::{legend, proof_bar, proof_words};
 use crate::web::frame::{Page, Place};
 use crate::web::html::{Html, grouped};
 use heelguard_detectors::alert::{Alert, Severity};

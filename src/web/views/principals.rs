@@ -5,11 +5,10 @@
 use super::Sight;
 use super::about::keys;
 use super::parts::{
-    Leaf, PROOFS, close_table, empty, finds, found_none, number, open_table, principal, proof_class,
+    Leaf, close_table, empty, finds, found_none, number, open_table, principal, search, time,
 };
-use super::parts::{proof_words, search, time};
-use super::svg;
 use crate::ledger::principal::Principal;
+use crate::markup::proofs::{legend, proof_bar};
 use crate::web::frame::{Page, Place};
 use crate::web::html::{Html, grouped};
 use heelguard_detectors::alert::Severity;
@@ -77,28 +76,6 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     close_table(&mut html);
     leaf.turn(&mut html, sight.asked);
     Page::new(Place::Principals, "Principals", html).watchable(sight.asked)
-}
-
-/// What the colours of proofs mean.
-pub(super) fn legend(html: &mut Html) {
-    html.raw("<ul class=\"legend\" aria-label=\"Colours of proofs\">");
-    for level in PROOFS {
-        html.raw("<li><span class=\"swatch ").raw(proof_class(level)).raw("\"></span>");
-        html.raw(proof_words(level)).raw("</li>");
-    }
-    html.raw("</ul>");
-}
-
-/// The parts of a bar of proofs.
-pub(super) fn proof_bar(html: &mut Html, proofs: &crate::ledger::endpoint::Proofs) {
-    let parts = PROOFS.map(|level| {
-        (proof_class(level), proof_words(level), proofs.get(level as usize).copied().unwrap_or(0))
-    });
-    if parts.iter().any(|part| part.2 > 0) {
-        svg::bar(html, &parts);
-    } else {
-        html.raw("<span class=\"soft\">none</span>");
-    }
 }
 
 /// Everybody who acted, and everybody whom an alert speaks of.

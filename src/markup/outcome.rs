@@ -2,12 +2,12 @@
 //! It is given the alert, and looks at what its detector says, then at its evidence.
 //! It promises no guess: where neither tells, it is not known.
 
-use crate::web::html::Html;
+use super::html::Html;
 use heelguard_detectors::alert::{Alert, Evidence, Fact, Severity};
 
 /// What the server made of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Success {
+pub(crate) enum Success {
     /// At least one request was granted.
     Succeeded,
     /// Everything that is known of was refused.
@@ -18,7 +18,7 @@ pub(super) enum Success {
 
 impl Success {
     /// By the detector's facts where it has such, else by the transactions that carry the alert.
-    pub(super) fn of(alert: &Alert) -> Self {
+    pub(crate) fn of(alert: &Alert) -> Self {
         for (name, fact) in &alert.facts {
             match (*name, fact) {
                 ("accepted", Fact::Flag(true)) => return Self::Succeeded,
@@ -52,7 +52,7 @@ impl Success {
     }
 
     /// In a word, for a list.
-    pub(super) fn word(self, html: &mut Html, severity: Severity) {
+    pub(crate) fn word(self, html: &mut Html, severity: Severity) {
         html.raw(match self {
             // What is not bad may succeed, and draws no eye away from what is.
             Self::Succeeded if severity < Severity::High => "<span>succeeded</span>",
@@ -63,7 +63,7 @@ impl Success {
     }
 
     /// In a sentence.
-    pub(super) fn sentence(self, html: &mut Html) {
+    pub(crate) fn sentence(self, html: &mut Html) {
         html.raw(match self {
             Self::Succeeded => {
                 "<b class=\"succeeded\">Yes:</b> the server granted at least one of these requests."

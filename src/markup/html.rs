@@ -6,28 +6,28 @@ use crate::sinks::escape::{is_mark, is_unsafe};
 use std::fmt::{self, Display, Write as _};
 
 /// Letters of a word of traffic that are shown; the rest is counted. Longer than an e-mail address may be.
-const WIRE_CHARS_MAX: usize = 200;
+pub(crate) const WIRE_CHARS_MAX: usize = 200;
 
 /// Marks on one letter: Vietnamese has two.
 const MARKS_MAX: usize = 2;
 
 /// A piece of a page.
 #[derive(Clone, Default)]
-pub(super) struct Html(String);
+pub(crate) struct Html(String);
 
 impl Html {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Adds markup of ours.
-    pub(super) fn raw(&mut self, markup: &'static str) -> &mut Self {
+    pub(crate) fn raw(&mut self, markup: &'static str) -> &mut Self {
         self.0.push_str(markup);
         self
     }
 
     /// Adds words, escaped for text and for quoted attributes.
-    pub(super) fn text(&mut self, words: impl Display) -> &mut Self {
+    pub(crate) fn text(&mut self, words: impl Display) -> &mut Self {
         // Writing to a String cannot fail.
         let _ = write!(Escape { out: &mut self.0, marks: 0 }, "{words}");
         self
@@ -35,12 +35,12 @@ impl Html {
 
     /// Adds a word of traffic: escaped, cut where it is overlong, and set apart, so that letters of a script that is
     /// written from the right turn nothing around them.
-    pub(super) fn wire(&mut self, word: &str) -> &mut Self {
+    pub(crate) fn wire(&mut self, word: &str) -> &mut Self {
         self.wire_within(word, WIRE_CHARS_MAX)
     }
 
     /// The same, for a word that has less room.
-    pub(super) fn wire_within(&mut self, word: &str, chars_max: usize) -> &mut Self {
+    pub(crate) fn wire_within(&mut self, word: &str, chars_max: usize) -> &mut Self {
         self.raw("<bdi>");
         match word.char_indices().nth(chars_max) {
             None => self.text(word),
@@ -54,7 +54,7 @@ impl Html {
     }
 
     /// Adds a word of traffic as a part of an address on this page: what has a meaning there is percent-encoded.
-    pub(super) fn part(&mut self, word: &str) -> &mut Self {
+    pub(crate) fn part(&mut self, word: &str) -> &mut Self {
         for &byte in word.as_bytes() {
             if byte.is_ascii_alphanumeric() || b"-._~:@".contains(&byte) {
                 self.0.push(char::from(byte));
@@ -66,16 +66,16 @@ impl Html {
     }
 
     /// Adds another piece.
-    pub(super) fn add(&mut self, other: &Self) -> &mut Self {
+    pub(crate) fn add(&mut self, other: &Self) -> &mut Self {
         self.0.push_str(&other.0);
         self
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    pub(super) fn into_string(self) -> String {
+    pub(crate) fn into_string(self) -> String {
         self.0
     }
 }
@@ -106,7 +106,7 @@ impl fmt::Write for Escape<'_> {
 }
 
 /// A number in groups of three: `12 345`.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

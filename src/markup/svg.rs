@@ -2,14 +2,16 @@
 //! They are given numbers and classes of the style sheet, and a sentence that says what they show.
 //! They promise to fill any width (places are shares of it) and to say in words what they show.
 
+use super::html::Html;
 use crate::ledger::days::Days;
 use crate::ledger::rhythm::{Rhythm, SPANS};
-use crate::web::html::Html;
 use heelguard_detectors::time::EventTime;
 use std::fmt::Display;
 
 /// How high columns are, in pixels.
 const COLUMNS_PX: u32 = 56;
+/// The same of piles.
+const PILES_PX: u32 = 110;
 
 /// Opens a picture of this height that is described by `words`.
 fn open(html: &mut Html, class: &'static str, height: u32, words: impl Display) {
@@ -18,7 +20,7 @@ fn open(html: &mut Html, class: &'static str, height: u32, words: impl Display) 
 }
 
 /// One bar of parts beside each other.
-pub(super) fn bar(html: &mut Html, parts: &[(&'static str, &'static str, u64)]) {
+pub(crate) fn bar(html: &mut Html, parts: &[(&'static str, &'static str, u64)]) {
     let whole: u64 = parts.iter().map(|part| part.2).sum();
     let share = |count: u64| count as f64 * 100.0 / whole.max(1) as f64;
     let words = parts.iter().filter(|part| part.2 > 0);
@@ -35,7 +37,7 @@ pub(super) fn bar(html: &mut Html, parts: &[(&'static str, &'static str, u64)]) 
 }
 
 /// Calls over time, refusals on top.
-pub(super) fn columns(html: &mut Html, rhythm: &Rhythm) {
+pub(crate) fn columns(html: &mut Html, rhythm: &Rhythm) {
     let spans = rhythm.spans();
     let highest = spans.iter().map(|span| span.calls).max().unwrap_or(0).max(1);
     let words = format!("calls over time, at most {highest} in {} s", rhythm.span_s());
@@ -63,7 +65,7 @@ const DAY_PX: u64 = 11;
 const DAY_STEP_PX: u64 = 14;
 
 /// Days as squares, weeks as columns.
-pub(super) fn calendar(html: &mut Html, days: &Days) {
+pub(crate) fn calendar(html: &mut Html, days: &Days) {
     let busiest = days.iter().map(|(_, day)| day.calls).max().unwrap_or(0).max(1);
     let words = format!("calls on {} days, at most {busiest} on one", days.iter().len());
     html.raw("<svg class=\"calendar\" role=\"img\" width=\"").text(DAY_STEP_PX * 14).raw("\" height=\"");
@@ -94,7 +96,7 @@ fn shade(calls: u32, busiest: u32) -> &'static str {
 }
 
 /// In which spans of a rhythm something was in use.
-pub(super) fn lane(html: &mut Html, rhythm: &Rhythm, mask: u64) {
+pub(crate) fn lane(html: &mut Html, rhythm: &Rhythm, mask: u64) {
     let spans = rhythm.spans().len().clamp(1, SPANS);
     open(html, "lane", 14, format_args!("in use in {} of {spans} spans", mask.count_ones()));
     let width = 100.0 / spans as f64;
@@ -113,16 +115,16 @@ pub(super) fn lane(html: &mut Html, rhythm: &Rhythm, mask: u64) {
 }
 
 /// Something that happened, for a strip.
-pub(super) struct Tick {
-    pub(super) time: EventTime,
+pub(crate) struct Tick {
+    pub(crate) time: EventTime,
     /// The class that gives it its colour.
-    pub(super) class: &'static str,
+    pub(crate) class: &'static str,
     /// What it was, for whoever points at it.
-    pub(super) words: String,
+    pub(crate) words: String,
 }
 
 /// Moments on a line from one time to another; those outside are left out.
-pub(super) fn strip(html: &mut Html, (from, to): (EventTime, EventTime), what: &str, ticks: &[Tick]) {
+pub(crate) fn strip(html: &mut Html, (from, to): (EventTime, EventTime), what: &str, ticks: &[Tick]) {
     let inside: Vec<&Tick> = ticks.iter().filter(|tick| tick.time >= from && tick.time <= to).collect();
     open(html, "strip", 28, format_args!("{} {what} over time", inside.len()));
     html.raw("<line x1=\"0\" x2=\"100%\" y1=\"14\" y2=\"14\"/>");
@@ -137,7 +139,7 @@ pub(super) fn strip(html: &mut Html, (from, to): (EventTime, EventTime), what: &
 }
 
 /// The times under a picture: its two ends and the middle.
-pub(super) fn axis(html: &mut Html, (from, to): (EventTime, EventTime)) {
+pub(crate) fn axis(html: &mut Html, (from, to): (EventTime, EventTime)) {
     let middle = from.after(to.since(from) / 2);
     // Within one day the day is said once.
     let text = |time: EventTime| super::parts::shown_time(time);
@@ -149,4 +151,31 @@ pub(super) fn axis(html: &mut Html, (from, to): (EventTime, EventTime)) {
         html.raw("<span>").text(shown).raw("</span>");
     }
     html.raw("</div>");
+}
+
+/// Counts over time, each column a pile of parts with a class each, the first at the foot.
+pub(crate) fn piles<const N: usize>(
+    html: &mut Html,
+    classes: [&'static str; N],
+    piles: &[[u64; N]],
+    words: impl Display,
+) {
+    let highest = piles.iter().map(|pile| pile.iter().sum::<u64>()).max().unwrap_or(0).max(1);
+    open(html, "columns piles", PILES_PX, words);
+    let width = 100.0 / piles.len().max(1) as f64;
+    for (place, pile) in piles.iter().enumerate() {
+        let mut foot = f64::from(PILES_PX);
+        for (class, &count) in classes.into_iter().zip(pile).filter(|(_, count)| **count > 0) {
+            let height = count as f64 / highest as f64 * f64::from(PILES_PX);
+            foot -= height;
+            html.raw("<rect class=\"")
+                .raw(class)
+                .raw("\" x=\"")
+                .text(format_args!("{:.3}%", place as f64 * width));
+            html.raw("\" width=\"").text(format_args!("{:.3}%", (width * 0.86).max(0.4))).raw("\" y=\"");
+            html.text(format_args!("{foot:.1}")).raw("\" height=\"").text(format_args!("{height:.1}"));
+            html.raw("\"><title>").text(count).raw(" ").raw(class).raw("</title></rect>");
+        }
+    }
+    html.raw("</svg>");
 }

@@ -1,0 +1,85 @@
+//! The part on second factors: a bar for each host, and where something is granted with less.
+//! It is given the report.
+//! It promises the unknown share beside the others.
+
+use super::left_out;
+use crate::markup::html::Html;
+use crate::markup::parts::{close_table, number, open_table, share};
+use crate::markup::proofs::{legend, proof_bar};
+use crate::report::findings::way_words;
+use crate::report::model::{ByProof, Gap, Report};
+use heelguard_detectors::identity::ProofLevel;
+
+pub(super) fn coverage(html: &mut Html, report: &Report) {
+    let coverage = &report.coverage;
+    html.raw(
+        "<h2 id=\"coverage\">Second factors</h2><p>What stood behind the requests that were granted.</p>",
+    );
+    if coverage.successes == 0 {
+        html.raw("<p>No success was seen.</p>");
+        return;
+    }
+    legend(html);
+    let heads = ["Host", "Successes by proof", "#Second factor", "#Static key", "#Unknown", "#Successes"];
+    open_table(html, "Successes of each host by proof", &heads);
+    html.raw("<tr><th scope=\"row\"><b>All</b></th>");
+    shares(html, &coverage.proofs);
+    for row in &coverage.hosts {
+        html.raw("<tr><th scope=\"row\">").wire(&row.host).raw("</th>");
+        shares(html, &row.proofs);
+    }
+    close_table(html);
+    left_out(html, coverage.hosts.len(), coverage.hosts_in_all);
+    html.raw("<h3>Granted with less than others prove</h3>");
+    if coverage.gaps.is_empty() {
+        html.raw("<p>None was found: where somebody proved a second factor, nothing was granted that is known to have none.</p>");
+        return;
+    }
+    let heads = ["Route", "Weight", "Granted to", "#Times", "#Callers", "#With a second factor"];
+    open_table(html, "Routes that grant with less than others prove there", &heads);
+    coverage.gaps.iter().for_each(|of| gap(html, of));
+    close_table(html);
+    left_out(html, coverage.gaps.len(), coverage.gaps_in_all);
+    advice(html, &coverage.gaps);
+}
+
+/// What to do about each way, said once.
+fn advice(html: &mut Html, gaps: &[Gap]) {
+    let mut told: Vec<(&str, &str)> = Vec::new();
+    html.raw("<ul>");
+    for gap in gaps {
+        let advice = (way_words(gap.way), gap.advice);
+        if !told.contains(&advice) {
+            html.raw("<li>Where it is granted to ").raw(advice.0).raw(": ").raw(advice.1).raw("</li>");
+            told.push(advice);
+        }
+    }
+    html.raw("</ul>");
+}
+
+fn shares(html: &mut Html, proofs: &ByProof) {
+    html.raw("<td class=\"picture\">");
+    proof_bar(html, &proofs.0);
+    html.raw("</td>");
+    for level in [ProofLevel::Mfa, ProofLevel::ApiKey, ProofLevel::Unknown] {
+        html.raw("<td class=\"number\">").text(share(proofs.of(level), proofs.sum())).raw("</td>");
+    }
+    number(html, proofs.sum());
+    html.raw("</tr>");
+}
+
+fn gap(html: &mut Html, of: &Gap) {
+    html.raw("<tr><th scope=\"row\" class=\"mono\">")
+        .wire(&of.endpoint.method)
+        .raw(" ")
+        .wire(&of.endpoint.host);
+    html.wire(&of.endpoint.route);
+    for label in &of.labels {
+        html.raw(" <span class=\"label\">").raw(label).raw("</span>");
+    }
+    html.raw("</th><td>").raw(of.weight).raw("</td><td class=\"way\">").raw(way_words(of.way)).raw("</td>");
+    for count in [of.granted, of.callers, of.mfa] {
+        number(html, count);
+    }
+    html.raw("</tr>");
+}
