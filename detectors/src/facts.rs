@@ -56,8 +56,10 @@ impl Facts {
     pub const CLAIM: Self = Self(1 << 19);
     /// An outside client whose device can be told.
     pub const DEVICE: Self = Self(1 << 20);
+    /// It differs from the description of the API.
+    pub const DRIFT: Self = Self(1 << 21);
     /// How many there are.
-    pub(crate) const COUNT: usize = 21;
+    pub(crate) const COUNT: usize = 22;
 
     /// Both sets.
     #[must_use]
@@ -91,6 +93,7 @@ impl Facts {
             (Self::JWT_OR_REUSE, is_jwt || tx.reuse.is_some()),
             (Self::STEP, tx.login.is_some() || tx.mfa.is_some() || is_sensitive),
             (Self::NOT_NOW, retry_storm::is_refused(tx)),
+            (Self::DRIFT, tx.spec.as_ref().is_some_and(|spec| spec.drifts())),
             (Self::DEVICE, tx.device.is_some() && tx.client.external),
         ]
         .into_iter()

@@ -30,6 +30,7 @@ pub mod sample;
 pub mod saved;
 pub mod session;
 pub mod shown;
+pub mod spec;
 pub mod story;
 pub mod suppress;
 pub mod time;

@@ -47,10 +47,14 @@
 //! | `plain` `via=10.0.0.2` `grpc` | without TLS, through a proxy, a gRPC call |
 //! | `auth_operations=3` | a GraphQL request with so many logins, codes and tokens in it |
 //! | `exposed=query:api_key:token` | a secret out of place: where, class, name |
+//! | `spec=undeclared_path` `security=missing` | what the description says of it, what it wants (`bearer`) against what was shown |
+//! | `undocumented=query:debug` | parameters of which the description says nothing |
+//! | `holds=email,card` `type=image/png` | personal data in the answer, its media type |
 //! | `gap` `truncated` `repeat` | bytes missing, cut short, the second sight of an exchange |
 
 mod braces;
 mod line;
+mod spec;
 mod time;
 mod token;
 

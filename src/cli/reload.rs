@@ -5,7 +5,7 @@
 
 use super::run::Wire;
 use super::systemd::Notifier;
-use super::{ConfigArgs, Failure, replay};
+use super::{ConfigArgs, Failure, described, replay};
 use crate::config::{Raw, differing};
 use crate::identity::Settings;
 use crate::pipeline::Options;
@@ -20,6 +20,7 @@ const CHANGEABLE: &[&str] = &[
     "identity.",
     "network.",
     "geoip.",
+    "openapi.",
     "limits.route_",
     "limits.routes_",
     "limits.keys_per_table_max",
@@ -89,13 +90,19 @@ impl Reloader {
         }
         // What was learned under one way of writing names is not told in another.
         raw.privacy.clone_from(&self.started.privacy);
+        let reading = described::read(&raw);
+        if let Some(why) = reading.unusable.first() {
+            return Err(Failure::running(why.clone()));
+        }
+        reading.warnings.iter().for_each(|warning| (self.tell)(warning));
+        let identity = described::with_keys(&raw.identity, reading.book.as_deref());
         let geo = replay::geo(&raw)?;
         let keyring = self.identity.keyring().clone();
-        let settings = Settings::build(&raw.network, &raw.identity, &raw.privacy, keyring, geo)
+        let settings = Settings::build(&raw.network, &identity, &raw.privacy, keyring, geo)
             .and_then(|settings| settings.with_tokens(&raw.identity))
             .map_err(Failure::running)?;
         self.identity = Arc::new(settings);
         let options = raw.options(Arc::clone(&self.identity), self.shards);
-        Ok(options)
+        Ok(Options { described: reading.book, ..options })
     }
 }

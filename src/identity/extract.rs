@@ -290,6 +290,7 @@ impl Extractor {
             activity: step.activity,
             exposed: self.exposures(asked, answer, &step, route, &proved),
             contents: None,
+            spec: None,
             credentials: proved.credentials,
             outcome: step.outcome,
             completeness: exchange.completeness,

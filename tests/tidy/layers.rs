@@ -5,8 +5,10 @@
 use super::source::{Complaints, Source, rust};
 
 /// The sensor in data-path order. A layer may name those before it and itself.
-const LAYERS: [&str; 11] =
-    ["metrics", "capture", "decode", "flow", "tls", "http", "identity", "pipeline", "ledger", "sinks", "web"];
+const LAYERS: [&str; 12] = [
+    "metrics", "capture", "decode", "flow", "tls", "http", "identity", "openapi", "pipeline", "ledger",
+    "sinks", "web",
+];
 
 /// What puts the layers together may name all of them.
 const PROGRAM: [&str; 4] = ["cli", "config", "main", "lib"];
@@ -15,7 +17,7 @@ const PROGRAM: [&str; 4] = ["cli", "config", "main", "lib"];
 const OUTSIDE: [(&str, &[&str]); 3] = [
     ("ledger", &["ledger"]),
     ("sinks", &["metrics", "sinks"]),
-    ("web", &["metrics", "ledger", "sinks", "web"]),
+    ("web", &["metrics", "openapi", "ledger", "sinks", "web"]),
 ];
 
 /// The demonstration makes packets; it must not look at how they are read.

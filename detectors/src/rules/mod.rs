@@ -134,6 +134,7 @@ registry! {
     basic_auth_in_use,
     mixed_authentication,
     forged_identity_header,
+    spec_drift,
     sensor_self_check,
 }
 

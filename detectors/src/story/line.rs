@@ -4,7 +4,7 @@
 
 use super::braces::{expand, numbers};
 use super::time::{duration, moment, parse};
-use super::token;
+use super::{spec, token};
 use crate::anomaly::AnomalySet;
 use crate::hash::StableHasher;
 use crate::identity::{
@@ -126,6 +126,7 @@ pub fn blank(id: TransactionId, end: EventTime, ip: IpAddr) -> Transaction {
         activity: Activity::Use,
         exposed: Vec::new(),
         contents: None,
+        spec: None,
         outcome: Outcome::Unknown,
         completeness: Completeness::Whole,
         anomalies: AnomalySet::EMPTY,
@@ -244,6 +245,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "secret" => present(tx, CredentialKind::ClientSecret, "client_secret", Location::Header, value),
         "jwt" => set_jwt(tx, value),
         _ if token::WORDS.contains(&name) => return token::set(tx, name, value),
+        _ if spec::WORDS.contains(&name) => return spec::set(tx, name, value),
         "reuse" => tx.reuse = Some(reuse(tx.end, value)?),
         "country" => tx.client.country = Some(Country::parse(value).ok_or("a country is two letters")?),
         "asn" => tx.client.asn = Some(parse(value, "asn")?),

@@ -112,6 +112,7 @@ fn step(host: &str, activity: Activity) -> Sighting {
         activity,
         exposed: Vec::new(),
         contents: None,
+        spec: None,
         outcome: Outcome::Success,
         completeness: Completeness::Whole,
         anomalies: AnomalySet::EMPTY,
