@@ -4,7 +4,26 @@
 
 use crate::contents::ParameterPlace;
 use crate::identity::named;
+use crate::transaction::Transaction;
 use std::sync::Arc;
+
+/// Media types that begin so are pages and what belongs to them.
+const PAGES: [&str; 8] = [
+    "text/html",
+    "text/css",
+    "text/javascript",
+    "application/javascript",
+    "application/xhtml",
+    "image/",
+    "font/",
+    "video/",
+];
+
+/// Whether the answer is a page, or a style sheet, script, picture or font of one: no operation of an API.
+pub fn is_page(tx: &Transaction) -> bool {
+    let kind = tx.response.as_ref().and_then(|response| response.content_type.as_deref());
+    kind.is_some_and(|kind| PAGES.iter().any(|page| kind.starts_with(page)))
+}
 
 named! {
     /// What the description says of the operation.

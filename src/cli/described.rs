@@ -2,11 +2,12 @@
 //! It is given raw values and gives what traffic is compared with, and the names of keys that identity looks for.
 //! It promises that a file which cannot be used is told, and that a sensor starts without it.
 
-use super::warn;
+use super::{Failure, warn};
 use crate::config::Raw;
 use crate::identity::config::{DeclaredKeys, Identity};
-use crate::openapi::Book;
+use crate::openapi::{Book, Learner};
 use heelguard_detectors::identity::Location;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What came of the files.
@@ -49,4 +50,13 @@ pub(super) fn with_keys(identity: &Identity, book: Option<&Book>) -> Identity {
         names.push(name.to_ascii_lowercase());
     }
     Identity { declared_keys: keys, ..identity.clone() }
+}
+
+/// Writes what was learned.
+pub(super) fn write(learner: &Learner, path: &Path) -> Result<(), Failure> {
+    if learner.left_out() > 0 {
+        warn(&format!("{} transactions have no place in the learned description", learner.left_out()));
+    }
+    let cannot = |error| Failure::running(format!("cannot write {}: {error}", path.display()));
+    learner.write(path).map_err(cannot)
 }

@@ -10,10 +10,11 @@ use super::explain::Explainer;
 use super::progress::Progress;
 use super::systemd::Notifier;
 use super::way_out::WayOut;
-use super::{Failure, inform, warn};
+use super::{Failure, described, inform, warn};
 use crate::capture::live;
 use crate::http::Services;
 use crate::metrics::{Counters, InterfaceRow, LiveRows, SinkCounters};
+use crate::openapi::Learner;
 use crate::pipeline::{self, Options};
 use crate::sinks::delivery::Tell;
 use crate::sinks::inventory::Inventory;
@@ -28,6 +29,7 @@ use heelguard_detectors::saved::Damaged;
 use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::Transaction;
 use outputs::Form;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -54,6 +56,8 @@ pub(super) struct Records {
     inventory: Option<Inventory>,
     inventory_sink: Option<Jsonl>,
     stats: Option<Jsonl>,
+    /// Learns a description of what is called, and where it goes.
+    learner: Option<(Box<Learner>, PathBuf)>,
     tally: Tally,
     /// Alerts for whoever asked to keep them.
     kept: Option<Vec<Alert>>,
@@ -113,6 +117,9 @@ impl pipeline::Outputs for Records {
     fn transaction(&mut self, transaction: &Transaction) -> anyhow::Result<()> {
         if let Some(inventory) = &mut self.inventory {
             inventory.observe(transaction);
+        }
+        if let Some((learner, _)) = &mut self.learner {
+            learner.observe(transaction);
         }
         if let Some((live, _)) = &self.live {
             live.transaction(transaction);
@@ -299,6 +306,11 @@ impl Records {
             if let Err(failure) = closed {
                 keep_first(&mut outcome, failure);
             }
+        }
+        if let Some((learner, path)) = self.learner
+            && let Err(failure) = described::write(&learner, &path)
+        {
+            keep_first(&mut outcome, failure);
         }
         if let Some(mut sink) = self.stats {
             sink.write(&StatsRecord::new(counters, &sinks, services));

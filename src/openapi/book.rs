@@ -109,14 +109,15 @@ impl Book {
 
     fn comparison(&self, tx: &Transaction, request: &Request) -> Comparison {
         let Some(tree) = self.tree_of(&request.host) else { return Comparison::without(Standing::NoSpec) };
-        let Some(methods) = tree.find(&request.path) else {
-            return Comparison::without(Standing::UndeclaredPath);
-        };
         // Whoever answers GET answers HEAD.
-        let method = methods.get(&*request.method);
-        let method = method.or_else(|| (&*request.method == "HEAD").then(|| methods.get("GET"))?);
-        let Some(declared) = method else {
-            let path = methods.values().next().map(|declared| declared.path.clone());
+        let methods = [&*request.method, if &*request.method == "HEAD" { "GET" } else { "" }];
+        let with =
+            |method: &&str| tree.find(&request.path, |known| known.contains_key(*method))?.get(*method);
+        let Some(declared) = methods.iter().find_map(with) else {
+            let Some(others) = tree.find(&request.path, |_| true) else {
+                return Comparison::without(Standing::UndeclaredPath);
+            };
+            let path = others.values().next().map(|declared| declared.path.clone());
             return Comparison { path, ..Comparison::without(Standing::UndeclaredMethod) };
         };
         let operation = &declared.operation;

@@ -5,13 +5,18 @@
 
 mod book;
 mod document;
+mod draft;
+mod learn;
 mod names;
 mod pointer;
 mod security;
+mod shape;
 mod spec;
 mod tree;
+mod yaml;
 
 pub use book::{Book, Reading};
+pub use learn::Learner;
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -76,15 +76,35 @@ impl<T> Tree<T> {
         self.nodes.get_mut(place).map(|node| &mut node.here)
     }
 
-    /// What stands at the template that this path belongs to.
-    pub(super) fn find(&self, path: &str) -> Option<&T> {
-        self.nodes.first().and_then(|root| self.below(root, path))
+    /// What stands at the template that this path belongs to, as far as it `is_meant`.
+    pub(super) fn find(&self, path: &str, is_meant: impl Fn(&T) -> bool) -> Option<&T> {
+        self.nodes.get(self.place_of(path, &is_meant)?)?.here.as_ref()
     }
 
-    fn below<'t>(&'t self, node: &'t Node<T>, path: &str) -> Option<&'t T> {
+    /// The same, to change it.
+    pub(super) fn find_mut(&mut self, path: &str, is_meant: impl Fn(&T) -> bool) -> Option<&mut T> {
+        let place = self.place_of(path, &is_meant)?;
+        self.nodes.get_mut(place)?.here.as_mut()
+    }
+
+    /// All that stands anywhere, in the order in which the places were made.
+    pub(super) fn all(&self) -> impl Iterator<Item = &T> {
+        self.nodes.iter().filter_map(|node| node.here.as_ref())
+    }
+
+    fn place_of(&self, path: &str, is_meant: &impl Fn(&T) -> bool) -> Option<usize> {
+        self.below(0, path, is_meant)
+    }
+
+    fn below(&self, place: usize, path: &str, is_meant: &impl Fn(&T) -> bool) -> Option<usize> {
+        let node = self.nodes.get(place)?;
+        let is_here = |place: usize| {
+            let here = self.nodes.get(place).and_then(|node| node.here.as_ref());
+            here.is_some_and(is_meant).then_some(place)
+        };
         let path = path.trim_start_matches('/');
         if path.is_empty() {
-            return node.here.as_ref();
+            return is_here(place);
         }
         let (segment, behind) = path.split_once('/').unwrap_or((path, ""));
         let bare = segment.split_once(';').map_or(segment, |(bare, _)| bare);
@@ -93,13 +113,8 @@ impl<T> Tree<T> {
         let word = text.and_then(|text| node.words.get(text)).copied();
         let patterns =
             node.patterns.iter().filter(|(pattern, _)| text.is_some_and(|text| pattern.fits(text)));
-        for place in word.into_iter().chain(patterns.map(|&(_, place)| place)).chain(node.any) {
-            let found = self.nodes.get(place).and_then(|next| self.below(next, behind));
-            if found.is_some() {
-                return found;
-            }
-        }
-        node.rest.and_then(|place| self.nodes.get(place)).and_then(|rest| rest.here.as_ref())
+        let mut next = word.into_iter().chain(patterns.map(|&(_, place)| place)).chain(node.any);
+        next.find_map(|place| self.below(place, behind, is_meant)).or_else(|| is_here(node.rest?))
     }
 }
 
@@ -163,7 +178,7 @@ mod tests {
     #[test]
     fn words_come_before_patterns_before_parameters() {
         let tree = tree(&["/users/{id}", "/users/me", "/users/{id}.json", "/users/{id}/keys", "/{any}/me"]);
-        let find = |path| tree.find(path).map(String::as_str);
+        let find = |path| tree.find(path, |_| true).map(String::as_str);
         assert_eq!(find("/users/me"), Some("/users/me"));
         assert_eq!(find("/users/7"), Some("/users/{id}"));
         assert_eq!(find("/users/7.json"), Some("/users/{id}.json"));
@@ -177,7 +192,7 @@ mod tests {
     #[test]
     fn paths_are_compared_as_they_are_meant() {
         let tree = tree(&["/a%20b/", "/v{major}.{minor}/x", "/files/{path+}", "/"]);
-        let find = |path| tree.find(path).map(String::as_str);
+        let find = |path| tree.find(path, |_| true).map(String::as_str);
         assert_eq!(find("/a%20b;jsessionid=1"), Some("/a%20b/"));
         assert_eq!(find("/v1.2/x"), Some("/v{major}.{minor}/x"));
         assert_eq!(find("/v1./x"), None);
@@ -195,9 +210,9 @@ mod tests {
             let tree = tree(&[&template]);
             let path: Vec<&str> = words.iter().map(|word| if word.starts_with('{') { &filling } else { word.as_str() }).collect();
             let path = format!("/{}", path.join("/"));
-            prop_assert_eq!(tree.find(&path), Some(&template));
+            prop_assert_eq!(tree.find(&path, |_| true), Some(&template));
             let longer = format!("{}/more", path);
-            prop_assert_eq!(tree.find(&longer), None);
+            prop_assert_eq!(tree.find(&longer, |_| true), None);
         }
     }
 }

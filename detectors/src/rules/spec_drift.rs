@@ -52,7 +52,7 @@ use crate::keyed::Keyed;
 use crate::label::Labels;
 use crate::runtime::Limits;
 use crate::saved::saved;
-use crate::spec::{Comparison, Security, Standing};
+use crate::spec::{Comparison, Security, Standing, is_page};
 use crate::time::EventTime;
 use crate::transaction::{ExposureKind, Request, Transaction};
 use serde::{Deserialize, Serialize};
@@ -62,18 +62,6 @@ use std::time::Duration;
 
 /// Names kept of one operation.
 const NAMES_MAX: usize = 16;
-/// Media types that begin so are pages and what belongs to them.
-const PAGES: [&str; 8] = [
-    "text/html",
-    "text/css",
-    "text/javascript",
-    "application/javascript",
-    "application/xhtml",
-    "image/",
-    "font/",
-    "video/",
-];
-
 /// When it fires.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -241,11 +229,6 @@ fn kinds(comparison: &Comparison, tx: &Transaction) -> impl Iterator<Item = Kind
         !comparison.undocumented.is_empty(),
     ];
     Kind::ALL.iter().zip(holds).filter(|(_, holds)| *holds).map(|(kind, _)| *kind)
-}
-
-fn is_page(tx: &Transaction) -> bool {
-    let kind = tx.response.as_ref().and_then(|response| response.content_type.as_deref());
-    kind.is_some_and(|kind| PAGES.iter().any(|page| kind.starts_with(page)))
 }
 
 /// The declared path; where there is none, the learned route.

@@ -35,6 +35,11 @@ pub(in crate::cli) struct OutputArgs {
     #[arg(long, value_name = "PATH")]
     stats: Option<PathBuf>,
 
+    /// An OpenAPI description of what was called with success, at the end: YAML, or JSON by the name; into a folder,
+    /// one a host
+    #[arg(long, value_name = "PATH")]
+    learn_openapi: Option<PathBuf>,
+
     /// How alerts are written; the default is text on a terminal and jsonl elsewhere
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
@@ -52,6 +57,7 @@ pub(in crate::cli) struct Plan {
     transactions: Option<Place>,
     inventory: Option<Place>,
     stats: Option<Place>,
+    learn_openapi: Option<PathBuf>,
     form: Form,
 }
 
@@ -78,12 +84,15 @@ impl OutputArgs {
             transactions: place(&self.transactions),
             inventory: place(&self.inventory),
             stats: place(&self.stats),
+            learn_openapi: self.learn_openapi.clone(),
             form,
         };
+        let learned = self.learn_openapi.clone().filter(|path| !path.is_dir()).map(Place::File);
         let optional = [
             ("--transactions", &plan.transactions),
             ("--inventory", &plan.inventory),
             ("--stats", &plan.stats),
+            ("--learn-openapi", &learned),
         ];
         let mut outputs = vec![("--alerts", &plan.alerts)];
         outputs.extend(optional.iter().filter_map(|(option, place)| Some((*option, place.as_ref()?))));
@@ -114,6 +123,7 @@ impl Plan {
             inventory: (goes_on || self.inventory.is_some()).then(Inventory::default),
             inventory_sink: open(&self.inventory)?,
             stats: open(&self.stats)?,
+            learner: self.learn_openapi.clone().map(|path| (Box::default(), path)),
             tally: Tally::default(),
             kept: None,
             explainer: None,
