@@ -14,7 +14,7 @@ use super::{Failure, described, inform, warn};
 use crate::capture::live;
 use crate::http::Services;
 use crate::metrics::{Counters, InterfaceRow, LiveRows, SinkCounters};
-use crate::openapi::Learner;
+use crate::openapi::{Book, Learner, Survey};
 use crate::pipeline::{self, Options};
 use crate::sinks::delivery::Tell;
 use crate::sinks::inventory::Inventory;
@@ -29,6 +29,7 @@ use heelguard_detectors::saved::Damaged;
 use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::Transaction;
 use outputs::Form;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -58,6 +59,9 @@ pub(super) struct Records {
     stats: Option<Jsonl>,
     /// Learns a description of what is called, and where it goes.
     learner: Option<(Box<Learner>, PathBuf)>,
+    /// What descriptions declare, beside what is seen, and where that is written.
+    survey: Arc<Survey>,
+    openapi_table: Option<Jsonl>,
     tally: Tally,
     /// Alerts for whoever asked to keep them.
     kept: Option<Vec<Alert>>,
@@ -118,6 +122,7 @@ impl pipeline::Outputs for Records {
         if let Some(inventory) = &mut self.inventory {
             inventory.observe(transaction);
         }
+        self.survey.observe(transaction);
         if let Some((learner, _)) = &mut self.learner {
             learner.observe(transaction);
         }
@@ -291,6 +296,10 @@ impl Records {
                 warn(&format!("the inventory is full: {} sightings were left out", inventory.left_out()));
             }
         }
+        if let Some(mut sink) = self.openapi_table {
+            sink.write_with(|out| out.write_all(self.survey.table().as_bytes()));
+            close(sink, &mut jsonl);
+        }
         let mut sinks = vec![("jsonl".to_owned(), jsonl)];
         if self.form != Form::Jsonl {
             sinks.push(("text".to_owned(), text));
@@ -324,6 +333,12 @@ impl Records {
     /// Tells why the detectors spoke of a subject, or did not.
     pub(super) fn explain_by(&mut self, explainer: Explainer) {
         self.explainer = Some(explainer);
+    }
+
+    /// What is seen beside what these descriptions declare.
+    pub(super) fn survey(&self, book: Option<&Arc<Book>>) -> Arc<Survey> {
+        self.survey.describe(book.cloned());
+        Arc::clone(&self.survey)
     }
 
     /// Sends records to the sinks of the configuration, too.

@@ -8,6 +8,7 @@ use super::systemd::Notifier;
 use super::{ConfigArgs, Failure, described, replay};
 use crate::config::{Raw, differing};
 use crate::identity::Settings;
+use crate::openapi::Survey;
 use crate::pipeline::Options;
 use crate::sinks::delivery::Tell;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -38,6 +39,8 @@ pub(super) struct Reloader {
     pub(super) shards: usize,
     pub(super) tell: Tell,
     pub(super) notifier: Notifier,
+    /// What the page shows of descriptions.
+    pub(super) survey: Arc<Survey>,
 }
 
 /// Who may ask for a configuration to be read anew; asking twice before it is done is asking once.
@@ -103,6 +106,7 @@ impl Reloader {
             .map_err(Failure::running)?;
         self.identity = Arc::new(settings);
         let options = raw.options(Arc::clone(&self.identity), self.shards);
+        self.survey.describe(reading.book.clone());
         Ok(Options { described: reading.book, ..options })
     }
 }

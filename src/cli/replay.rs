@@ -95,7 +95,8 @@ impl Replay {
         let shards = self.shards.map_or_else(machine_shards, |shards| shards as usize);
         let mut options = raw.options(identity, shards);
         options.keys = keys;
-        options.described = described;
+        options.described.clone_from(&described);
+        outputs.survey(described.as_ref());
         if let Some((watched, explainer)) = explained {
             options.detection.watch = Some(watched);
             outputs.explain_by(explainer);
@@ -112,7 +113,7 @@ impl Replay {
         let mut shown_at = None;
         if let Some(server) = server {
             let sinks = way_out.as_ref().map(|way_out| way_out.delivery.observer());
-            let shown = page::shown(&raw, page::files(&self.files));
+            let shown = page::shown(&raw, page::files(&self.files), outputs.survey(described.as_ref()));
             let live = Arc::new(Live::new(sinks).showing(shown));
             let origin = live.serve(server).map_err(Failure::running)?;
             warn(&format!("the page is at {origin}/, metrics are at {origin}/metrics"));

@@ -131,7 +131,7 @@ impl Run {
         records.is_of_now();
         records.is_without_end();
         let mut options = raw.options(Arc::clone(&identity), shards);
-        options.described = described;
+        options.described.clone_from(&described);
         let (asking, asked) = asking();
         let hung_up = asking.clone();
         let stop = signals::listen(move || hung_up.ask())
@@ -140,7 +140,7 @@ impl Run {
         let way_out = WayOut::open(&raw, Full::Drop, &stop, &tell)?;
         let sinks = way_out.as_ref().map(|way_out| way_out.delivery.observer());
         let source = format!("Live on {}", raw.capture.live.interfaces.join(", "));
-        let shown = page::shown(&raw, source);
+        let shown = page::shown(&raw, source, records.survey(described.as_ref()));
         let live = Arc::new(Live::new(sinks).reloading(move || asking.ask()).showing(shown));
         let origin = live.serve(server).map_err(Failure::running)?;
         records.show_on(live);
@@ -159,6 +159,7 @@ impl Run {
             shards,
             tell: Arc::clone(&tell),
             notifier: notifier.clone(),
+            survey: records.survey(described.as_ref()),
         };
         let started = |error: std::io::Error| Failure::running(format!("cannot start a thread: {error}"));
         if let Some((keys, follower)) = keylog {

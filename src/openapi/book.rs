@@ -51,6 +51,17 @@ struct Declared {
     operation: Arc<Operation>,
 }
 
+/// A declared operation, to be shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry<'a> {
+    pub(super) host: &'a str,
+    pub(super) method: &'a str,
+    pub(super) path: &'a Arc<str>,
+    pub(super) deprecated: bool,
+    /// In words.
+    pub(super) wanted: Option<&'a Arc<str>>,
+}
+
 /// What came of reading the files.
 #[derive(Debug, Default)]
 pub struct Reading {
@@ -94,6 +105,34 @@ impl Book {
     /// Operations, each counted for every host that has it.
     pub fn operations(&self) -> usize {
         self.operations
+    }
+
+    /// The name under which the descriptions have a host.
+    pub(super) fn host_of(&self, host: &str) -> Option<&str> {
+        let known = self.hosts.get_key_value(host).or_else(|| self.hosts.get_key_value(without_port(host)));
+        known.map(|(name, _)| &**name).or_else(|| self.every_host.map(|_| EVERY_HOST))
+    }
+
+    /// Whether a declared path of such a host has the method.
+    pub(super) fn declares(&self, host: &str, method: &str, path: &str) -> bool {
+        let is_it = |methods: &Methods| methods.get(method).is_some_and(|declared| *declared.path == *path);
+        self.tree_of(host).is_some_and(|tree| tree.find(path, is_it).is_some())
+    }
+
+    /// Every declared operation, in no order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        let every = self.every_host.map(|place| (EVERY_HOST, place));
+        let hosts = self.hosts.iter().map(|(host, place)| (&**host, *place)).chain(every);
+        let trees = hosts.filter_map(|(host, place)| Some((host, self.trees.get(place)?)));
+        trees.flat_map(|(host, tree)| {
+            tree.all().flat_map(|methods| methods.iter()).map(move |(method, declared)| Entry {
+                host,
+                method,
+                path: &declared.path,
+                deprecated: declared.operation.deprecated,
+                wanted: declared.operation.demand.words(),
+            })
+        })
     }
 
     /// Says of a transaction what is declared of it.

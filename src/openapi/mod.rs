@@ -12,11 +12,13 @@ mod pointer;
 mod security;
 mod shape;
 mod spec;
+mod survey;
 mod tree;
 mod yaml;
 
 pub use book::{Book, Reading};
 pub use learn::Learner;
+pub use survey::{Row, State, Survey};
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -52,7 +52,13 @@ pub fn pages(captures: &[&Path]) -> Result<Vec<String>, CaptureError> {
     let ledger = Arc::new(Ledger::default());
     let summary = pipeline::run(&mut timeline, &raw.options(settings(), 1), &mut Seen(Arc::clone(&ledger)))
         .expect("nothing is written");
-    let shown = Shown { labels: raw.labels(), source: "a capture".to_owned(), ledger, state_dir: None };
+    let shown = Shown {
+        labels: raw.labels(),
+        source: "a capture".to_owned(),
+        ledger,
+        survey: Arc::default(),
+        state_dir: None,
+    };
     Ok(web::pages(shown, &summary.counters, &[]).expect("every row has its page"))
 }
 

@@ -15,6 +15,7 @@ use crate::sinks::record::Labels;
 use clap::{Args, ValueEnum};
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Which records are wanted, and where.
 #[derive(Args, Debug, Default)]
@@ -40,6 +41,10 @@ pub(in crate::cli) struct OutputArgs {
     #[arg(long, value_name = "PATH")]
     learn_openapi: Option<PathBuf>,
 
+    /// What descriptions declare beside what was seen, as a table, at the end
+    #[arg(long, value_name = "PATH")]
+    openapi_table: Option<PathBuf>,
+
     /// How alerts are written; the default is text on a terminal and jsonl elsewhere
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
@@ -58,6 +63,7 @@ pub(in crate::cli) struct Plan {
     inventory: Option<Place>,
     stats: Option<Place>,
     learn_openapi: Option<PathBuf>,
+    openapi_table: Option<Place>,
     form: Form,
 }
 
@@ -85,6 +91,7 @@ impl OutputArgs {
             inventory: place(&self.inventory),
             stats: place(&self.stats),
             learn_openapi: self.learn_openapi.clone(),
+            openapi_table: place(&self.openapi_table),
             form,
         };
         let learned = self.learn_openapi.clone().filter(|path| !path.is_dir()).map(Place::File);
@@ -93,6 +100,7 @@ impl OutputArgs {
             ("--inventory", &plan.inventory),
             ("--stats", &plan.stats),
             ("--learn-openapi", &learned),
+            ("--openapi-table", &plan.openapi_table),
         ];
         let mut outputs = vec![("--alerts", &plan.alerts)];
         outputs.extend(optional.iter().filter_map(|(option, place)| Some((*option, place.as_ref()?))));
@@ -123,6 +131,8 @@ impl Plan {
             inventory: (goes_on || self.inventory.is_some()).then(Inventory::default),
             inventory_sink: open(&self.inventory)?,
             stats: open(&self.stats)?,
+            survey: Arc::default(),
+            openapi_table: open(&self.openapi_table)?,
             learner: self.learn_openapi.clone().map(|path| (Box::default(), path)),
             tally: Tally::default(),
             kept: None,

@@ -12,6 +12,7 @@ mod episodes;
 pub(super) mod filter;
 pub(super) mod key;
 pub(super) mod keys;
+pub(super) mod openapi;
 mod outcome;
 mod parts;
 pub(super) mod principal;
@@ -26,10 +27,12 @@ use super::Moment;
 use super::ask::Pairs;
 use super::notes::Notes;
 use crate::ledger::Ledger;
+use crate::openapi::Survey;
 
 /// What a view looks at.
 pub(super) struct Sight<'a> {
     pub(super) ledger: &'a Ledger,
+    pub(super) survey: &'a Survey,
     pub(super) notes: &'a Notes,
     /// Counters and the like, as they are now.
     pub(super) moment: &'a Moment,
