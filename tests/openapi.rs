@@ -7,6 +7,7 @@
 
 mod support;
 
+use heelguard::demo::{Day, Options};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -49,6 +50,39 @@ fn say_not_run() {
     std::io::stderr().write_all(told.as_bytes()).expect("standard error is open");
 }
 
+/// Learns from a capture into a file, and compares the capture with it.
+fn feed_back(capture: &Path, own: &[String], file: &Path) {
+    let mut words: Vec<&str> = own.iter().map(String::as_str).collect();
+    let path = file.to_str().expect("a path in UTF-8");
+    replay(&[capture], &[&words[..], &["--learn-openapi", path]].concat());
+    let specs = format!("openapi.specs=[{{file = {path:?}}}]");
+    let table = file.with_extension("txt");
+    words.extend(["--set", &specs, "--openapi-table", table.to_str().expect("a path in UTF-8")]);
+    let told = replay(&[capture], &words);
+    let table = std::fs::read_to_string(table).expect("the table is written");
+    assert!(table.contains(" as declared "), "{table}");
+    for state in [" not declared ", " differs ", " answers without ", " never called "] {
+        assert!(!table.contains(state), "{}: {state}\n{table}", capture.display());
+    }
+    assert!(told.stats["balanced"] == true && !told.transactions.is_empty());
+    let of_drift = told.alerts.iter().filter(|alert| alert["detector"] == "spec_drift");
+    let drift: Vec<String> = of_drift.map(|alert| alert["message"].to_string()).collect();
+    assert!(drift.is_empty(), "{}\n{}", capture.display(), drift.join("\n"));
+}
+
+#[test]
+fn what_is_learned_of_a_generated_day_is_valid_and_it_does_not_drift_from_it() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let capture = dir.path().join("day.pcap");
+    let mut file = std::fs::File::create(&capture).expect("a file");
+    Day::new(Options { seed: 5, users: 8, ..Options::default() })
+        .write_pcap(&mut file)
+        .expect("it is written");
+    let learned = dir.path().join("day.yaml");
+    feed_back(&capture, &[], &learned);
+    check(&[learned]);
+}
+
 #[test]
 fn what_is_learned_of_real_products_is_valid_and_they_do_not_drift_from_it() {
     let Some(realauth) = folder("HEELGUARD_REALAUTH") else { return };
@@ -56,20 +90,7 @@ fn what_is_learned_of_real_products_is_valid_and_they_do_not_drift_from_it() {
     let mut learned = Vec::new();
     for (number, (capture, labels)) in captures(&realauth).into_iter().enumerate() {
         let file = dir.path().join(format!("{number}.{}", if number % 2 == 0 { "yaml" } else { "json" }));
-        let own = options(&capture, &labels);
-        let mut words: Vec<&str> = own.iter().map(String::as_str).collect();
-        let path = file.to_str().expect("a path in UTF-8");
-        replay(&[&capture], &[&words[..], &["--learn-openapi", path]].concat());
-        let specs = format!("openapi.specs=[{{file = {path:?}}}]");
-        words.extend(["--set", &specs]);
-        let told = replay(&[&capture], &words);
-        let drift: Vec<String> = told
-            .alerts
-            .iter()
-            .filter(|alert| alert["detector"] == "spec_drift")
-            .map(|alert| alert["message"].to_string())
-            .collect();
-        assert!(drift.is_empty(), "{}\n{}", capture.display(), drift.join("\n"));
+        feed_back(&capture, &options(&capture, &labels), &file);
         learned.push(file);
     }
     assert!(learned.len() > 5, "there are captures");

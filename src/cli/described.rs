@@ -2,7 +2,7 @@
 //! It is given raw values and gives what traffic is compared with, and the names of keys that identity looks for.
 //! It promises that a file which cannot be used is told, and that a sensor starts without it.
 
-use super::{Failure, warn};
+use super::{Failure, print, warn};
 use crate::config::Raw;
 use crate::identity::config::{DeclaredKeys, Identity};
 use crate::openapi::{Book, Learner};
@@ -56,6 +56,9 @@ pub(super) fn with_keys(identity: &Identity, book: Option<&Book>) -> Identity {
 pub(super) fn write(learner: &Learner, path: &Path) -> Result<(), Failure> {
     if learner.left_out() > 0 {
         warn(&format!("{} transactions have no place in the learned description", learner.left_out()));
+    }
+    if path.as_os_str() == "-" {
+        return print(&learner.text());
     }
     let cannot = |error| Failure::running(format!("cannot write {}: {error}", path.display()));
     learner.write(path).map_err(cannot)

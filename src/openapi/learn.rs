@@ -107,21 +107,22 @@ impl Learner {
         self.left_out
     }
 
+    /// One description of all hosts, in YAML.
+    pub fn text(&self) -> String {
+        yaml::write(&draft::document(self.hosts.iter()))
+    }
+
     /// Writes one description of all hosts, or into a folder one of each; JSON where the name ends in `.json`.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
         if !path.is_dir() {
-            let document = draft::document(self.hosts.iter());
             let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
-            let text = if is_json { format!("{document:#}\n") } else { yaml::write(&document) };
-            return std::fs::write(path, text);
+            let json = || format!("{:#}\n", draft::document(self.hosts.iter()));
+            return std::fs::write(path, if is_json { json() } else { self.text() });
         }
         for host in &self.hosts {
-            let name: String = host
-                .0
-                .chars()
-                .map(|c| if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c } else { '_' })
-                .collect();
-            let text = yaml::write(&draft::document([host].into_iter()));
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
+            let name: String = host.0.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+            let text = yaml::write(&draft::document(std::iter::once(host)));
             std::fs::write(path.join(format!("{}.yaml", name.trim_start_matches('.'))), text)?;
         }
         Ok(())

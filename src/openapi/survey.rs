@@ -313,7 +313,15 @@ paths:
              10:00:06 203.0.113.7 -> use DELETE /c 204
              10:00:07 203.0.113.7 -> use GET /x 200 host=other.example.com",
         );
-        expect_test::expect![[""]].assert_eq(&survey.table());
+        expect_test::expect![[r#"
+            HOST             METHOD  PATH     STATE                           CALLS  2XX  WITHOUT  LAST                         UNDOCUMENTED
+            api.example.com  GET     /a       answers without its credential  2      1    1        2026-11-21T10:00:01.000000Z
+            api.example.com  DELETE  /c       not declared                    1      1    0        2026-11-21T10:00:06.000000Z
+            api.example.com  GET     /debug   not declared                    1      1    0        2026-11-21T10:00:04.000000Z
+            api.example.com  GET     /b/{id}  deprecated, still answered      2      2    0        2026-11-21T10:00:03.000000Z
+            api.example.com  PUT     /b/{id}  never called                    0      0    0        -
+            api.example.com  GET     /c       never called                    0      0    0        -
+        "#]].assert_eq(&survey.table());
         assert_eq!(survey.left_out(), 0);
     }
 

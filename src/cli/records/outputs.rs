@@ -94,7 +94,7 @@ impl OutputArgs {
             openapi_table: place(&self.openapi_table),
             form,
         };
-        let learned = self.learn_openapi.clone().filter(|path| !path.is_dir()).map(Place::File);
+        let learned = self.learn_openapi.clone().filter(|path| !path.is_dir()).map(|path| Place::of(&path));
         let optional = [
             ("--transactions", &plan.transactions),
             ("--inventory", &plan.inventory),

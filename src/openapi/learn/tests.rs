@@ -208,7 +208,8 @@ fn a_description_of_a_shop() {
               security:
                 - {}
                 - header_authorization: []
-    "#]].assert_eq(&written(&learned(&shop())));
+    "#]]
+    .assert_eq(&written(&learned(&shop())));
 }
 
 #[test]
