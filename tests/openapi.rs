@@ -14,12 +14,14 @@ use std::process::Command;
 use support::realauth::{captures, options};
 use support::replay::{folder, replay};
 
+/// Validates each file that is named.
+const SCRIPT: &str = "import sys, yaml, openapi_spec_validator\n\
+                      for path in sys.argv[1:]:\n    \
+                          with open(path) as file: openapi_spec_validator.validate(yaml.safe_load(file))";
+
 /// Checks a description with the validator, if it is there.
 fn check(files: &[PathBuf]) {
     let Some(python) = python() else { return say_not_run() };
-    const SCRIPT: &str = "import sys, yaml, openapi_spec_validator\n\
-                          for path in sys.argv[1:]:\n    \
-                              with open(path) as file: openapi_spec_validator.validate(yaml.safe_load(file))";
     let output = Command::new(python)
         .args(["-W", "ignore", "-c", SCRIPT])
         .args(files)

@@ -182,7 +182,7 @@ fn body(learned: &Learned) -> Option<Value> {
             content.insert(media.to_owned(), json!({"schema": shape.schema()}));
         }
     }
-    (!content.is_empty()).then(|| Value::Object(content))
+    (!content.is_empty()).then_some(Value::Object(content))
 }
 
 /// `security` of an operation; the schemes that it names are put beside those of others.

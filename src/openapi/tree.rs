@@ -61,13 +61,15 @@ impl<T> Tree<T> {
                 }
                 Kind::Any => *node.any.get_or_insert(new),
                 Kind::Rest => *node.rest.get_or_insert(new),
-                Kind::Pattern(pattern) => match node.patterns.iter().find(|(known, _)| *known == pattern) {
-                    Some(&(_, place)) => place,
-                    None => {
+                Kind::Pattern(pattern) => {
+                    let known = node.patterns.iter().find(|(known, _)| *known == pattern);
+                    if let Some(&(_, place)) = known {
+                        place
+                    } else {
                         node.patterns.push((pattern, new));
                         new
                     }
-                },
+                }
             };
             if place == new {
                 self.nodes.push(Node::default());
@@ -211,7 +213,7 @@ mod tests {
             let path: Vec<&str> = words.iter().map(|word| if word.starts_with('{') { &filling } else { word.as_str() }).collect();
             let path = format!("/{}", path.join("/"));
             prop_assert_eq!(tree.find(&path, |_| true), Some(&template));
-            let longer = format!("{}/more", path);
+            let longer = format!("{path}/more");
             prop_assert_eq!(tree.find(&longer, |_| true), None);
         }
     }

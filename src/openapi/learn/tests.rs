@@ -9,7 +9,9 @@ use std::path::PathBuf;
 
 fn learned(traffic: &[Transaction]) -> Learner {
     let mut learner = Learner::default();
-    traffic.iter().for_each(|tx| learner.observe(tx));
+    for tx in traffic {
+        learner.observe(tx);
+    }
     learner
 }
 
@@ -62,6 +64,7 @@ fn contents(
 }
 
 fn shop() -> Vec<Transaction> {
+    use ValueType::{Array, Email, Integer, Null, Number, String, Uuid};
     let mut traffic = transactions(
         "10:00:00 203.0.113.7 -> login POST /v1/login 200 user=ann
          10:00:01 203.0.113.7 -> use GET /v1/orders/7/items/0191 200 user=ann bearer=t route=/v1/orders/{id}/items/{uuid}
@@ -78,7 +81,6 @@ fn shop() -> Vec<Transaction> {
     post.request.as_mut().unwrap().query_keys = vec!["dry".into()];
     post.request.as_mut().unwrap().bytes = 10;
     post.request.as_mut().unwrap().content_type = Some("application/json".into());
-    use ValueType::{Array, Email, Integer, Null, Number, String, Uuid};
     contents(
         post,
         &[
@@ -100,116 +102,7 @@ fn shop() -> Vec<Transaction> {
 
 #[test]
 fn a_description_of_a_shop() {
-    expect_test::expect![[r#"
-        openapi: "3.1.0"
-        info:
-          title: "Learned from traffic"
-          description: "What was called and answered with success. What was not called is not here."
-          version: "1"
-        servers:
-          - url: "https://api.example.com"
-        components:
-          securitySchemes:
-            bearer:
-              type: http
-              scheme: bearer
-            cookie_session:
-              name: session
-              in: cookie
-              type: apiKey
-            header_authorization:
-              name: authorization
-              in: header
-              type: apiKey
-        paths:
-          /v1/login:
-            post:
-              responses:
-                "200":
-                  description: Success
-                  content:
-                    application/json:
-                      schema: {}
-              security: []
-          /v1/orders:
-            post:
-              parameters:
-                - name: dry
-                  in: query
-                  schema:
-                    type: boolean
-              requestBody:
-                content:
-                  application/json:
-                    schema:
-                      type: object
-                      properties:
-                        items:
-                          type: array
-                          items:
-                            type: object
-                            properties:
-                              note:
-                                type: "null"
-                              price:
-                                type: number
-                              sku:
-                                type: string
-                        mail:
-                          type: string
-                          format: email
-              responses:
-                "201":
-                  description: Success
-                  content:
-                    application/json:
-                      schema:
-                        type: object
-                        properties:
-                          id:
-                            type: string
-                            format: uuid
-                          total:
-                            type: number
-              security:
-                - cookie_session: []
-          "/v1/orders/{id}/items/{uuid}":
-            parameters:
-              - name: id
-                in: path
-                required: true
-                schema:
-                  type: string
-              - name: uuid
-                in: path
-                required: true
-                schema:
-                  type: string
-                  format: uuid
-            get:
-              responses:
-                "200":
-                  description: Success
-                  content:
-                    application/json:
-                      schema: {}
-                "404":
-                  description: Seen
-              security:
-                - bearer: []
-          /v1/status:
-            get:
-              responses:
-                "200":
-                  description: Success
-                  content:
-                    application/json:
-                      schema: {}
-              security:
-                - {}
-                - header_authorization: []
-    "#]]
-    .assert_eq(&written(&learned(&shop())));
+    expect_test::expect_file!["shop.yaml"].assert_eq(&written(&learned(&shop())));
 }
 
 #[test]

@@ -4,7 +4,9 @@ use super::*;
 use serde_json::json;
 
 fn minimal(paths: Value) -> Value {
-    json!({"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths})
+    let mut document = json!({"openapi": "3.1.0", "info": {"title": "t", "version": "1"}});
+    document["paths"] = paths;
+    document
 }
 
 fn with(mut document: Value, key: &str, value: Value) -> Value {
