@@ -4,6 +4,7 @@
 
 mod check;
 mod demo;
+mod described;
 mod doctor;
 mod explain;
 mod failure;

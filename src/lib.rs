@@ -12,6 +12,7 @@ pub mod tls;
 
 pub mod http;
 pub mod identity;
+pub mod openapi;
 pub mod pipeline;
 
 pub mod ledger;

@@ -70,8 +70,10 @@ impl Facts {
     pub const KEY_OR_MFA: Self = Self(1 << 25);
     /// A session or token was presented, or somebody was turned away.
     pub const TOKEN_OR_DENIED: Self = Self(1 << 26);
+    /// It differs from the description of the API.
+    pub const DRIFT: Self = Self(1 << 27);
     /// How many there are.
-    pub(crate) const COUNT: usize = 27;
+    pub(crate) const COUNT: usize = 28;
 
     /// Both sets.
     #[must_use]
@@ -111,6 +113,7 @@ impl Facts {
             (Self::TLS, tx.tls.is_some()),
             (Self::FACTOR_SECRET, !tx.factor_secrets.is_empty()),
             (Self::SESSION_LIFE, shows_session_life(tx)),
+            (Self::DRIFT, tx.spec.as_ref().is_some_and(|spec| spec.drifts())),
             (Self::DEVICE, tx.device.is_some() && tx.client.external),
         ]
         .into_iter()

@@ -33,6 +33,7 @@ pub mod saved;
 pub mod session;
 pub mod shown;
 pub mod slice;
+pub mod spec;
 pub mod story;
 pub mod suppress;
 pub mod time;

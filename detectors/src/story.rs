@@ -54,11 +54,15 @@
 //! | `exposed=query:api_key:token` | a secret out of place: where, class, name |
 //! | `tls=0303` `suite=c02f` | version and cipher suite that the server chose, as on the wire |
 //! | `totp=response:seed:a1` | a second factor's secret: where, its field, which one |
+//! | `spec=undeclared_path` `security=missing` | what the description says of it, what it wants (`bearer`) against what was shown |
+//! | `undocumented=query:debug` | parameters of which the description says nothing |
+//! | `holds=email,card` `type=image/png` | personal data in the answer, its media type |
 //! | `gap` `truncated` `repeat` | bytes missing, cut short, the second sight of an exchange |
 
 mod braces;
 mod line;
 mod session;
+mod spec;
 mod time;
 mod tls;
 mod token;

@@ -11,9 +11,10 @@ use crate::identity::{
 };
 use crate::label::{Hints, Labels};
 use crate::position::Position;
-use crate::saved::{Damaged, Saved, saved};
+use crate::saved::saved;
 use crate::session::{Reuse, Session};
 use crate::shown::Shown;
+use crate::spec;
 use crate::time::EventTime;
 use crate::tls::Tls;
 use crate::token::Jwt;
@@ -25,19 +26,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransactionId(pub u128);
 
-impl Saved for TransactionId {
-    fn save(&self, out: &mut Vec<u8>) {
-        self.0.save(out);
-    }
-
-    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
-        u128::load(from).map(Self)
-    }
-
-    fn shown(&self) -> Shown {
-        Shown::word(self)
-    }
-}
+saved!(TransactionId { 0 } as |id: &Self| Shown::word(id));
 
 /// Written as a UUID of version 8 (RFC 9562: custom).
 impl fmt::Display for TransactionId {
@@ -92,6 +81,8 @@ pub struct Transaction {
     pub factor_secrets: Vec<FactorSecret>,
     /// What request and answer held, by names and types; nothing where nobody looked.
     pub contents: Option<Box<Contents>>,
+    /// How it stands to the description of the API; nothing where there is none to compare with.
+    pub spec: Option<Box<spec::Comparison>>,
     /// What the server's answer means.
     pub outcome: Outcome,
     /// How much of the exchange was seen.

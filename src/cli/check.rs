@@ -3,7 +3,7 @@
 //! It promises to find fault with every file that a run would, and to create nothing: a key file that is not there
 //! yet stays so.
 
-use super::{ConfigArgs, Failure, print, warn};
+use super::{ConfigArgs, Failure, described, print, warn};
 use crate::config::{self, Keys, Raw};
 use crate::identity::Settings;
 use crate::identity::geo::Geo;
@@ -50,6 +50,11 @@ fn files(raw: &Raw) -> Result<Vec<String>, String> {
         [] => Geo::builtin(),
         databases => Geo::with_databases(databases).map_err(|error| error.to_string())?,
     };
+    let described = described::read(raw);
+    if !described.unusable.is_empty() {
+        return Err(described.unusable.join("\n"));
+    }
+    warnings.extend(described.warnings);
     raw.sinks.try_open(&raw.labels())?;
     Settings::build(&raw.network, &raw.identity, &raw.privacy, keyring, geo)?.with_tokens(&raw.identity)?;
     Ok(warnings)

@@ -47,7 +47,7 @@ impl Demo {
         }
         let mut shown_at = None;
         if let Some(server) = server {
-            let shown = page::shown(&raw, "A generated day of traffic".to_owned());
+            let shown = page::shown(&raw, "A generated day of traffic".to_owned(), Arc::default());
             let live = Arc::new(Live::new(None).showing(shown));
             shown_at = Some(live.serve(server).map_err(Failure::running)?);
             records.show_on(live);

@@ -5,15 +5,16 @@
 use super::inform;
 use super::signals::Stop;
 use crate::config::Raw;
+use crate::openapi::Survey;
 use crate::web::{Origin, Shown};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What pages show of a run that has just begun.
-pub(super) fn shown(raw: &Raw, source: String) -> Shown {
+pub(super) fn shown(raw: &Raw, source: String, survey: Arc<Survey>) -> Shown {
     let state_dir = Some(raw.state.dir.clone()).filter(|dir| !dir.as_os_str().is_empty());
-    Shown { labels: raw.labels(), source, ledger: Arc::default(), state_dir }
+    Shown { labels: raw.labels(), source, ledger: Arc::default(), survey, state_dir }
 }
 
 /// What a replay of these files is called.

@@ -10,10 +10,11 @@ use super::explain::Explainer;
 use super::progress::Progress;
 use super::systemd::Notifier;
 use super::way_out::WayOut;
-use super::{Failure, inform, warn};
+use super::{Failure, described, inform, warn};
 use crate::capture::live;
 use crate::http::Services;
 use crate::metrics::{Counters, InterfaceRow, LiveRows, SinkCounters};
+use crate::openapi::{Book, Learner, Survey};
 use crate::pipeline::{self, Options};
 use crate::sinks::delivery::Tell;
 use crate::sinks::inventory::Inventory;
@@ -28,6 +29,8 @@ use heelguard_detectors::saved::Damaged;
 use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::Transaction;
 use outputs::Form;
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -56,6 +59,11 @@ pub(super) struct Records {
     inventory: Option<Inventory>,
     inventory_sink: Option<Jsonl>,
     stats: Option<Jsonl>,
+    /// Learns a description of what is called, and where it goes.
+    learner: Option<(Box<Learner>, PathBuf)>,
+    /// What descriptions declare, beside what is seen, and where that is written.
+    survey: Arc<Survey>,
+    openapi_table: Option<Jsonl>,
     tally: Tally,
     /// Alerts for whoever asked to keep them.
     kept: Option<Vec<Alert>>,
@@ -115,6 +123,10 @@ impl pipeline::Outputs for Records {
     fn transaction(&mut self, transaction: &Transaction) -> anyhow::Result<()> {
         if let Some(inventory) = &mut self.inventory {
             inventory.observe(transaction);
+        }
+        self.survey.observe(transaction);
+        if let Some((learner, _)) = &mut self.learner {
+            learner.observe(transaction);
         }
         if let Some((live, _)) = &self.live {
             live.transaction(transaction);
@@ -293,6 +305,10 @@ impl Records {
                 warn(&format!("the inventory is full: {} sightings were left out", inventory.left_out()));
             }
         }
+        if let Some(mut sink) = self.openapi_table {
+            sink.write_with(|out| out.write_all(self.survey.table().as_bytes()));
+            close(sink, &mut jsonl);
+        }
         let mut sinks = vec![("jsonl".to_owned(), jsonl)];
         if self.form != Form::Jsonl {
             sinks.push(("text".to_owned(), text));
@@ -309,6 +325,11 @@ impl Records {
                 keep_first(&mut outcome, failure);
             }
         }
+        if let Some((learner, path)) = self.learner
+            && let Err(failure) = described::write(&learner, &path)
+        {
+            keep_first(&mut outcome, failure);
+        }
         if let Some(mut sink) = self.stats {
             sink.write(&StatsRecord::new(counters, &sinks, services));
             if let (_, Err(error)) = sink.finish() {
@@ -321,6 +342,12 @@ impl Records {
     /// Tells why the detectors spoke of a subject, or did not.
     pub(super) fn explain_by(&mut self, explainer: Explainer) {
         self.explainer = Some(explainer);
+    }
+
+    /// What is seen beside what these descriptions declare.
+    pub(super) fn survey(&self, book: Option<&Arc<Book>>) -> Arc<Survey> {
+        self.survey.describe(book.cloned());
+        Arc::clone(&self.survey)
     }
 
     /// Sends records to the sinks of the configuration, too.

@@ -5,9 +5,10 @@
 
 use super::run::Wire;
 use super::systemd::Notifier;
-use super::{ConfigArgs, Failure, replay};
+use super::{ConfigArgs, Failure, described, replay};
 use crate::config::{Raw, differing};
 use crate::identity::Settings;
+use crate::openapi::Survey;
 use crate::pipeline::Options;
 use crate::sinks::delivery::Tell;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -20,6 +21,7 @@ const CHANGEABLE: &[&str] = &[
     "identity.",
     "network.",
     "geoip.",
+    "openapi.",
     "limits.route_",
     "limits.routes_",
     "limits.keys_per_table_max",
@@ -37,6 +39,8 @@ pub(super) struct Reloader {
     pub(super) shards: usize,
     pub(super) tell: Tell,
     pub(super) notifier: Notifier,
+    /// What the page shows of descriptions.
+    pub(super) survey: Arc<Survey>,
 }
 
 /// Who may ask for a configuration to be read anew; asking twice before it is done is asking once.
@@ -89,13 +93,20 @@ impl Reloader {
         }
         // What was learned under one way of writing names is not told in another.
         raw.privacy.clone_from(&self.started.privacy);
+        let reading = described::read(&raw);
+        if let Some(why) = reading.unusable.first() {
+            return Err(Failure::running(why.clone()));
+        }
+        reading.warnings.iter().for_each(|warning| (self.tell)(warning));
+        let identity = described::with_keys(&raw.identity, reading.book.as_deref());
         let geo = replay::geo(&raw)?;
         let keyring = self.identity.keyring().clone();
-        let settings = Settings::build(&raw.network, &raw.identity, &raw.privacy, keyring, geo)
+        let settings = Settings::build(&raw.network, &identity, &raw.privacy, keyring, geo)
             .and_then(|settings| settings.with_tokens(&raw.identity))
             .map_err(Failure::running)?;
         self.identity = Arc::new(settings);
         let options = raw.options(Arc::clone(&self.identity), self.shards);
-        Ok(options)
+        self.survey.describe(reading.book.clone());
+        Ok(Options { described: reading.book, ..options })
     }
 }

@@ -6,7 +6,7 @@ use super::explain::ExplainArgs;
 use super::records::{OutputArgs, ReaderGone, Records, Tally};
 use super::stopping::Stopping;
 use super::way_out::WayOut;
-use super::{ConfigArgs, Failure, keylog, page, signals, summary, warn};
+use super::{ConfigArgs, Failure, described, keylog, page, signals, summary, warn};
 use crate::capture::replay::Timeline;
 use crate::config::{Keys, Raw};
 use crate::http::Services;
@@ -89,11 +89,14 @@ impl Replay {
         let server = if self.serve { Some(Server::bind(&raw.web).map_err(Failure::running)?) } else { None };
         let mut timeline = Timeline::open(&self.files).map_err(Failure::running)?;
         let keys = keylog::read(&raw, &mut timeline)?;
+        let described = described::read_or_warn(&mut raw);
         let identity = settings(&raw)?;
         let mut outputs = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
         let shards = self.shards.map_or_else(machine_shards, |shards| shards as usize);
         let mut options = raw.options(identity, shards);
         options.keys = keys;
+        options.described.clone_from(&described);
+        outputs.survey(described.as_ref());
         if let Some((watched, explainer)) = explained {
             options.detection.watch = Some(watched);
             outputs.explain_by(explainer);
@@ -110,7 +113,7 @@ impl Replay {
         let mut shown_at = None;
         if let Some(server) = server {
             let sinks = way_out.as_ref().map(|way_out| way_out.delivery.observer());
-            let shown = page::shown(&raw, page::files(&self.files));
+            let shown = page::shown(&raw, page::files(&self.files), outputs.survey(described.as_ref()));
             let live = Arc::new(Live::new(sinks).showing(shown));
             let origin = live.serve(server).map_err(Failure::running)?;
             warn(&format!("the page is at {origin}/, metrics are at {origin}/metrics"));

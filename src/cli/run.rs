@@ -9,7 +9,7 @@ use super::replay::{SHARDS_MAX, machine_shards, run_to_end, settings};
 use super::signals::{self, Stop};
 use super::systemd::Notifier;
 use super::way_out::WayOut;
-use super::{ConfigArgs, Failure, inform, keylog, page, privileges, warn};
+use super::{ConfigArgs, Failure, described, inform, keylog, page, privileges, warn};
 use crate::capture::live::{self, OpenError};
 use crate::capture::replay::Progress as Reading;
 use crate::capture::{CaptureError, Next};
@@ -126,10 +126,12 @@ impl Run {
         if raw.state.dir.as_os_str().is_empty() {
             warn("state.dir: neither XDG_STATE_HOME nor HOME is set: what is learned ends with this run");
         }
+        let described = described::read_or_warn(&mut raw);
         let identity = settings(&raw)?;
         records.is_of_now();
         records.is_without_end();
         let mut options = raw.options(Arc::clone(&identity), shards);
+        options.described.clone_from(&described);
         let (asking, asked) = asking();
         let hung_up = asking.clone();
         let stop = signals::listen(move || hung_up.ask())
@@ -138,7 +140,7 @@ impl Run {
         let way_out = WayOut::open(&raw, Full::Drop, &stop, &tell)?;
         let sinks = way_out.as_ref().map(|way_out| way_out.delivery.observer());
         let source = format!("Live on {}", raw.capture.live.interfaces.join(", "));
-        let shown = page::shown(&raw, source);
+        let shown = page::shown(&raw, source, records.survey(described.as_ref()));
         let live = Arc::new(Live::new(sinks).reloading(move || asking.ask()).showing(shown));
         let origin = live.serve(server).map_err(Failure::running)?;
         records.show_on(live);
@@ -157,6 +159,7 @@ impl Run {
             shards,
             tell: Arc::clone(&tell),
             notifier: notifier.clone(),
+            survey: records.survey(described.as_ref()),
         };
         let started = |error: std::io::Error| Failure::running(format!("cannot start a thread: {error}"));
         if let Some((keys, follower)) = keylog {

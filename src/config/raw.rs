@@ -4,6 +4,7 @@
 
 use crate::capture::live;
 use crate::identity;
+use crate::openapi;
 use crate::pipeline;
 use crate::sinks::record::Labels;
 use crate::sinks::{self, spool};
@@ -36,6 +37,8 @@ pub struct Raw {
     pub identity: identity::config::Identity,
     /// `[privacy]`
     pub privacy: identity::config::Privacy,
+    /// `[openapi]`
+    pub openapi: openapi::Config,
     /// `[state]`
     pub state: pipeline::checkpoint::Config,
     /// `[spool]`
@@ -199,6 +202,7 @@ impl Raw {
                 words_per_place_max: self.limits.route_words_max,
             },
             identity,
+            described: None,
             detection: self.detection(),
             state: self.state.clone(),
         }

@@ -88,6 +88,20 @@ pub struct Identity {
     pub routes: Vec<RouteLabel>,
     /// What is known of tokens beforehand.
     pub jwt: jwt::Config,
+    /// Static keys that descriptions of APIs declare; a name that means something already keeps its meaning.
+    #[serde(skip)]
+    pub declared_keys: DeclaredKeys,
+}
+
+/// Names of static keys, by their place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeclaredKeys {
+    /// Headers.
+    pub headers: Vec<String>,
+    /// Cookies.
+    pub cookies: Vec<String>,
+    /// Parameters.
+    pub fields: Vec<String>,
 }
 
 impl Default for Identity {
@@ -108,6 +122,7 @@ impl Default for Identity {
             compromised_keys: PathBuf::new(),
             routes: Vec::new(),
             jwt: jwt::Config::default(),
+            declared_keys: DeclaredKeys::default(),
         }
     }
 }

@@ -293,6 +293,7 @@ impl Extractor {
             exposed: self.exposures(asked, answer, &step, route, &proved),
             contents: self.contents(exchange, asked, answer),
             factor_secrets: self.factor_secrets(asked, answer),
+            spec: None,
             credentials: proved.credentials,
             outcome: step.outcome,
             completeness: exchange.completeness,

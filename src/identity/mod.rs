@@ -44,7 +44,7 @@ mod short;
 mod step;
 mod tables;
 mod text;
-mod urlencoded;
+pub(crate) mod urlencoded;
 
 pub use clues::Sighting;
 pub use extract::Extractor;

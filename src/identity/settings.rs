@@ -94,10 +94,22 @@ impl Settings {
             internal: Prefixes::parse(&network.internal).map_err(|e| format!("network.internal: {e}"))?,
             classes: Classes::load(&network.address_classes)
                 .map_err(|e| format!("network.address_classes: {e}"))?,
-            request_headers: tables::names(headers.concat(), tables::REQUEST_HEADERS),
+            request_headers: with_declared(
+                headers.concat(),
+                tables::REQUEST_HEADERS,
+                (&identity.declared_keys.headers, RequestHeader::Key),
+            ),
             response_headers: tables::names(known.answer_headers, tables::RESPONSE_HEADERS),
-            cookies: tables::names(cookies.concat(), tables::COOKIES),
-            fields: tables::names(fields.concat(), tables::FIELDS),
+            cookies: with_declared(
+                cookies.concat(),
+                tables::COOKIES,
+                (&identity.declared_keys.cookies, Cookie::Session),
+            ),
+            fields: with_declared(
+                fields.concat(),
+                tables::FIELDS,
+                (&identity.declared_keys.fields, Field::Key),
+            ),
             answers: tables::names(known.answers, tables::ANSWERS),
             principal_claim: Some(identity.principal_claim.trim())
                 .filter(|c| !c.is_empty())
@@ -188,6 +200,18 @@ fn client_headers(names: &[String]) -> Result<Vec<(String, RequestHeader)>, Stri
         Ok((name, RequestHeader::ClientAddress(ClientHeader { form, rank: Some(rank) })))
     };
     names.iter().enumerate().map(header).collect()
+}
+
+/// A table with declared names in it, as far as they say nothing yet.
+fn with_declared<T: Copy>(
+    own: Vec<(String, T)>,
+    known: &'static [(T, &'static str)],
+    (declared, meaning): (&[String], T),
+) -> Names<T> {
+    let names = tables::names(own.clone(), known);
+    let is_new = |name: &&String| names.get(name.as_bytes()).is_none();
+    let new: Vec<(String, T)> = declared.iter().filter(is_new).map(|name| (name.clone(), meaning)).collect();
+    if new.is_empty() { names } else { tables::names([own, new].concat(), known) }
 }
 
 fn with<T: Copy>(names: &[String], meaning: T) -> Vec<(String, T)> {

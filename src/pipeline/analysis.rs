@@ -10,6 +10,7 @@ use crate::capture::replay::Progress as Reading;
 use crate::http::Bytes;
 use crate::identity::{Legs, Lineage, Routes};
 use crate::metrics::{AlertCounters, Counters, EvictionCounters, HttpCounters, TransactionCounters};
+use crate::openapi::Book;
 use crate::tls::decrypt::KeyStore;
 use heelguard_detectors::alert::{Alert, Status};
 use heelguard_detectors::health::{Health, Kernel};
@@ -25,6 +26,8 @@ pub(super) struct Analysis {
     keeper: Option<Keeper>,
     legs: Legs,
     keys: Option<Arc<KeyStore>>,
+    /// What transactions are compared with.
+    described: Option<Arc<Book>>,
     warnings: Vec<String>,
     /// Transactions that the state knew already.
     passed_over: u64,
@@ -67,6 +70,7 @@ impl Analysis {
             keeper,
             legs: Legs::default(),
             keys: options.keys.clone(),
+            described: options.described.clone(),
             warnings,
             passed_over: 0,
             alerts: Vec::new(),
@@ -129,6 +133,9 @@ impl Analysis {
             lineage.complete(&mut sighting);
             let transaction = &mut sighting.transaction;
             routes.settle(transaction);
+            if let Some(book) = &self.described {
+                book.compare(transaction);
+            }
             outputs.transaction(transaction)?;
             detectors.advance(transaction.end, &mut self.alerts);
             detectors.observe(transaction, &mut self.alerts);
@@ -181,6 +188,7 @@ impl Analysis {
         detectors.reconfigure(options.detection.clone()).map_err(|message| anyhow::anyhow!("{message}"))?;
         lineage.reconfigure(&options.lineage);
         routes.reconfigure(options.routes.clone());
+        self.described.clone_from(&options.described);
         Ok(())
     }
 

@@ -30,6 +30,7 @@ use crate::flow;
 use crate::http;
 use crate::identity::{LineageConfig, RoutesConfig, Settings};
 use crate::metrics::{Counters, LiveRows};
+use crate::openapi::Book;
 use crate::tls::decrypt::{self, KeyStore};
 use analysis::Analysis;
 use heelguard_detectors::alert::Alert;
@@ -64,6 +65,8 @@ pub struct Options {
     pub lineage: LineageConfig,
     /// How much is learned of routes.
     pub routes: RoutesConfig,
+    /// Descriptions of APIs, where there are any.
+    pub described: Option<Arc<Book>>,
     /// Rules, episodes, suppression.
     pub detection: RuntimeConfig,
     /// Where what was learned outlives the process.

@@ -17,17 +17,19 @@ pub(super) enum Place {
     Coverage,
     Keys,
     Endpoints,
+    Openapi,
     Sensor,
     Detectors,
     Elsewhere,
 }
 
-const NAVIGATION: [(Place, &str, &str); 7] = [
+const NAVIGATION: [(Place, &str, &str); 8] = [
     (Place::Alerts, "<a href=\"/\"", "Alerts"),
     (Place::Principals, "<a href=\"/principals\"", "Principals"),
     (Place::Coverage, "<a href=\"/coverage\"", "MFA coverage"),
     (Place::Keys, "<a href=\"/keys\"", "Keys and tokens"),
     (Place::Endpoints, "<a href=\"/endpoints\"", "Endpoints"),
+    (Place::Openapi, "<a href=\"/openapi\"", "OpenAPI"),
     (Place::Sensor, "<a href=\"/sensor\"", "Sensor"),
     (Place::Detectors, "<a href=\"/rules\"", "Detectors"),
 ];

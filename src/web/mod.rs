@@ -24,6 +24,7 @@ pub use live::Live;
 use crate::ledger::Ledger;
 use crate::markup::html;
 use crate::metrics::{Counters, LiveRows};
+use crate::openapi::Survey;
 use crate::sinks::record::{Labels, ServiceRow};
 use crate::sinks::status::Status;
 use access::Access;
@@ -94,6 +95,8 @@ pub struct Shown {
     pub source: String,
     /// What was seen.
     pub ledger: Arc<Ledger>,
+    /// How it stands to descriptions of APIs.
+    pub survey: Arc<Survey>,
     /// Where acknowledgements are kept; in memory without it.
     pub state_dir: Option<PathBuf>,
 }

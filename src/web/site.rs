@@ -11,7 +11,7 @@ use super::notes::{Extent, Notes};
 use super::views::{
     Sight, alert, alerts, coverage, endpoint, endpoints, filter, key, keys, principal, principals,
 };
-use super::views::{rules, sensor, stats};
+use super::views::{openapi, rules, sensor, stats};
 use super::{Moment, Shown};
 use crate::ledger::Ledger;
 use crate::sinks::scope;
@@ -121,7 +121,14 @@ impl Site {
     }
 
     fn sight<'a>(&'a self, asked: &'a Pairs, moment: &'a Moment) -> Sight<'a> {
-        Sight { ledger: &self.shown.ledger, notes: &self.notes, moment, asked, source: &self.shown.source }
+        Sight {
+            ledger: &self.shown.ledger,
+            survey: &self.shown.survey,
+            notes: &self.notes,
+            moment,
+            asked,
+            source: &self.shown.source,
+        }
     }
 
     fn find(&self, path: &str, sight: &Sight<'_>) -> Option<Page> {
@@ -137,6 +144,7 @@ impl Site {
             ("keys", Some(fingerprint), None) => key::page(sight, fingerprint),
             ("endpoints", None, None) => Some(endpoints::page(sight)),
             ("endpoint", None, None) => endpoint::page(sight),
+            ("openapi", None, None) => Some(openapi::page(sight)),
             ("sensor", None, None) => Some(sensor::page(sight)),
             ("stats", None, None) => Some(stats::page(sight)),
             ("rules", None, None) => Some(rules::catalogue_page(sight)),
@@ -185,7 +193,7 @@ impl Site {
     pub(super) fn pages(&self, moment: &Moment) -> Result<Vec<String>, String> {
         let ledger = &self.shown.ledger;
         let mut paths: Vec<(String, String)> =
-            ["/", "/principals", "/coverage", "/keys", "/endpoints", "/sensor", "/stats"]
+            ["/", "/principals", "/coverage", "/keys", "/endpoints", "/openapi", "/sensor", "/stats"]
                 .map(|path| (path.to_owned(), String::new()))
                 .to_vec();
         paths.push(("/keys".to_owned(), "show=tokens".to_owned()));

@@ -35,7 +35,13 @@ fn live_in(alerts: &[Alert], state_dir: Option<&Path>) -> Door {
 
 fn of_ledger(ledger: Arc<Ledger>, state_dir: Option<&Path>) -> Door {
     let state_dir = state_dir.map(Path::to_path_buf);
-    let shown = Shown { labels: samples::labels(), source: "a generated day".to_owned(), ledger, state_dir };
+    let shown = Shown {
+        labels: samples::labels(),
+        source: "a generated day".to_owned(),
+        ledger,
+        survey: Arc::default(),
+        state_dir,
+    };
     let live = Live::new(None).showing(shown);
     let service = ServiceRow { host: "api.example.com".to_owned(), port: 80, ..Default::default() };
     live.put_last(&Counters::default(), vec![service]);
@@ -77,8 +83,17 @@ fn get(live: &Door, target: &str) -> (u16, String) {
 fn every_page_is_there_and_another_is_not() {
     let live = live(&[samples::alert()]);
     let alert = format!("/alerts/{}", samples::alert().id);
-    let paths =
-        ["/", "/alerts", "/principals", "/coverage", "/keys", "/keys?show=tokens", "/endpoints", "/sensor"];
+    let paths = [
+        "/",
+        "/alerts",
+        "/principals",
+        "/coverage",
+        "/keys",
+        "/keys?show=tokens",
+        "/endpoints",
+        "/openapi",
+        "/sensor",
+    ];
     let more =
         ["/rules", "/rules/mfa_failure_burst", "/stats", "/principal?id=user:alice@example.com", &alert];
     for path in paths.into_iter().chain(more) {

@@ -201,11 +201,25 @@ fn files_that_a_run_would_refuse_are_refused_and_no_key_is_made() {
         ("identity.compromised_keys=\"missing.list\"", "missing.list"),
         ("identity.compromised_keys=\"bad.key\"", "bad.key:1: no fingerprint of 32 hex digits"),
         ("geoip.databases=[\"missing.mmdb\"]", "missing.mmdb"),
+        ("openapi.specs=[{file=\"missing.yaml\"}]", "missing.yaml: cannot be read"),
+        ("openapi.specs=[{file=\"bad.key\"}]", "bad.key: has no `openapi` at its top"),
     ] {
         bench.run(&["check", "--set", set]).fails_with(2, &[word]);
     }
     assert_eq!(bench.run(&["check", "--set", "privacy.key_file=\"fresh.key\""]).code, Some(0));
     assert!(!bench.path("fresh.key").exists());
+}
+
+#[test]
+fn what_is_wrong_within_a_description_is_told_and_stops_nothing() {
+    let bench = Bench::new();
+    bench.write(
+        "a.yaml",
+        "openapi: 3.1.0\nservers: [{url: 'https://a.example'}]\npaths: {/a: {get: 7}, /b: {get: {}}}\n",
+    );
+    let ran = bench.run(&["check", "--set", "openapi.specs=[{file=\"a.yaml\"}]"]);
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.err.contains("a.yaml: #/paths/~1a/get: wanted an object"), "{}", ran.err);
 }
 
 /// Every threshold of every rule can be tried for one run, and a slip is told by its key.

@@ -58,7 +58,13 @@ pub fn pages(captures: &[&Path]) -> Result<Vec<String>, CaptureError> {
     let sight = Sight::of(&summary.counters);
     let told = Told { labels: &labels, source, range: Range::default(), is_cut: true, sight };
     let report = of_ledger(&ledger, told);
-    let shown = Shown { labels: raw.labels(), source: "a capture".to_owned(), ledger, state_dir: None };
+    let shown = Shown {
+        labels: raw.labels(),
+        source: "a capture".to_owned(),
+        ledger,
+        survey: Arc::default(),
+        state_dir: None,
+    };
     let mut pages = web::pages(shown, &summary.counters, &[]).expect("every row has its page");
     pages.extend([Form::Html, Form::Markdown, Form::Json].map(|form| report.write(form)));
     Ok(pages)

@@ -5,9 +5,9 @@
 use super::source::{Complaints, Source, rust};
 
 /// The sensor in data-path order. A layer may name those before it and itself.
-const LAYERS: [&str; 13] = [
-    "metrics", "capture", "decode", "flow", "tls", "http", "identity", "pipeline", "ledger", "sinks",
-    "markup", "report", "web",
+const LAYERS: [&str; 14] = [
+    "metrics", "capture", "decode", "flow", "tls", "http", "identity", "openapi", "pipeline", "ledger",
+    "sinks", "markup", "report", "web",
 ];
 
 /// What puts the layers together may name all of them.
@@ -19,7 +19,7 @@ const OUTSIDE: [(&str, &[&str]); 5] = [
     ("sinks", &["metrics", "ledger", "sinks"]),
     ("markup", &["ledger", "sinks", "markup"]),
     ("report", &["metrics", "ledger", "sinks", "markup", "report"]),
-    ("web", &["metrics", "ledger", "sinks", "markup", "web"]),
+    ("web", &["metrics", "openapi", "ledger", "sinks", "markup", "web"]),
 ];
 
 /// The demonstration makes packets; it must not look at how they are read.

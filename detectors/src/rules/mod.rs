@@ -150,6 +150,7 @@ registry! {
     weak_tls,
     mixed_authentication,
     forged_identity_header,
+    spec_drift,
     sensor_self_check,
     unusual_silence,
 }

@@ -5,7 +5,7 @@
 use super::braces::{expand, numbers};
 use super::session;
 use super::time::{duration, moment, parse};
-use super::{tls, token};
+use super::{spec, tls, token};
 use crate::anomaly::AnomalySet;
 use crate::hash::StableHasher;
 use crate::identity::{
@@ -128,6 +128,7 @@ pub fn blank(id: TransactionId, end: EventTime, ip: IpAddr) -> Transaction {
         exposed: Vec::new(),
         factor_secrets: Vec::new(),
         contents: None,
+        spec: None,
         outcome: Outcome::Unknown,
         completeness: Completeness::Whole,
         anomalies: AnomalySet::EMPTY,
@@ -253,6 +254,7 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "tls" | "suite" => tls::set(tx, name, value)?,
         _ if token::WORDS.contains(&name) => return token::set(tx, name, value),
         _ if session::WORDS.contains(&name) => return session::set(tx, name, value),
+        _ if spec::WORDS.contains(&name) => return spec::set(tx, name, value),
         "country" => tx.client.country = Some(Country::parse(value).ok_or("a country is two letters")?),
         "asn" => tx.client.asn = Some(parse(value, "asn")?),
         "place" => {

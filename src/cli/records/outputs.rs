@@ -15,6 +15,7 @@ use crate::sinks::record::Labels;
 use clap::{Args, ValueEnum};
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Which records are wanted, and where.
 #[derive(Args, Debug, Default)]
@@ -35,6 +36,15 @@ pub(in crate::cli) struct OutputArgs {
     #[arg(long, value_name = "PATH")]
     stats: Option<PathBuf>,
 
+    /// An OpenAPI description of what was called with success, at the end: YAML, or JSON by the name; into a folder,
+    /// one a host
+    #[arg(long, value_name = "PATH")]
+    learn_openapi: Option<PathBuf>,
+
+    /// What descriptions declare beside what was seen, as a table, at the end
+    #[arg(long, value_name = "PATH")]
+    openapi_table: Option<PathBuf>,
+
     /// How alerts are written; the default is text on a terminal and jsonl elsewhere
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
@@ -52,6 +62,8 @@ pub(in crate::cli) struct Plan {
     transactions: Option<Place>,
     inventory: Option<Place>,
     stats: Option<Place>,
+    learn_openapi: Option<PathBuf>,
+    openapi_table: Option<Place>,
     form: Form,
 }
 
@@ -78,12 +90,17 @@ impl OutputArgs {
             transactions: place(&self.transactions),
             inventory: place(&self.inventory),
             stats: place(&self.stats),
+            learn_openapi: self.learn_openapi.clone(),
+            openapi_table: place(&self.openapi_table),
             form,
         };
+        let learned = self.learn_openapi.clone().filter(|path| !path.is_dir()).map(|path| Place::of(&path));
         let optional = [
             ("--transactions", &plan.transactions),
             ("--inventory", &plan.inventory),
             ("--stats", &plan.stats),
+            ("--learn-openapi", &learned),
+            ("--openapi-table", &plan.openapi_table),
         ];
         let mut outputs = vec![("--alerts", &plan.alerts)];
         outputs.extend(optional.iter().filter_map(|(option, place)| Some((*option, place.as_ref()?))));
@@ -114,6 +131,9 @@ impl Plan {
             inventory: (goes_on || self.inventory.is_some()).then(Inventory::default),
             inventory_sink: open(&self.inventory)?,
             stats: open(&self.stats)?,
+            survey: Arc::default(),
+            openapi_table: open(&self.openapi_table)?,
+            learner: self.learn_openapi.clone().map(|path| (Box::default(), path)),
             tally: Tally::default(),
             kept: None,
             explainer: None,

@@ -114,6 +114,7 @@ fn step(host: &str, activity: Activity) -> Sighting {
         exposed: Vec::new(),
         factor_secrets: Vec::new(),
         contents: None,
+        spec: None,
         outcome: Outcome::Success,
         completeness: Completeness::Whole,
         anomalies: AnomalySet::EMPTY,

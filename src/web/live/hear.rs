@@ -101,8 +101,13 @@ mod tests {
     /// The pages of an empty run, on a thread of their own.
     fn served(form_within: Duration) -> (Arc<Live>, SocketAddr) {
         let ledger = Arc::new(Ledger::default());
-        let shown =
-            Shown { labels: samples::labels(), source: "a capture".to_owned(), ledger, state_dir: None };
+        let shown = Shown {
+            labels: samples::labels(),
+            source: "a capture".to_owned(),
+            ledger,
+            survey: Arc::default(),
+            state_dir: None,
+        };
         let live = Arc::new(Live::new(None).showing(shown));
         let door = Door { live: Arc::clone(&live), access: Access::of_loopback() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -210,8 +210,13 @@ fn hostile_words_stay_words_in_every_view() {
         let (status, page) = get(&live, path.as_str());
         assert!(status == 200 && page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{status}: {page}");
     }
-    let shown =
-        super::Shown { labels: samples::labels(), source: "a capture".to_owned(), ledger, state_dir: None };
+    let shown = super::Shown {
+        labels: samples::labels(),
+        source: "a capture".to_owned(),
+        ledger,
+        survey: Arc::default(),
+        state_dir: None,
+    };
     let pages = super::super::pages(shown, &crate::metrics::Counters::default(), &[]).unwrap();
     assert!(pages.len() >= 10, "{}", pages.len());
     let mut seen = 0;

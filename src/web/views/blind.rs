@@ -90,6 +90,7 @@ mod tests {
     use super::*;
     use crate::ledger::Ledger;
     use crate::metrics::InterfaceRow;
+    use crate::openapi::Survey;
     use crate::sinks::record::samples;
     use crate::web::ask::Pairs;
     use crate::web::notes::Notes;
@@ -104,7 +105,14 @@ mod tests {
         let (notes, asked) = (Notes::default(), Pairs::default());
         let mut moment = Moment::default();
         let after = |moment: &Moment, seconds| {
-            let sight = Sight { ledger: &ledger, notes: &notes, moment, asked: &asked, source: "" };
+            let sight = Sight {
+                ledger: &ledger,
+                survey: &Survey::default(),
+                notes: &notes,
+                moment,
+                asked: &asked,
+                source: "",
+            };
             quiet(&sight, transaction.end.after(Duration::from_secs(seconds)))
         };
         assert_eq!(after(&moment, 600), None, "no interface: a file");

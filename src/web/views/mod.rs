@@ -14,6 +14,7 @@ pub(super) mod filter;
 mod gaps;
 pub(super) mod key;
 pub(super) mod keys;
+pub(super) mod openapi;
 mod parts;
 pub(super) mod principal;
 pub(super) mod principals;
@@ -27,10 +28,12 @@ use super::ask::Pairs;
 use super::notes::Notes;
 use crate::ledger::Ledger;
 use crate::markup::{outcome, svg};
+use crate::openapi::Survey;
 
 /// What a view looks at.
 pub(super) struct Sight<'a> {
     pub(super) ledger: &'a Ledger,
+    pub(super) survey: &'a Survey,
     pub(super) notes: &'a Notes,
     /// Counters and the like, as they are now.
     pub(super) moment: &'a Moment,

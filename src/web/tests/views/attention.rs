@@ -5,6 +5,7 @@ use super::super::{form, get, hidden, knock, live, of_ledger};
 use super::{alert, run};
 use crate::ledger::Ledger;
 use crate::metrics::InterfaceRow;
+use crate::openapi::Survey;
 use crate::sinks::record::samples;
 use crate::sinks::status::{State, Status as SinkStatus};
 use crate::web::Moment;
@@ -74,7 +75,8 @@ fn what_nobody_has_looked_at_stands_first_then_the_worst() {
 /// A page of alerts of this moment.
 fn first_page(ledger: &Ledger, moment: &Moment) -> String {
     let (notes, asked) = (Notes::default(), Pairs::default());
-    let sight = Sight { ledger, notes: &notes, moment, asked: &asked, source: "eth0" };
+    let sight =
+        Sight { ledger, survey: &Survey::default(), notes: &notes, moment, asked: &asked, source: "eth0" };
     alerts::page(&sight).content.into_string()
 }
 
