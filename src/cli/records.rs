@@ -36,8 +36,6 @@ use std::time::{Duration, Instant};
 
 /// Alerts kept for the page; later ones are written and not kept.
 const KEPT_MAX: usize = 100_000;
-/// The inventory as a part of the state.
-const INVENTORY: &str = "inventory";
 /// How often the counters that can be read are renewed.
 const LIVE_EVERY: Duration = Duration::from_secs(1);
 
@@ -127,9 +125,6 @@ impl pipeline::Outputs for Records {
         self.survey.observe(transaction);
         if let Some((learner, _)) = &mut self.learner {
             learner.observe(transaction);
-        }
-        if let Some((live, _)) = &self.live {
-            live.transaction(transaction);
         }
         if let Some(explainer) = &mut self.explainer {
             explainer.look_at(transaction);
@@ -221,22 +216,16 @@ impl pipeline::Outputs for Records {
         self.notifier.ready();
     }
 
-    fn parts(&self) -> Vec<&'static str> {
-        self.inventory.iter().map(|_| INVENTORY).collect()
+    fn parts(&self) -> Vec<String> {
+        self.inventory.as_ref().map(Inventory::parts).unwrap_or_default()
     }
 
     fn memory(&self, part: &str) -> Option<Vec<u8>> {
-        let inventory = self.inventory.as_ref().filter(|_| part == INVENTORY)?;
-        let mut bytes = Vec::new();
-        inventory.save(&mut bytes);
-        Some(bytes)
+        self.inventory.as_ref()?.save(part)
     }
 
     fn remember(&mut self, part: &str, bytes: &[u8]) -> Result<(), Damaged> {
-        if part == INVENTORY {
-            self.inventory = Some(Inventory::load(bytes)?);
-        }
-        Ok(())
+        self.inventory.get_or_insert_default().load(part, bytes)
     }
 
     fn progress(&mut self, progress: &pipeline::Progress) {
@@ -302,7 +291,10 @@ impl Records {
             inventory.write(&mut sink);
             close(sink, &mut jsonl);
             if inventory.left_out() > 0 {
-                warn(&format!("the inventory is full: {} sightings were left out", inventory.left_out()));
+                warn(&format!(
+                    "the inventory is full: {} things were left out, or made room",
+                    inventory.left_out()
+                ));
             }
         }
         if let Some(mut sink) = self.openapi_table {
@@ -385,6 +377,9 @@ impl Records {
 
     /// Shows the counters, and what was seen, while the run goes on.
     pub(super) fn show_on(&mut self, live: Arc<Live>) {
+        if let Some(ledger) = live.ledger() {
+            self.inventory = Some(Inventory::over(ledger));
+        }
         self.live = Some((live, Instant::now()));
     }
 

@@ -28,7 +28,7 @@ pub use labels::Label;
 pub use load::Load;
 pub use score::{Score, Verdict, report, score};
 pub use timeline::Totals;
-pub use week::{Happening, Week, WeekOptions, phone_networks};
+pub use week::{HOLES, Happening, Week, WeekOptions, phone_networks};
 
 use crate::capture::{LinkType, Offload, Packet};
 use heelguard_detectors::time::EventTime;

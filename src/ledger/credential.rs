@@ -13,6 +13,7 @@ use heelguard_detectors::identity::{
     ProofLevel,
 };
 use heelguard_detectors::label::Labels;
+use heelguard_detectors::saved::saved;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{Outcome, Transaction};
 use std::net::IpAddr;
@@ -78,6 +79,29 @@ pub struct Credential {
     /// More, where it lasts beyond a login.
     pub lasting: Option<Box<Lasting>>,
 }
+
+saved!(Credential {
+    fingerprint,
+    kind,
+    class,
+    location,
+    name,
+    known,
+    first,
+    last,
+    calls,
+    denied,
+    proofs,
+    privileged,
+    around_mfa,
+    rhythm,
+    owners,
+    countries,
+    systems,
+    addresses,
+    routes,
+    lasting
+});
 
 impl Credential {
     pub(super) fn new(presented: &Presented, time: EventTime) -> Self {

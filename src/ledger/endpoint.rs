@@ -11,7 +11,7 @@ use heelguard_detectors::identity::{CredentialKind, ProofLevel};
 use heelguard_detectors::label::Labels;
 use heelguard_detectors::saved::saved;
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::transaction::{ExposureKind, Request, Transaction};
+use heelguard_detectors::transaction::{ExposureKind, Outcome, Request, Transaction};
 use names::{Met, Names};
 use std::sync::Arc;
 
@@ -39,6 +39,8 @@ pub struct Endpoint {
     pub labels: Labels,
     /// All calls.
     pub calls: u64,
+    /// Those that were refused.
+    pub denied: u64,
     /// Answers by their hundreds; the first is "no answer seen".
     pub statuses: [u64; STATUS_CLASSES],
     /// Times to the first byte, in microseconds.
@@ -81,6 +83,7 @@ saved!(Endpoint {
     route,
     labels,
     calls,
+    denied,
     statuses,
     latency,
     request_bytes,
@@ -108,6 +111,7 @@ impl Endpoint {
             route: Arc::clone(&request.route),
             labels: request.labels,
             calls: 0,
+            denied: 0,
             statuses: [0; STATUS_CLASSES],
             latency: Spread::default(),
             request_bytes: Spread::default(),
@@ -130,6 +134,7 @@ impl Endpoint {
 
     pub(super) fn note(&mut self, tx: &Transaction, request: &Request) {
         self.calls += 1;
+        self.denied += u64::from(tx.outcome == Outcome::Denied);
         self.labels = self.labels.or(request.labels);
         let class = usize::from(tx.status().unwrap_or(0) / 100);
         if let Some(count) = self.statuses.get_mut(class) {

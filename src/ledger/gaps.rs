@@ -269,7 +269,7 @@ impl<'a> Guarded<'a> {
             gaps.push(Gap {
                 endpoint: Arc::clone(endpoint),
                 way,
-                weight: Weight::at(&endpoint),
+                weight: Weight::at(endpoint),
                 granted,
                 around: callers.around,
                 callers: callers.by.len() as u64 + callers.addresses,

@@ -3,6 +3,7 @@
 //! It promises at most `max` of them: the one that is longest out of use makes room, and that is counted.
 
 use super::rhythm::{Beat, halved};
+use heelguard_detectors::saved::{Damaged, Saved};
 use heelguard_detectors::time::EventTime;
 
 /// Things of one kind.
@@ -68,6 +69,11 @@ impl<T> Lanes<T> {
         self.list.iter()
     }
 
+    /// What they are, to be changed.
+    pub(super) fn names_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.list.iter_mut().map(|lane| &mut lane.name)
+    }
+
     /// The most used one first.
     pub fn by_use(&self) -> Vec<&Lane<T>> {
         let mut lanes: Vec<&Lane<T>> = self.list.iter().collect();
@@ -106,6 +112,34 @@ impl<T> Lanes<T> {
         let place = oldest.map_or(0, |(place, _)| place);
         self.list[place] = lane;
         place
+    }
+}
+
+/// Room is made for what there is: a list grows by its own steps.
+impl<T: Saved> Saved for Lanes<T> {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.given_up.save(out);
+        self.list.save(out);
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        let given_up = Saved::load(from)?;
+        let mut list: Vec<Lane<T>> = Saved::load(from)?;
+        list.shrink_to_fit();
+        Ok(Self { list, given_up })
+    }
+}
+
+impl<T: Saved> Saved for Lane<T> {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.name.save(out);
+        (self.calls, self.first, self.last, self.spans).save(out);
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        let name = T::load(from)?;
+        let (calls, first, last, spans) = Saved::load(from)?;
+        Ok(Self { name, calls, first, last, spans })
     }
 }
 

@@ -6,8 +6,10 @@ use super::at_once::AtOnce;
 use super::days::Days;
 use super::lanes::Lanes;
 use super::rhythm::Beat;
+use heelguard_detectors::saved::saved;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{Device, Outcome, Transaction};
+use std::time::Duration;
 
 /// Devices that are kept of one.
 const DEVICES_MAX: usize = 8;
@@ -17,8 +19,8 @@ const DEVICES_MAX: usize = 8;
 pub struct Lasting {
     /// When it was handed out, if that was seen.
     pub issued: Option<EventTime>,
-    /// The first and the last success.
-    pub granted: Option<(EventTime, EventTime)>,
+    /// When it was granted something.
+    pub granted: Option<Granted>,
     /// On which devices.
     pub devices: Lanes<Device>,
     /// Day by day.
@@ -26,6 +28,20 @@ pub struct Lasting {
     /// By how many at once.
     pub at_once: AtOnce,
 }
+
+/// The successes of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The first.
+    pub first: EventTime,
+    /// The last.
+    pub last: EventTime,
+    /// The longest time between two of them.
+    pub longest_pause: Duration,
+}
+
+saved!(Granted { first, last, longest_pause });
+saved!(Lasting { issued, granted, devices, days, at_once });
 
 impl Lasting {
     pub(super) fn note(&mut self, tx: &Transaction, now: (EventTime, Beat)) {
@@ -36,8 +52,10 @@ impl Lasting {
         self.days.note(tx.end, tx.outcome == Outcome::Denied, bytes.0, bytes.1);
         self.at_once.note(tx);
         if tx.succeeded() {
-            let first = self.granted.map_or(tx.end, |(first, _)| first);
-            self.granted = Some((first, tx.end));
+            let start = Granted { first: tx.end, last: tx.end, longest_pause: Duration::ZERO };
+            let granted = self.granted.get_or_insert(start);
+            granted.longest_pause = granted.longest_pause.max(tx.end.since(granted.last));
+            granted.last = granted.last.max(tx.end);
         }
         self.devices.halve(now.1);
         if let Some(device) = tx.device {

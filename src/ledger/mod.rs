@@ -15,6 +15,7 @@ pub mod lasting;
 pub mod passport;
 pub mod principal;
 pub mod rhythm;
+mod save;
 pub mod scope;
 mod slots;
 pub mod spread;
@@ -32,6 +33,7 @@ use heelguard_detectors::identity::{Credential as Presented, CredentialKind, Fin
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::Transaction;
 use principal::Principal;
+use save::endpoint_key;
 use slots::Slots;
 use std::sync::Arc;
 
@@ -219,7 +221,7 @@ impl Tables {
         self.transactions += 1;
         self.span = Some(self.span.map_or((tx.time, tx.end), |(first, last)| (first, last.max(tx.end))));
         let route = tx.request.as_ref().map(|request| {
-            let key = self.hashes.hash_one((&request.method, &request.host, &request.route));
+            let key = endpoint_key(&self.hashes, (&request.method, &request.host, &request.route));
             let endpoint = self.endpoints.entry(key, tx.succeeded(), || Endpoint::new(request, tx.time));
             endpoint.note(tx, request);
             (key, request)

@@ -7,14 +7,14 @@
 //!   share a network;
 //! - the new one's first success comes at most `FOLLOWS_WITHIN` after the old one's last. It may come before it, while a
 //!   program is rolled out: by `OVERLAP_MAX`, and a tenth of the time that the old one was in use;
-//! - the old one has had no success since for two days, and for two days longer than it ever paused;
+//! - the old one has had no success since for a day longer than it ever paused between two;
 //! - at least half of the routes that the old one was granted are granted to the new one.
 //!
 //! The doubt that is left: a program that was switched off, and another one of the same owner that began to do the same
 //! that week, look alike. It is small where the owner is known and every route was taken over (`is_sure`).
 
 use super::credential::Credential;
-use super::lasting::Lasting;
+use super::lasting::{Granted, Lasting};
 use heelguard_detectors::identity::{Fingerprint, Location, PrincipalKind};
 use heelguard_detectors::time::EventTime;
 use std::cmp::Reverse;
@@ -158,17 +158,15 @@ fn post(of: &Credential) -> Post<'_> {
 impl<'a> Used<'a> {
     fn of(of: &'a Credential) -> Option<Self> {
         let lasting = of.lasting.as_deref()?;
-        let (first, last) = lasting.granted?;
+        let Granted { first, last, longest_pause } = lasting.granted?;
         let granted = of.routes.iter().filter(|lane| lane.name.success > 0);
-        // A pause of so many whole days may have lasted nearly two days more.
-        let days = u32::try_from(lasting.days.longest_pause).unwrap_or(u32::MAX).saturating_add(2);
-        let longest_pause = DAY.saturating_mul(days);
-        Some(Self { of, first, last, longest_pause, routes: granted.map(|lane| lane.name.names()).collect() })
+        let routes = granted.map(|lane| lane.name.names()).collect();
+        Some(Self { of, first, last, longest_pause, routes })
     }
 
     /// Whether it is over, as far as one can see.
     fn is_silent(&self, now: EventTime) -> bool {
-        now.since(self.last) > self.longest_pause
+        now.since(self.last) > self.longest_pause.saturating_add(DAY)
     }
 
     fn overlap(&self) -> Duration {
@@ -188,7 +186,7 @@ impl<'a> Used<'a> {
             && distance <= FOLLOWS_WITHIN
             && routes * 2 >= self.routes.len().max(1)
             && (has_owner || shares_network());
-        follows.then(|| Follows {
+        follows.then_some(Follows {
             old: self.of.fingerprint,
             new: new.of.fingerprint,
             routes,

@@ -10,6 +10,7 @@ use heelguard_detectors::identity::{
     Country, Credential as Presented, CredentialKind, Factor, Fingerprint, Principal as Who, PrincipalKind,
     PrincipalSource,
 };
+use heelguard_detectors::saved::{Damaged, Saved, saved};
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{
     Activity, Device, LoginOutcome, MfaEvent, MfaOutcome, Outcome, Transaction,
@@ -106,6 +107,49 @@ pub struct Principal {
     pub credentials: Lanes<Held>,
     /// For what.
     pub routes: Lanes<Visited>,
+}
+
+saved!(Principal {
+    kind,
+    id,
+    source,
+    calls,
+    success,
+    denied,
+    first,
+    last,
+    has_mfa,
+    proofs,
+    rhythm,
+    steps,
+    earlier_steps,
+    countries,
+    systems,
+    addresses,
+    devices,
+    credentials,
+    routes
+});
+saved!(Stepped { time, step, status, ip, country });
+saved!(Held { fingerprint, kind, class });
+
+impl Saved for Step {
+    fn save(&self, out: &mut Vec<u8>) {
+        match *self {
+            Self::Login(outcome) => (0_u8, outcome).save(out),
+            Self::Mfa(event, factor, outcome) => (1_u8, event, factor, outcome).save(out),
+            Self::Other(activity, outcome) => (2_u8, activity, outcome).save(out),
+        }
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        match u8::load(from)? {
+            0 => Ok(Self::Login(Saved::load(from)?)),
+            1 => Saved::load(from).map(|(event, factor, outcome)| Self::Mfa(event, factor, outcome)),
+            2 => Saved::load(from).map(|(activity, outcome)| Self::Other(activity, outcome)),
+            _ => Err(Damaged),
+        }
+    }
 }
 
 impl Principal {

@@ -2,6 +2,7 @@
 //! It is given moments in order and lengthens its spans as time goes on: from a second, doubling.
 //! It promises that a span's counts are exact, whatever the length.
 
+use heelguard_detectors::saved::{Damaged, Saved, saved};
 use heelguard_detectors::time::EventTime;
 
 /// Spans at most; so many bits has the mask of a lane.
@@ -24,6 +25,26 @@ pub struct Span {
     pub calls: u32,
     /// Those that were refused.
     pub denied: u32,
+}
+
+saved!(Span { calls, denied });
+
+impl Saved for Rhythm {
+    fn save(&self, out: &mut Vec<u8>) {
+        (self.start_s, self.doublings).save(out);
+        self.spans.save(out);
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        let (start_s, doublings) = Saved::load(from)?;
+        let spans: Vec<Span> = Saved::load(from)?;
+        // No time is longer than two to the 64 seconds; more spans than masks have bits mean nothing.
+        if doublings >= u64::BITS || spans.len() > SPANS {
+            Err(Damaged)
+        } else {
+            Ok(Self { start_s, doublings, spans })
+        }
+    }
 }
 
 /// Where a moment was noted.

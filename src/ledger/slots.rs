@@ -5,6 +5,7 @@
 //! than once lately outlives what was met once, and that finding room looks at a few things only.
 
 use super::Room;
+use heelguard_detectors::saved::{Damaged, Saved};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
@@ -55,6 +56,46 @@ impl<T: Clone> Slots<T> {
         from + at_once < self.proven.slots.len() + self.unproven.slots.len()
     }
 
+    /// How many things there are.
+    pub(super) fn len(&self) -> usize {
+        self.proven.slots.len() + self.unproven.slots.len()
+    }
+
+    /// The next things to be written down, as `copy`.
+    pub(super) fn kept(&self, from: usize, at_once: usize) -> Vec<Kept<T>> {
+        let proven = self.proven.slots.iter().map(|slot| (true, slot));
+        let things = proven.chain(self.unproven.slots.iter().map(|slot| (false, slot)));
+        let kept = |(is_proven, slot): (bool, &Slot<T>)| Kept {
+            is_proven,
+            is_used: slot.is_used,
+            thing: Arc::clone(&slot.thing),
+        };
+        things.skip(from).take(at_once).map(kept).collect()
+    }
+
+    /// Takes a thing that was written down; one that is there already moved meanwhile, and stays as it is.
+    pub(super) fn put_back(&mut self, key: u64, kept: Kept<T>) {
+        let Kept { is_proven, is_used, thing } = kept;
+        let is_known = self.find(key).is_some();
+        let part = if is_proven { &mut self.proven } else { &mut self.unproven };
+        if part.slots.len() < part.max && !is_known {
+            let place = part.put(key, thing);
+            part.slots[place].is_used = is_used;
+        }
+    }
+
+    /// Where room is sought next, and how much was given up, of both parts.
+    pub(super) fn hands(&self) -> [u64; 4] {
+        let (proven, unproven) = (&self.proven, &self.unproven);
+        [proven.hand as u64, proven.given_up, unproven.hand as u64, unproven.given_up]
+    }
+
+    /// Goes on from there.
+    pub(super) fn set_hands(&mut self, [proven, given_up, unproven, more]: [u64; 4]) {
+        (self.proven.hand, self.proven.given_up) = (proven as usize, given_up);
+        (self.unproven.hand, self.unproven.given_up) = (unproven as usize, more);
+    }
+
     pub(super) fn room(&self, name: &'static str) -> Room {
         let (proven, unproven) = (&self.proven, &self.unproven);
         Room {
@@ -63,6 +104,25 @@ impl<T: Clone> Slots<T> {
             max: proven.max + unproven.max,
             given_up: proven.given_up + unproven.given_up,
         }
+    }
+}
+
+/// A thing that is written down, with what is known of its use.
+pub(super) struct Kept<T> {
+    is_proven: bool,
+    is_used: bool,
+    pub(super) thing: Arc<T>,
+}
+
+impl<T: Saved> Saved for Kept<T> {
+    fn save(&self, out: &mut Vec<u8>) {
+        (self.is_proven, self.is_used).save(out);
+        self.thing.as_ref().save(out);
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        let (is_proven, is_used) = Saved::load(from)?;
+        Ok(Self { is_proven, is_used, thing: Arc::new(T::load(from)?) })
     }
 }
 

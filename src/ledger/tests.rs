@@ -2,6 +2,7 @@
 
 mod coverage;
 mod passport;
+mod save;
 
 use super::*;
 use crate::ledger::principal::{STEPS_MAX, Step};

@@ -2,8 +2,11 @@
 //! It is given each call there.
 //! It promises to tell what a credential was granted for itself from what it was only sent along with.
 
+use super::save::endpoint_key;
+use ahash::RandomState;
 use heelguard_detectors::identity::{CredentialKind, ProofLevel};
 use heelguard_detectors::label::Labels;
+use heelguard_detectors::saved::saved;
 use heelguard_detectors::transaction::{Request, Transaction};
 use std::sync::Arc;
 
@@ -31,6 +34,8 @@ pub struct Visited {
     /// Those without a second factor, for an account that has one.
     pub around: u64,
 }
+
+saved!(Visited { method, host, route, labels, success, mfa, alone, around } fresh { key });
 
 /// How something is granted that has less behind it than a second factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,6 +118,11 @@ impl Visited {
         self.mfa += u64::from(has_factor);
         self.alone += u64::from(way.is_some());
         self.around += u64::from(tx.proof.account_has_mfa && !has_factor);
+    }
+
+    /// Hashes its names as this process does.
+    pub(super) fn rehash(&mut self, hashes: &RandomState) {
+        self.key = endpoint_key(hashes, (&self.method, &self.host, &self.route));
     }
 
     /// Its names, in the order in which endpoints are sorted.

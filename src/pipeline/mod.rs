@@ -166,7 +166,7 @@ pub trait Outputs {
         true
     }
     /// The parts of what the outputs have gathered over all transactions, to be kept with the state; none by default.
-    fn parts(&self) -> Vec<&'static str> {
+    fn parts(&self) -> Vec<String> {
         Vec::new()
     }
     /// One of them.

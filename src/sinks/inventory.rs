@@ -1,8 +1,11 @@
-//! What there is: endpoints, credentials, principals and services, folded from transactions; and proposals of labels.
-//! It is given each transaction once, in order, and gives `heelguard.inventory/1` records at the end.
-//! It promises bounded memory (`ENTRIES_MAX` a kind, the rest counted) and an order that depends on names alone.
+//! What there is, as records: the ledger's endpoints, credentials and principals, services, and proposals of labels.
+//! It is given each transaction once, in order, hands it on to the ledger, and gives `heelguard.inventory/1` records at
+//! the end.
+//! It promises bounded memory (the ledger's limits, `ENTRIES_MAX` services, the rest counted) and an order that depends
+//! on names alone.
 
 mod evidence;
+mod passport;
 mod proposal;
 mod recent;
 mod records;
@@ -10,16 +13,16 @@ mod table;
 
 pub use table::ENTRIES_MAX;
 
-use super::record::LabelNames;
+use crate::ledger::Ledger;
+use crate::ledger::endpoint::Endpoint as Row;
+use crate::ledger::gaps::gaps;
+use crate::ledger::passport::passports;
 use evidence::Evidence;
-use heelguard_detectors::identity::{Credential, Fingerprint, Principal, PrincipalKind, ProofLevel};
-use heelguard_detectors::label::Labels;
-use heelguard_detectors::saved::{Damaged, Saved, saved};
+use heelguard_detectors::saved::{Damaged, Saved};
 use heelguard_detectors::transaction::{Endpoint, Transaction};
+use passport::GapRecord;
 use proposal::Proposal;
-use records::{
-    CredentialRecord, EndpointRecord, Head, PrincipalRecord, Proofs, ServiceRecord, SuggestionRecord,
-};
+use records::{CredentialRecord, EndpointRecord, Head, PrincipalRecord, ServiceRecord, SuggestionRecord};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -35,61 +38,32 @@ pub trait Take {
 /// The name of the records' form.
 pub const SCHEMA: &str = "heelguard.inventory/1";
 
-/// What an endpoint is for, and what its callers have shown.
-#[derive(Clone, Copy, Debug, Default)]
-struct Shown {
-    labels: Labels,
-    with_credential: u64,
-    without_credential: u64,
-    /// Successes by what was proved, in the order of the list.
-    proofs: [u64; ProofLevel::ALL.len()],
-}
-
-saved!(Shown { labels, with_credential, without_credential, proofs });
-
-/// The fold.
+/// The fold: the ledger, and beside it what only records tell.
+#[derive(Default)]
 pub struct Inventory {
-    endpoints: Table<Endpoint, Shown>,
-    credentials: Table<Fingerprint, (Credential, Principal)>,
-    principals: Table<(PrincipalKind, Arc<str>), Principal>,
+    ledger: Arc<Ledger>,
     services: Table<(Arc<str>, IpAddr, u16), &'static str>,
     evidence: Evidence,
 }
 
-impl Default for Inventory {
-    fn default() -> Self {
-        Self {
-            endpoints: Table::new(),
-            credentials: Table::new(),
-            principals: Table::new(),
-            services: Table::new(),
-            evidence: Evidence::default(),
-        }
-    }
-}
+/// The parts that are kept beside the ledger's.
+const SERVICES: &str = "inventory.services";
+const EVIDENCE: &str = "inventory.evidence";
 
 impl Inventory {
+    /// An inventory over a ledger that somebody looks at.
+    pub fn over(ledger: Arc<Ledger>) -> Self {
+        Self { ledger, ..Self::default() }
+    }
+
     /// Takes in one transaction; the second sight of an exchange is passed over.
     pub fn observe(&mut self, tx: &Transaction) {
         if tx.repeat_of.is_some() {
             return;
         }
+        self.ledger.observe(tx);
         if let Some(endpoint) = tx.endpoint() {
             self.evidence.observe(tx, &endpoint);
-            self.observe_endpoint(tx, endpoint);
-        }
-        for credential in &tx.credentials {
-            let holder = || (credential.clone(), tx.principal.clone());
-            if let Some((seen, (_, principal))) =
-                self.credentials.entry(credential.fingerprint, tx.time, holder)
-            {
-                seen.add(tx);
-                *principal = tx.principal.clone();
-            }
-        }
-        let who = (tx.principal.kind, tx.principal.id.clone());
-        if let Some((seen, _)) = self.principals.entry(who, tx.time, || tx.principal.clone()) {
-            seen.add(tx);
         }
         if let Some(request) = &tx.request {
             let service = (request.host.clone(), tx.flow.dst.ip(), tx.flow.dst.port());
@@ -100,98 +74,98 @@ impl Inventory {
         }
     }
 
-    fn observe_endpoint(&mut self, tx: &Transaction, endpoint: Endpoint) {
-        let Some((seen, shown)) = self.endpoints.entry(endpoint, tx.time, Shown::default) else { return };
-        seen.add(tx);
-        shown.labels = shown.labels.or(tx.request.as_ref().map_or(Labels::NONE, |request| request.labels));
-        let counter = if tx.credentials.is_empty() {
-            &mut shown.without_credential
-        } else {
-            &mut shown.with_credential
-        };
-        *counter += 1;
-        if tx.succeeded()
-            && let Some(count) = shown.proofs.get_mut(tx.proof.level as usize)
-        {
-            *count += 1;
+    /// The names of the parts in which it can be saved, for a run that goes on from here.
+    pub fn parts(&self) -> Vec<String> {
+        let own = [SERVICES, EVIDENCE].map(str::to_owned);
+        own.into_iter().chain(self.ledger.parts()).collect()
+    }
+
+    /// The bytes of one of them.
+    pub fn save(&self, part: &str) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        match part {
+            SERVICES => self.services.save(&mut out),
+            EVIDENCE => self.evidence.save(&mut out),
+            part => return self.ledger.save(part),
         }
+        Some(out)
     }
 
-    /// Appends all that was seen, for a run that goes on from here.
-    pub fn save(&self, out: &mut Vec<u8>) {
-        self.endpoints.save(out);
-        self.credentials.save(out);
-        self.principals.save(out);
-        self.services.save(out);
-        self.evidence.save(out);
-    }
-
-    /// An inventory that goes on from what was saved, and from nothing else: bytes that are left are damage.
-    pub fn load(mut from: &[u8]) -> Result<Self, Damaged> {
-        let from = &mut from;
-        let inventory = Self {
-            endpoints: Saved::load(from)?,
-            credentials: Saved::load(from)?,
-            principals: Saved::load(from)?,
-            services: Saved::load(from)?,
-            evidence: Saved::load(from)?,
+    /// Goes on from what was saved, and from nothing else: bytes that are left are damage, and then it is empty.
+    pub fn load(&mut self, part: &str, from: &[u8]) -> Result<(), Damaged> {
+        let mut rest = from;
+        let loaded = match part {
+            SERVICES => Saved::load(&mut rest).map(|services| self.services = services),
+            EVIDENCE => Saved::load(&mut rest).map(|evidence| self.evidence = evidence),
+            part => {
+                rest = &[];
+                self.ledger.load(part, from)
+            }
         };
-        if from.is_empty() { Ok(inventory) } else { Err(Damaged) }
+        if loaded.is_err() || !rest.is_empty() {
+            self.ledger.forget();
+            *self = Self::over(Arc::clone(&self.ledger));
+            return Err(Damaged);
+        }
+        Ok(())
     }
 
-    /// Observations of things beyond the limit.
+    /// What had no room: things that the ledger gave up, and sightings beyond the other limits.
     pub fn left_out(&self) -> u64 {
-        self.endpoints.left_out
-            + self.credentials.left_out
-            + self.principals.left_out
-            + self.services.left_out
-            + self.evidence.left_out()
+        let rooms = self.ledger.overview().rooms;
+        let given_up = rooms.iter().filter(|room| room.name != "alerts").map(|room| room.given_up);
+        given_up.sum::<u64>() + self.services.left_out + self.evidence.left_out()
     }
 
-    /// Tells all records: endpoints, suggestions, credentials, principals, services, each in the order of its names.
+    /// Tells all records: endpoints, suggestions, credentials, principals, services, each in the order of its names, then
+    /// the gaps in the cover of second factors, the gravest first.
     pub fn write(&self, to: &mut impl Take) {
-        self.write_endpoints(to);
+        let mut rows = self.ledger.rows();
+        rows.endpoints.sort_by(|a, b| names(a).cmp(&names(b)));
+        rows.credentials.sort_by_key(|credential| credential.fingerprint);
+        rows.principals.sort_by(|a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
+        write_endpoints(&rows.endpoints, to);
         for proposal in self.evidence.proposals() {
             let Endpoint { method, host, route } = proposal.endpoint;
             to.take(&["suggestion", method, host, route, proposal.label()], &suggestion(&proposal));
         }
-        for (fingerprint, (seen, (credential, principal))) in self.credentials.iter() {
-            let head = Head::new("credential", seen);
-            let name = format!("{:032x}", u128::from_be_bytes(fingerprint.0));
-            let record = CredentialRecord::new(head, *fingerprint, credential, principal);
-            to.take(&["credential", &name], &record);
+        let now = self.ledger.overview().span.map(|(_, last)| last).unwrap_or_default();
+        let passports = passports(&rows.credentials, now);
+        for credential in &rows.credentials {
+            let place = passports.binary_search_by_key(&credential.fingerprint, |it| it.of.fingerprint).ok();
+            let passport = place.and_then(|place| passports.get(place));
+            let record = CredentialRecord::new(credential, passport);
+            to.take(&["credential", &credential.fingerprint.to_string()], &record);
         }
-        for ((kind, id), (seen, principal)) in self.principals.iter() {
-            let record = PrincipalRecord::new(Head::new("principal", seen), principal);
-            to.take(&["principal", kind.name(), id], &record);
+        for principal in &rows.principals {
+            to.take(&["principal", principal.kind.name(), &principal.id], &PrincipalRecord::new(principal));
         }
         for ((host, ip, port), (seen, protocol)) in self.services.iter() {
             let head = Head::new("service", seen);
             let record = ServiceRecord { head, host, ip: *ip, port: *port, protocol };
             to.take(&["service", host, &ip.to_string(), &port.to_string()], &record);
         }
+        for gap in &gaps(&rows) {
+            let Row { method, host, route, .. } = &*gap.endpoint;
+            to.take(&["gap", gap.way.name(), method, host, route], &GapRecord::new(gap));
+        }
     }
+}
 
-    fn write_endpoints(&self, to: &mut impl Take) {
-        let mut methods: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-        for (endpoint, _) in self.endpoints.iter() {
-            methods.entry((&endpoint.host, &endpoint.route)).or_default().push(&endpoint.method);
-        }
-        for (endpoint, (seen, shown)) in self.endpoints.iter() {
-            let Endpoint { method, host, route } = endpoint;
-            let record = EndpointRecord {
-                head: Head::new("endpoint", seen),
-                method,
-                host,
-                route,
-                with_credential: shown.with_credential,
-                without_credential: shown.without_credential,
-                labels: LabelNames(shown.labels),
-                methods: methods.get(&(&**host, &**route)).map_or(&[], Vec::as_slice),
-                proofs: Proofs(&shown.proofs),
-            };
-            to.take(&["endpoint", method, host, route], &record);
-        }
+/// The names of an endpoint, in the order in which records are sorted.
+fn names(endpoint: &Row) -> (&str, &str, &str) {
+    (&endpoint.method, &endpoint.host, &endpoint.route)
+}
+
+fn write_endpoints(endpoints: &[Arc<Row>], to: &mut impl Take) {
+    let mut methods: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for endpoint in endpoints {
+        methods.entry((&endpoint.host, &endpoint.route)).or_default().push(&endpoint.method);
+    }
+    for endpoint in endpoints {
+        let methods = methods.get(&(&*endpoint.host, &*endpoint.route)).map_or(&[][..], Vec::as_slice);
+        let record = EndpointRecord::new(endpoint, methods);
+        to.take(&["endpoint", &endpoint.method, &endpoint.host, &endpoint.route], &record);
     }
 }
 

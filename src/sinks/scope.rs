@@ -138,12 +138,16 @@ mod tests {
 
     #[test]
     fn a_key_is_a_line_with_what_it_was_granted() {
-        expect![[r""]].assert_eq(&exported(json_lines));
+        expect![[r#"
+            {"schema":"heelguard.scope/1","fingerprint":"4fe70c2b12730bbd30c371687045227c","grants":[{"method":"GET","host":"api.example.com","route":"/orders/{id}","success":1,"last_seen":"2026-11-21T10:00:00.000000Z","writes":false,"weight":"reads"},{"method":"DELETE","host":"api.example.com","route":"/users/{id}","success":1,"last_seen":"2026-11-21T10:00:01.000000Z","writes":true,"weight":"privileged"}],"refused_routes":1,"forgotten_routes":0}
+        "#]].assert_eq(&exported(json_lines));
     }
 
     #[test]
     fn a_policy_gets_patterns() {
-        expect![[r""]].assert_eq(&exported(opa));
+        expect![[r#"
+            {"heelguard":{"keys":{"4fe70c2b12730bbd30c371687045227c":[{"method":"GET","host":"api.example.com","path":"/orders/*"},{"method":"DELETE","host":"api.example.com","path":"/users/*"}]}}}
+        "#]].assert_eq(&exported(opa));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::process::Process;
 use super::serve::{Limits, serve};
 use super::site::{Asked, Site, answer};
 use super::{Error, Moment, Origin, Server, Shown};
+use crate::ledger::Ledger;
 use crate::metrics::{Counters, InterfaceRow, LiveRows};
 use crate::sinks::delivery::Observer;
 use crate::sinks::record::ServiceRow;
@@ -18,7 +19,6 @@ use crate::sinks::status::{State, Status};
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use heelguard_detectors::alert::Alert;
-use heelguard_detectors::transaction::Transaction;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -63,11 +63,9 @@ impl Live {
         Self { site: Some(Site::new(shown)), ..self }
     }
 
-    /// Takes in a transaction, for the pages.
-    pub fn transaction(&self, transaction: &Transaction) {
-        if let Some(site) = &self.site {
-            site.ledger().observe(transaction);
-        }
+    /// Where transactions are to be written down for the pages, if there are any.
+    pub fn ledger(&self) -> Option<Arc<Ledger>> {
+        self.site.as_ref().map(Site::ledger)
     }
 
     /// Takes in a state of an alert, for the pages.

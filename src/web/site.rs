@@ -17,6 +17,7 @@ use crate::ledger::Ledger;
 use crate::sinks::scope;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
+use std::sync::Arc;
 
 /// What a page may load and do: our style sheet, the empty icon, our own forms. No script, no frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
@@ -72,8 +73,8 @@ impl Site {
     }
 
     /// What the pages show.
-    pub(super) fn ledger(&self) -> &Ledger {
-        &self.shown.ledger
+    pub(super) fn ledger(&self) -> Arc<Ledger> {
+        Arc::clone(&self.shown.ledger)
     }
 
     /// The answer to any request.

@@ -1,7 +1,7 @@
 //! `cargo bench --bench identity`: what it costs to tell who called, from a parsed exchange to an attributed transaction.
-//! It reads the captures of the replay bench (a tenth of them with `--quick`) in this process, times each extraction
-//! and attribution alone, and prints quantiles beside the time to hash the same exchange's bytes once, and how long it
-//! takes to save who is who.
+//! It reads the captures of the replay bench (a tenth of them with `--quick`) in this process, times each extraction,
+//! attribution and entry in the ledger alone, and prints quantiles beside the time to hash the same exchange's bytes
+//! once, and how long it takes to save who is who.
 //! It promises ratios within one run; the bare times are of this machine, at this hour.
 
 #[allow(dead_code, reason = "only the captures are needed, not the traffic of many identities")]
@@ -16,6 +16,7 @@ use heelguard::http::{Exchange, HttpHandler, HttpShared, Message};
 use heelguard::identity::geo::Geo;
 use heelguard::identity::secret::Keyring;
 use heelguard::identity::{Extractor, Lineage, Settings};
+use heelguard::ledger::Ledger;
 use std::hint::black_box;
 use std::io::Write as _;
 use std::path::Path;
@@ -81,15 +82,17 @@ fn bench(kind: Kind, quick: bool) -> Result<(), String> {
     let mut http = HttpShared::new(options.http.clone());
     let mut extractor = Extractor::new(options.identity.clone());
     let mut lineage = Lineage::new(&options.lineage);
-    let (mut extraction, mut attribution, mut hashing) =
-        (Timings::default(), Timings::default(), Timings::default());
+    let ledger = Ledger::default();
+    let [mut extraction, mut attribution, mut writing_down, mut hashing] =
+        [(); 4].map(|()| Timings::default());
     while let Some(packet) = timeline.next().map_err(|error| error.to_string())? {
         let Some(segment) = decoder.decode(packet) else { continue };
         flows.push(&segment, &mut http);
         for exchange in http.exchanges.drain(..) {
             hashing.time(|| hash(&exchange));
             let sighting = extraction.time(|| extractor.extract(exchange));
-            attribution.time(|| lineage.attribute(sighting));
+            let transaction = attribution.time(|| lineage.attribute(sighting));
+            writing_down.time(|| ledger.observe(&transaction));
         }
     }
     let truth = capture.truth;
@@ -101,7 +104,7 @@ fn bench(kind: Kind, quick: bool) -> Result<(), String> {
     let (pause, kib) = (began.elapsed().as_micros() as f64 / 1e3, saved / 1024);
     let table = format!(
         "{}: {} transactions on {} connections, {} packets of {} bytes\n\
-         {:<28} {:>8} {:>8} {:>8} {:>8}\n{}{}{}\
+         {:<28} {:>8} {:>8} {:>8} {:>8}\n{}{}{}{}\
          who is who saved: {kib} KiB in {pause:.1} ms\n",
         capture.kind.name(),
         truth.transactions,
@@ -115,6 +118,7 @@ fn bench(kind: Kind, quick: bool) -> Result<(), String> {
         "mean",
         extraction.row("extraction"),
         attribution.row("attribution"),
+        writing_down.row("writing down in the ledger"),
         hashing.row("BLAKE3 over the same bytes"),
     );
     std::io::stdout().write_all(table.as_bytes()).map_err(|error| error.to_string())

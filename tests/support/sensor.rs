@@ -10,7 +10,7 @@ use heelguard::identity::geo::Geo;
 use heelguard::identity::secret::Keyring;
 use heelguard::ledger::Ledger;
 use heelguard::metrics::Counters;
-use heelguard::pipeline::{self, Outputs, Progress};
+use heelguard::pipeline::{self, Outputs, Progress, Summary};
 use heelguard::report::{Form, Range, Sight, Source, Told, of_ledger};
 use heelguard::sinks::record::{AlertRecord, Labels, TlsRecord, TransactionRecord};
 use heelguard::web::{self, Shown};
@@ -48,11 +48,8 @@ pub fn run(captures: &[&Path], shards: usize) -> Result<Run, CaptureError> {
 /// Runs the sensor over captures and renders every page that would be served of it, and every form of its report.
 pub fn pages(captures: &[&Path]) -> Result<Vec<String>, CaptureError> {
     let paths: Vec<_> = captures.iter().map(|path| path.to_path_buf()).collect();
-    let mut timeline = Timeline::open(&paths)?;
     let raw = config::load(None, &[]).expect("the defaults are valid");
-    let ledger = Arc::new(Ledger::default());
-    let summary = pipeline::run(&mut timeline, &raw.options(settings(), 1), &mut Seen(Arc::clone(&ledger)))
-        .expect("nothing is written");
+    let (ledger, summary) = seen(&mut Timeline::open(&paths)?);
     let labels = raw.labels();
     let source = Source { kind: "capture", name: "a capture".to_owned() };
     let sight = Sight::of(&summary.counters);
@@ -68,6 +65,15 @@ pub fn pages(captures: &[&Path]) -> Result<Vec<String>, CaptureError> {
     let mut pages = web::pages(shown, &summary.counters, &[]).expect("every row has its page");
     pages.extend([Form::Html, Form::Markdown, Form::Json].map(|form| report.write(form)));
     Ok(pages)
+}
+
+/// What the sensor has seen of a source, by its defaults.
+pub fn seen(source: &mut dyn pipeline::Source) -> (Arc<Ledger>, Summary) {
+    let raw = config::load(None, &[]).expect("the defaults are valid");
+    let ledger = Arc::new(Ledger::default());
+    let summary = pipeline::run(source, &raw.options(settings(), 1), &mut Seen(Arc::clone(&ledger)))
+        .expect("nothing is written");
+    (ledger, summary)
 }
 
 /// What pages show.

@@ -5,6 +5,7 @@
 use super::census::Happening;
 use super::company::{Account, Company};
 use super::entry;
+use super::holes;
 use crate::demo::message::{Answer, Content, Form};
 use crate::demo::people::App;
 use crate::demo::records::Kind;
@@ -41,6 +42,9 @@ pub(super) fn do_one(
     if company.calendar.is_released(script.now) {
         let home = script.list(Kind::Messages);
         script.call(get(API, "/v2/home", pass.lines.as_str()), home);
+    }
+    if company.has_holes {
+        holes::visit(script, &pass);
     }
     let closes_month = company.calendar.is_month_end(company.calendar.day_of(script.now));
     match script.random.below(1_000) {

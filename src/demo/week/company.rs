@@ -47,6 +47,8 @@ pub(super) struct Company {
     pub census: Census,
     /// The head office's one address, where the VPN leaves, too.
     pub head_office: IpAddr,
+    /// Whether routes with holes are there.
+    pub has_holes: bool,
     help_desk: Mutex<HelpDesk>,
 }
 
@@ -62,7 +64,8 @@ impl Company {
         let head_office = places::of("DE").v4(random);
         let person = Person::new("help.desk", App::Web, true, places::of("DE"), random).at(head_office);
         let help_desk = HelpDesk { person, pass: None, random: random.fork() };
-        Self { calendar, census: Census::default(), head_office, help_desk: Mutex::new(help_desk) }
+        let help_desk = Mutex::new(help_desk);
+        Self { calendar, census: Census::default(), head_office, has_holes: false, help_desk }
     }
 
     /// Somebody calls the help desk, which resets the caller's factor.

@@ -11,12 +11,14 @@ mod company;
 mod entry;
 mod factors;
 mod habits;
+mod holes;
 mod load_test;
 mod networks;
 mod programs;
 mod seat;
 
 pub use census::Happening;
+pub use holes::HOLES;
 pub use networks::phone_networks;
 
 use super::machines;
@@ -72,10 +74,21 @@ pub struct Week {
 impl Week {
     /// Sets the stage; packets are made as they are asked for.
     pub fn new(options: WeekOptions) -> Self {
+        Self::made(options, false)
+    }
+
+    /// The same company, in which a key walks around second factors on `HOLES`.
+    pub fn with_holes(options: WeekOptions) -> Self {
+        Self::made(options, true)
+    }
+
+    fn made(options: WeekOptions, has_holes: bool) -> Self {
         let WeekOptions { seed, users, days, start, learning_days } = options;
         let mut random = Random::new(seed);
         let mut timeline = Timeline::new(random.fork());
-        let company = Arc::new(Company::new(Calendar::new(start, days), &mut random));
+        let mut company = Company::new(Calendar::new(start, days), &mut random);
+        company.has_holes = has_holes;
+        let company = Arc::new(company);
         let offices = Offices::open(users, &company, &mut random);
         for number in 0..users {
             for seat in seats(number, users, &offices, &company, &mut random) {
@@ -91,6 +104,10 @@ impl Week {
         }
         for (test, at) in load_test::all((users / 20) as u64, &company, &mut random) {
             timeline.enter(Box::new(test), at);
+        }
+        if has_holes {
+            let (walker, at) = holes::Walker::new(&company, &mut random);
+            timeline.enter(Box::new(walker), at);
         }
         let learned_from = start.after(Duration::from_hours(24 * learning_days));
         Self { timeline, company, learned_from }

@@ -24,8 +24,8 @@ impl Outputs for Told {
     fn settle(&mut self) -> bool {
         self.settled
     }
-    fn parts(&self) -> Vec<&'static str> {
-        vec!["letters"]
+    fn parts(&self) -> Vec<String> {
+        vec!["letters".to_owned()]
     }
     fn memory(&self, part: &str) -> Option<Vec<u8>> {
         (part == "letters").then(|| self.letters.clone())

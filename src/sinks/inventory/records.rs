@@ -1,11 +1,17 @@
 //! `heelguard.inventory/1`: the records of what there is, and of what an operator may want to write down.
-//! They are given the fold's entries and borrow from them.
+//! They are given the ledger's rows and borrow from them.
 //! They promise keys that are never renamed or removed within `/1`, only added at the end.
 
 use super::SCHEMA;
+use super::passport::PassportPart;
 use super::table::Seen;
+use crate::ledger::coverage::successes;
+use crate::ledger::credential::Credential;
+use crate::ledger::endpoint::Endpoint;
+use crate::ledger::passport::Passport;
+use crate::ledger::principal::Principal;
 use crate::sinks::record::{Hex, LabelNames, Shown};
-use heelguard_detectors::identity::{Credential, Fingerprint, Principal, ProofLevel};
+use heelguard_detectors::identity::{PrincipalKind, ProofLevel};
 use heelguard_detectors::time::EventTime;
 use serde::{Serialize, Serializer};
 use std::net::IpAddr;
@@ -23,32 +29,56 @@ pub(super) struct Head {
 }
 
 impl Head {
-    pub(super) fn new(kind: &'static str, seen: &Seen) -> Self {
+    fn of(
+        kind: &'static str,
+        [first, last]: [EventTime; 2],
+        [transactions, success, denied]: [u64; 3],
+    ) -> Self {
         Self {
             schema: SCHEMA,
             kind,
-            first_seen: Shown(seen.first),
-            last_seen: Shown(seen.last),
-            transactions: seen.transactions,
-            success: seen.success,
-            denied: seen.denied,
+            first_seen: Shown(first),
+            last_seen: Shown(last),
+            transactions,
+            success,
+            denied,
         }
+    }
+
+    pub(super) fn new(kind: &'static str, seen: &Seen) -> Self {
+        Self::of(kind, [seen.first, seen.last], [seen.transactions, seen.success, seen.denied])
     }
 }
 
 #[derive(Serialize)]
 pub(super) struct EndpointRecord<'a> {
     #[serde(flatten)]
-    pub(super) head: Head,
-    pub(super) method: &'a str,
-    pub(super) host: &'a str,
-    pub(super) route: &'a str,
-    pub(super) with_credential: u64,
-    pub(super) without_credential: u64,
-    pub(super) labels: LabelNames,
+    head: Head,
+    method: &'a str,
+    host: &'a str,
+    route: &'a str,
+    with_credential: u64,
+    without_credential: u64,
+    labels: LabelNames,
     /// All methods that were used on this route.
-    pub(super) methods: &'a [&'a str],
-    pub(super) proofs: Proofs<'a>,
+    methods: &'a [&'a str],
+    proofs: Proofs<'a>,
+}
+
+impl<'a> EndpointRecord<'a> {
+    pub(super) fn new(of: &'a Endpoint, methods: &'a [&'a str]) -> Self {
+        Self {
+            head: Head::of("endpoint", [of.first, of.last], [of.calls, successes(&of.proofs), of.denied]),
+            method: &of.method,
+            host: &of.host,
+            route: &of.route,
+            with_credential: of.calls - of.without_credential,
+            without_credential: of.without_credential,
+            labels: LabelNames(of.labels),
+            methods,
+            proofs: Proofs(&of.proofs),
+        }
+    }
 }
 
 /// Successes by what was proved, every level by its name.
@@ -80,12 +110,6 @@ struct PrincipalPart<'a> {
     id: &'a str,
 }
 
-impl<'a> PrincipalPart<'a> {
-    fn new(principal: &'a Principal) -> Self {
-        Self { kind: principal.kind.name(), id: &principal.id }
-    }
-}
-
 #[derive(Serialize)]
 pub(super) struct CredentialRecord<'a> {
     #[serde(flatten)]
@@ -96,23 +120,23 @@ pub(super) struct CredentialRecord<'a> {
     location: &'static str,
     name: &'a str,
     principal: PrincipalPart<'a>,
+    /// Of a credential that lasts.
+    passport: Option<PassportPart<'a>>,
 }
 
 impl<'a> CredentialRecord<'a> {
-    pub(super) fn new(
-        head: Head,
-        fingerprint: Fingerprint,
-        credential: &'a Credential,
-        principal: &'a Principal,
-    ) -> Self {
+    pub(super) fn new(of: &'a Credential, passport: Option<&Passport<'a>>) -> Self {
+        let owner = of.owner().map(|(kind, id)| PrincipalPart { kind: kind.name(), id });
         Self {
-            head,
-            fingerprint: Hex::of(fingerprint),
-            credential_kind: credential.kind.name(),
-            class: credential.class,
-            location: credential.location.name(),
-            name: &credential.name,
-            principal: PrincipalPart::new(principal),
+            head: Head::of("credential", [of.first, of.last], [of.calls, successes(&of.proofs), of.denied]),
+            fingerprint: Hex::of(of.fingerprint),
+            credential_kind: of.kind.name(),
+            class: of.class,
+            location: of.location.name(),
+            name: &of.name,
+            // Nobody stands behind what was never tied to anybody.
+            principal: owner.unwrap_or(PrincipalPart { kind: PrincipalKind::Anonymous.name(), id: "" }),
+            passport: passport.map(PassportPart::new),
         }
     }
 }
@@ -126,8 +150,12 @@ pub(super) struct PrincipalRecord<'a> {
 }
 
 impl<'a> PrincipalRecord<'a> {
-    pub(super) fn new(head: Head, principal: &'a Principal) -> Self {
-        Self { head, principal: PrincipalPart::new(principal), source: principal.source.name() }
+    pub(super) fn new(of: &'a Principal) -> Self {
+        Self {
+            head: Head::of("principal", [of.first, of.last], [of.calls, of.success, of.denied]),
+            principal: PrincipalPart { kind: of.kind.name(), id: &of.id },
+            source: of.source.name(),
+        }
     }
 }
 

@@ -42,11 +42,13 @@ pub(super) struct Table<K, V> {
     pub(super) left_out: u64,
 }
 
-impl<K: Ord, V> Table<K, V> {
-    pub(super) fn new() -> Self {
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
         Self { entries: BTreeMap::new(), left_out: 0 }
     }
+}
 
+impl<K: Ord, V> Table<K, V> {
     /// The entry of `key`, made when there is room.
     pub(super) fn entry(
         &mut self,
@@ -84,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_names_is_bounded_and_counted() {
-        let mut table: Table<u32, ()> = Table::new();
+        let mut table: Table<u32, ()> = Table::default();
         for key in 0..ENTRIES_MAX as u32 + 7 {
             table.entry(key, EventTime::ZERO, || ());
         }

@@ -113,6 +113,13 @@ fn views_show_who_walks_around_what() {
     let (_, link) = keys.split_once("href=\"/keys/").unwrap();
     let key = page(&format!("/keys/{}", &link[..32]));
     assert!(key.contains("198.51.100.9") && key.contains("around the owner’s second factor"), "{key}");
+    for words in ["<svg class=\"calendar\"", "Least privilege", "not in sight", "4 calls, 0 refused"] {
+        assert!(key.contains(words), "{words} is not in {key}");
+    }
+    let scope = page(&format!("/scope.jsonl?key={}", &link[..32]));
+    assert!(scope.lines().count() == 1 && scope.contains(r#""route":"/admin/users","success":3"#), "{scope}");
+    let policy = page("/scope.opa.json");
+    assert!(policy.contains(&link[..32]) && policy.contains(r#""path":"/admin/users"#), "{policy}");
     assert!(page("/keys?show=tokens").contains("session"));
     let endpoints = page("/endpoints?q=reports");
     assert!(endpoints.contains("5xx 100 %") && endpoints.contains("2.49 s"), "{endpoints}");
