@@ -65,11 +65,11 @@ fn by_detector(raised: &[&Alert]) -> Vec<ByDetector> {
 fn over_time(raised: &[&Alert]) -> OverTime {
     let seconds = || raised.iter().map(|alert| alert.first_seen.as_secs());
     let (Some(first), Some(last)) = (seconds().min(), seconds().max()) else { return OverTime::default() };
-    let spans = |length: u64| last / length - first / length + 1;
+    let count_of = |length: u64| last / length - first / length + 1;
     let widest = SPANS_S.last().copied().unwrap_or(1);
-    let span_s = SPANS_S.into_iter().find(|&length| spans(length) <= COLUMNS_MAX).unwrap_or(widest);
+    let span_s = SPANS_S.into_iter().find(|&length| count_of(length) <= COLUMNS_MAX).unwrap_or(widest);
     // Times that a file made up may be centuries apart: what does not fit is in the last column.
-    let count = spans(span_s).min(COLUMNS_MAX);
+    let count = count_of(span_s).min(COLUMNS_MAX);
     let mut columns = vec![[0; Severity::ALL.len()]; count as usize];
     for alert in raised {
         let place = (alert.first_seen.as_secs() / span_s - first / span_s).min(count - 1);

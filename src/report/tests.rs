@@ -127,7 +127,8 @@ fn alerts_stand_by_severity_and_the_sensor_s_own_apart() {
         id: heelguard_detectors::alert::AlertId(7),
         ..samples::alert()
     };
-    [samples::alert(), mine].iter().for_each(|alert| ledger.alert(alert));
+    ledger.alert(&samples::alert());
+    ledger.alert(&mine);
     let source = Source { kind: "capture", name: String::new() };
     let sight = Sight::of(&whole());
     let told = Told { labels: &samples::labels(), source, range: Range::default(), is_cut: true, sight };

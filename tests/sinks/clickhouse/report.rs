@@ -129,7 +129,7 @@ fn an_empty_database_and_one_that_is_not_there_are_told_apart() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_heelguard"));
         command.current_dir(folder.path()).env("XDG_STATE_HOME", folder.path().join("state"));
         command.args(["report", "--format", "json", "--clickhouse", &config.url]);
-        sets.iter().for_each(|set| _ = command.args(["--set", set]));
+        command.args(sets.iter().flat_map(|set| ["--set", set]));
         command.output().unwrap()
     };
     let missing = run();
