@@ -319,7 +319,9 @@ impl Extractor {
             let Some(known) = found.known.as_ref().or(fresh.as_ref()) else { continue };
             proved.beyond_limit |= known.beyond_limit;
             if let Some(kind) = found.handle.filter(|_| threads::names_one(found.secret.bytes())) {
-                proved.handles.push((strength(found), Handle { kind, fingerprint: known.fingerprint }));
+                proved
+                    .handles
+                    .push((threads::strength(found), Handle { kind, fingerprint: known.fingerprint }));
             }
             if let Some(claims) = &known.claims {
                 proved.take_token(found, claims, known.fingerprint);
@@ -486,16 +488,6 @@ fn ticket(event: MfaEvent, clues: &Clues) -> Option<Fingerprint> {
     };
     let (presented, issued) = (of(&clues.presented), of(&clues.issued));
     if event == MfaEvent::Challenge { issued.or(presented) } else { presented.or(issued) }
-}
-
-/// Strongest first: header, body, cookie, address.
-fn strength(found: &Found<'_>) -> u8 {
-    match found.location {
-        Location::Header | Location::Tls | Location::Metadata => 0,
-        Location::Json | Location::Form => 1,
-        Location::Cookie => 2,
-        Location::Query | Location::Path | Location::Userinfo => 3,
-    }
 }
 
 #[cfg(test)]

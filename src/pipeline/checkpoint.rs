@@ -59,6 +59,9 @@ pub struct Checkpoint {
     pub parts: Vec<(Arc<str>, Vec<u8>)>,
 }
 
+/// How the names of what the outputs keep begin.
+pub(super) const OUTPUT: &str = "output/";
+
 /// Why a file was not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
@@ -84,6 +87,11 @@ impl Checkpoint {
             Err(Fault::Newer) => Err("was written by a newer version"),
             Err(Fault::Older) => Err("was written by an older version"),
         }
+    }
+
+    /// What the outputs keep, by their own names.
+    pub fn of_outputs(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.parts.iter().filter_map(|(name, bytes)| Some((name.strip_prefix(OUTPUT)?, bytes.as_slice())))
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {

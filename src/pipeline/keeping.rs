@@ -4,7 +4,7 @@
 //! It promises that a later run goes on behind the last transaction of the checkpoint: what is in it is not seen twice.
 
 use super::Outputs;
-use super::checkpoint::{Checkpoint, Config, Store};
+use super::checkpoint::{Checkpoint, Config, OUTPUT, Store};
 use super::scribe::Scribe;
 use crate::identity::{Lineage, LineageConfig, Routes, RoutesConfig};
 use heelguard_detectors::runtime::Runtime;
@@ -20,7 +20,6 @@ const LINEAGE: &str = "lineage";
 const TOKENS: &str = "tokens";
 const ROUTES: &str = "routes";
 const RULE: &str = "rule/";
-const OUTPUT: &str = "output/";
 
 /// What is remembered: the parts of a checkpoint.
 pub(super) struct Memory {
@@ -81,7 +80,7 @@ impl Memory {
             unreadable(rule, detectors.load_part(rule, bytes))?;
         }
         // Last: it is not ours to take back.
-        for (name, bytes) in under(OUTPUT) {
+        for (name, bytes) in kept.of_outputs() {
             unreadable(name, outputs.remember(name, bytes))?;
         }
         *self = Self { lineage, routes, detectors };

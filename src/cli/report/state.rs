@@ -8,7 +8,10 @@ use crate::config::Raw;
 use crate::ledger::Ledger;
 use crate::pipeline::checkpoint::{self, Checkpoint};
 use crate::report::{Range, Report, Sight, Source, Told, of_ledger};
+use crate::sinks::inventory::Inventory;
+use heelguard_detectors::saved::Damaged;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The report of the state in `folder`, or where a sensor with this configuration would keep its own.
 pub(super) fn report(raw: &mut Raw, folder: Option<&Path>, range: Range) -> Result<Report, Failure> {
@@ -20,10 +23,12 @@ pub(super) fn report(raw: &mut Raw, folder: Option<&Path>, range: Range) -> Resu
     let key = settings(raw)?.state_id();
     let kept = checkpoint::look(&folder, key).map_err(Failure::running)?;
     let kept = kept.ok_or_else(|| Failure::usage(no_state(&folder)))?;
-    let ledger = ledger_of_state(&kept).ok_or_else(|| {
+    let shown = folder.display();
+    let ledger = ledger_of_state(&kept).map_err(|why| Failure::running(format!("state {shown}: {why}")))?;
+    let ledger = ledger.ok_or_else(|| {
         Failure::running(format!(
-            "the state in {} holds no tables of what was seen; a sensor of this version writes them",
-            folder.display()
+            "the state in {shown} holds no tables of what was seen: a sensor with the page (web.listen), or with \
+             --inventory, writes them"
         ))
     })?;
     let labels = raw.labels();
@@ -32,9 +37,14 @@ pub(super) fn report(raw: &mut Raw, folder: Option<&Path>, range: Range) -> Resu
     Ok(of_ledger(&ledger, told))
 }
 
-/// The tables that a checkpoint holds; the one place that knows where they are in it.
-fn ledger_of_state(_: &Checkpoint) -> Option<Ledger> {
-    None
+/// The tables that a checkpoint holds; nothing where it holds none.
+fn ledger_of_state(kept: &Checkpoint) -> Result<Option<Arc<Ledger>>, Damaged> {
+    let ledger = Arc::new(Ledger::default());
+    let mut inventory = Inventory::over(Arc::clone(&ledger));
+    let mut parts = kept.of_outputs().peekable();
+    let holds_some = parts.peek().is_some();
+    parts.try_for_each(|(name, bytes)| inventory.load(name, bytes))?;
+    Ok(holds_some.then_some(ledger))
 }
 
 fn no_state(folder: &Path) -> String {

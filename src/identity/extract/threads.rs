@@ -11,6 +11,7 @@ use super::{Extractor, Proved};
 use crate::http::{Exchange, Message};
 use crate::identity::answer::Answer;
 use crate::identity::clues::{AccountNames, Clues, Handle, HandleKind, TokenSubject};
+use crate::identity::credential::Found;
 use crate::identity::fields::Known;
 use crate::identity::jwt::{Claims, IssuedToken};
 use crate::identity::labels::Labels;
@@ -260,4 +261,13 @@ fn subject(claims: &Claims, step: &Step<'_>, settings: &Settings) -> Option<Toke
         service,
         says_mfa: claims.says_mfa(),
     })
+}
+/// Strongest first: header, body, cookie, address.
+pub(super) fn strength(found: &Found<'_>) -> u8 {
+    match found.location {
+        Location::Header | Location::Tls | Location::Metadata => 0,
+        Location::Json | Location::Form => 1,
+        Location::Cookie => 2,
+        Location::Query | Location::Path | Location::Userinfo => 3,
+    }
 }
