@@ -293,6 +293,7 @@ mod tests {
         let opened: Vec<&str> =
             told.iter().filter(|alert| alert.rev == 1).map(|alert| alert.message.as_str()).collect();
         assert_eq!(opened.len(), 11);
-        expect!["more than 10 keys for tests accepted in production on api.example.com"].assert_eq(opened[10]);
+        expect!["more than 10 keys for tests accepted in production on api.example.com"]
+            .assert_eq(opened[10]);
     }
 }

@@ -109,13 +109,19 @@ fn five_that_a_server_could_end_are_worse_than_many_tokens() {
              10:06:00 203.0.113.7 -> use GET /me 200 user=u{{1..{sessions}}} session=s{{1..{sessions}}} ended=logout:5m"
         )
     };
-    check(&story(5), expect![[r#"
+    check(
+        &story(5),
+        expect![[r#"
         10:05:00.000 SES-02 session_not_rotated low api.example.com: 5 of 20 sessions of api.example.com served after their logout, up to 300 s later, 5 of them JWTs, which a server that keeps no list cannot end (limit 5 of 20)
         10:06:04.000 SES-02 session_not_rotated high (update) api.example.com: 10 of 25 sessions of api.example.com served after their logout, up to 300 s later, 5 of them JWTs, which a server that keeps no list cannot end (limit 5 of 20); 15 in all since 2026-11-21T10:00:00Z
-    "#]]);
-    check(&story(4), expect![[r#"
+    "#]],
+    );
+    check(
+        &story(4),
+        expect![[r#"
         10:05:00.000 SES-02 session_not_rotated low api.example.com: 5 of 20 sessions of api.example.com served after their logout, up to 300 s later, 5 of them JWTs, which a server that keeps no list cannot end (limit 5 of 20)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
