@@ -221,6 +221,12 @@ fn false_alarm(alert: &Value, labels: &Value) -> Option<String> {
     if alert["detector"] == "session_hijack" && list(labels, "expected").any(is_thief) {
         return None;
     }
+    // Where everything crosses in clear text, so do the secrets of factors.
+    let in_the_clear = alert["detector"] == "totp_secret_exposure" && alert["facts"]["fault"] == "cleartext";
+    let is_labelled = |label: &Value| label["detector"] == "cleartext_credentials";
+    if in_the_clear && ["expected", "either_way"].iter().any(|key| list(labels, key).any(is_labelled)) {
+        return None;
+    }
     let attacker = list(labels, "attacker_ips").any(|ip| *ip == alert["client"]["ip"]);
     let secondary = ["new_country", "impossible_travel", "new_device", "concurrent_locations"]
         .iter()

@@ -15,6 +15,7 @@ pub mod distinct;
 mod edges;
 mod episode;
 pub mod explain;
+pub mod exposure;
 pub mod facts;
 pub mod few;
 pub mod graphql;

@@ -5,6 +5,7 @@
 use crate::anomaly::AnomalySet;
 use crate::contents::Contents;
 pub use crate::device::{AgentKind, Comparison, Device, DeviceTrait};
+pub use crate::exposure::{Exposure, ExposureKind, FactorSecret};
 pub use crate::graphql::{Graphql, GraphqlKind};
 use crate::identity::{
     AddressClass, Country, Credential, Factor, Fingerprint, Place, Principal, Proof, named,
@@ -413,42 +414,6 @@ named! {
         /// Password change, payment, export, role change and the like.
         Sensitive => "sensitive",
     }
-}
-
-named! {
-    /// How a secret was laid open.
-    ExposureKind {
-        /// In the query string.
-        Query => "query",
-        /// In the path.
-        Path => "path",
-        /// In a `Referer` header.
-        Referer => "referer",
-        /// A known kind of static key in an answer.
-        Response => "response",
-    }
-}
-
-/// A secret that stood where it should not, by class.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exposure {
-    /// Where.
-    pub kind: ExposureKind,
-    /// What it is: `jwt`, `api_key`, `github_pat` …
-    pub class: &'static str,
-    /// The parameter, header or field that carried it.
-    pub name: Arc<str>,
-}
-
-/// The secret of a second factor, as an authenticator app is given it: where it stood, and which one it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FactorSecret {
-    /// Where: in the query string or in the answer.
-    pub kind: ExposureKind,
-    /// The parameter or field that carried it.
-    pub name: Arc<str>,
-    /// Keyed hash of the secret itself, in whatever form it was carried.
-    pub fingerprint: Fingerprint,
 }
 
 named! {

@@ -28,8 +28,10 @@ const TRANSACTIONS_PER_GRAVE_MIN: u64 = 100_000;
 const SLIGHT_PER_THOUSAND_MAX: f64 = 5.0;
 
 /// Captures without attacks, and the detectors that their labels name all the same: they are in plain text.
-const CAPTURES: &[(&str, &[&str])] =
-    &[("allauth-benign", &["credential_exposure"]), ("oidc-benign", &["credential_exposure"])];
+const CAPTURES: &[(&str, &[&str])] = &[
+    ("allauth-benign", &["credential_exposure", "totp_secret_exposure"]),
+    ("oidc-benign", &["credential_exposure"]),
+];
 
 /// What was heard of a capture.
 struct Captured {

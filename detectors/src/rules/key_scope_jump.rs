@@ -47,7 +47,7 @@ use crate::detector::{
 use crate::hash::Mark;
 use crate::identity::{Credential, Fingerprint, named};
 use crate::keyed::Keyed;
-use crate::label::Labels;
+use crate::label::{Label, Labels};
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -365,7 +365,7 @@ fn of_one(
     let is_accepted = keys::is_accepted(tx);
     let (method, route) = (&request.method, &request.route);
     let named = keys::Named(credential, tx);
-    let labels: Vec<&str> = request.labels.iter().map(|label| label.name()).collect();
+    let labels: Vec<&str> = request.labels.iter().map(Label::name).collect();
     let answer = if is_accepted { "accepted" } else { "refused" };
     let (count, threshold, what) = match jump {
         Jump::Privileged => (

@@ -337,7 +337,6 @@ mod tests {
     use crate::story::check_rule;
     use expect_test::{Expect, expect};
 
-    #[expect(clippy::needless_pass_by_value, reason = "reads as `check` does")]
     fn tell(story: &str, expected: Expect) {
         check_rule(&RULE, story, expected);
     }

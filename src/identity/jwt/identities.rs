@@ -152,6 +152,16 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_allocated_for_no_place_or_one() {
+        let identities = of(TOKEN);
+        assert!(matches!(identities.in_path(b"/orders/1"), Few::One(None)));
+        assert!(matches!(identities.in_path(b"/users/42"), Few::One(Some(_))));
+        assert!(matches!(Identities::default().in_path(b"/users/42"), Few::One(None)));
+        let (names, again) = (identities.names().unwrap(), identities.names().unwrap());
+        assert!(Arc::ptr_eq(&names, &again), "the names are shared");
+    }
+
+    #[test]
     fn names_are_told_and_values_are_not() {
         let identities = of(TOKEN);
         assert_eq!(

@@ -13,7 +13,6 @@ fn known(story: &str) -> String {
     )
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "reads as `check` does")]
 fn tell(story: &str, expected: Expect) {
     check_rule(&RULE, story, expected);
 }

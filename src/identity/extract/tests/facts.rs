@@ -2,6 +2,7 @@
 
 use super::*;
 use heelguard_detectors::label::Clue;
+use heelguard_detectors::token::InPath;
 
 fn json(path: &str, body: &str) -> String {
     format!("POST {path} HTTP/1.1\nHost: api.example.com\nContent-Type: application/json\n\n{body}")
@@ -169,4 +170,21 @@ fn a_look_for_factors_makes_no_answer_to_a_plain_call_speak() {
 {"token":"jgWTwRuNtwSFF6YsXfAu9EjODAKP","mfa_seed":"RJ2E6PAFTDF6FTS45OH4I6SU5GOCYANR"}"#;
     let sighting = see("GET /things HTTP/1.1", body);
     assert!(sighting.clues.issued.is_empty() && sighting.transaction.factor_secrets.len() == 1);
+}
+
+#[test]
+fn a_token_tells_which_of_its_claims_stand_in_the_path() {
+    let base64 = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+    let payload = base64(r#"{"iss":"x","sub":"42","tenant_id":7,"exp":9999999999}"#);
+    let token = format!("{}.{payload}.c2lnbmF0dXJl", base64(r#"{"alg":"RS256"}"#));
+    let told = |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\nAuthorization: Bearer {token}");
+        let jwt = see(&request, "200").transaction.jwt.unwrap();
+        let names = jwt.claims.unwrap();
+        let place = |one: &InPath| format!("{} {}", names[usize::from(one.claim)], one.segment);
+        (names.join(" "), jwt.in_path.iter().map(place).collect::<Vec<_>>().join(", "))
+    };
+    assert_eq!(told("/users/42?x=7"), ("sub tenant_id".into(), "sub 2".into()));
+    assert_eq!(told("/tenants/7/users/43").1, "tenant_id 2");
+    assert_eq!(told("/orders").1, "");
 }

@@ -62,6 +62,15 @@ fn every_claim_at_the_moment_of_use() {
                 3600,
             ),
             jti: None,
+            claims: Some(
+                [
+                    "client_id",
+                    "sub",
+                ],
+            ),
+            in_path: One(
+                None,
+            ),
             bound: true,
             bytes: 369,
             parts: 3,
