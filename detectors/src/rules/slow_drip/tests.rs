@@ -36,10 +36,14 @@ fn a_little_more_every_day() {
     while own.len() < 14 {
         own.push(own.last().unwrap() * 13 / 10);
     }
-    check_rule(&super::RULE, &story(&own), expect![[r#"
+    check_rule(
+        &super::RULE,
+        &story(&own),
+        expect![[r#"
         10:00:00.000 EXF-04 slow_drip medium user:ann: 5501 records on one day by ann in 1 read: its first day, rising since, had 400, that of 99 in 100 of its kind no more than 1536 (limit 8 and 3 times)
         10:00:00.000 EXF-04 slow_drip medium user:ann: 12084 records on one day by ann in 1 read: its first day, rising since, had 400, that of 99 in 100 of its kind no more than 2048 (limit 8 and 3 times)
-    "#]]);
+    "#]],
+    );
     // One quiet day in between, and it is no rise.
     own[5] = 300;
     check_rule(&super::RULE, &story(&own), expect![[""]]);
