@@ -40,25 +40,22 @@ impl Ways {
 
     fn learn(&mut self, to: u64) {
         self.steps = self.steps.saturating_add(1);
-        match self.next.iter_mut().find(|(route, _)| *route == to) {
-            Some((_, count)) => *count = count.saturating_add(1),
-            None => {
-                if self.next.len() >= WAYS_MAX
-                    && let Some(least) = self
-                        .next
-                        .iter()
-                        .enumerate()
-                        .min_by_key(|(_, (_, count))| *count)
-                        .map(|(place, _)| place)
-                {
-                    self.next.swap_remove(least);
-                }
-                self.next.push((to, 1));
-            }
+        if let Some((_, count)) = self.next.iter_mut().find(|(route, _)| *route == to) {
+            *count = count.saturating_add(1);
+        } else {
+            self.make_room();
+            self.next.push((to, 1));
         }
         if self.steps >= STEPS_MAX {
             self.steps /= 2;
             self.next.iter_mut().for_each(|(_, count)| *count /= 2);
+        }
+    }
+
+    fn make_room(&mut self) {
+        let least = self.next.iter().enumerate().min_by_key(|(_, (_, count))| *count);
+        if let Some((place, _)) = least.filter(|_| self.next.len() >= WAYS_MAX) {
+            self.next.swap_remove(place);
         }
     }
 }
