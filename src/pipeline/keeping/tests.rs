@@ -59,7 +59,8 @@ impl Half {
         let (mut outputs, mut told) = (Told { settled: true, letters: b"ab".to_vec() }, Vec::new());
         let config = Config { dir: folder.to_owned(), interval_s: 1 };
         let keeper =
-            Keeper::open(&config, &mut memory, (&lineage, &routes), runtime(), &mut outputs, &mut told).unwrap();
+            Keeper::open(&config, &mut memory, (&lineage, &routes), runtime(), &mut outputs, &mut told)
+                .unwrap();
         Self { memory, keeper, outputs, told }
     }
 
@@ -91,7 +92,8 @@ impl Half {
     }
 }
 
-const TWO_WRONG: &str = "10:00:00 203.0.113.7 -> mfa POST /mfa 401 user=ann factor=totp outcome=fail_code every 20s x2";
+const TWO_WRONG: &str =
+    "10:00:00 203.0.113.7 -> mfa POST /mfa 401 user=ann factor=totp outcome=fail_code every 20s x2";
 const THIRD: &str = "10:01:00 203.0.113.7 -> mfa POST /mfa 401 user=ann factor=totp outcome=fail_code";
 
 #[test]
@@ -130,7 +132,11 @@ fn what_happens_between_two_parts_is_missing_in_those_before_alone() {
     before.turns();
     drop(before);
     let mut after = reopened(folder.path());
-    assert!(after.see("10:01:10 203.0.113.8 -> mfa POST /mfa 401 user=bob factor=totp outcome=fail_code").is_empty());
+    assert!(
+        after
+            .see("10:01:10 203.0.113.8 -> mfa POST /mfa 401 user=bob factor=totp outcome=fail_code")
+            .is_empty()
+    );
     assert_eq!(after.keeper.known_until(), transactions(THIRD).unwrap()[0].end);
 }
 
