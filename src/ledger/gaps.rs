@@ -248,15 +248,20 @@ impl<'a> Guarded<'a> {
         let proofs = &endpoint.proofs;
         let asks = accounts >= ACCOUNTS_MIN && accounts * 100 >= (accounts + bare_accounts) * ASKS_PCT;
         let mut gaps = Vec::new();
-        let basic: u64 =
-            ways.get(Way::Basic as usize).map_or(0, |basic| basic.by.iter().map(|by| by.1).sum());
+        let by = |way: Way| -> u64 {
+            ways.get(way as usize).map_or(0, |callers| callers.by.iter().map(|by| by.1).sum())
+        };
+        let basic = by(Way::Basic);
+        // Keys that were given for a password prove no more than that.
+        let keys = of_level(proofs, ProofLevel::ApiKey).max(by(Way::Key));
+        let others = basic + keys - of_level(proofs, ProofLevel::ApiKey);
         for (way, mut callers) in Way::ALL.into_iter().zip(ways) {
             callers.by.sort_by_key(|&(fingerprint, count)| (Reverse(count), fingerprint));
             let granted = match way {
                 Way::Anonymous => of_level(proofs, ProofLevel::None),
-                Way::Key => of_level(proofs, ProofLevel::ApiKey),
+                Way::Key => keys,
                 Way::Basic => basic,
-                Way::Password => of_level(proofs, ProofLevel::Password).saturating_sub(basic),
+                Way::Password => of_level(proofs, ProofLevel::Password).saturating_sub(others),
             };
             let is_hole = match way {
                 Way::Anonymous => granted * PUBLIC_ONE_IN <= successes(proofs),

@@ -81,10 +81,11 @@ impl Way {
         let way = Self::usual(kind)?;
         let is_its_own = match (way, tx.proof.level) {
             (Self::Key, ProofLevel::ApiKey) | (Self::Password, ProofLevel::Password) => true,
-            // Beside a session it is what a proxy in front asks everybody for.
-            (Self::Basic, ProofLevel::Password) => {
-                let ways = tx.credentials.iter().filter_map(|other| Self::usual(other.kind));
-                !ways.into_iter().any(|other| other == Self::Password)
+            // Beside a session it only names the program, or is what a proxy in front asks everybody for; by itself it
+            // may have been given for a password.
+            (Self::Basic | Self::Key, ProofLevel::Password) => {
+                let mut ways = tx.credentials.iter().filter_map(|other| Self::usual(other.kind));
+                !ways.any(|other| other == Self::Password)
             }
             _ => false,
         };

@@ -72,6 +72,15 @@ fn a_password_every_time_is_a_hole_and_beside_a_session_it_is_a_proxys() {
 }
 
 #[test]
+fn a_key_that_was_given_for_a_password_is_a_key() {
+    let given = "10:00:00 198.51.100.9 -> use GET /orders 200 user=bob key=k1 proof=password x3";
+    assert_eq!(holes(given), [(Way::Key, 3, 1)]);
+    let beside =
+        "10:00:00 198.51.100.9 -> use GET /orders 200 user=b{1,2} key=k1 session=s{98,99} proof=password x2";
+    assert_eq!(holes(beside), []);
+}
+
+#[test]
 fn a_session_without_a_factor_walks_around_where_its_account_has_one_or_nearly_all_prove_one() {
     let past = "10:00:00 198.51.100.9 -> use GET /orders 200 user=bob session=s99 proof=password";
     assert_eq!(holes(&format!("{past} has_mfa x3")), [(Way::Password, 3, 1)]);
