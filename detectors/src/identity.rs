@@ -282,7 +282,7 @@ pub struct Credential {
     pub stage: Option<Stage>,
 }
 
-saved!(Credential { kind, class, location, name, fingerprint, known } fresh { stage });
+saved!(Credential { kind, class, location, name, fingerprint, known, stage });
 
 named! {
     /// How much was proved about the actor, by what the server accepted.

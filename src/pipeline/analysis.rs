@@ -18,6 +18,8 @@ use heelguard_detectors::runtime::Runtime;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::{Completeness, Transaction};
+use std::collections::btree_map;
+use std::iter::Peekable;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +39,9 @@ pub(super) struct Analysis {
     written: AlertCounters,
     now: Option<Now>,
 }
+
+/// Bytes of all shards by the end of their second.
+type Seconds = Peekable<btree_map::IntoIter<EventTime, Bytes>>;
 
 /// What only a live sensor has.
 struct Now {
@@ -118,11 +123,10 @@ impl Analysis {
         for mut sighting in released.sightings {
             let place = (sighting.transaction.end, sighting.transaction.id);
             while let Some(connection) = connections.next_if(|other| (other.end, other.id) <= place) {
+                self.check_up_until(connection.end, &mut seconds, outputs);
                 self.tell_connection(&connection, outputs)?;
             }
-            while let Some((second, bytes)) = seconds.next_if(|(end, _)| *end <= sighting.transaction.end) {
-                self.check_up(second, bytes, outputs);
-            }
+            self.check_up_until(sighting.transaction.end, &mut seconds, outputs);
             self.count(&sighting.transaction);
             sighting.transaction.repeat_of = self.legs.repeat_of(&sighting);
             if self.keeper.as_mut().is_some_and(|keeper| keeper.knows(&sighting.transaction)) {
@@ -148,11 +152,10 @@ impl Analysis {
             }
         }
         for connection in connections {
+            self.check_up_until(connection.end, &mut seconds, outputs);
             self.tell_connection(&connection, outputs)?;
         }
-        for (second, bytes) in seconds {
-            self.check_up(second, bytes, outputs);
-        }
+        self.check_up_until(EventTime::MAX, &mut seconds, outputs);
         self.write_alerts(outputs)?;
         if let (Some(now), Some(began)) = (&mut self.now, began) {
             now.latencies.batch(Stage::Analysis, began, (now.clock)(), count);
@@ -190,6 +193,13 @@ impl Analysis {
         routes.reconfigure(options.routes.clone());
         self.described.clone_from(&options.described);
         Ok(())
+    }
+
+    /// Tells of the seconds that are over by then.
+    fn check_up_until(&mut self, end: EventTime, seconds: &mut Seconds, outputs: &dyn Outputs) {
+        while let Some((second, bytes)) = seconds.next_if(|(second, _)| *second <= end) {
+            self.check_up(second, bytes, outputs);
+        }
     }
 
     /// Tells the detectors how well the sensor saw in the second that ends here.

@@ -17,7 +17,6 @@ const EMPTY: &[(&str, &str)] = &[
     ("mfa/Clocks that are off", "its servers' clocks are right"),
     ("api/Old versions beside newer ones", "its API has one version"),
     ("alert/The same rule before and after", "the alert that is opened is the only one of its rule"),
-    ("alert/The same principal, client or credential", "the account does nothing else that is odd"),
     ("heelguard-old-key", "a key is a day old at most"),
     ("heelguard-episode", "every episode has ended when the capture has"),
 ];

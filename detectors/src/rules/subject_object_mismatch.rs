@@ -358,13 +358,13 @@ mod tests {
     #[test]
     fn three_objects_of_others() {
         tell(
-            &learnt(&foreign(7, 9, "body=90")),
+            &learnt(&foreign(7, 9, "bytes=90")),
             expect![[r#"
             11:00:02.000 JWT-10 subject_object_mismatch high user:eve: eve read 3 objects of others on GET /users/{id} within 2 s, where {id} is the caller's own sub in 99 % of calls (limit 3 in 600 s)
         "#]],
         );
-        tell(&learnt(&foreign(7, 8, "body=90 x3")), expect![[""]]);
-        tell(&learnt(&foreign(7, 9, "body=90 every 301s")), expect![[""]]);
+        tell(&learnt(&foreign(7, 8, "bytes=90 x3")), expect![[""]]);
+        tell(&learnt(&foreign(7, 9, "bytes=90 every 301s")), expect![[""]]);
     }
 
     #[test]
@@ -373,10 +373,10 @@ mod tests {
             &learnt(&format!(
                 "{}\n{}\n{}\n{}\n{}",
                 foreign(7, 40, ""),
-                foreign(7, 40, "body=90").replace(" 200 ", " 403 "),
-                foreign(7, 40, "body=90").replace("claim=sub", "claim=other"),
-                foreign(7, 40, "body=90").replace("user=eve", "service=robot"),
-                foreign(7, 40, "body=90").replace("/users", "/things"),
+                foreign(7, 40, "bytes=90").replace(" 200 ", " 403 "),
+                foreign(7, 40, "bytes=90").replace("claim=sub", "claim=other"),
+                foreign(7, 40, "bytes=90").replace("user=eve", "service=robot"),
+                foreign(7, 40, "bytes=90").replace("/users", "/things"),
             )),
             expect![[""]],
         );
@@ -386,8 +386,8 @@ mod tests {
     fn who_called_for_others_from_the_beginning_goes_on() {
         let story = format!(
             "{}\n{}",
-            foreign(1, 5, "body=90").replace("11:", "09:"),
-            learnt(&foreign(7, 40, "body=90"))
+            foreign(1, 5, "bytes=90").replace("11:", "09:"),
+            learnt(&foreign(7, 40, "bytes=90"))
         );
         tell(&story, expect![[""]]);
         // Somebody else did not.
@@ -396,7 +396,9 @@ mod tests {
                 "11:00:00 203.0.113.9 -> use GET /users/{7..40} 200 user=eve",
                 "11:00:00 203.0.113.9 -> use GET /users/{7..9} 200 user=mal",
             ),
-            expect![[""]],
+            expect![[r#"
+                11:00:02.000 JWT-10 subject_object_mismatch high user:mal: mal read 3 objects of others on GET /users/{id} within 2 s, where {id} is the caller's own sub in 97 % of calls (limit 3 in 600 s)
+            "#]],
         );
     }
 
@@ -404,7 +406,7 @@ mod tests {
     fn a_route_that_is_for_everybody_is_owned_by_no_claim() {
         let story = "10:00:00 203.0.113.7 -> use GET /users/{1..300} 200 user=u{1..300} jwt=RS256 claim=sub@2 route=/users/{id} bytes=90
              10:00:00 203.0.113.7 -> use GET /users/{1..16} 200 user=v{1..16} jwt=RS256 claim=sub route=/users/{id} bytes=90";
-        tell(&format!("{story}\n{}", foreign(7, 40, "body=90")), expect![[""]]);
+        tell(&format!("{story}\n{}", foreign(7, 40, "bytes=90")), expect![[""]]);
     }
 
     #[test]

@@ -101,7 +101,9 @@ fn a_checkpoint_is_written_part_by_part_and_goes_on_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let mut before = Half::over(folder.path());
     assert!(before.see(TWO_WRONG).is_empty());
-    let parts = before.memory.parts(&before.outputs).len();
+    // A rule that remembers nothing has a part of no bytes, which is passed over.
+    let slice = |name: &Arc<str>| before.memory.slice(name, Cursor::default(), &before.outputs).0;
+    let parts = before.memory.parts(&before.outputs).iter().filter(|name| !slice(name).is_empty()).count();
     assert_eq!(before.turns(), parts + 1, "each part, and the end, is a pause of its own");
     assert_eq!(before.told, Vec::<String>::new());
     before.outputs.letters.clear();

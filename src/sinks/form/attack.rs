@@ -28,6 +28,7 @@ pub(super) fn technique(id: &str) -> Technique<'_> {
     }
 }
 
+const RECONNAISSANCE: (&str, &str) = ("TA0043", "Reconnaissance");
 const INITIAL_ACCESS: (&str, &str) = ("TA0001", "Initial Access");
 const PERSISTENCE: (&str, &str) = ("TA0003", "Persistence");
 const DEFENSE_EVASION: (&str, &str) = ("TA0005", "Defense Evasion");
@@ -35,10 +36,12 @@ const CREDENTIAL_ACCESS: (&str, &str) = ("TA0006", "Credential Access");
 const DISCOVERY: (&str, &str) = ("TA0007", "Discovery");
 const LATERAL_MOVEMENT: (&str, &str) = ("TA0008", "Lateral Movement");
 const COLLECTION: (&str, &str) = ("TA0009", "Collection");
+const EXFILTRATION: (&str, &str) = ("TA0010", "Exfiltration");
 const IMPACT: (&str, &str) = ("TA0040", "Impact");
 
 /// A technique that serves several tactics stands under the one that the rules mean.
-static TECHNIQUES: [(&str, &str, (&str, &str)); 20] = [
+static TECHNIQUES: [(&str, &str, (&str, &str)); 24] = [
+    ("T1020", "Automated Exfiltration", EXFILTRATION),
     ("T1040", "Network Sniffing", CREDENTIAL_ACCESS),
     ("T1078", "Valid Accounts", INITIAL_ACCESS),
     ("T1087", "Account Discovery", DISCOVERY),
@@ -46,6 +49,7 @@ static TECHNIQUES: [(&str, &str, (&str, &str)); 20] = [
     ("T1110", "Brute Force", CREDENTIAL_ACCESS),
     ("T1111", "Multi-Factor Authentication Interception", CREDENTIAL_ACCESS),
     ("T1119", "Automated Collection", COLLECTION),
+    ("T1136", "Create Account", PERSISTENCE),
     ("T1190", "Exploit Public-Facing Application", INITIAL_ACCESS),
     ("T1213", "Data from Information Repositories", COLLECTION),
     ("T1499", "Endpoint Denial of Service", IMPACT),
@@ -57,12 +61,15 @@ static TECHNIQUES: [(&str, &str, (&str, &str)); 20] = [
     ("T1556", "Modify Authentication Process", CREDENTIAL_ACCESS),
     ("T1557", "Adversary-in-the-Middle", CREDENTIAL_ACCESS),
     ("T1562", "Impair Defenses", DEFENSE_EVASION),
+    ("T1567", "Exfiltration Over Web Service", EXFILTRATION),
+    ("T1595", "Active Scanning", RECONNAISSANCE),
     ("T1606", "Forge Web Credentials", CREDENTIAL_ACCESS),
     ("T1621", "Multi-Factor Authentication Request Generation", CREDENTIAL_ACCESS),
 ];
 
-static SUB_TECHNIQUES: [(&str, &str); 10] = [
+static SUB_TECHNIQUES: [(&str, &str); 12] = [
     ("T1078.004", "Cloud Accounts"),
+    ("T1098.001", "Additional Cloud Credentials"),
     ("T1098.005", "Device Registration"),
     ("T1110.001", "Password Guessing"),
     ("T1110.003", "Password Spraying"),
@@ -72,6 +79,7 @@ static SUB_TECHNIQUES: [(&str, &str); 10] = [
     ("T1550.004", "Web Session Cookie"),
     ("T1552.001", "Credentials In Files"),
     ("T1556.006", "Multi-Factor Authentication"),
+    ("T1595.003", "Wordlist Scanning"),
 ];
 
 #[cfg(test)]
