@@ -13,10 +13,11 @@
 //!
 //! It adds up, by account and day (UTC), the bytes and the records of answers. A day is told when either is more than
 //! eight times the account's own median day of the last 14 on which it read anything, and more than three times the
-//! median day of 99 in 100 accounts of its kind (people, programs, keys). Who takes more every day moves its own median: where no
-//! remembered day was below the one before, the first of them counts in place of the median. Seven own days and 50 days
-//! of its kind must be known, and 10 MB or 1,000 records be taken. A day counts for eight times the median at most when
-//! it is learned; the same volume is told once in 14 days, and again when it doubles. Severity is medium.
+//! largest of 100 days of accounts of its kind (people, programs, keys) but one. Where many export now and then, one
+//! export is so no drip. Who takes more every day moves its own median: where no remembered day was below the one before,
+//! the first of them counts in place of the median. Seven own days and 50 days of its kind must be known, and 10 MB or
+//! 1,000 records be taken. A day counts for eight times the median at most when it is learned; the same volume is told
+//! once in 14 days, and again when it doubles. Severity is medium.
 //!
 //! ## Benign look-alikes
 //!
@@ -62,7 +63,7 @@ const MEGABYTE: u64 = 1_000_000;
 pub struct Thresholds {
     /// Times the account's own median day to exceed (8: a busy day is two or three usual ones, a month's end five).
     pub own_times: u32,
-    /// Times the largest usual day of its kind to exceed (3: the busiest of a hundred is no thief).
+    /// Times 99 in 100 days of its kind to exceed (3: the busiest of a hundred is no thief).
     pub others_times: u32,
     /// Own days that must be known (7 days: a week has a weekend).
     pub days_of_own: u32,
@@ -229,7 +230,7 @@ impl Account {
         self.fresh = self.fresh.saturating_add(1);
     }
 
-    /// Learns the day that is over; gives the usual one.
+    /// Learns the day that is over, and gives it as it was learnt.
     fn end_day(&mut self, own_times: u32) -> Option<Volume> {
         let taken = std::mem::take(&mut self.taken);
         (self.reads, self.fresh) = (0, 0);
@@ -253,7 +254,7 @@ impl Account {
         }
         let peers = peers()?;
         over.into_iter().find_map(|(measure, taken, habit)| {
-            let others = peers.largest_usual(measure, limits.days_of_others)?;
+            let others = peers.largest_but_one(measure, limits.days_of_others)?;
             (taken > others.saturating_mul(u64::from(limits.others_times))).then_some(Excess {
                 measure,
                 taken,
@@ -278,7 +279,7 @@ fn finding(tx: &Transaction, account: &Account, excess: Excess, limits: &Thresho
     let (name, who) = (measure.name(), &tx.principal.id);
     let usual = if habit.is_rising { "its first day, rising since, had" } else { "its median day has" };
     let message = format!(
-        "{taken} {name} on one day by {who} in {}: {usual} {}, that of 99 in 100 of its kind no more than {others} (limit {} \
+        "{taken} {name} on one day by {who} in {}: {usual} {}, 99 in 100 days of its kind no more than {others} (limit {} \
          and {} times)",
         Several(account.reads, "read"),
         habit.usual,

@@ -45,7 +45,7 @@ pub(super) struct Habit {
 }
 
 impl Days {
-    /// Remembers a day, as so many median days at most; gives the median day from now on.
+    /// Remembers a day, as so many median days at most; gives it as it is remembered.
     pub(super) fn learn(&mut self, day: Volume, times_max: u32) -> Volume {
         let capped = |taken: u64, measure: fn(Volume) -> u64| {
             let median = self.median(measure).filter(|&median| median > 0);
@@ -59,8 +59,7 @@ impl Days {
             self.latest.pop_front();
         }
         self.latest.push_back(day);
-        let median = |measure: fn(Volume) -> u64| self.median(measure).unwrap_or(0);
-        Volume { bytes: median(|volume| volume.bytes), records: median(|volume| volume.records) }
+        day
     }
 
     /// The usual day by this measure, once so many are known.

@@ -1,5 +1,5 @@
-//! What accounts of one kind take on a usual day: 99 of 100 of them.
-//! It is told each account's median, once for each of its days.
+//! What accounts of one kind take in a day: on 99 of 100 days.
+//! It is told each account's days when they are over.
 //! It promises a few hundred bytes a kind, and that a seventh is forgotten each day.
 
 use super::super::octaves;
@@ -10,7 +10,7 @@ use crate::saved::saved;
 /// Half octaves up to 2^44 bytes.
 const CLASSES: usize = 88;
 
-/// Median days by their size, of bytes and of records.
+/// Days by their size, of bytes and of records.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peers {
     day: u64,
@@ -27,13 +27,13 @@ impl Default for Peers {
 }
 
 impl Peers {
-    /// An account takes so much on its usual day; it did on a day that is over.
-    pub(super) fn note(&mut self, usual: Volume, now_day: u64) {
+    /// An account took so much on a day that is over.
+    pub(super) fn note(&mut self, taken: Volume, now_day: u64) {
         if now_day > self.day {
             self.forget(now_day - self.day);
             self.day = now_day;
         }
-        for (counts, taken) in [(&mut self.by_bytes, usual.bytes), (&mut self.by_records, usual.records)] {
+        for (counts, taken) in [(&mut self.by_bytes, taken.bytes), (&mut self.by_records, taken.records)] {
             if let Some(count) = counts.get_mut(octaves::class(taken).min(CLASSES - 1)) {
                 *count = count.saturating_add(1);
             }
@@ -51,7 +51,7 @@ impl Peers {
     }
 
     /// What 99 of 100 days come to at most, once so many are known.
-    pub(super) fn largest_usual(&self, measure: Measure, days_min: u32) -> Option<u64> {
+    pub(super) fn largest_but_one(&self, measure: Measure, days_min: u32) -> Option<u64> {
         let counts = match measure {
             Measure::Bytes => &self.by_bytes,
             Measure::Records => &self.by_records,
@@ -73,15 +73,15 @@ mod tests {
         let mut peers = Peers::default();
         let day = |records| Volume { bytes: 1, records };
         (0..199).for_each(|_| peers.note(day(100), 7));
-        assert_eq!(peers.largest_usual(Measure::Records, 200), None);
+        assert_eq!(peers.largest_but_one(Measure::Records, 200), None);
         peers.note(day(1_000_000), 7);
-        assert_eq!(peers.largest_usual(Measure::Records, 200), Some(128));
+        assert_eq!(peers.largest_but_one(Measure::Records, 200), Some(128));
         peers.note(day(1_000_000), 7);
         (0..2).for_each(|_| peers.note(day(1_000_000), 7));
-        assert!(peers.largest_usual(Measure::Records, 1) > Some(1_000_000));
+        assert!(peers.largest_but_one(Measure::Records, 1) > Some(1_000_000));
         peers.note(day(3), 100);
         assert_eq!(
-            (peers.largest_usual(Measure::Records, 1), peers.largest_usual(Measure::Records, 2)),
+            (peers.largest_but_one(Measure::Records, 1), peers.largest_but_one(Measure::Records, 2)),
             (Some(4), None)
         );
     }
