@@ -4,7 +4,7 @@
 
 use super::endpoint::Proofs;
 use super::is_lasting;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Tagged, name_tag};
 use super::lasting::Lasting;
 use super::rhythm::{Beat, Rhythm};
 use super::visited::{Route, Visited, Way};
@@ -159,20 +159,25 @@ impl Credential {
         let who = &tx.principal;
         if who.kind != PrincipalKind::Anonymous {
             let is_it = |(kind, id): &(PrincipalKind, Arc<str>)| *kind == who.kind && **id == *who.id;
-            self.owners.note(OWNERS_MAX, now, is_it, || (who.kind, Arc::clone(&who.id)));
+            self.owners.note(OWNERS_MAX, now, name_tag(&who.id), is_it, || (who.kind, Arc::clone(&who.id)));
         }
         if let Some(country) = tx.client.country {
-            self.countries.note(COUNTRIES_MAX, now, |known| *known == country, || country);
+            self.countries.note(COUNTRIES_MAX, now, country.tag(), |known| *known == country, || country);
         }
         if let Some(system) = tx.client.asn {
-            self.systems.note(SYSTEMS_MAX, now, |known| *known == system, || system);
+            self.systems.note(SYSTEMS_MAX, now, system.tag(), |known| *known == system, || system);
         }
         let address = tx.client.network();
-        self.addresses.note(ADDRESSES_MAX, now, |known| *known == address, || address);
+        self.addresses.note(ADDRESSES_MAX, now, address.tag(), |known| *known == address, || address);
         if let Some(route) = route {
             let routes_max = if self.lasting.is_some() { KEY_ROUTES_MAX } else { ROUTES_MAX };
-            let visited =
-                self.routes.note(routes_max, now, |known| known.key == route.0, || Visited::new(route));
+            let visited = self.routes.note(
+                routes_max,
+                now,
+                route.0 as u8,
+                |known| known.key == route.0,
+                || Visited::new(route),
+            );
             visited.note(tx, route.1, Way::of(self.kind, tx));
         }
         if let Some(lasting) = &mut self.lasting {

@@ -1,15 +1,31 @@
 //! The few things of one kind that somebody used: countries, addresses, devices, routes, each with its times.
 //! It is given what was used and in which span of the owner's rhythm.
-//! It promises at most `max` of them: the one that is longest out of use makes room, and that is counted.
+//! It promises at most `max` of them: the one that is longest out of use makes room, and that is counted; and that the
+//! right one is found by looking at one cache line, not at all of them.
 
 use super::rhythm::{Beat, halved};
+use heelguard_detectors::identity::{Country, PrincipalKind};
 use heelguard_detectors::saved::{Damaged, Saved};
 use heelguard_detectors::time::EventTime;
+use heelguard_detectors::transaction::Device;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Things whose tags are kept; of more, the rest are compared one by one.
+const TAGS: usize = 16;
+
+/// What is told apart by a byte before it is compared.
+pub trait Tagged {
+    /// The byte: equal things have the same.
+    fn tag(&self) -> u8;
+}
 
 /// Things of one kind.
 #[derive(Clone, Debug)]
 pub struct Lanes<T> {
     list: Vec<Lane<T>>,
+    /// Of the first ones, in the order of the list.
+    tags: [u8; TAGS],
     /// How often one had to make room.
     pub given_up: u64,
 }
@@ -31,32 +47,76 @@ pub struct Lane<T> {
 
 impl<T> Default for Lanes<T> {
     fn default() -> Self {
-        Self { list: Vec::new(), given_up: 0 }
+        Self { list: Vec::new(), tags: [0; TAGS], given_up: 0 }
     }
 }
 
-impl<T> Lanes<T> {
-    /// Notes a call with the thing that `is_it` knows, and gives it; `make` names it when it is new.
+impl<T: Tagged> Lanes<T> {
+    /// Notes a call with the thing of this tag that `is_it` knows, and gives it; `make` names it when it is new.
     pub fn note(
         &mut self,
         max: usize,
         (time, beat): (EventTime, Beat),
+        tag: u8,
         is_it: impl Fn(&T) -> bool,
         make: impl FnOnce() -> T,
     ) -> &mut T {
-        let place = self.list.iter().position(|lane| is_it(&lane.name)).unwrap_or_else(|| {
+        let place = self.find(tag, is_it).unwrap_or_else(|| {
             let lane = Lane { name: make(), calls: 0, first: time, last: time, spans: 0 };
             self.put(max, lane)
         });
-        // The usual one is found at the first look.
-        self.list.swap(0, place);
-        let lane = &mut self.list[0];
+        let lane = &mut self.list[place];
         lane.calls += 1;
         lane.last = lane.last.max(time);
         lane.spans |= 1 << (beat.span & 63);
         &mut lane.name
     }
 
+    fn find(&self, tag: u8, is_it: impl Fn(&T) -> bool) -> Option<usize> {
+        let tagged = self.tags.iter().zip(&self.list).position(|(of, lane)| *of == tag && is_it(&lane.name));
+        tagged.or_else(|| {
+            let rest = self.list.get(TAGS..)?;
+            rest.iter().position(|lane| is_it(&lane.name)).map(|place| TAGS + place)
+        })
+    }
+
+    /// Changes what they are.
+    pub(super) fn rename(&mut self, change: impl FnMut(&mut T)) {
+        self.list.iter_mut().map(|lane| &mut lane.name).for_each(change);
+        self.tag_all();
+    }
+
+    fn tag_all(&mut self) {
+        self.tags.iter_mut().zip(&self.list).for_each(|(tag, lane)| *tag = lane.name.tag());
+    }
+
+    fn put(&mut self, max: usize, lane: Lane<T>) -> usize {
+        let max = max.max(1);
+        let place = if self.list.len() < max {
+            self.list.len()
+        } else {
+            self.given_up += 1;
+            let oldest = self.list.iter().enumerate().min_by_key(|(_, lane)| lane.last);
+            oldest.map_or(0, |(place, _)| place)
+        };
+        if let Some(tag) = self.tags.get_mut(place) {
+            *tag = lane.name.tag();
+        }
+        match self.list.get_mut(place) {
+            Some(oldest) => *oldest = lane,
+            None => {
+                if self.list.len() == self.list.capacity() {
+                    // Most know one thing of a kind: doubled from one, and not beyond what is ever needed.
+                    self.list.reserve_exact(self.list.len().clamp(1, max - self.list.len()));
+                }
+                self.list.push(lane);
+            }
+        }
+        place
+    }
+}
+
+impl<T> Lanes<T> {
     /// Spans were joined.
     pub fn halve(&mut self, beat: Beat) {
         if beat.doubled > 0 {
@@ -67,11 +127,6 @@ impl<T> Lanes<T> {
     /// All of them, in no order.
     pub fn iter(&self) -> std::slice::Iter<'_, Lane<T>> {
         self.list.iter()
-    }
-
-    /// What they are, to be changed.
-    pub(super) fn names_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.list.iter_mut().map(|lane| &mut lane.name)
     }
 
     /// The most used one first.
@@ -96,27 +151,49 @@ impl<T> Lanes<T> {
     pub(super) fn heap_bytes(&self) -> usize {
         self.list.capacity() * size_of::<Lane<T>>()
     }
+}
 
-    fn put(&mut self, max: usize, lane: Lane<T>) -> usize {
-        let max = max.max(1);
-        if self.list.len() < max {
-            if self.list.len() == self.list.capacity() {
-                // Most know one thing of a kind: doubled from one, and not beyond what is ever needed.
-                self.list.reserve_exact(self.list.len().clamp(1, max - self.list.len()));
-            }
-            self.list.push(lane);
-            return self.list.len() - 1;
-        }
-        self.given_up += 1;
-        let oldest = self.list.iter().enumerate().min_by_key(|(_, lane)| lane.last);
-        let place = oldest.map_or(0, |(place, _)| place);
-        self.list[place] = lane;
-        place
+impl Tagged for Country {
+    fn tag(&self) -> u8 {
+        self.as_str().bytes().fold(0, |tag, letter| tag.wrapping_mul(31).wrapping_add(letter))
     }
 }
 
+impl Tagged for u32 {
+    fn tag(&self) -> u8 {
+        self.to_le_bytes()[0]
+    }
+}
+
+impl Tagged for IpAddr {
+    fn tag(&self) -> u8 {
+        match self {
+            Self::V4(ip) => ip.octets()[3],
+            // Addresses are counted by their networks, whose last part is the eighth byte.
+            Self::V6(ip) => ip.octets()[7],
+        }
+    }
+}
+
+impl Tagged for Device {
+    fn tag(&self) -> u8 {
+        self.traits.iter().fold(0, |tag, part| tag ^ part.tag())
+    }
+}
+
+impl Tagged for (PrincipalKind, Arc<str>) {
+    fn tag(&self) -> u8 {
+        name_tag(&self.1)
+    }
+}
+
+/// The tag of a name.
+pub(super) fn name_tag(name: &str) -> u8 {
+    name.bytes().last().unwrap_or_default()
+}
+
 /// Room is made for what there is: a list grows by its own steps.
-impl<T: Saved> Saved for Lanes<T> {
+impl<T: Saved + Tagged> Saved for Lanes<T> {
     fn save(&self, out: &mut Vec<u8>) {
         self.given_up.save(out);
         self.list.save(out);
@@ -126,7 +203,9 @@ impl<T: Saved> Saved for Lanes<T> {
         let given_up = Saved::load(from)?;
         let mut list: Vec<Lane<T>> = Saved::load(from)?;
         list.shrink_to_fit();
-        Ok(Self { list, given_up })
+        let mut lanes = Self { list, tags: [0; TAGS], given_up };
+        lanes.tag_all();
+        Ok(lanes)
     }
 }
 
@@ -161,7 +240,7 @@ mod tests {
         let mut lanes: Lanes<u32> = Lanes::default();
         for (second, name) in [(1, 1), (2, 2), (3, 1), (4, 3), (5, 1)] {
             let beat = Beat { span: second as usize, doubled: 0 };
-            lanes.note(2, (EventTime::from_secs(second), beat), |known| *known == name, || name);
+            lanes.note(2, (EventTime::from_secs(second), beat), name as u8, |known| *known == name, || name);
         }
         let told: Vec<_> =
             lanes.by_use().into_iter().map(|lane| (lane.name, lane.calls, lane.spans)).collect();
@@ -175,7 +254,7 @@ mod tests {
         let mut rooms = Vec::new();
         for name in 0..40 {
             let now = (EventTime::from_secs(1), Beat { span: 0, doubled: 0 });
-            lanes.note(12, now, |known| *known == name, || name);
+            lanes.note(12, now, name as u8, |known| *known == name, || name);
             rooms.push(lanes.list.capacity());
         }
         rooms.dedup();

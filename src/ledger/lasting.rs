@@ -4,7 +4,7 @@
 
 use super::at_once::AtOnce;
 use super::days::Days;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Tagged};
 use super::rhythm::Beat;
 use heelguard_detectors::saved::saved;
 use heelguard_detectors::time::EventTime;
@@ -59,7 +59,7 @@ impl Lasting {
         }
         self.devices.halve(now.1);
         if let Some(device) = tx.device {
-            self.devices.note(DEVICES_MAX, now, |known| *known == device, || device);
+            self.devices.note(DEVICES_MAX, now, device.tag(), |known| *known == device, || device);
         }
     }
 

@@ -3,7 +3,7 @@
 //! It promises the last `STEPS_MAX` steps, and of the rest counts.
 
 use super::endpoint::Proofs;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Tagged};
 use super::rhythm::{Beat, Rhythm};
 use super::visited::{Route, Visited};
 use heelguard_detectors::identity::{
@@ -152,6 +152,13 @@ impl Saved for Step {
     }
 }
 
+impl Tagged for Held {
+    fn tag(&self) -> u8 {
+        let [first, ..] = self.fingerprint.0;
+        first
+    }
+}
+
 impl Principal {
     pub(super) fn new(who: &Who, time: EventTime) -> Self {
         Self {
@@ -216,24 +223,29 @@ impl Principal {
             }
         }
         if let Some(country) = tx.client.country {
-            self.countries.note(COUNTRIES_MAX, now, |known| *known == country, || country);
+            self.countries.note(COUNTRIES_MAX, now, country.tag(), |known| *known == country, || country);
         }
         if let Some(system) = tx.client.asn {
-            self.systems.note(SYSTEMS_MAX, now, |known| *known == system, || system);
+            self.systems.note(SYSTEMS_MAX, now, system.tag(), |known| *known == system, || system);
         }
         let address = tx.client.network();
-        self.addresses.note(ADDRESSES_MAX, now, |known| *known == address, || address);
+        self.addresses.note(ADDRESSES_MAX, now, address.tag(), |known| *known == address, || address);
         if let Some(device) = tx.device {
-            self.devices.note(DEVICES_MAX, now, |known| *known == device, || device);
+            self.devices.note(DEVICES_MAX, now, device.tag(), |known| *known == device, || device);
         }
         for &Presented { fingerprint, kind, class, .. } in credentials {
             let held = Held { fingerprint, kind, class };
             let is_it = |known: &Held| known.fingerprint == fingerprint;
-            self.credentials.note(CREDENTIALS_MAX, now, is_it, || held);
+            self.credentials.note(CREDENTIALS_MAX, now, held.tag(), is_it, || held);
         }
         if let Some(route) = route {
-            let visited =
-                self.routes.note(ROUTES_MAX, now, |known| known.key == route.0, || Visited::new(route));
+            let visited = self.routes.note(
+                ROUTES_MAX,
+                now,
+                route.0 as u8,
+                |known| known.key == route.0,
+                || Visited::new(route),
+            );
             visited.note(tx, route.1, None);
         }
         if let Some(step) = step_of(tx) {

@@ -54,7 +54,7 @@ impl Row for Principal {
     }
 
     fn rehash(&mut self, hashes: &RandomState) {
-        self.routes.names_mut().for_each(|at| at.rehash(hashes));
+        self.routes.rename(|at| at.rehash(hashes));
     }
 }
 
@@ -64,7 +64,7 @@ impl Row for Credential {
     }
 
     fn rehash(&mut self, hashes: &RandomState) {
-        self.routes.names_mut().for_each(|at| at.rehash(hashes));
+        self.routes.rename(|at| at.rehash(hashes));
     }
 }
 

@@ -2,6 +2,7 @@
 //! It is given each call there.
 //! It promises to tell what a credential was granted for itself from what it was only sent along with.
 
+use super::lanes::Tagged;
 use super::save::endpoint_key;
 use ahash::RandomState;
 use heelguard_detectors::identity::{CredentialKind, ProofLevel};
@@ -90,6 +91,12 @@ impl Way {
             _ => false,
         };
         is_its_own.then_some(way)
+    }
+}
+
+impl Tagged for Visited {
+    fn tag(&self) -> u8 {
+        self.key as u8
     }
 }
 
