@@ -111,6 +111,7 @@ fn no_score_is_above_a_hundred() {
         credential_in_url: 1,
         plain_from_outside: 1,
         around_mfa: 1,
+        undeclared: 1,
         taken: 1 << CredentialKind::Basic as u32,
         ..worst
     };
