@@ -6,7 +6,7 @@ use super::records::{OutputArgs, Records};
 use super::replay::{run_to_end, settings};
 use super::signals::{self, Stop};
 use super::way_out::WayOut;
-use super::{ConfigArgs, Failure, page};
+use super::{ConfigArgs, Failure, described, page};
 use crate::capture::replay::Progress as Reading;
 use crate::capture::{CaptureError, Next};
 use crate::demo::{Day, Options, report, score};
@@ -37,23 +37,26 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let raw = self.config.load()?;
+        let mut raw = self.config.load()?;
         // A port that is taken is better told before the work than after it.
         let server = if self.once { None } else { Some(Server::bind(&raw.web).map_err(Failure::running)?) };
         let mut records = self.outputs.plan(&[], &raw.sinks)?.open(raw.labels(), false)?;
         records.keep_alerts();
+        let described = described::read_or_warn(&mut raw);
+        let survey = records.survey(described.as_ref());
         if let Some(way_out) = WayOut::open(&raw, Full::Wait, &Stop::default(), &records.teller())? {
             records.leave_by(way_out);
         }
         let mut shown_at = None;
         if let Some(server) = server {
-            let shown = page::shown(&raw, "A generated day of traffic".to_owned(), Arc::default());
+            let shown = page::shown(&raw, "A generated day of traffic".to_owned(), survey);
             let live = Arc::new(Live::new(None).showing(shown));
             shown_at = Some(live.serve(server).map_err(Failure::running)?);
             records.show_on(live);
         }
         let mut source = Generated { day: Day::new(Options::default()), bytes: 0 };
-        let options = raw.options(settings(&raw)?, 1);
+        let mut options = raw.options(settings(&raw)?, 1);
+        options.described = described;
         let run = |records: &mut Records| pipeline::run(&mut source, &options, records);
         let Some(ended) = run_to_end(records, run)? else { return Ok(()) };
         let verdict = report(&score(source.day.labels(), &ended.alerts));

@@ -10,6 +10,7 @@ use heelguard_detectors::contents::{Contents, DataClass};
 use heelguard_detectors::identity::{CredentialKind, ProofLevel};
 use heelguard_detectors::label::Labels;
 use heelguard_detectors::saved::saved;
+use heelguard_detectors::spec::is_page;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::transaction::{ExposureKind, Outcome, Request, Transaction};
 use names::{Met, Names};
@@ -57,6 +58,8 @@ pub struct Endpoint {
     pub from_outside: u64,
     /// Those of them in plain HTTP.
     pub plain_from_outside: u64,
+    /// Successes of which a description of the API that speaks of the host says nothing.
+    pub undeclared: u64,
     /// A bit for each kind of credential that was taken, in the order of `CredentialKind::ALL`.
     taken: u32,
     /// Successes by what was proved.
@@ -92,6 +95,7 @@ saved!(Endpoint {
     credential_in_url,
     from_outside,
     plain_from_outside,
+    undeclared,
     taken,
     proofs,
     around_mfa,
@@ -120,6 +124,7 @@ impl Endpoint {
             credential_in_url: 0,
             from_outside: 0,
             plain_from_outside: 0,
+            undeclared: 0,
             taken: 0,
             proofs: Proofs::default(),
             around_mfa: 0,
@@ -167,6 +172,8 @@ impl Endpoint {
         if let Some(count) = self.proofs.get_mut(tx.proof.level as usize) {
             *count += 1;
         }
+        let is_undeclared = tx.spec.as_ref().is_some_and(|spec| spec.standing.is_undeclared());
+        self.undeclared += u64::from(is_undeclared && !is_page(tx));
         self.around_mfa += u64::from(tx.proof.account_has_mfa && tx.proof.level != ProofLevel::Mfa);
         for credential in &tx.credentials {
             self.taken |= 1 << (credential.kind as u32 & 31);

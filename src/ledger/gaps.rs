@@ -1,15 +1,19 @@
-//! Holes in the cover of second factors: where something is granted with less than others prove there.
-//! It is given the ledger's rows and looks at endpoints on which at least one success had a second factor.
+//! Holes in the cover of second factors: where something is granted with less than others prove there, or than the
+//! account could.
+//! It is given the ledger's rows and looks at endpoints on which a success had a second factor, or that are privileged.
 //! It promises that routes which only programs use, and routes that are open to everybody, are no holes, and an order
 //! by what the route can do and how many can do it.
 //!
-//! An endpoint has a hole for each way (`Way`) in which something was granted:
+//! Where somebody proved a second factor, an endpoint has a hole for each way (`Way`) in which something was granted:
 //! - `api_key`, `basic`: any success by a credential of that kind, by itself. Beside a session it only names the program.
 //! - `anonymous`: successes without any credential, if they are at most one in `PUBLIC_ONE_IN`. More of them make a
 //!   public route, where there is nothing to walk around.
 //! - `password`: successes of sessions that were given for a password alone, if the account has a second factor, or if
 //!   `ASKS_PCT` of at least `ACCOUNTS_MIN` accounts prove one here, so that the route seems to ask for it. Where a second
 //!   factor is each account's choice, a session without one walks around nothing.
+//!
+//! Where nobody proved one, there is nobody to compare with but the account itself: on an endpoint that administers
+//! users, roles, keys or factors, or exports, what was granted without the factor that its account has is a hole.
 
 use super::coverage::{is_used, of_level, successes};
 use super::credential::Credential;
@@ -91,7 +95,7 @@ pub struct Gap {
     pub way: Way,
     /// What it can do.
     pub weight: Weight,
-    /// Successes by this way.
+    /// Successes by this way; where nobody proved a second factor, those for accounts that have one.
     pub granted: u64,
     /// Successes in this way for accounts that have a second factor.
     pub around: u64,
@@ -123,9 +127,13 @@ impl Gap {
                 counted(callers, "session without a second factor", "sessions without a second factor")
             }
         };
+        let granted = counted(granted, "success", "successes");
+        if mfa == 0 {
+            let whose = if self.owners > 1 { "accounts that have" } else { "an account that has" };
+            return format!("{granted} by {who} for {whose} a second factor; nobody proved one here");
+        }
         let mut text = format!(
-            "{} by {who}, beside {mfa} with a second factor by {} of {}",
-            counted(granted, "success", "successes"),
+            "{granted} by {who}, beside {mfa} with a second factor by {} of {}",
             counted(sessions, "session", "sessions"),
             counted(accounts, "account", "accounts"),
         );
@@ -161,9 +169,11 @@ fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// What is known of one guarded endpoint.
+/// What is known of one endpoint on which there may be a hole.
 struct Guarded<'a> {
     endpoint: &'a Arc<Endpoint>,
+    /// Successes with a second factor.
+    mfa: u64,
     sessions: u64,
     accounts: u64,
     /// Accounts that were granted something without, and never with one.
@@ -186,8 +196,9 @@ pub fn gaps(rows: &Rows) -> Vec<Gap> {
     let mut guarded: BTreeMap<(&str, &str, &str), Guarded<'_>> = rows
         .endpoints
         .iter()
-        .filter(|endpoint| is_used(endpoint) && of_level(&endpoint.proofs, ProofLevel::Mfa) > 0)
+        .filter(|endpoint| is_used(endpoint))
         .map(|endpoint| ((&*endpoint.host, &*endpoint.route, &*endpoint.method), Guarded::new(endpoint)))
+        .filter(|(_, at)| at.mfa > 0 || at.endpoint.labels.any(Labels::PRIVILEGED))
         .collect();
     for principal in &rows.principals {
         for lane in principal.routes.iter().filter(|lane| lane.name.success > 0) {
@@ -216,7 +227,8 @@ fn order(gap: &Gap) -> impl Ord + '_ {
 
 impl<'a> Guarded<'a> {
     fn new(endpoint: &'a Arc<Endpoint>) -> Self {
-        Self { endpoint, sessions: 0, accounts: 0, bare_accounts: 0, ways: Default::default() }
+        let mfa = of_level(&endpoint.proofs, ProofLevel::Mfa);
+        Self { endpoint, mfa, sessions: 0, accounts: 0, bare_accounts: 0, ways: Default::default() }
     }
 
     fn principal(&mut self, who: &'a Principal, at: &Visited) {
@@ -234,17 +246,20 @@ impl<'a> Guarded<'a> {
     fn credential(&mut self, credential: &'a Credential, at: &Visited) {
         self.sessions += u64::from(at.mfa > 0 && !is_lasting(credential.kind));
         let Some(way) = Way::usual(credential.kind) else { return };
-        if at.alone == 0 {
+        let around = at.around.min(at.alone);
+        // Where nobody proves a second factor, a program's own key is how it should be.
+        let granted = if self.mfa > 0 { at.alone } else { around };
+        if granted == 0 {
             return;
         }
         let Some(callers) = self.ways.get_mut(way as usize) else { return };
-        callers.by.push((credential.fingerprint, at.alone));
-        callers.around += at.around.min(at.alone);
+        callers.by.push((credential.fingerprint, granted));
+        callers.around += around;
         callers.owners.extend(credential.owner().map(|(kind, id)| (*kind, &**id)));
     }
 
     fn gaps(self) -> Vec<Gap> {
-        let Self { endpoint, sessions, accounts, bare_accounts, ways } = self;
+        let Self { endpoint, mfa, sessions, accounts, bare_accounts, ways } = self;
         let proofs = &endpoint.proofs;
         let asks = accounts >= ACCOUNTS_MIN && accounts * 100 >= (accounts + bare_accounts) * ASKS_PCT;
         let mut gaps = Vec::new();
@@ -258,6 +273,7 @@ impl<'a> Guarded<'a> {
         for (way, mut callers) in Way::ALL.into_iter().zip(ways) {
             callers.by.sort_by_key(|&(fingerprint, count)| (Reverse(count), fingerprint));
             let granted = match way {
+                _ if mfa == 0 => callers.around,
                 Way::Anonymous => of_level(proofs, ProofLevel::None),
                 Way::Key => keys,
                 Way::Basic => basic,
@@ -280,7 +296,7 @@ impl<'a> Guarded<'a> {
                 callers: callers.by.len() as u64 + callers.addresses,
                 owners: callers.owners.len() as u64,
                 by: callers.by,
-                mfa: of_level(proofs, ProofLevel::Mfa),
+                mfa,
                 sessions,
                 accounts,
             });

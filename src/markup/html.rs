@@ -41,15 +41,39 @@ impl Html {
 
     /// The same, for a word that has less room.
     pub(crate) fn wire_within(&mut self, word: &str, chars_max: usize) -> &mut Self {
+        self.wire_with(word, chars_max, |html, shown| {
+            html.text(shown);
+        })
+    }
+
+    /// The same, for a name or a route: where there is no room it goes on in the next line at a joint, not within a word.
+    pub(crate) fn jointed(&mut self, word: &str) -> &mut Self {
+        self.wire_with(word, WIRE_CHARS_MAX, |html, shown| {
+            let mut from = 0;
+            // A dot joins the words of a host; numbers stay together, as addresses are read.
+            let is_joint = |at: usize, joint: &str| {
+                let next = shown.get(at + joint.len()..).and_then(|rest| rest.chars().next());
+                at > 0 && (joint != "." || next.is_some_and(char::is_alphabetic))
+            };
+            let joints = shown.match_indices(['@', '/', '.']);
+            for (at, _) in joints.filter(|(at, joint)| is_joint(*at, joint)) {
+                html.text(shown.get(from..at).unwrap_or_default()).raw("<wbr>");
+                from = at;
+            }
+            html.text(shown.get(from..).unwrap_or_default());
+        })
+    }
+
+    fn wire_with(&mut self, word: &str, chars_max: usize, write: fn(&mut Self, &str)) -> &mut Self {
         self.raw("<bdi>");
         match word.char_indices().nth(chars_max) {
-            None => self.text(word),
+            None => write(self, word),
             Some((end, _)) => {
                 let left = word.chars().count() - chars_max;
-                self.text(word.get(..end).unwrap_or_default()).raw("<span class=\"soft\">… ");
-                self.text(grouped(left as u64)).raw(" more letters</span>")
+                write(self, word.get(..end).unwrap_or_default());
+                self.raw("<span class=\"soft\">… ").text(grouped(left as u64)).raw(" more letters</span>");
             }
-        };
+        }
         self.raw("</bdi>")
     }
 

@@ -2,7 +2,8 @@
 //! It is given proof levels, and successes by them.
 //! It promises that what is not known has a colour of its own and is never left out.
 
-use super::html::Html;
+use super::html::{Html, grouped};
+use super::parts::share;
 use super::svg;
 use crate::ledger::endpoint::Proofs;
 use heelguard_detectors::identity::ProofLevel;
@@ -50,6 +51,22 @@ pub(crate) fn legend(html: &mut Html) {
     for level in PROOFS {
         html.raw("<li><span class=\"swatch ").raw(proof_class(level)).raw("\"></span>");
         html.raw(proof_words(level)).raw("</li>");
+    }
+    html.raw("</ul>");
+}
+
+/// A bar of proofs with its numbers: the colours that are in it, each with what it stands for.
+pub(crate) fn proofs_told(html: &mut Html, proofs: &Proofs) {
+    let all: u64 = proofs.iter().sum();
+    proof_bar(html, proofs);
+    html.raw("<ul class=\"legend\" aria-label=\"Successes by proof\">");
+    for level in PROOFS {
+        let count = proofs.get(level as usize).copied().unwrap_or(0);
+        if count > 0 {
+            html.raw("<li><span class=\"swatch ").raw(proof_class(level)).raw("\"></span>");
+            html.raw(proof_words(level)).raw(" ").text(grouped(count));
+            html.text(format_args!(" ({})", share(count, all))).raw("</li>");
+        }
     }
     html.raw("</ul>");
 }

@@ -73,6 +73,12 @@ pub(crate) fn calendar(html: &mut Html, days: &Days) {
     // 1 January 1970 was a Thursday.
     let weekday = |at: EventTime| at.as_secs() / 86_400 + 3;
     let first_week = days.iter().next().map_or(0, |(at, _)| weekday(at) / 7);
+    let last_week = days.iter().last().map_or(0, |(at, _)| weekday(at) / 7);
+    // Weeks are whole, so that one sees which day it is.
+    for cell in 0..(last_week + 1 - first_week) * 7 {
+        html.raw("<rect class=\"d0\" width=\"").text(DAY_PX).raw("\" height=\"").text(DAY_PX).raw("\" x=\"");
+        html.text(cell / 7 * DAY_STEP_PX).raw("\" y=\"").text(cell % 7 * DAY_STEP_PX).raw("\"/>");
+    }
     for (at, day) in days.iter() {
         let (column, line) = (weekday(at) / 7 - first_week, weekday(at) % 7);
         html.raw("<rect width=\"").text(DAY_PX).raw("\" height=\"").text(DAY_PX).raw("\" x=\"");

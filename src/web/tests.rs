@@ -337,6 +337,18 @@ fn marks_do_not_pile_up_on_a_letter() {
 }
 
 #[test]
+fn names_go_on_in_the_next_line_at_their_joints_and_addresses_stay_whole() {
+    let mut html = Html::new();
+    html.jointed("user:ann.lee@acme.example").jointed("/v1/x{id}").jointed("198.51.100.9").jointed("<b>/&");
+    let shown = "<bdi>user:ann<wbr>.lee<wbr>@acme<wbr>.example</bdi><bdi>/v1<wbr>/x{id}</bdi>\
+                 <bdi>198.51.100.9</bdi><bdi>&lt;b&gt;<wbr>/&amp;</bdi>";
+    assert_eq!(html.as_str(), shown);
+    let mut long = Html::new();
+    long.jointed(&"a/".repeat(200));
+    assert!(long.as_str().ends_with("<span class=\"soft\">… 200 more letters</span></bdi>"));
+}
+
+#[test]
 fn others_may_reach_the_page_under_tls_with_a_token_alone() {
     let config = |listen: &str, [cert_file, key_file, token_file]: [&str; 3]| Config {
         listen: listen.to_owned(),

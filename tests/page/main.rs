@@ -21,7 +21,7 @@ use browser::Browser;
 use served::Served;
 
 /// Every view that needs no name of anything, and how many rows it has for the demonstration's day at least.
-const VIEWS: [(&str, &str, u64); 10] = [
+const VIEWS: [(&str, &str, u64); 11] = [
     ("alerts", "/", 25),
     ("alerts-filtered", "/?severity=high&sort=count", 3),
     ("principals", "/principals", 50),
@@ -29,6 +29,7 @@ const VIEWS: [(&str, &str, u64); 10] = [
     ("keys", "/keys", 8),
     ("tokens", "/keys?show=tokens", 50),
     ("endpoints", "/endpoints", 20),
+    ("openapi", "/openapi", 0),
     ("sensor", "/sensor", 12),
     ("counters", "/stats", 3),
     ("detectors", "/rules", 40),
@@ -40,7 +41,9 @@ const LOOK: &str = include_str!("look.js");
 #[test]
 fn people_find_their_way_through_a_day() {
     let Some(mut browser) = Browser::open() else { return };
-    let demo = Served::start(&["demo"], None);
+    let described =
+        concat!("openapi.specs=[{file=\"", env!("CARGO_MANIFEST_DIR"), "/tests/page/acme.yaml\"}]");
+    let demo = Served::start(&["demo", "--set", described], None);
     let mut views: Vec<(String, String)> =
         VIEWS.iter().map(|(name, path, _)| ((*name).to_owned(), (*path).to_owned())).collect();
     browser.look(1_280, false);
@@ -49,10 +52,18 @@ fn people_find_their_way_through_a_day() {
         let rows = browser.eval("document.querySelectorAll('tbody tr').length").as_u64().unwrap();
         assert!(rows >= least, "{name} has {rows} rows");
     }
+    browser.go(&demo.at("/openapi"));
+    let drift = "[...document.querySelectorAll('td .badge')].map(badge => badge.textContent).join()";
+    let drift = browser.eval(drift).as_str().unwrap().to_owned();
+    for state in ["answers without its credential", "not declared", "deprecated", "differs"] {
+        assert!(drift.contains(state), "{state} is not among {drift}");
+    }
     for (name, from, link) in [
         ("alert", "/?sort=severity", "td.story a"),
         ("principal", "/principals", "tbody th a"),
         ("key", "/keys", "tbody th a"),
+        ("endpoint", "/endpoints", "tbody th a"),
+        ("endpoint-with-a-hole", "/coverage", "tbody th a"),
         ("detector", "/rules", "tbody td a"),
     ] {
         browser.go(&demo.at(from));

@@ -42,6 +42,12 @@ fn key_past_the_second_factor(stage: &mut Stage) {
         script.call(get(API, format!("/v1/admin/users?page={page}"), proof.as_str()), answer);
         script.wait_ms(2_000, 5_000);
     }
+    // What sessions with a second factor read all day.
+    for page in 1..=3 {
+        let answer = page_of(&mut script, Kind::Customers, 50);
+        script.call(get(API, format!("/v1/customers?page={page}&limit=50"), proof.as_str()), answer);
+        script.wait_ms(2_000, 5_000);
+    }
     let raised = json(200, r#"{"id":77,"roles":["admin"]}"#);
     let role = Content::Json(r#"{"roles":["admin"]}"#.into());
     script.call(post(API, "/v1/admin/users/77/roles", proof.as_str(), role), raised);

@@ -26,7 +26,7 @@ const HANDS_OUT: Labels = Labels::of(&[
 ]);
 
 macro_rules! dangers {
-    ($($(#[doc = $doc:literal])* $variant:ident => $name:literal, $points:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident => $name:literal, $points:literal, $advice:literal;)*) => {
         /// What may make an endpoint worth looking at.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Danger { $($(#[doc = $doc])* $variant,)* }
@@ -41,6 +41,9 @@ macro_rules! dangers {
             /// What it adds to the score.
             pub const fn points(self) -> u8 { match self { $(Self::$variant => $points,)* } }
 
+            /// What to do about it.
+            pub const fn advice(self) -> &'static str { match self { $(Self::$variant => $advice,)* } }
+
             /// What it is, as documents say it.
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc),*).trim_ascii_start(),)* }
@@ -51,27 +54,41 @@ macro_rules! dangers {
 
 dangers! {
     /// answered calls without any credential, and calls with one, too
-    Anonymous => "anonymous", 25;
+    Anonymous => "anonymous", 25,
+        "Demand a session or a token from every caller, or declare the route public.";
     /// answered calls without any credential with personal or secret data
-    AnonymousData => "anonymous_data", 20;
+    AnonymousData => "anonymous_data", 20,
+        "Take the data out of what everybody is answered, or demand a session or a token.";
     /// took a static key where people prove a second factor
-    KeyBesideFactor => "key_beside_factor", 20;
+    KeyBesideFactor => "key_beside_factor", 20,
+        "Take the route away from static keys, or give the program a short-lived token of its own.";
     /// let accounts in without the second factor that they have
-    AroundFactor => "around_factor", 10;
+    AroundFactor => "around_factor", 10,
+        "Ask for the second factor before anything is granted here, whatever the caller comes with.";
     /// administers users, roles, keys or factors, or exports
-    Privileged => "privileged", 15;
+    Privileged => "privileged", 15,
+        "Nothing by itself: look here first, and see that only those who should are granted it.";
     /// answers hold cards, bank accounts or national ids
-    FinancialData => "financial_data", 15;
+    FinancialData => "financial_data", 15,
+        "Leave out or mask what the caller does not need; of a card the last four digits are enough.";
     /// answers hold e-mail addresses or telephone numbers
-    ContactData => "contact_data", 5;
+    ContactData => "contact_data", 5,
+        "Leave out or mask what the caller does not need.";
     /// answers hold tokens or keys, where handing them out is not the purpose
-    TokenData => "token_data", 15;
+    TokenData => "token_data", 15,
+        "Take tokens and keys out of the answers; change those that went out.";
     /// credentials were sent in the address, where logs keep them
-    CredentialInUrl => "credential_in_url", 20;
+    CredentialInUrl => "credential_in_url", 20,
+        "Send it in a header, and change those that were sent: logs and proxies have them.";
     /// took passwords with each call (Basic)
-    Basic => "basic", 10;
+    Basic => "basic", 10,
+        "Give out a token after the login, and refuse passwords here.";
     /// was called in plain HTTP from outside
-    PlainFromOutside => "plain_from_outside", 20;
+    PlainFromOutside => "plain_from_outside", 20,
+        "Answer from outside under TLS alone, and change what credentials were sent in the clear.";
+    /// is missing in the API's own description, and answered
+    Undeclared => "undeclared", 15,
+        "Declare it, or switch it off if nobody means to offer it.";
 }
 
 /// One reason.
@@ -150,6 +167,9 @@ fn words(danger: Danger, row: &Endpoint) -> Option<String> {
             .then(|| "took a password with the call (Basic)".to_owned()),
         Danger::PlainFromOutside => (row.plain_from_outside > 0)
             .then(|| format!("was reached in plain HTTP from outside by {}", calls(row.plain_from_outside))),
+        Danger::Undeclared => (row.undeclared > 0).then(|| {
+            format!("is missing in the API's own description, and granted {}", calls(row.undeclared))
+        }),
     }
 }
 

@@ -56,6 +56,39 @@ fn routes_of_programs_public_routes_and_health_checks_are_none() {
 }
 
 #[test]
+fn a_key_of_an_account_with_a_factor_is_a_hole_where_one_administers_though_nobody_proves_one_there() {
+    let key = |more: &str| {
+        format!("10:00:00 198.51.100.9 -> use POST /roles 200 user=ann key=k1 proof=api_key {more} x5")
+    };
+    let coverage = of(&key("has_mfa labels=role"));
+    let [gap] = coverage.gaps.as_slice() else { panic!("{:?}", coverage.gaps) };
+    assert_eq!(
+        gap.evidence(),
+        "5 successes by 1 key for an account that has a second factor; nobody proved one here"
+    );
+    assert_eq!((gap.way, gap.weight, gap.granted, gap.around), (Way::Key, Weight::Privileged, 5, 5));
+    // An account without a factor, a program, a route that only reads.
+    assert_eq!(holes(&key("labels=role")), []);
+    assert_eq!(holes("10:00:00 198.51.100.9 -> use POST /roles 200 key=k1 proof=api_key labels=role x5"), []);
+    assert_eq!(holes(&key("has_mfa")), []);
+    // A program's key beside it is how it should be, and counts for nothing.
+    let beside = "10:00:01 198.51.100.9 -> use POST /roles 200 key=k2 proof=api_key labels=role x9";
+    assert_eq!(holes(&format!("{}\n{beside}", key("has_mfa labels=role"))), [(Way::Key, 5, 1)]);
+}
+
+#[test]
+fn a_password_is_a_hole_where_one_administers_if_its_account_could_prove_more() {
+    let by =
+        |proof: &str| format!("10:00:00 198.51.100.9 -> use POST /roles 200 user=bob {proof} labels=role x3");
+    assert_eq!(holes(&by("basic proof=password has_mfa")), [(Way::Basic, 3, 1)]);
+    assert_eq!(holes(&by("session=s99 proof=password has_mfa")), [(Way::Password, 3, 1)]);
+    assert_eq!(holes(&by("basic proof=password")), []);
+    assert_eq!(holes(&by("session=s99 proof=password")), []);
+    assert_eq!(holes(&by("session=s99 proof=mfa has_mfa")), []);
+    assert_eq!(holes("10:00:00 198.51.100.9 -> use POST /roles 200 proof=none labels=role x3"), []);
+}
+
+#[test]
 fn one_anonymous_success_in_twenty_is_a_hole_and_one_more_makes_the_route_public() {
     // 24 successes with a second factor: one of 25, then two of 26.
     assert_eq!(holes("10:00:00 198.51.100.1 -> use GET /orders 200 proof=none"), [(Way::Anonymous, 1, 1)]);

@@ -3,21 +3,18 @@
 //! It promises that what is not known is shown as not known, and counts for nothing.
 
 use super::parts::{
-    Leaf, ROWS, close_table, cut, empty, finds, fingerprint, found_none, number, open_table, principal,
-    search, share,
+    Leaf, ROWS, close_table, cut, empty, endpoint, finds, found_none, number, open_table, search, share, tabs,
 };
-use super::principal::mostly;
 use super::{Sight, gaps};
-use crate::ledger::coverage::{Coverage, Covered, of_level, successes};
-use crate::ledger::credential::Credential;
-use crate::ledger::visited::Visited;
-use crate::ledger::{Rows, is_lasting};
+use crate::ledger::coverage::{Coverage, Covered};
+use crate::ledger::gaps::{Gap, Weight};
 use crate::markup::proofs::{legend, proof_bar};
 use crate::web::frame::{Page, Place};
 use crate::web::html::Html;
 use heelguard_detectors::identity::ProofLevel;
+use heelguard_detectors::label::Labels;
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Holes, and credentials, that are shown at first; the rest is counted and has a list of its own.
 const GAPS_SHOWN: usize = 20;
@@ -34,19 +31,25 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
         return Page::new(Place::Coverage, "MFA coverage", html);
     }
     let way_back = "<p class=\"crumb\"><a href=\"/coverage\">All of MFA coverage</a></p>";
+    let is_of_routes = ["q", "page", "sort"].iter().any(|name| !sight.asked.get(name).is_empty());
     match sight.asked.get("show") {
         "gaps" => gaps::list(html.raw(way_back), &coverage.gaps, usize::MAX),
-        "around" => around(html.raw(way_back), &rows, usize::MAX),
+        "around" => gaps::around(html.raw(way_back), &rows, &coverage.gaps, usize::MAX),
         "hosts" => hosts(html.raw(way_back), &coverage.hosts, usize::MAX),
+        // Who searches or turns a page of the routes wants to see them.
+        _ if is_of_routes => routes(html.raw(way_back), sight, &coverage),
         _ => {
             gaps::list(&mut html, &coverage.gaps, GAPS_SHOWN);
-            around(&mut html, &rows, AROUND_SHOWN);
+            gaps::around(&mut html, &rows, &coverage.gaps, AROUND_SHOWN);
             hosts(&mut html, &coverage.hosts, ROWS);
             routes(&mut html, sight, &coverage);
         }
     }
     Page::new(Place::Coverage, "MFA coverage", html)
 }
+
+/// The gravest hole of each endpoint.
+type Holes<'a> = BTreeMap<(&'a str, &'a str, &'a str), Weight>;
 
 /// The successes of each route; of one with several methods, of each method as well.
 fn routes(html: &mut Html, sight: &Sight<'_>, coverage: &Coverage) {
@@ -57,85 +60,38 @@ fn routes(html: &mut Html, sight: &Sight<'_>, coverage: &Coverage) {
     if found_none(html, routes.len(), sight.asked) {
         return;
     }
-    routes.sort_by_key(|route| (Reverse(route.successes()), &route.host, &route.route));
+    tabs(html, "/coverage", sight.asked, &[("Worst first", ""), ("Most granted", "calls")]);
+    let mut holes = Holes::new();
+    for Gap { endpoint, weight, .. } in &coverage.gaps {
+        let at = holes.entry((&endpoint.host, &endpoint.route, &endpoint.method)).or_insert(*weight);
+        *at = (*at).max(*weight);
+    }
+    let is_by_calls = sight.asked.get("sort") == "calls";
+    routes.sort_by_key(|of| {
+        let worst = (hole(&holes, of), of.labels.any(Labels::PRIVILEGED), of.labels.any(Labels::SENSITIVE));
+        (Reverse((!is_by_calls).then_some(worst)), Reverse(of.successes()), &of.host, &of.route)
+    });
+    legend(html);
     let leaf = Leaf::of(&routes, sight.asked);
     let heads = ["Route", "Successes by proof", "#Second factor", "#Static key", "#Unknown", "#Successes"];
     open_table(html, "Successes of each route by proof", &heads);
     for route in leaf.rows {
-        row(html, route, "");
+        row(html, route, "", &holes);
         if route.methods.len() > 1 {
             let is_its = |of: &&Covered| of.host == route.host && of.route == route.route;
             let from =
                 coverage.endpoints.partition_point(|of| (&of.host, &of.route) < (&route.host, &route.route));
-            coverage.endpoints.iter().skip(from).take_while(is_its).for_each(|of| row(html, of, "part"));
+            let methods = coverage.endpoints.iter().skip(from).take_while(is_its);
+            methods.for_each(|of| row(html, of, "part", &holes));
         }
     }
     close_table(html);
     leaf.turn(html, sight.asked);
 }
 
-/// Keys that walk around: what is granted without a second factor where people have to prove one.
-fn around(html: &mut Html, rows: &Rows, shown: usize) {
-    let guarded: BTreeSet<(&str, &str, &str)> = rows
-        .endpoints
-        .iter()
-        .filter(|endpoint| of_level(&endpoint.proofs, ProofLevel::Mfa) > 0)
-        .map(|endpoint| (&*endpoint.host, &*endpoint.route, &*endpoint.method))
-        .collect();
-    let is_guarded = |at: &Visited| guarded.contains(&at.names());
-    let mut walking: Vec<(&Credential, u64)> = Vec::new();
-    for credential in &rows.credentials {
-        let without = successes(&credential.proofs)
-            - of_level(&credential.proofs, ProofLevel::Mfa)
-            - of_level(&credential.proofs, ProofLevel::Unknown);
-        let there = credential.routes.iter().filter(|lane| is_guarded(&lane.name)).count() as u64;
-        // A session of an account that has no factor walks around nothing: the pictures below count it.
-        let walks = credential.around_mfa > 0 || there > 0 && is_lasting(credential.kind);
-        if without > 0 && walks {
-            walking.push((credential, there));
-        }
-    }
-    html.raw("<h2>Keys and sessions that walk around</h2>");
-    if walking.is_empty() {
-        html.raw("<p>None: wherever somebody proved a second factor, nothing was granted that is known to have none.</p>");
-        return;
-    }
-    walking.sort_by_key(|(credential, there)| {
-        let lasts = is_lasting(credential.kind);
-        (
-            Reverse(lasts),
-            Reverse(credential.around_mfa),
-            Reverse(*there),
-            Reverse(credential.calls),
-            credential.fingerprint,
-        )
-    });
-    let heads =
-        ["Credential", "Proof", "Owner", "#Around the owner’s factor", "#Guarded routes", "For example"];
-    open_table(
-        html,
-        "Credentials that are granted without a second factor what others prove one for",
-        &heads,
-    );
-    for (credential, there) in walking.iter().take(shown) {
-        html.raw("<tr><td>");
-        fingerprint(html, credential.fingerprint);
-        html.raw("<br><span class=\"soft\">").text(credential.class).raw("</span></td><td>");
-        html.raw(mostly(credential.level())).raw("</td><td>");
-        if let Some((kind, id)) = credential.owner() {
-            principal(html, &format!("{kind}:{id}"));
-        }
-        html.raw("</td>");
-        number(html, credential.around_mfa);
-        number(html, *there);
-        html.raw("<td class=\"mono\">");
-        if let Some(lane) = credential.routes.by_use().into_iter().find(|lane| is_guarded(&lane.name)) {
-            html.wire(&lane.name.method).raw(" ").wire(&lane.name.host).wire(&lane.name.route);
-        }
-        html.raw("</td></tr>");
-    }
-    close_table(html);
-    cut(html, shown, walking.len(), "/coverage?show=around", "");
+/// The gravest hole of a route, or of a method of it.
+fn hole(holes: &Holes<'_>, of: &Covered) -> Option<Weight> {
+    of.methods.iter().filter_map(|method| holes.get(&(&*of.host, &*of.route, &**method)).copied()).max()
 }
 
 fn hosts(html: &mut Html, hosts: &[Covered], shown: usize) {
@@ -146,7 +102,7 @@ fn hosts(html: &mut Html, hosts: &[Covered], shown: usize) {
     let heads = ["Host", "Successes by proof", "#Second factor", "#Static key", "#Unknown", "#Successes"];
     open_table(html, "Successes of each host by proof", &heads);
     for host in hosts.iter().take(shown) {
-        html.raw("<tr><th scope=\"row\">").wire(&host.host).raw("</th>");
+        html.raw("<tr><th scope=\"row\">").jointed(&host.host).raw("</th>");
         numbers(html, host);
     }
     close_table(html);
@@ -154,16 +110,19 @@ fn hosts(html: &mut Html, hosts: &[Covered], shown: usize) {
 }
 
 /// A route, or a method of it.
-fn row(html: &mut Html, of: &Covered, class: &'static str) {
+fn row(html: &mut Html, of: &Covered, class: &'static str, holes: &Holes<'_>) {
     html.raw("<tr class=\"").raw(class).raw("\"><th scope=\"row\" class=\"mono\">");
-    if of.methods.len() == 1 {
-        of.methods.iter().for_each(|method| {
-            html.wire(method).raw(" ");
-        });
+    match of.methods.iter().next() {
+        Some(method) if of.methods.len() == 1 => endpoint(html, method, &of.host, &of.route),
+        _ => {
+            html.wire(&of.host).raw("<wbr>").jointed(&of.route);
+        }
     }
-    html.wire(&of.host).wire(&of.route);
     for label in of.labels.iter() {
         html.raw(" <span class=\"label\">").text(label).raw("</span>");
+    }
+    if let Some(weight) = hole(holes, of) {
+        html.raw(" <span class=\"badge small ").raw(gaps::badge(weight)).raw("\">hole</span>");
     }
     html.raw("</th>");
     numbers(html, of);
@@ -175,7 +134,9 @@ fn numbers(html: &mut Html, of: &Covered) {
     proof_bar(html, &of.proofs);
     html.raw("</td>");
     for level in [ProofLevel::Mfa, ProofLevel::ApiKey, ProofLevel::Unknown] {
-        html.raw("<td class=\"number\">").text(share(of.of(level), all)).raw("</td>");
+        let part = of.of(level);
+        html.raw(if part > 0 { "<td class=\"number\">" } else { "<td class=\"number soft\">" });
+        html.text(share(part, all)).raw("</td>");
     }
     number(html, all);
     html.raw("</tr>");

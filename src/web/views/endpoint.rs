@@ -1,23 +1,31 @@
-//! One endpoint: its risk with the reasons, what it takes and answers, how fast, with what proof, and its alerts.
+//! One endpoint: its risk, what to do, who is granted something there, what it takes and answers, and its alerts.
 //! It is given the run and the method, host and route that were asked for.
 //! It promises names and types of what messages hold, and no value.
 
 use super::Sight;
-use super::endpoints::{answers, taken};
+use super::endpoints::{answers, answers_told, taken};
+use super::gaps;
 use super::parts::{
-    card, close_table, end_with_use, item, item_of, micros, number, open_table, severity, sized, time,
+    card, close_table, end_with_use, item, item_of, micros, number, open_table, open_table_of, principal,
+    severity, sized, time,
 };
+use crate::ledger::Rows;
 use crate::ledger::endpoint::names::{Name, Names};
 use crate::ledger::endpoint::risk::{self, Risk, class_words};
 use crate::ledger::endpoint::{Endpoint, FIELDS_MAX, PARAMETERS_MAX};
+use crate::ledger::gaps::gaps as gaps_of;
+use crate::ledger::principal::Principal;
 use crate::ledger::spread::Spread;
-use crate::markup::proofs::{legend, proof_bar};
+use crate::ledger::visited::Visited;
+use crate::markup::proofs::proofs_told;
 use crate::web::frame::{Page, Place};
 use crate::web::html::{Html, grouped};
 use std::cmp::Reverse;
 
 /// Alerts that are shown; the list of alerts has all.
 const ALERTS_SHOWN: usize = 20;
+/// Callers that are shown.
+const CALLERS_SHOWN: usize = 10;
 /// Shares of all answers that are told.
 const SHARES: [f64; 4] = [0.5, 0.95, 0.99, 1.0];
 
@@ -27,28 +35,24 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Option<Page> {
     let risk = risk::of(&of);
     let mut html = Html::new();
     html.raw("<p class=\"crumb\"><a href=\"/endpoints\">Endpoints</a></p><h1 class=\"mono\">");
-    html.wire(method).raw(" ").wire(host).wire(route).raw("</h1><div class=\"cards\">");
+    html.wire(method).raw(" ").wire(host).raw("<wbr>").jointed(route).raw("</h1><div class=\"cards\">");
     card(&mut html, "", u64::from(risk.score), "risk, of 100");
     card(&mut html, "", of.calls, "calls");
-    card(&mut html, "", of.without_credential, "without a credential");
-    card(&mut html, "", of.from_outside, "from outside");
+    card(&mut html, "", of.without_credential, "calls without a credential");
+    card(&mut html, "", of.from_outside, "calls from outside");
     html.raw("</div>");
+    let rows = sight.ledger.rows();
     reasons(&mut html, &risk);
+    holes(&mut html, &rows, &of);
+    html.raw("<h2>In short</h2>");
     facts(&mut html, &of);
     html.raw("<h2>Proofs of its successes</h2>");
-    legend(&mut html);
-    proof_bar(&mut html, &of.proofs);
+    proofs_told(&mut html, &of.proofs);
+    callers(&mut html, &rows, &of);
     spreads(&mut html, &of);
     held(&mut html, &of);
     alerts(&mut html, sight, &of);
     Some(Page::new(Place::Endpoints, format!("{method} {route}"), html))
-}
-
-/// The link to an endpoint's page.
-pub(super) fn link(html: &mut Html, of: &Endpoint) {
-    html.raw("<a href=\"/endpoint?method=").part(&of.method).raw("&amp;host=").part(&of.host);
-    html.raw("&amp;route=").part(&of.route).raw("\">").wire(&of.method).raw(" ").wire(&of.host);
-    html.wire(&of.route).raw("</a>");
 }
 
 fn reasons(html: &mut Html, risk: &Risk) {
@@ -57,33 +61,83 @@ fn reasons(html: &mut Html, risk: &Risk) {
         html.raw("<p>Nothing that was seen speaks for looking at it first.</p>");
         return;
     }
-    open_table(html, "Reasons, the most weighty first", &["#Points", "This endpoint"]);
+    let heads = ["This endpoint", "What to do", "#Points"];
+    open_table_of(html, "stack", "What speaks for looking at it, the most weighty first", &heads);
     for reason in &risk.reasons {
-        html.raw("<tr>");
+        html.raw("<tr><th scope=\"row\">").text(&reason.words).raw("</th><td>").raw(reason.danger.advice());
+        html.raw("</td>");
         number(html, u64::from(reason.danger.points()));
-        html.raw("<td>").text(&reason.words).raw("</td></tr>");
+        html.raw("</tr>");
     }
     close_table(html);
 }
 
+/// Where a second factor is walked around here.
+fn holes(html: &mut Html, rows: &Rows, of: &Endpoint) {
+    let gaps = gaps_of(rows);
+    let is_here = |at: &Endpoint| (&at.method, &at.host, &at.route) == (&of.method, &of.host, &of.route);
+    let here: Vec<_> = gaps.iter().filter(|gap| is_here(&gap.endpoint)).collect();
+    if !here.is_empty() {
+        html.raw("<h2>Where a second factor is walked around here</h2>");
+        gaps::table(html, &here);
+    }
+}
+
+/// Who calls it most: who would notice if something were changed here.
+fn callers(html: &mut Html, rows: &Rows, of: &Endpoint) {
+    let at = (&*of.host, &*of.route, &*of.method);
+    let mut callers: Vec<(&Principal, &Visited, u64)> = Vec::new();
+    for principal in &rows.principals {
+        let lane = principal.routes.iter().find(|lane| lane.name.names() == at);
+        callers.extend(lane.map(|lane| (&**principal, &lane.name, lane.calls)));
+    }
+    callers
+        .sort_by_key(|(who, at, calls)| (Reverse((at.around, at.success, *calls)), who.kind, who.id.clone()));
+    html.raw("<h2>Callers</h2>");
+    if callers.is_empty() {
+        html.raw("<p>Those who called it have made room for others.</p>");
+        return;
+    }
+    let heads = ["Caller", "#Calls", "#Granted", "#With a second factor", "#Without the one it has"];
+    open_table(html, "Who went past a second factor, then who was granted most", &heads);
+    for (who, at, calls) in callers.iter().take(CALLERS_SHOWN) {
+        html.raw("<tr><th scope=\"row\">");
+        principal(html, &who.key());
+        html.raw("</th>");
+        [*calls, at.success, at.mfa, at.around].into_iter().for_each(|count| number(html, count));
+        html.raw("</tr>");
+    }
+    close_table(html);
+    if let Some(more) = callers.len().checked_sub(CALLERS_SHOWN).filter(|more| *more > 0) {
+        html.raw("<p class=\"soft\">").text(grouped(more as u64)).raw(" more called it.</p>");
+    }
+}
+
 fn facts(html: &mut Html, of: &Endpoint) {
     html.raw("<dl>");
-    item_of(html, "for", |html| {
+    item_of(html, "is for", |html| {
         for label in of.labels.iter() {
             html.raw(" <span class=\"label\">").text(label).raw("</span>");
         }
-        html.raw(if of.labels.is_empty() { "nothing that its words say" } else { "" });
+        html.raw(if of.labels.is_empty() {
+            "not known: its path says nothing, and <code>[[identity.routes]]</code> may"
+        } else {
+            ""
+        });
     });
-    item_of(html, "answers", |html| answers(html, of));
+    item_of(html, "answers", |html| {
+        answers(html, of);
+        answers_told(html, of);
+    });
     item_of(html, "credentials taken", |html| taken(html, of));
     let data: Vec<String> = of
         .sensitive()
         .map(|(class, count)| {
-            format!("{} in {} of {}", class_words(class), grouped(count), grouped(of.looked))
+            format!("{} in {} of {} looked into", class_words(class), grouped(count), grouped(of.looked))
         })
         .collect();
     let data = if data.is_empty() { "none found".to_owned() } else { data.join(", ") };
-    item(html, "data in answers looked into", data);
+    item(html, "data in answers", data);
     item_of(html, "seen", |html| {
         time(html, of.first);
         html.raw(" to ");
@@ -97,7 +151,7 @@ fn spreads(html: &mut Html, of: &Endpoint) {
     open_table(
         html,
         "What half, 95 and 99 of a hundred calls stay within",
-        &["", "#p50", "#p95", "#p99", "#Most"],
+        &["", "#Half within", "#95 % within", "#99 % within", "#At most"],
     );
     let mut row = |name: &'static str, spread: &Spread, shown: fn(Option<u64>) -> String| {
         html.raw("<tr><th scope=\"row\">").raw(name).raw("</th>");
@@ -115,9 +169,9 @@ fn spreads(html: &mut Html, of: &Endpoint) {
 
 fn held(html: &mut Html, of: &Endpoint) {
     html.raw("<h2>Parameters</h2>");
-    names(html, "What accepted requests hold", &of.parameters, PARAMETERS_MAX);
+    names(html, "What accepted requests hold", &of.parameters, PARAMETERS_MAX, true);
     html.raw("<h2>Fields of answers</h2>");
-    names(html, "What answers in JSON hold", &of.fields, FIELDS_MAX);
+    names(html, "What answers in JSON hold", &of.fields, FIELDS_MAX, false);
     html.raw("<p class=\"soft\">Names and types, never values, of the ").text(grouped(of.looked));
     html.raw(
         " calls whose messages were looked into. <span class=\"mono\">{}</span> stands for keys that are ",
@@ -125,17 +179,24 @@ fn held(html: &mut Html, of: &Endpoint) {
     html.raw("values, <span class=\"mono\">[]</span> for what is in a list.</p>");
 }
 
-fn names(html: &mut Html, caption: &'static str, of: &Names, max: usize) {
+/// Names of what messages hold, and where in requests they stand.
+fn names(html: &mut Html, caption: &'static str, of: &Names, max: usize, is_of_requests: bool) {
     if of.is_empty() {
         html.raw("<p>None was seen.</p>");
         return;
     }
-    open_table(html, caption, &["Name", "Where", "Types", "#Calls", "First (UTC)", "Last (UTC)"]);
+    let mut heads = vec!["Name", "Types", "#Calls", "First (UTC)", "Last (UTC)"];
+    if is_of_requests {
+        heads.insert(1, "Where");
+    }
+    open_table(html, caption, &heads);
     let mut rows: Vec<&Name> = of.iter().collect();
     rows.sort_by_key(|name| (name.place, Reverse(name.calls), name.name.clone()));
     for name in rows {
         html.raw("<tr><th scope=\"row\" class=\"mono\">").wire(&name.name).raw("</th><td>");
-        html.raw(name.place.map_or("answer", |place| place.name())).raw("</td><td>");
+        if is_of_requests {
+            html.raw(name.place.map_or("", |place| place.name())).raw("</td><td>");
+        }
         for (place, kind) in name.types().enumerate() {
             html.raw(if place > 0 { ", " } else { "" }).raw(kind.name());
         }

@@ -3,12 +3,14 @@
 //! It promises latencies to within 7 %, and counts since each was met first.
 
 use super::Sight;
-use super::parts::{Leaf, close_table, empty, finds, found_none, micros, number, open_table, search, time};
-use super::{endpoint, svg};
+use super::parts::{
+    Leaf, close_table, empty, endpoint, finds, found_none, micros, number, open_table, search, tabs, time,
+};
+use super::svg;
 use crate::ledger::endpoint::Endpoint;
-use crate::ledger::endpoint::risk::{self, Risk};
+use crate::ledger::endpoint::risk::{self, Risk, class_words};
 use crate::web::frame::{Page, Place};
-use crate::web::html::Html;
+use crate::web::html::{Html, grouped};
 use std::cmp::Reverse;
 use std::sync::Arc;
 
@@ -39,7 +41,7 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     if found_none(&mut html, all.len(), sight.asked) {
         return Page::new(Place::Endpoints, "Endpoints", html);
     }
-    sort(&mut html, sight);
+    tabs(&mut html, "/endpoints", sight.asked, &[("Most at risk", ""), ("Most called", "calls")]);
     html.raw("<ul class=\"legend\" aria-label=\"Colours of answers\">");
     for (class, name) in ANSWERS {
         html.raw("<li><span class=\"swatch ").raw(class).raw("\"></span>").raw(name).raw("</li>");
@@ -49,25 +51,20 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     let heads = [
         "Endpoint",
         "#Risk",
-        "Data",
+        "Data in answers",
         "#Calls",
         "Answers",
-        "#p50",
-        "#p95",
-        "#p99",
+        "#Time to answer",
         "Credentials taken",
-        "#Without",
         "Last (UTC)",
     ];
     open_table(&mut html, "Endpoints", &heads);
     leaf.rows.iter().for_each(|endpoint| row(&mut html, endpoint));
     close_table(&mut html);
     leaf.turn(&mut html, sight.asked);
-    html.raw(
-        "<p class=\"soft\">p50, p95 and p99: half, 95 and 99 of a hundred answers began within this time ",
-    );
-    html.raw("after their request. Without: calls that presented no credential. Data: classes in answers that were ");
-    html.raw("looked into. Risk: from 0 to 100; the endpoint’s page has the reasons. ");
+    html.raw("<p class=\"soft\">Risk: from 0 to 100, the sum of the reasons on the endpoint’s page. Data: classes in those ");
+    html.raw("answers that were looked into. Time to answer: half of the answers began within the first after their ");
+    html.raw("request, 95 of a hundred within the second. ");
     html.raw("<a href=\"/endpoints.csv").text(sight.asked.with("page", "")).raw("\">As CSV</a></p>");
     Page::new(Place::Endpoints, "Endpoints", html)
 }
@@ -78,22 +75,10 @@ pub(in crate::web) fn judged(sight: &Sight<'_>) -> Vec<Judged> {
         sight.ledger.endpoints().into_iter().map(|row| (Arc::clone(&row), risk::of(&row))).collect();
     all.retain(|judged| is_asked_for(judged, sight.asked.get("q")));
     all.sort_by_key(|(e, _)| (Reverse(e.calls), e.host.clone(), e.route.clone(), e.method.clone()));
-    if sight.asked.get("sort") == "risk" {
+    if sight.asked.get("sort") != "calls" {
         all.sort_by_key(|(_, risk)| Reverse(risk.score));
     }
     all
-}
-
-/// The ways to sort.
-fn sort(html: &mut Html, sight: &Sight<'_>) {
-    html.raw("<nav class=\"tabs\" aria-label=\"Order\">");
-    for (name, value) in [("Most called", ""), ("Most at risk", "risk")] {
-        let query = sight.asked.with("sort", value);
-        let is_here = sight.asked.get("sort") == value;
-        html.raw("<a href=\"/endpoints").text(query);
-        html.raw(if is_here { "\" aria-current=\"true\">" } else { "\">" }).raw(name).raw("</a>");
-    }
-    html.raw("</nav>");
 }
 
 fn is_asked_for((endpoint, risk): &Judged, words: &str) -> bool {
@@ -109,7 +94,7 @@ fn is_asked_for((endpoint, risk): &Judged, words: &str) -> bool {
 
 fn row(html: &mut Html, (of, risk): &Judged) {
     html.raw("<tr><th scope=\"row\" class=\"mono\">");
-    endpoint::link(html, of);
+    endpoint(html, &of.method, &of.host, &of.route);
     for label in of.labels.iter() {
         html.raw(" <span class=\"label\">").text(label).raw("</span>");
     }
@@ -117,21 +102,21 @@ fn row(html: &mut Html, (of, risk): &Judged) {
     number(html, u64::from(risk.score));
     html.raw("<td>");
     for (place, (class, _)) in of.sensitive().enumerate() {
-        html.raw(if place > 0 { ", " } else { "" }).text(class.name().replace('_', " "));
+        html.raw(if place > 0 { ", " } else { "" }).text(class_words(class));
     }
     html.raw("</td>");
     number(html, of.calls);
     html.raw("<td class=\"picture\">");
     answers(html, of);
     html.raw("</td>");
-    for share in [0.5, 0.95, 0.99] {
-        html.raw("<td class=\"number\">").text(micros(of.latency.quantile(share))).raw("</td>");
-    }
+    html.raw("<td class=\"number\">").text(micros(of.latency.quantile(0.5)));
+    html.raw("<br><span class=\"soft\">").text(micros(of.latency.quantile(0.95))).raw("</span></td>");
     html.raw("<td>");
     taken(html, of);
-    html.raw("</td>");
-    number(html, of.without_credential);
-    html.raw("<td class=\"time\">");
+    if of.without_credential > 0 {
+        html.raw("<br><span class=\"soft\">").text(grouped(of.without_credential)).raw(" without</span>");
+    }
+    html.raw("</td><td class=\"time\">");
     time(html, of.last);
     html.raw("</td></tr>");
 }
@@ -143,6 +128,16 @@ pub(super) fn answers(html: &mut Html, of: &Endpoint) {
     // What went well stands first.
     parts.rotate_left(2);
     svg::bar(html, &parts);
+}
+
+/// The same in numbers.
+pub(super) fn answers_told(html: &mut Html, of: &Endpoint) {
+    html.raw("<ul class=\"legend\" aria-label=\"Answers by their status\">");
+    for ((class, name), count) in ANSWERS.into_iter().zip(of.statuses).filter(|(_, count)| *count > 0) {
+        html.raw("<li><span class=\"swatch ").raw(class).raw("\"></span>").raw(name).raw(" ");
+        html.text(grouped(count)).raw("</li>");
+    }
+    html.raw("</ul>");
 }
 
 /// The kinds of credential that it takes.

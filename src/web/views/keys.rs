@@ -31,12 +31,22 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     tab(&mut html, "/keys", "Keys that last", keys.len(), !is_passing);
     tab(&mut html, "/keys?show=tokens", "Sessions and tokens", tokens.len(), is_passing);
     html.raw("</nav>");
-    search_among(&mut html, sight, is_passing);
+    search(&mut html, "Fingerprint, owner, class, address or country", sight.asked);
     let mut wanted = if is_passing { tokens } else { keys };
     wanted.retain(|credential| is_asked_for(credential, sight.asked.get("q")));
-    wanted.sort_by_key(|c| (Reverse(c.privileged > 0), Reverse(c.calls), c.fingerprint));
+    wanted.sort_by_key(|c| {
+        let grave = (c.known.is_some(), c.around_mfa > 0, c.privileged > 0);
+        (Reverse((grave, c.calls)), c.fingerprint)
+    });
     if wanted.is_empty() {
-        empty(&mut html, "None is like that.", "Look at the other kind, or search for less.");
+        let to_do = "<a href=\"/keys\">Keys that last</a> and <a href=\"/keys?show=tokens\">sessions and tokens</a> \
+                     are searched apart; or search for less.";
+        let what = if sight.asked.get("q").is_empty() {
+            "None of this kind was seen."
+        } else {
+            "None is like that."
+        };
+        empty(&mut html, what, to_do);
         return Page::new(Place::Keys, "Keys and tokens", html).watchable(sight.asked);
     }
     if !is_passing {
@@ -49,12 +59,12 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
         "Fingerprint",
         "Kind",
         "Owner",
-        "#Privileged",
         "#Calls",
+        "#Privileged",
+        "#Past a factor",
         "Age",
         "Last used (UTC)",
         "From",
-        "#Networks",
         "#Routes",
     ];
     open_table_of(&mut html, "credentials", "Credentials", &heads);
@@ -63,9 +73,10 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     leaf.turn(&mut html, sight.asked);
     html.raw("<p class=\"soft\">An age counts from when the sensor first saw the credential, or saw it handed out: ");
     html.raw(
-        "it may be older. The mark is at 90 days. Privileged calls were granted on routes that administer ",
+        "it may be older. The end of the bar is 90 days. Privileged: calls granted on routes that administer ",
     );
-    html.raw("users, roles, keys or factors, or export.</p>");
+    html.raw("users, roles, keys or factors, or export. Past a factor: calls granted without the second factor that ");
+    html.raw("the owner has. What others know, goes past a factor or is privileged stands first.</p>");
     Page::new(Place::Keys, "Keys and tokens", html).watchable(sight.asked)
 }
 
@@ -81,16 +92,6 @@ pub(in crate::web) fn scopes(sight: &Sight<'_>, write: impl Fn(&[Scope<'_>]) -> 
 fn tab(html: &mut Html, href: &'static str, name: &'static str, count: usize, is_here: bool) {
     html.raw("<a href=\"").raw(href).raw(if is_here { "\" aria-current=\"true\">" } else { "\">" });
     html.raw(name).raw(" <span class=\"soft\">").text(grouped(count as u64)).raw("</span></a>");
-}
-
-fn search_among(html: &mut Html, sight: &Sight<'_>, is_passing: bool) {
-    if !is_passing {
-        return search(html, "Fingerprint, owner, class, address or country", sight.asked);
-    }
-    html.raw("<form class=\"filter\" method=\"get\" role=\"search\"><input type=\"hidden\" name=\"show\" ");
-    html.raw("value=\"tokens\"><label>Fingerprint, owner, class, address or country ");
-    html.raw("<input type=\"search\" name=\"q\" maxlength=\"200\" value=\"").text(sight.asked.get("q"));
-    html.raw("\"></label><button>Search</button></form>");
 }
 
 fn is_asked_for(credential: &Credential, words: &str) -> bool {
@@ -130,21 +131,21 @@ fn row(html: &mut Html, of: &Credential, now: EventTime) {
         html.raw("<br><span class=\"soft\">and ").text(of.owners.len() - 1).raw(" more</span>");
     }
     html.raw("</td>");
-    number(html, of.privileged);
     number(html, of.calls);
+    number(html, of.privileged);
+    number(html, of.around_mfa);
     html.raw("<td class=\"age\">");
     age(html, now.since(of.first).as_secs());
     html.raw("</td><td class=\"time\">");
     time(html, of.last);
     html.raw("</td><td>");
-    if of.countries.is_empty() {
-        html.raw("<span class=\"soft\">unknown</span>");
-    }
     for (place, lane) in of.countries.by_use().iter().take(4).enumerate() {
         html.raw(if place > 0 { ", " } else { "" }).text(lane.name);
     }
-    html.raw("</td>");
-    number(html, of.addresses.len() as u64 + of.addresses.given_up);
+    let networks = of.addresses.len() as u64 + of.addresses.given_up;
+    html.raw(if of.countries.is_empty() { "" } else { "<br>" }).raw("<span class=\"soft\">");
+    html.text(grouped(networks)).raw(if networks == 1 { " network" } else { " networks" });
+    html.raw("</span></td>");
     number(html, of.routes.len() as u64 + of.routes.given_up);
     html.raw("</tr>");
 }

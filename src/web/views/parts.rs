@@ -78,16 +78,23 @@ pub(super) fn principal(html: &mut Html, key: &str) {
 pub(super) fn principal_named(html: &mut Html, key: &str, shown: &str) {
     const KEY_BYTES_MAX: usize = 600;
     if key.len() > KEY_BYTES_MAX {
-        html.wire(shown);
+        html.jointed(shown);
         return;
     }
-    html.raw("<a href=\"/principal?id=").part(key).raw("\">").wire(shown).raw("</a>");
+    html.raw("<a href=\"/principal?id=").part(key).raw("\">").jointed(shown).raw("</a>");
+}
+
+/// The link to an endpoint's page.
+pub(super) fn endpoint(html: &mut Html, method: &str, host: &str, route: &str) {
+    html.raw("<a href=\"/endpoint?method=").part(method).raw("&amp;host=").part(host);
+    html.raw("&amp;route=").part(route).raw("\">").wire(method).raw(" ").jointed(host);
+    html.raw("<wbr>").jointed(route).raw("</a>");
 }
 
 /// The link to a credential's page.
 pub(super) fn fingerprint(html: &mut Html, fingerprint: Fingerprint) {
     let full = fingerprint.to_string();
-    html.raw("<a class=\"mono\" href=\"/keys/").text(&full).raw("\" title=\"").text(&full).raw("\">");
+    html.raw("<a class=\"mono whole\" href=\"/keys/").text(&full).raw("\" title=\"").text(&full).raw("\">");
     html.text(full.get(..8).unwrap_or(&full)).raw("…</a>");
 }
 
@@ -96,11 +103,39 @@ pub(super) fn empty(html: &mut Html, what: &'static str, to_do: &'static str) {
     html.raw("<div class=\"empty\"><p><b>").raw(what).raw("</b></p><p>").raw(to_do).raw("</p></div>");
 }
 
-/// A form that asks for words, above a list.
+/// A form that asks for words, above a list; which list it is and how it is sorted stay.
 pub(super) fn search(html: &mut Html, label: &'static str, asked: &Pairs) {
-    html.raw("<form class=\"filter\" method=\"get\" role=\"search\"><label>").raw(label);
+    html.raw("<form class=\"filter\" method=\"get\" role=\"search\">");
+    for name in ["show", "sort"] {
+        if !asked.get(name).is_empty() {
+            html.raw("<input type=\"hidden\" name=\"")
+                .raw(name)
+                .raw("\" value=\"")
+                .text(asked.get(name))
+                .raw("\">");
+        }
+    }
+    html.raw("<label>").raw(label);
     html.raw(" <input type=\"search\" name=\"q\" maxlength=\"200\" value=\"").text(asked.get("q"));
     html.raw("\"></label><button>Search</button></form>");
+}
+
+/// Ways to sort this list: the names, and what stands behind `sort=`; the first is meant where nothing does.
+pub(super) fn tabs(
+    html: &mut Html,
+    path: &'static str,
+    asked: &Pairs,
+    ways: &[(&'static str, &'static str)],
+) {
+    let is_known = ways.iter().any(|(_, value)| *value == asked.get("sort"));
+    let from_the_first = Pairs::read(asked.with("page", "").trim_start_matches('?'));
+    html.raw("<nav class=\"tabs\" aria-label=\"Order\">");
+    for (name, value) in ways {
+        let is_here = asked.get("sort") == *value || !is_known && value.is_empty();
+        html.raw("<a href=\"").raw(path).text(from_the_first.with("sort", value));
+        html.raw(if is_here { "\" aria-current=\"true\">" } else { "\">" }).raw(name).raw("</a>");
+    }
+    html.raw("</nav>");
 }
 
 /// What stands where a search has found nothing; gives whether it does.

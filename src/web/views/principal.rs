@@ -7,13 +7,14 @@ use super::about::{alerts_about, search};
 use super::episodes;
 use super::filter::by_urgency;
 use super::parts::{
-    card, close_table, empty, end_with_use, fingerprint, item, item_of, lasted, open_table, shown_time, time,
+    card, close_table, empty, end_with_use, endpoint, fingerprint, item, item_of, lasted, open_table,
+    shown_time, time,
 };
 use super::svg::{self, Tick};
 use crate::ledger::lanes::Lanes;
 use crate::ledger::principal::{Principal, Step};
 use crate::ledger::rhythm::Rhythm;
-use crate::markup::proofs::{legend, proof_bar, proof_words};
+use crate::markup::proofs::{proof_words, proofs_told};
 use crate::web::frame::{Page, Place};
 use crate::web::html::{Html, grouped};
 use heelguard_detectors::alert::{Alert, Severity};
@@ -73,8 +74,7 @@ fn whole(html: &mut Html, sight: &Sight<'_>, of: &Principal, alerts: &[Arc<Alert
     }
     timeline(html, of, alerts);
     html.raw("<h2>Proofs</h2>");
-    legend(html);
-    proof_bar(html, &of.proofs);
+    proofs_told(html, &of.proofs);
     credentials(html, of);
     routes(html, of);
     steps(html, of);
@@ -141,7 +141,7 @@ pub(super) fn lanes<T>(
     sorted.sort_by_key(|lane| lane.first);
     for lane in sorted {
         html.raw("<tr><th scope=\"row\"><span class=\"soft\">").raw(what).raw("</span> ");
-        html.wire(&name(&lane.name)).raw(" <span class=\"soft\">").text(grouped(lane.calls));
+        html.jointed(&name(&lane.name)).raw(" <span class=\"soft\">").text(grouped(lane.calls));
         html.raw("</span></th><td>");
         svg::lane(html, rhythm, lane.spans);
         html.raw("</td></tr>");
@@ -216,8 +216,9 @@ fn routes(html: &mut Html, of: &Principal) {
     }
     open_table(html, "Routes it used", &["Route", "#Calls", "First (UTC)", "Last (UTC)"]);
     for lane in of.routes.by_use() {
-        html.raw("<tr><td class=\"mono\">").wire(&lane.name.method).raw(" ").wire(&lane.name.host);
-        html.wire(&lane.name.route).raw("</td>");
+        html.raw("<tr><th scope=\"row\" class=\"mono\">");
+        endpoint(html, &lane.name.method, &lane.name.host, &lane.name.route);
+        html.raw("</th>");
         end_with_use(html, lane.calls, [lane.first, lane.last]);
     }
     close_table(html);

@@ -98,6 +98,7 @@ fn classes_of_data_count_by_what_they_are() {
 fn how_credentials_travel_counts() {
     assert_eq!(told(&Endpoint { credential_in_url: 1, ..row("") }), [Danger::CredentialInUrl]);
     assert_eq!(told(&Endpoint { plain_from_outside: 1, ..row("") }), [Danger::PlainFromOutside]);
+    assert_eq!(told(&Endpoint { undeclared: 1, ..row("") }), [Danger::Undeclared]);
     assert_eq!(told(&Endpoint { from_outside: 9, ..row("") }), []);
     assert_eq!(told(&Endpoint { taken: 1 << CredentialKind::Basic as u32, ..row("") }), [Danger::Basic]);
     assert_eq!(told(&Endpoint { taken: 1 << CredentialKind::Digest as u32, ..row("") }), []);
@@ -111,6 +112,7 @@ fn no_score_is_above_a_hundred() {
         credential_in_url: 1,
         plain_from_outside: 1,
         around_mfa: 1,
+        undeclared: 1,
         taken: 1 << CredentialKind::Basic as u32,
         ..worst
     };

@@ -184,7 +184,7 @@ fn a_row_names_the_owner_of_a_key_and_the_source_of_what_was_forged() {
         let (_, page) = get(&live(&[alert]), "/");
         page.split("<td class=\"actor\">").nth(1).unwrap().split("</td>").next().unwrap().to_owned()
     };
-    let alice = "<a href=\"/principal?id=user:alice@example.com\"><bdi>alice@example.com</bdi></a>";
+    let alice = "<a href=\"/principal?id=user:alice@example.com\"><bdi>alice<wbr>@example<wbr>.com</bdi></a>";
     assert_eq!(who(of(1, Scope::Credential, "5b0e5b0e5b0e5b0e5b0e5b0e5b0e5b0e (role)")), alice);
     assert_eq!(who(of(1, Scope::Endpoint, "POST api.example.com /login")), alice);
     assert_eq!(who(samples::alert()), alice);
