@@ -2,6 +2,7 @@
 //! It is given the response's head and decoded body and reads the body once.
 //! It promises that what it borrows as a token is hashed by the extractor and goes no further.
 
+mod envelope;
 mod fault;
 mod message;
 mod otp;
@@ -72,7 +73,7 @@ pub(crate) struct Exposed<'a> {
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, none a state")]
 pub(crate) struct Answer<'a> {
-    /// Of a gRPC call, the status that HTTP would have had; 0 when it is not known.
+    /// Of a gRPC call the status that HTTP would have had, 0 when it is not known; of an envelope the one in it.
     pub(crate) status: u16,
     /// How a gRPC call ended.
     pub(crate) grpc_status: Option<u32>,

@@ -138,8 +138,7 @@ fn a_list_of_compromised_keys_that_was_read_anew_holds_for_keys_that_were_met_be
     let list = folder.path().join("keys.list");
     let keyring = || Keyring::from_bytes(&[7; 32]).unwrap();
     let read = || {
-        let identity =
-            Identity { compromised_keys: list.clone(), ..Identity::default() };
+        let identity = Identity { compromised_keys: list.clone(), ..Identity::default() };
         let (network, privacy) = (Network::default(), Privacy::default());
         Arc::new(Settings::build(&network, &identity, &privacy, keyring(), Geo::builtin()).unwrap())
     };
