@@ -28,6 +28,8 @@ pub struct Exposure {
     pub class: &'static str,
     /// The parameter, header or field that carried it.
     pub name: Arc<str>,
+    /// Which one: of a known kind of static key in an answer or a `Referer`, what it has wherever it is presented.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// The secret of a second factor, as an authenticator app is given it: where it stood, and which one it is.

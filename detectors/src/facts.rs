@@ -51,8 +51,8 @@ impl Facts {
     pub const GRAPHQL: Self = Self(1 << 16);
     /// A user name and password by HTTP Basic.
     pub const BASIC: Self = Self(1 << 17);
-    /// A key that others know.
-    pub const KNOWN_KEY: Self = Self(1 << 18);
+    /// A key that others know, one that says what it is and would be known if it were laid open, or one that was.
+    pub const KEY_AT_RISK: Self = Self(1 << 18);
     /// A header says who the caller is, or where.
     pub const CLAIM: Self = Self(1 << 19);
     /// An outside client whose device can be told.
@@ -111,6 +111,7 @@ impl Facts {
             (Self::NOT_NOW, retry_storm::is_refused(tx)),
             (Self::KEY_OR_MFA, has_key && is_accepted || tx.mfa.is_some()),
             (Self::TLS, tx.tls.is_some()),
+            (Self::KEY_AT_RISK, tx.exposed.iter().any(|exposure| exposure.fingerprint.is_some())),
             (Self::FACTOR_SECRET, !tx.factor_secrets.is_empty()),
             (Self::SESSION_LIFE, shows_session_life(tx)),
             (Self::DRIFT, tx.spec.as_ref().is_some_and(|spec| spec.drifts())),
@@ -122,7 +123,7 @@ impl Facts {
             [
                 (Self::TOKEN_OR_DENIED, presence::is_persons(credential.kind)),
                 (Self::BASIC, credential.kind == CredentialKind::Basic),
-                (Self::KNOWN_KEY, credential.known.is_some()),
+                (Self::KEY_AT_RISK, credential.known.is_some() || keys::says_what_it_is(credential)),
             ]
             .into_iter()
             .fold(facts, Self::add_if)

@@ -51,7 +51,8 @@
 //! | `retry_after=30` | seconds to wait, as the answer says |
 //! | `plain` `via=10.0.0.2` `grpc` | without TLS, through a proxy, a gRPC call |
 //! | `auth_operations=3` | a GraphQL request with so many logins, codes and tokens in it |
-//! | `exposed=query:api_key:token` | a secret out of place: where, class, name |
+//! | `key=stripe_live:k1` | a key that says what it is |
+//! | `exposed=query:api_key:token` | a secret out of place: where, class, name; `:k1` behind them says which |
 //! | `tls=0303` `suite=c02f` | version and cipher suite that the server chose, as on the wire |
 //! | `totp=response:seed:a1` | a second factor's secret: where, its field, which one |
 //! | `spec=undeclared_path` `security=missing` | what the description says of it, what it wants (`bearer`) against what was shown |
@@ -60,6 +61,7 @@
 //! | `gap` `truncated` `repeat` | bytes missing, cut short, the second sight of an exchange |
 
 mod braces;
+mod exposure;
 mod line;
 mod session;
 mod spec;

@@ -2,6 +2,7 @@
 //! It is given the response's head and decoded body and reads the body once.
 //! It promises that what it borrows as a token is hashed by the extractor and goes no further.
 
+mod envelope;
 mod fault;
 mod message;
 mod otp;
@@ -17,6 +18,7 @@ use super::json::{self, Member, Value};
 use super::jwt::Document;
 use super::markers::{Marker, Markers};
 use super::records;
+use super::secret::Secret;
 use super::settings::Settings;
 use super::shape;
 use super::short;
@@ -60,11 +62,18 @@ pub(crate) struct Issued<'a> {
     pub(crate) from_body: bool,
 }
 
+/// A secret that is laid open, with the name of its field.
+pub(crate) struct Exposed<'a> {
+    pub(crate) class: &'static str,
+    pub(crate) name: &'a [u8],
+    pub(crate) secret: Secret<'a>,
+}
+
 /// An answer, read.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, none a state")]
 pub(crate) struct Answer<'a> {
-    /// Of a gRPC call, the status that HTTP would have had; 0 when it is not known.
+    /// Of a gRPC call the status that HTTP would have had, 0 when it is not known; of an envelope the one in it.
     pub(crate) status: u16,
     /// How a gRPC call ended.
     pub(crate) grpc_status: Option<u32>,
@@ -95,7 +104,7 @@ pub(crate) struct Answer<'a> {
     codes_left: Option<u32>,
     /// The last factor the answer names; several are a choice, kept as the first that is no backup.
     pub(crate) factors: Vec<Factor>,
-    pub(crate) exposed: Vec<(&'static str, &'a [u8])>,
+    pub(crate) exposed: Vec<Exposed<'a>>,
     pub(crate) items: Option<u32>,
     pub(crate) beyond_limit: bool,
     /// An HTML page with a field for a one-time code.
@@ -245,7 +254,7 @@ impl<'a> Answer<'a> {
             && self.exposed.len() < EXPOSED_MAX
             && let Some(class) = shape::known_key(text).or_else(|| private_key(text))
         {
-            self.exposed.push((class, name));
+            self.exposed.push(Exposed { class, name, secret: Secret::new(text) });
         }
     }
 

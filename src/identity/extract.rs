@@ -479,6 +479,9 @@ fn read_answer<'a>(
     } else {
         answer.body(body, share, settings);
     }
+    if share.0 == share.1 {
+        answer.open_envelope(body, settings);
+    }
 }
 
 /// The ticket that ties a challenge to the attempts that follow: handed out with the one, presented with the others.

@@ -3,7 +3,8 @@
 use crate::network::Network;
 use crate::page;
 use crate::sensor::{Place, Sensor};
-use crate::traffic::{codes, exchanges};
+use crate::traffic::{codes, exchanges, frames};
+use heelguard::identity::secret::Keyring;
 use rustix::process::Signal;
 
 const IN_FORCE: &str = "the configuration was read anew and is in force";
@@ -90,4 +91,65 @@ fn a_changed_threshold_holds_from_then_on_and_a_broken_file_changes_nothing() {
         alert["rule"] == "MFA-01" && alert["principal"]["id"] == "dave@example.com"
     };
     assert_eq!(ended.alerts.iter().find(of_dave), None, "five are wanted now");
+}
+
+/// A call with a static key, accepted.
+fn call(key: &str, port: u16) -> Vec<Vec<u8>> {
+    frames(&format!(
+        "@open a 84.128.212.178:{port} -> 10.0.0.5:443 at 2026-11-21T10:00:00Z\n\
+         @a> +1ms\n\
+         GET /v1/items HTTP/1.1\n\
+         Host: api.example.com\n\
+         X-API-Key: {key}\n\
+         @a< +1ms\n\
+         HTTP/1.1 200 OK\n\
+         Content-Type: application/json\n\
+         \n\
+         {{\"items\":[]}}\n\
+         @close a +1ms\n"
+    ))
+}
+
+#[test]
+fn a_list_of_compromised_keys_is_read_anew_and_a_broken_one_changes_nothing() {
+    let Some(network) = Network::new() else { return };
+    let cable = network.cable("mirror");
+    let place = Place::new();
+    let (list, key_file) = (place.path("keys.list"), place.path("fingerprint.key"));
+    let keyring = Keyring::load_or_create(&key_file).unwrap();
+    let (first, second) =
+        ("5357442683a5ad1695b3b8a7aa0a6e69ae5d7ec2", "9b1fd05e27c84a6f8d3305bb17ac42e6d0f49a73");
+    let line = |key: &str| format!("{} wiki\n", keyring.fingerprint(key.as_bytes()).0);
+    std::fs::write(&list, "# none yet\n").unwrap();
+    let (listed, keyed) = (
+        format!("identity.compromised_keys={}", list.display()),
+        format!("privacy.key_file={}", key_file.display()),
+    );
+    let mut sensor = place.start("one", &["-i", cable.near, "--set", &listed, "--set", &keyed]);
+    let told = |sensor: &Sensor| sensor.alerts().iter().filter(|alert| alert["rule"] == "KEY-08").count();
+    let mut calls = 0;
+    let mut calls_with = |sensor: &mut Sensor, key: &str| {
+        calls += 1;
+        cable.send(&call(key, 50_000 + calls));
+        sensor.until("the call", |sensor| (sensor.transactions().len() == usize::from(calls)).then_some(()));
+    };
+    calls_with(&mut sensor, first);
+
+    std::fs::write(&list, format!("{}{}", line(first), line(second))).unwrap();
+    sensor.signal(Signal::HUP);
+    sensor.says(IN_FORCE, 1);
+    calls_with(&mut sensor, first);
+    sensor.until("the first key's alert", |sensor| (told(sensor) == 1).then_some(()));
+
+    std::fs::write(&list, format!("{first}\n")).unwrap();
+    sensor.signal(Signal::HUP);
+    sensor.says("the configuration stays as it was: identity.compromised_keys: ", 1);
+    calls_with(&mut sensor, second);
+    sensor.until("the second key's alert", |sensor| (told(sensor) == 2).then_some(()));
+    assert!(!sensor.said().contains(first), "a key that was put there by mistake is not quoted");
+
+    let arrived = sensor.hears(&cable);
+    let ended = sensor.end();
+    ended.has_read(arrived);
+    assert_eq!(ended.transactions.len(), usize::from(calls));
 }

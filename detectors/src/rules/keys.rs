@@ -111,6 +111,12 @@ pub(super) fn is_believed(tx: &Transaction, credential: &Credential) -> bool {
     !is_key || or_password_of(tx).is_some()
 }
 
+/// Whether a static key says by its form what it is: only such a one is known when it stands in an answer.
+pub(crate) fn says_what_it_is(credential: &Credential) -> bool {
+    let is_static = matches!(credential.kind, CredentialKind::ApiKey | CredentialKind::ClientSecret);
+    is_static && !matches!(credential.class, "api_key" | "client_secret" | "opaque")
+}
+
 /// `api_key 5b0e4f7a of ann@example.com`; without the owner where none is known.
 pub(super) struct Named<'a>(pub(super) &'a Credential, pub(super) &'a Transaction);
 

@@ -5,7 +5,7 @@
 use super::braces::{expand, numbers};
 use super::session;
 use super::time::{duration, moment, parse};
-use super::{spec, tls, token};
+use super::{exposure, spec, tls, token};
 use crate::anomaly::AnomalySet;
 use crate::hash::StableHasher;
 use crate::identity::{
@@ -17,9 +17,9 @@ use crate::position::Position;
 use crate::time::EventTime;
 use crate::token::Jwt;
 use crate::transaction::{
-    Activity, AgentKind, Client, Completeness, Device, Exposure, ExposureKind, FactorSecret, Flow, Graphql,
-    GraphqlKind, HeaderClaim, IdentityHeader, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome,
-    Protocol, Request, Response, Transaction, TransactionId,
+    Activity, AgentKind, Client, Completeness, Device, Flow, Graphql, GraphqlKind, HeaderClaim,
+    IdentityHeader, Login, LoginOutcome, Mfa, MfaEvent, MfaOutcome, Outcome, Protocol, Request, Response,
+    Transaction, TransactionId,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -239,7 +239,10 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
         "service" => set_principal(tx, PrincipalKind::Service, value),
         "session" => present(tx, CredentialKind::Session, "session_cookie", Location::Cookie, value),
         "bearer" => present(tx, CredentialKind::BearerOpaque, "opaque", Location::Header, value),
-        "key" => present(tx, CredentialKind::ApiKey, "api_key", Location::Header, value),
+        "key" => {
+            let (class, value) = exposure::key(value)?;
+            present(tx, CredentialKind::ApiKey, class, Location::Header, value);
+        }
         "known" => {
             let key = tx.credentials.last_mut().ok_or("known wants a credential first")?;
             let why = Notoriety::parse(value).ok_or("no such reason to be known")?;
@@ -289,9 +292,9 @@ fn set_word(tx: &mut Transaction, word: &str) -> Result<(), String> {
             tx.proof.level = ProofLevel::Mfa;
             tx.proof.mfa_at = Some(tx.end.before(duration(value)?));
         }
-        "exposed" => tx.exposed.push(exposure(value)?),
+        "exposed" => tx.exposed.push(exposure::read(value)?),
         "bytes" => tx.response.as_mut().ok_or("bytes want an answer")?.bytes = parse(value, "bytes")?,
-        "totp" => tx.factor_secrets.push(factor_secret(value)?),
+        "totp" => tx.factor_secrets.push(exposure::factor_secret(value)?),
         "items" => tx.response.as_mut().ok_or("items want an answer")?.items = Some(parse(value, "items")?),
         "factor" | "code" | "outcome" | "ticket" | "left" => return set_step(tx, name, value),
         "limit" | "at" | "cursor" | "host" | "route" | "agent" | "says" | "mark" | "labels"
@@ -460,25 +463,4 @@ fn device(letters: &str) -> Result<Device, String> {
     let traits: Vec<u32> = letters.chars().map(|c| if c == '-' { 0 } else { u32::from(c) }).collect();
     let traits = traits.try_into().map_err(|_| "a device is four letters")?;
     Ok(Device { traits })
-}
-
-fn exposure(value: &str) -> Result<Exposure, String> {
-    let [kind, class, name] = value.split(':').collect::<Vec<_>>()[..] else {
-        return Err("exposed is where:class:name".into());
-    };
-    let class = ["api_key", "jwt", "github_pat", "opaque"].into_iter().find(|known| *known == class);
-    Ok(Exposure {
-        kind: ExposureKind::parse(kind).ok_or("no such place of exposure")?,
-        class: class.ok_or("no such class")?,
-        name: name.into(),
-    })
-}
-
-/// `response:seed:a1`: where it stands, its field, which one it is.
-fn factor_secret(value: &str) -> Result<FactorSecret, String> {
-    let [kind, name, secret] = value.split(':').collect::<Vec<_>>()[..] else {
-        return Err("totp is where:name:which".into());
-    };
-    let kind = ExposureKind::parse(kind).ok_or("no such place of exposure")?;
-    Ok(FactorSecret { kind, name: name.into(), fingerprint: fingerprint("totp_secret", secret) })
 }

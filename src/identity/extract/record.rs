@@ -19,7 +19,7 @@ use crate::identity::step::Step;
 use crate::identity::tables::Field;
 use crate::identity::text::{self, MASK};
 use crate::identity::urlencoded;
-use heelguard_detectors::identity::{CredentialKind, Location};
+use heelguard_detectors::identity::{CredentialKind, Fingerprint, Location};
 use heelguard_detectors::transaction::{
     Activity, Client, Exposure, ExposureKind, FactorSecret, Graphql, HeaderClaim, IdentityHeader, Request,
     Response,
@@ -299,7 +299,8 @@ impl Extractor {
                 Location::Path => ExposureKind::Path,
                 _ => continue,
             };
-            exposed.push(Exposure { kind, class: credential.class, name: credential.name.clone() });
+            let name = credential.name.clone();
+            exposed.push(Exposure { kind, class: credential.class, name, fingerprint: None });
         }
         for known in
             asked.fields.known.iter().filter(|k| k.location == Location::Query && !k.value.is_empty())
@@ -313,6 +314,7 @@ impl Extractor {
                 kind: ExposureKind::Query,
                 class,
                 name: self.recorded_name(known.name, &asked.presented),
+                fingerprint: None,
             });
         }
         let has_parameters = memchr::memchr(b';', &route.path).is_some();
@@ -321,6 +323,7 @@ impl Extractor {
                 kind: ExposureKind::Path,
                 class: "session_cookie",
                 name: "jsessionid".into(),
+                fingerprint: None,
             });
         }
         if let Some(referer) = asked.referer {
@@ -328,14 +331,22 @@ impl Extractor {
         }
         let issues = !matches!(step.activity, Activity::Use | Activity::Sensitive);
         if let (Some(answer), false) = (answer, issues) {
-            for &(class, name) in &answer.exposed {
-                let name = self.recorded_name(if name.is_empty() { b"item" } else { name }, &asked.presented);
-                exposed.push(Exposure { kind: ExposureKind::Response, class, name });
+            for one in &answer.exposed {
+                let name = if one.name.is_empty() { b"item" } else { one.name };
+                let name = self.recorded_name(name, &asked.presented);
+                let fingerprint = self.which_key(one.class, one.secret.bytes());
+                exposed.push(Exposure { kind: ExposureKind::Response, class: one.class, name, fingerprint });
             }
         }
         exposed.dedup();
         exposed.truncate(EXPOSURES_MAX);
         exposed
+    }
+
+    /// The fingerprint that a static key has wherever it is presented; of nothing else.
+    fn which_key(&self, class: &str, value: &[u8]) -> Option<Fingerprint> {
+        let (fingerprint, found) = self.settings.keyring.fingerprint(value);
+        (found == class && shape::is_static_key(found)).then_some(fingerprint)
     }
 
     /// The secrets of second factors that stand in the query or in the answer, by name and fingerprint.
@@ -390,6 +401,7 @@ impl Extractor {
                 kind: ExposureKind::Referer,
                 class,
                 name: self.recorded_name(name, &asked.presented),
+                fingerprint: self.which_key(class, &value),
             });
         }
     }

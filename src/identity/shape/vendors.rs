@@ -77,7 +77,8 @@ const VENDORS: &[Vendor] = &[
     ("sntryu_", "sentry_token", (64, 64), Hex),
     ("sntrys_eyJ", "sentry_token", (60, 400), Token),
     ("dt0c01. dt0s16.", "dynatrace_token", (89, 89), Token),
-    ("phx_ phc_", "posthog_key", (43, 48), Base62),
+    ("phx_", "posthog_key", (43, 48), Base62),
+    ("phc_", "posthog_project_key", (43, 48), Base62),
     (
         "xoxb- xoxp- xoxa- xoxr- xoxs- xoxe- xoxe.xoxp- xoxe.xoxb- xapp- xwfp-",
         "slack_token",

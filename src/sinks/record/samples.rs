@@ -236,7 +236,12 @@ pub(crate) fn transaction() -> Transaction {
         }),
         login: Some(Login { name: Some("alice@example.com".into()), outcome: LoginOutcome::SecondFactor }),
         activity: Activity::Mfa,
-        exposed: vec![Exposure { kind: ExposureKind::Query, class: "jwt", name: "token".into() }],
+        exposed: vec![Exposure {
+            kind: ExposureKind::Query,
+            class: "jwt",
+            name: "token".into(),
+            fingerprint: None,
+        }],
         factor_secrets: Vec::new(),
         contents: None,
         spec: None,

@@ -88,6 +88,78 @@ fn a_value_has_one_fingerprint_wherever_it_is_carried() {
 }
 
 #[test]
+fn a_key_laid_open_has_the_fingerprint_that_it_has_when_it_is_used() {
+    let key = "sk_live_9vQ2mXc7TbL4nRzK8wYd3HsE";
+    let open = |request: &str, answer: &str| {
+        let exposed = see(request, answer).transaction.exposed;
+        exposed.into_iter().map(|exposure| exposure.fingerprint).collect::<Vec<_>>()
+    };
+    let used = |header: &str| {
+        let request = format!("GET /v1/orders HTTP/1.1\n{header}");
+        see(&request, "200").transaction.credentials.first().map(|credential| credential.fingerprint)
+    };
+    let expected = used(&format!("Authorization: Bearer {key}"));
+    assert!(expected.is_some());
+    assert_eq!(used(&format!("X-API-Key: {key}")), expected);
+    assert_eq!(used(&format!("Authorization: Basic {}", basic(&format!("{key}:")))), expected);
+
+    let plain = "GET /config.json HTTP/1.1";
+    let json = |body: &str| format!("200\nContent-Type: application/json\n\n{body}");
+    // A plain call, a list in it, a step that is read field by field, and a body that is the key and nothing else.
+    assert_eq!(open(plain, &json(&format!("{{\"pay\":{{\"secret\":\"{key}\"}}}}"))), [expected]);
+    assert_eq!(open(plain, &json(&format!("[{{\"secret\":\"{key}\"}},{{\"secret\":\"x\"}}]"))), [expected]);
+    assert_eq!(
+        open("GET /v1/admin/config HTTP/1.1", &json(&format!("{{\"secret\":\"{key}\"}}"))),
+        [expected]
+    );
+    assert_eq!(open(plain, &format!("200\nContent-Type: text/plain\n\n{key}")), [expected]);
+    let referer = |address: &str| format!("GET /logo.png HTTP/1.1\nReferer: https://x.example/{address}");
+    assert_eq!(open(&referer(&format!("p?key={key}")), "200"), [expected]);
+    assert_eq!(open(&referer(&format!("p?key={}", key.replace('_', "%5F"))), "200"), [expected]);
+    // Two keys are two, whatever they are called.
+    let other = key.replace('9', "8");
+    let both = json(&format!("[{{\"secret\":\"{key}\"}},{{\"secret\":\"{other}\"}}]"));
+    assert_eq!(open(plain, &both), [expected, used(&format!("X-API-Key: {other}"))]);
+
+    // What is no static key, or cannot be told for one, is nameless.
+    let private = "-----BEGIN PRIVATE KEY-----MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ";
+    assert_eq!(open(plain, &json(&format!("{{\"pem\":\"{private}\"}}"))), [None]);
+    assert_eq!(open(&referer("p?api_key=5357442683a5ad1695b3b8a7aa0a6e69"), "200"), [None]);
+    assert_eq!(open(&referer(&format!("p?token={}", jwt(r#"{"sub":"al"}"#))), "200"), [None]);
+    assert_eq!(open(&format!("GET /v1/orders?api_key={key} HTTP/1.1"), "200"), [None]);
+    // A key that is handed out is not laid open.
+    assert_eq!(open("POST /v1/api-keys HTTP/1.1", &format!("201\n\n{{\"key\":\"{key}\"}}")), []);
+}
+
+#[test]
+fn a_list_of_compromised_keys_that_was_read_anew_holds_for_keys_that_were_met_before() {
+    let key = "5357442683a5ad1695b3b8a7aa0a6e69ae5d7ec2";
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("keys.list");
+    let keyring = || Keyring::from_bytes(&[7; 32]).unwrap();
+    let read = || {
+        let identity = Identity { compromised_keys: list.clone(), ..Identity::default() };
+        let (network, privacy) = (Network::default(), Privacy::default());
+        Arc::new(Settings::build(&network, &identity, &privacy, keyring(), Geo::builtin()).unwrap())
+    };
+    let line = |extractor: &mut Extractor| {
+        let seen = extractor.extract(exchange(&format!("GET / HTTP/1.1\nX-API-Key: {key}"), "200"));
+        seen.transaction.credentials[0].known.map(|known| known.line)
+    };
+    std::fs::write(&list, "# none yet\n").unwrap();
+    let mut extractor = Extractor::new(read());
+    assert_eq!(line(&mut extractor), None);
+    let (fingerprint, _) = keyring().fingerprint(key.as_bytes());
+    std::fs::write(&list, format!("# ops\n{fingerprint} wiki\n")).unwrap();
+    assert_eq!(line(&mut extractor), None, "nobody has asked for it to be read");
+    extractor.reconfigure(read());
+    assert_eq!(line(&mut extractor), Some(2));
+    std::fs::write(&list, "").unwrap();
+    extractor.reconfigure(read());
+    assert_eq!(line(&mut extractor), None);
+}
+
+#[test]
 fn hashed_names_are_written_nowhere() {
     let privacy = Privacy { principals: Principals::Hashed, ..Privacy::default() };
     let keyring = Keyring::from_bytes(&[7; 32]).unwrap();

@@ -114,6 +114,71 @@ fn a_batch_is_one_level_deeper() {
     assert_eq!(verify(&deeper), "attempt success, success");
 }
 
+/// Refusals that only their bodies tell.
+const ENVELOPES: &[&str] = &[
+    r#"{"status":401}"#,
+    r#"{"statusCode":401,"message":"x17","error":"Unauthorized"}"#,
+    r#"{"status":401,"title":"x17","type":"about:blank","instance":"/x","timestamp":1794211200}"#,
+    r#"{"code":401,"msg":"x17","data":null}"#,
+    r#"{"code":401,"success":false,"errors":["x17"],"data":{}}"#,
+    r#"{"status":"error","code":401,"message":"x17"}"#,
+];
+/// Data that has such a number in it, and answers that say that all is well.
+const NO_ENVELOPES: &[&str] = &[
+    r#"{"status":401,"order":7}"#,
+    r#"{"status":401,"message":"x17","items":[1]}"#,
+    r#"{"order":{"status":401}}"#,
+    r#"[{"status":401}]"#,
+    r#"{"code":401}"#,
+    r#"{"code":415,"description":"a city"}"#,
+    r#"{"status":200,"message":"x17"}"#,
+    r#"{"status":399,"message":"x17"}"#,
+    r#"{"status":600,"message":"x17"}"#,
+    r#"{"code":0,"status":401,"message":"x17"}"#,
+    r#"{"status":401,"success":true}"#,
+    r#"{"status":401,"error":false}"#,
+    r#"{"status":401,"message":"ok"}"#,
+    r#"{"status":"401","order":7}"#,
+];
+
+#[test]
+fn a_status_in_the_body_is_that_of_the_answer_unless_it_is_data() {
+    let plain = |request: &str, body: &str| {
+        let answer = format!("200\nContent-Type: application/json\n\n{body}");
+        see(request, &answer).transaction.outcome
+    };
+    for request in ["GET /v1/orders/7 HTTP/1.1", "POST /v1/orders HTTP/1.1", "GET /v1/admin/users HTTP/1.1"] {
+        for body in ENVELOPES {
+            assert_eq!(plain(request, body), Outcome::Denied, "{request} {body}");
+        }
+        for body in NO_ENVELOPES {
+            assert_eq!(plain(request, body), Outcome::Success, "{request} {body}");
+        }
+        assert_eq!(plain(request, r#"{"status":503,"message":"x17"}"#), Outcome::Error);
+    }
+    for body in ENVELOPES {
+        let answer = format!("200\nContent-Type: application/json\n\n{body}");
+        assert_eq!(verify(&answer), "attempt fail_code, denied", "{body}");
+        assert_eq!(log_in(body), "refused", "{body}");
+    }
+    assert_eq!(log_in(r#"{"status":429,"message":"x17"}"#), "throttled");
+    assert_eq!(log_in(r#"{"status":200,"token":"4oyyilulumoxrzekx0l93qz"}"#), "success");
+    let long = format!(r#"{{"status":401,"message":"{}"}}"#, "x".repeat(1024));
+    assert_eq!(plain("GET /v1/orders/7 HTTP/1.1", &long), Outcome::Success);
+}
+
+#[test]
+fn of_an_answer_that_was_cut_the_rest_may_be_data() {
+    let body = r#"{"status":401,"message":"x17"}"#;
+    let outcome = |more: u64| {
+        let answer = format!("200\nContent-Type: application/json\n\n{body}");
+        let mut exchange = exchange("GET /v1/orders/7 HTTP/1.1", &answer);
+        exchange.response.as_mut().unwrap().body.bytes += more;
+        extractor().extract(exchange).transaction.outcome
+    };
+    assert_eq!((outcome(0), outcome(1)), (Outcome::Denied, Outcome::Success));
+}
+
 fn log_in(body: &str) -> String {
     let request = "POST /login HTTP/1.1\nContent-Type: application/json\n\n\
         {\"username\":\"victim\",\"password\":\"Harbor-rill9925!\"}";
