@@ -62,7 +62,7 @@ fn reasons(html: &mut Html, risk: &Risk) {
         return;
     }
     let heads = ["This endpoint", "What to do", "#Points"];
-    open_table_of(html, "stack", "What speaks for looking at it, the most weighty first", &heads);
+    open_table_of(html, "stack risk", "What speaks for looking at it, the most weighty first", &heads);
     for reason in &risk.reasons {
         html.raw("<tr><th scope=\"row\">").text(&reason.words).raw("</th><td>").raw(reason.danger.advice());
         html.raw("</td>");

@@ -84,9 +84,9 @@ fn line(html: &mut Html, sight: &Sight<'_>, row: &Row) {
     html.raw("</th><td>");
     let state = STATES.iter().find(|(state, ..)| *state == row.state());
     let (_, class, to_do) = state.copied().unwrap_or((State::Seen, "", ""));
-    html.raw(if class.is_empty() { "<span class=\"soft\">" } else { "<span class=\"badge " });
+    html.raw(if class.is_empty() { "<span class=\"soft\">" } else { "<span class=\"badge long " });
     html.raw(class).raw(if class.is_empty() { "" } else { "\">" });
-    html.raw(row.state().words()).raw("</span></td><td class=\"story\">");
+    html.raw(row.state().words()).raw("</span></td><td>");
     differs(html, row);
     if !to_do.is_empty() {
         html.raw("<span class=\"soft\">").raw(to_do).raw("</span>");

@@ -141,7 +141,7 @@ fn a_description_stands_beside_what_was_answered_in_words() {
     assert_eq!(status, 200);
     for words in [
         "3 answered without any credential; declared is <bdi>bearer</bdi>",
-        "<span class=\"badge critical\">answers without its credential</span>",
+        "<span class=\"badge long critical\">answers without its credential</span>",
         "href=\"/endpoint?method=GET&amp;host=a.example&amp;route=%2Fdebug\"",
         "Move its callers, then switch it off.",
         "<span class=\"soft\">never called</span>",
