@@ -54,16 +54,25 @@ struct Envelope {
 impl Answer<'_> {
     /// Takes the status in the body for that of the answer, where it is one.
     pub(crate) fn open_envelope(&mut self, body: &[u8], settings: &Settings) {
-        let may_be = (200..300).contains(&self.status)
-            && body.len() <= BYTES_MAX
-            && [b"tatus".as_slice(), CODE].iter().any(|name| memchr::memmem::find(body, name).is_some());
-        if !may_be {
+        if !(200..300).contains(&self.status) || body.len() > BYTES_MAX || !may_say(body) {
             return;
         }
         let mut envelope = Envelope::default();
         json::walk(body, &settings.answers, |member| envelope.look(&member, settings));
         self.status = envelope.status().unwrap_or(self.status);
     }
+}
+
+/// Whether a number that may be a status stands behind the end of such a name: by this look most bodies are told.
+fn may_say(body: &[u8]) -> bool {
+    let is_number = |rest: &[u8]| {
+        let value = rest.strip_prefix(b"\"").and_then(|rest| rest.trim_ascii_start().strip_prefix(b":"));
+        value.is_some_and(|value| matches!(value.trim_ascii_start().first(), Some(b'4' | b'5')))
+    };
+    let mut ends = [b"tatus".as_slice(), b"ode"].into_iter();
+    ends.any(|end| {
+        memchr::memmem::find_iter(body, end).any(|at| body.get(at + end.len()..).is_some_and(is_number))
+    })
 }
 
 impl Envelope {

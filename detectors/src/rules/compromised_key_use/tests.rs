@@ -299,8 +299,12 @@ fn a_key_that_nobody_uses_for_ninety_days_is_forgotten_with_its_leak() {
              95d+12:00:00 198.51.100.7 -> use GET /me 200 service=shop key=stripe_live:k1"
         )
     };
-    check_rule(&super::RULE, &story("90d+11:00:00"), expect![[r#"
+    check_rule(
+        &super::RULE,
+        &story("90d+11:00:00"),
+        expect![[r#"
         12:00:00.000 KEY-08 compromised_key_use critical 6b8498eca2b132fd5320c1c6795b08e4: stripe_live 6b8498ec of shop accepted from 198.51.100.7, which had not used it before: laid open in an answer of GET /config.json on api.example.com to 203.0.113.9 at 2026-11-21T11:00:00.000000Z
-    "#]]);
+    "#]],
+    );
     check_rule(&super::RULE, &story("90d+11:00:00.000000001"), expect![[""]]);
 }

@@ -117,6 +117,7 @@ fn a_batch_is_one_level_deeper() {
 /// Refusals that only their bodies tell.
 const ENVELOPES: &[&str] = &[
     r#"{"status":401}"#,
+    "{\n  \"http_status\" : 401\n}",
     r#"{"statusCode":401,"message":"x17","error":"Unauthorized"}"#,
     r#"{"status":401,"title":"x17","type":"about:blank","instance":"/x","timestamp":1794211200}"#,
     r#"{"code":401,"msg":"x17","data":null}"#,
