@@ -40,8 +40,7 @@ mod table {
 const BYTES: usize = 5_000_000;
 const CPU: Duration = Duration::from_secs(5);
 const PEAK_BYTES: u64 = 256_000_000;
-/// What the program may take before it has read anything, country table and rules; its own code counts, and a debug
-/// build's is large.
+/// What it may take before it has read anything; its own code counts, and a debug build's is large.
 const IDLE_BYTES: u64 = if cfg!(debug_assertions) { 100_000_000 } else { 80_000_000 };
 /// The part of the bytes that a debug build is given.
 const SHARE: usize = if cfg!(debug_assertions) { 5 } else { 1 };
@@ -465,7 +464,7 @@ fn no_small_capture_costs_much() {
     let (mut figures, mut beyond) = (String::new(), 0);
     std::fs::write(&path, pcap_of_frames(Vec::new())).expect("written");
     let idle = run(home.path(), &path).expect("an empty capture is read").peak_bytes;
-    assert!(idle <= IDLE_BYTES, "{} MB for an empty capture", idle / 1_000_000);
+    assert!(idle <= IDLE_BYTES, "{idle} bytes for an empty capture");
     for (name, bomb) in bombs() {
         let size = BYTES / bomb.share;
         let cpu_max = CPU * SLOWER / u32::try_from(bomb.share).expect("small");
@@ -494,9 +493,8 @@ fn no_small_capture_costs_much() {
 
 fn run(home: &Path, capture: &Path) -> Result<table::Cost, String> {
     let mut command = heelguard(home);
-    command
-        .args(["replay", "--shards", "1", "--alerts", "/dev/null", "--transactions", "/dev/null"])
-        .arg(capture);
+    command.args(["replay", "--shards", "1", "--alerts", "/dev/null", "--transactions", "/dev/null"]);
+    command.arg(capture);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     spent::by(command)
 }
