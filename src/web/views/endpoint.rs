@@ -104,7 +104,9 @@ fn callers(html: &mut Html, rows: &Rows, of: &Endpoint) {
         html.raw("<tr><th scope=\"row\">");
         principal(html, &who.key());
         html.raw("</th>");
-        [*calls, at.success, at.mfa, at.around].into_iter().for_each(|count| number(html, count));
+        for count in [*calls, at.success, at.mfa, at.around] {
+            number(html, count);
+        }
         html.raw("</tr>");
     }
     close_table(html);

@@ -34,7 +34,9 @@ pub(super) fn table(html: &mut Html, gaps: &[&Gap]) {
     let heads = ["Endpoint", "Granted to", "Evidence", "By", "What to do"];
     let caption = "Holes in the cover of second factors, the gravest first";
     open_table_of(html, "stack", caption, &heads);
-    gaps.iter().for_each(|gap| row(html, gap));
+    for gap in gaps {
+        row(html, gap);
+    }
     close_table(html);
 }
 
