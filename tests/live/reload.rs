@@ -143,7 +143,8 @@ fn a_list_of_compromised_keys_is_read_anew_and_a_broken_one_changes_nothing() {
 
     std::fs::write(&list, format!("{first}\n")).unwrap();
     sensor.signal(Signal::HUP);
-    sensor.says("the configuration stays as it was: identity.compromised_keys: ", 1);
+    let why = format!("identity.compromised_keys: {}:1: no fingerprint of 32 hex digits", list.display());
+    sensor.says(&format!("the configuration stays as it was: --set {why}"), 1);
     calls_with(&mut sensor, second);
     sensor.until("the second key's alert", |sensor| (told(sensor) == 2).then_some(()));
     assert!(!sensor.said().contains(first), "a key that was put there by mistake is not quoted");

@@ -236,12 +236,7 @@ pub(crate) fn transaction() -> Transaction {
         }),
         login: Some(Login { name: Some("alice@example.com".into()), outcome: LoginOutcome::SecondFactor }),
         activity: Activity::Mfa,
-        exposed: vec![Exposure {
-            kind: ExposureKind::Query,
-            class: "jwt",
-            name: "token".into(),
-            fingerprint: None,
-        }],
+        exposed: vec![token_in_query()],
         factor_secrets: Vec::new(),
         contents: None,
         spec: None,
@@ -260,6 +255,10 @@ pub(crate) fn transaction() -> Transaction {
         reuse: Some(Reuse { what: OneTime::RefreshToken, first: at(500), same_client: false }),
         repeat_of: Some(TransactionId(9)),
     }
+}
+
+fn token_in_query() -> Exposure {
+    Exposure { kind: ExposureKind::Query, class: "jwt", name: "token".into(), fingerprint: None }
 }
 
 /// A lone answer: every part that needs a request is absent.
