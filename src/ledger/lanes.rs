@@ -36,6 +36,11 @@ impl<T> Default for Lanes<T> {
 }
 
 impl<T> Lanes<T> {
+    /// These, of which somebody else kept the sums.
+    pub fn of(list: Vec<Lane<T>>, given_up: u64) -> Self {
+        Self { list, given_up }
+    }
+
     /// Notes a call with the thing that `is_it` knows, and gives it; `make` names it when it is new.
     pub fn note(
         &mut self,

@@ -153,7 +153,8 @@ impl Saved for Step {
 }
 
 impl Principal {
-    pub(super) fn new(who: &Who, time: EventTime) -> Self {
+    /// One that did nothing yet.
+    pub fn new(who: &Who, time: EventTime) -> Self {
         Self {
             kind: who.kind,
             id: Arc::clone(&who.id),
