@@ -202,7 +202,8 @@ impl Saved for &'static str {
 const INTERNED_MAX: usize = 1024;
 const INTERNED_BYTES_MAX: usize = 128;
 
-fn interned(text: &str) -> Option<&'static str> {
+/// A text as one of the program's own; nothing where there were too many.
+pub fn interned(text: &str) -> Option<&'static str> {
     static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let mut known = KNOWN.lock().ok()?;
     if let Some(same) = known.get(text) {

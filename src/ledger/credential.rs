@@ -104,7 +104,8 @@ saved!(Credential {
 });
 
 impl Credential {
-    pub(super) fn new(presented: &Presented, time: EventTime) -> Self {
+    /// One that was not used yet.
+    pub fn new(presented: &Presented, time: EventTime) -> Self {
         Self {
             fingerprint: presented.fingerprint,
             kind: presented.kind,
@@ -204,8 +205,12 @@ impl Credential {
 
     /// Whose it was last; where nobody is known to own it, itself.
     pub fn owner(&self) -> Option<&(PrincipalKind, Arc<str>)> {
-        let is_somebody = |kind| !matches!(kind, PrincipalKind::Key | PrincipalKind::Session);
         self.owners.iter().max_by_key(|lane| (is_somebody(lane.name.0), lane.last)).map(|lane| &lane.name)
+    }
+
+    /// Its owner, if that is more than the credential itself.
+    pub fn somebody(&self) -> Option<&(PrincipalKind, Arc<str>)> {
+        self.owner().filter(|(kind, _)| is_somebody(*kind))
     }
 
     /// What most of its successes proved.
@@ -213,4 +218,9 @@ impl Credential {
         let (place, count) = self.proofs.iter().enumerate().max_by_key(|(_, count)| **count)?;
         if *count == 0 { None } else { ProofLevel::ALL.get(place).copied() }
     }
+}
+
+/// Whether an actor is more than the credential that it came with.
+fn is_somebody(kind: PrincipalKind) -> bool {
+    !matches!(kind, PrincipalKind::Key | PrincipalKind::Session)
 }

@@ -134,7 +134,9 @@ mod tests {
 
     fn used_on(days: &[u64]) -> Days {
         let mut calendar = Days::default();
-        days.iter().for_each(|day| calendar.note(EventTime::from_secs(day * DAY_S + 7), false, 10, 100));
+        for day in days {
+            calendar.note(EventTime::from_secs(day * DAY_S + 7), false, 10, 100);
+        }
         calendar
     }
 

@@ -109,11 +109,17 @@ saved!(Endpoint {
 
 impl Endpoint {
     pub(super) fn new(request: &Request, time: EventTime) -> Self {
+        let names = [&request.method, &request.host, &request.route].map(Arc::clone);
+        Self { labels: request.labels, ..Self::named(names, time) }
+    }
+
+    /// One that nothing is known of yet but its method, host and route.
+    pub fn named([method, host, route]: [Arc<str>; 3], time: EventTime) -> Self {
         Self {
-            method: Arc::clone(&request.method),
-            host: Arc::clone(&request.host),
-            route: Arc::clone(&request.route),
-            labels: request.labels,
+            method,
+            host,
+            route,
+            labels: Labels::NONE,
             calls: 0,
             denied: 0,
             statuses: [0; STATUS_CLASSES],
@@ -175,9 +181,12 @@ impl Endpoint {
         let is_undeclared = tx.spec.as_ref().is_some_and(|spec| spec.standing.is_undeclared());
         self.undeclared += u64::from(is_undeclared && !is_page(tx));
         self.around_mfa += u64::from(tx.proof.account_has_mfa && tx.proof.level != ProofLevel::Mfa);
-        for credential in &tx.credentials {
-            self.taken |= 1 << (credential.kind as u32 & 31);
-        }
+        tx.credentials.iter().for_each(|credential| self.take(credential.kind));
+    }
+
+    /// The server took a credential of this kind.
+    pub fn take(&mut self, kind: CredentialKind) {
+        self.taken |= 1 << (kind as u32 & 31);
     }
 
     /// Names are those of calls that were accepted (`accepted_at`): what somebody only tries is no parameter.

@@ -165,7 +165,8 @@ impl Gap {
     }
 }
 
-fn counted(count: u64, one: &str, many: &str) -> String {
+/// `1 key`, `12 keys`.
+pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 

@@ -52,6 +52,13 @@ impl<T> Default for Lanes<T> {
 }
 
 impl<T: Tagged> Lanes<T> {
+    /// These, of which somebody else kept the sums.
+    pub fn of(list: Vec<Lane<T>>, given_up: u64) -> Self {
+        let mut lanes = Self { list, tags: [0; TAGS], given_up };
+        lanes.tag_all();
+        lanes
+    }
+
     /// Notes a call with the thing of this tag that `is_it` knows, and gives it; `make` names it when it is new.
     pub fn note(
         &mut self,
@@ -102,15 +109,14 @@ impl<T: Tagged> Lanes<T> {
         if let Some(tag) = self.tags.get_mut(place) {
             *tag = lane.name.tag();
         }
-        match self.list.get_mut(place) {
-            Some(oldest) => *oldest = lane,
-            None => {
-                if self.list.len() == self.list.capacity() {
-                    // Most know one thing of a kind: doubled from one, and not beyond what is ever needed.
-                    self.list.reserve_exact(self.list.len().clamp(1, max - self.list.len()));
-                }
-                self.list.push(lane);
+        if let Some(oldest) = self.list.get_mut(place) {
+            *oldest = lane;
+        } else {
+            if self.list.len() == self.list.capacity() {
+                // Most know one thing of a kind: doubled from one, and not beyond what is ever needed.
+                self.list.reserve_exact(self.list.len().clamp(1, max - self.list.len()));
             }
+            self.list.push(lane);
         }
         place
     }
@@ -203,9 +209,7 @@ impl<T: Saved + Tagged> Saved for Lanes<T> {
         let given_up = Saved::load(from)?;
         let mut list: Vec<Lane<T>> = Saved::load(from)?;
         list.shrink_to_fit();
-        let mut lanes = Self { list, tags: [0; TAGS], given_up };
-        lanes.tag_all();
-        Ok(lanes)
+        Ok(Self::of(list, given_up))
     }
 }
 

@@ -13,6 +13,8 @@
 //! The doubt that is left: a program that was switched off, and another one of the same owner that began to do the same
 //! that week, look alike. It is small where the owner is known and every route was taken over (`is_sure`).
 
+pub mod risk;
+
 use super::credential::Credential;
 use super::lasting::{Granted, Lasting};
 use heelguard_detectors::identity::{Fingerprint, Location, PrincipalKind};
@@ -150,8 +152,7 @@ fn successions(credentials: &[Arc<Credential>], now: EventTime) -> Vec<Follows> 
 }
 
 fn post(of: &Credential) -> Post<'_> {
-    let is_somebody = |kind| !matches!(kind, PrincipalKind::Key | PrincipalKind::Session);
-    let owner = of.owner().filter(|(kind, _)| is_somebody(*kind)).map(|(kind, id)| (*kind, &**id));
+    let owner = of.somebody().map(|(kind, id)| (*kind, &**id));
     (of.class, of.location, &of.name, owner)
 }
 

@@ -160,7 +160,8 @@ impl Tagged for Held {
 }
 
 impl Principal {
-    pub(super) fn new(who: &Who, time: EventTime) -> Self {
+    /// One that did nothing yet.
+    pub fn new(who: &Who, time: EventTime) -> Self {
         Self {
             kind: who.kind,
             id: Arc::clone(&who.id),

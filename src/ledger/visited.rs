@@ -102,17 +102,13 @@ impl Tagged for Visited {
 
 impl Visited {
     pub(super) fn new((key, request): (u64, &Request)) -> Self {
-        Self {
-            key,
-            method: Arc::clone(&request.method),
-            host: Arc::clone(&request.host),
-            route: Arc::clone(&request.route),
-            labels: request.labels,
-            success: 0,
-            mfa: 0,
-            alone: 0,
-            around: 0,
-        }
+        let names = [&request.method, &request.host, &request.route].map(Arc::clone);
+        Self { key, labels: request.labels, ..Self::named(names) }
+    }
+
+    /// One that nothing is known of yet but its method, host and route.
+    pub fn named([method, host, route]: [Arc<str>; 3]) -> Self {
+        Self { key: 0, method, host, route, labels: Labels::NONE, success: 0, mfa: 0, alone: 0, around: 0 }
     }
 
     /// Takes in one call; `way` is how the caller's credential was granted it.

@@ -1,38 +1,35 @@
-//! Alerts as a report tells them: how many of what, when, the gravest in full; and what they say lies open.
+//! Alerts as a report tells them: how many of what, when, the gravest in full.
 //! It is given episodes, each once, in its last state.
 //! It promises that what the sensor raised about itself is counted apart: it is about the view, not about the traffic.
 
-use super::model::{Alerts, ByDetector, Counts, Exposure, OverTime, Top, Word};
+use super::model::{Alerts, ByDetector, Counts, OverTime, Top, Word};
 use crate::markup::outcome::Success;
 use crate::sinks::record::Shown;
 use heelguard_detectors::alert::{Alert, Severity};
 use heelguard_detectors::time::EventTime;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The rule by which the sensor speaks of itself.
 const SELF_CHECK: &str = "sensor_self_check";
 /// Episodes that are told in full.
 const TOP_MAX: usize = 20;
-/// Places of one exposure that are named.
-const PLACES_MAX: usize = 8;
 /// Columns of the picture.
 const COLUMNS_MAX: u64 = 60;
 /// Lengths that a column may have, in seconds: a minute to a week.
 const SPANS_S: [u64; 8] = [60, 300, 900, 3_600, 14_400, 86_400, 604_800, 2_419_200];
-/// Rules beside the family POS that tell of something that lies open: keys in addresses and answers, keys that others have.
-const LAYS_OPEN: [&str; 3] = ["KEY-06", "KEY-08", "JWT-02"];
 
 /// Whether an episode is about what was seen, and not about the view.
 pub(super) fn is_of_traffic(alert: &Alert) -> bool {
     alert.detector != SELF_CHECK
 }
 
-/// What was raised.
-pub(super) fn alerts(all: &[&Alert]) -> Alerts {
+/// What was raised, where that is known.
+pub(super) fn alerts(all: &[&Alert], is_known: bool) -> Alerts {
     let raised: Vec<&Alert> = all.iter().copied().filter(|alert| is_of_traffic(alert)).collect();
     let of = |severity| raised.iter().filter(|alert| alert.severity == severity).count() as u64;
     Alerts {
+        is_known,
         episodes: raised.len() as u64,
         by_severity: Counts(Severity::ALL.iter().rev().map(|&level| (level.name(), of(level))).collect()),
         by_detector: by_detector(&raised),
@@ -42,13 +39,14 @@ pub(super) fn alerts(all: &[&Alert]) -> Alerts {
     }
 }
 
-fn by_detector(raised: &[&Alert]) -> Vec<ByDetector> {
+/// What each detector raised, the gravest first.
+pub(super) fn by_detector(raised: &[&Alert]) -> Vec<ByDetector> {
     let mut sums: BTreeMap<&str, ByDetector> = BTreeMap::new();
     for alert in raised {
         let sum = sums.entry(alert.rule).or_insert_with(|| ByDetector {
-            rule: alert.rule.to_owned(),
-            detector: alert.detector.to_owned(),
-            title: alert.title.to_owned(),
+            rule: alert.rule,
+            detector: alert.detector,
+            title: alert.title,
             severity: Word(alert.severity),
             episodes: 0,
             events: 0,
@@ -58,7 +56,7 @@ fn by_detector(raised: &[&Alert]) -> Vec<ByDetector> {
         sum.events += alert.count;
     }
     let mut rows: Vec<ByDetector> = sums.into_values().collect();
-    rows.sort_by_key(|row| (Reverse((row.severity, row.episodes)), row.rule.clone()));
+    rows.sort_by_key(|row| (Reverse((row.severity, row.episodes)), row.rule));
     rows
 }
 
@@ -110,35 +108,5 @@ fn told(alert: &Alert) -> Top {
         last_seen: Shown(alert.last_seen),
         count: alert.count,
         to_do: alert.response.to_owned(),
-    }
-}
-
-/// What lies open, by what tells of it, the gravest first.
-pub(super) fn exposures(all: &[&Alert]) -> Vec<Exposure> {
-    let lays_open = |alert: &&Alert| alert.rule.starts_with("POS-") || LAYS_OPEN.contains(&alert.rule);
-    let open: Vec<&Alert> = all.iter().copied().filter(|a| is_of_traffic(a)).filter(lays_open).collect();
-    let exposure = |row: ByDetector| {
-        let of_row = || open.iter().filter(|alert| alert.rule == row.rule);
-        let places: BTreeSet<String> = of_row().map(|alert| place(alert)).collect();
-        Exposure {
-            severity: row.severity,
-            episodes: row.episodes,
-            events: row.events,
-            places_in_all: places.len() as u64,
-            to_do: of_row().next().map(|alert| alert.response.to_owned()).unwrap_or_default(),
-            places: places.into_iter().take(PLACES_MAX).collect(),
-            rule: row.rule,
-            detector: row.detector,
-            title: row.title,
-        }
-    };
-    by_detector(&open).into_iter().map(exposure).collect()
-}
-
-/// Where it is: the endpoint, or what the alert is about.
-fn place(alert: &Alert) -> String {
-    match &alert.endpoint {
-        Some(at) => format!("{} {}{}", at.method, at.host, at.route),
-        None => alert.subject.value.to_string(),
     }
 }

@@ -1,4 +1,4 @@
-//! The first paragraph of a report, and the three things to do first.
+//! What is wrong, in one sentence, and the three things to do first.
 //! It is given the rest of the report.
 //! It promises that a view too poor to conclude from is said before any conclusion, and that each thing to do names a
 //! part of the report that tells more.
@@ -14,21 +14,98 @@ const ACTIONS_MAX: usize = 3;
 
 /// What the report comes down to.
 pub(super) fn findings(report: &Report) -> Findings {
-    let sentences = [sight(report), seen(report), raised(report), proved(report), keys(report)];
-    let summary = sentences.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let summary = [seen(report), proved(report)].into_iter().flatten().collect::<Vec<_>>().join(" ");
     let actions =
         [blindness(report), alert(report), gap(report), exposure(report), key(report), limits(report)];
-    Findings { summary, first: actions.into_iter().flatten().take(ACTIONS_MAX).collect() }
+    Findings {
+        care: care(report),
+        headline: headline(report),
+        summary,
+        first: actions.into_iter().flatten().take(ACTIONS_MAX).collect(),
+    }
 }
 
-fn sight(report: &Report) -> Option<String> {
+/// What limits every conclusion.
+fn care(report: &Report) -> Option<String> {
     let first = || report.visibility.limits.first().map(|limit| limit.what.clone()).unwrap_or_default();
     match report.visibility.verdict {
-        Verdict::Good => None,
-        Verdict::Blind => Some("No request could be read, so nothing below is a finding.".to_owned()),
+        Verdict::Good | Verdict::Blind => None,
         Verdict::Limited => Some(format!("Read this with care: {}.", first())),
         Verdict::Unknown => Some(first()),
     }
+}
+
+/// What is wrong, in one sentence.
+fn headline(report: &Report) -> String {
+    if report.visibility.verdict == Verdict::Blind {
+        return "No request could be read, so nothing below is a finding.".to_owned();
+    }
+    let wrong: Vec<String> = [walked_around(report), attacked(report), lies_open(report), worry(report)]
+        .into_iter()
+        .flatten()
+        .collect();
+    let Some((last, others)) = wrong.split_last() else { return nothing(report) };
+    let sentence = match others {
+        [] => last.clone(),
+        _ => format!("{}, and {last}", others.join(", ")),
+    };
+    format!("{}.", capital(&sentence))
+}
+
+fn nothing(report: &Report) -> String {
+    if report.alerts.is_known {
+        "Nothing was found that presses.".to_owned()
+    } else {
+        "Nothing was found that presses; alerts are not known here.".to_owned()
+    }
+}
+
+fn walked_around(report: &Report) -> Option<String> {
+    let gaps = report.coverage.gaps_in_all;
+    let ways = if gaps == 1 { "one way leads" } else { "ways lead" };
+    match gaps {
+        0 => None,
+        1 => Some(format!("{ways} around the second factor")),
+        _ => Some(format!("{} {ways} around the second factor", grouped(gaps))),
+    }
+}
+
+fn attacked(report: &Report) -> Option<String> {
+    let grave = grave(report);
+    match grave {
+        0 => None,
+        1 => Some("one alert is critical or high".to_owned()),
+        _ => Some(format!("{} alerts are critical or high", grouped(grave))),
+    }
+}
+
+/// Alerts that are critical or high.
+fn grave(report: &Report) -> u64 {
+    let of = |severity: Severity| report.alerts.by_severity.of(severity.name());
+    of(Severity::Critical) + of(Severity::High)
+}
+
+fn lies_open(report: &Report) -> Option<String> {
+    let grave = report.exposures.open.iter().filter(|open| open.severity.0 >= Severity::High);
+    let titles: Vec<String> = grave.map(|open| uncapital(open.title)).collect();
+    let (first, others) = titles.split_first()?;
+    let more = match others.len() {
+        0 => String::new(),
+        1 => " and one more".to_owned(),
+        count => format!(" and {count} more"),
+    };
+    Some(format!("something lies open ({first}{more})"))
+}
+
+fn worry(report: &Report) -> Option<String> {
+    let keys = &report.keys;
+    (keys.with_reasons > 0).then(|| match (keys.with_reasons, keys.in_all) {
+        (1, 1) => "the one key gives a reason for worry".to_owned(),
+        (1, all) => format!("one of {} gives a reason for worry", counted(all, "key", "keys")),
+        (with, all) => {
+            format!("{} of {} give a reason for worry", grouped(with), counted(all, "key", "keys"))
+        }
+    })
 }
 
 fn seen(report: &Report) -> Option<String> {
@@ -46,59 +123,18 @@ fn seen(report: &Report) -> Option<String> {
     ))
 }
 
-fn raised(report: &Report) -> Option<String> {
-    let alerts = &report.alerts;
-    if report.seen.transactions == 0 && alerts.episodes == 0 {
-        return None;
-    }
-    let of = |severity: Severity| alerts.by_severity.of(severity.name());
-    let grave = of(Severity::Critical) + of(Severity::High);
-    Some(match (alerts.episodes, grave) {
-        (0, _) => "No alert was raised.".to_owned(),
-        (all, 0) => format!("{} raised, none of them critical or high.", were(all)),
-        (all, _) => format!(
-            "{} raised, {} critical and {} high.",
-            were(all),
-            grouped(of(Severity::Critical)),
-            grouped(of(Severity::High))
-        ),
-    })
-}
-
-fn were(alerts: u64) -> String {
-    format!("{} {}", counted(alerts, "alert", "alerts"), if alerts == 1 { "was" } else { "were" })
-}
-
 fn proved(report: &Report) -> Option<String> {
     let coverage = &report.coverage;
     if coverage.successes == 0 {
         return None;
     }
     let of = |level| share(coverage.proofs.of(level), coverage.successes);
-    let gaps = match coverage.gaps_in_all {
-        0 => "no route was found that grants with less what others prove a second factor for".to_owned(),
-        count => format!(
-            "on {} something is granted with less than others prove there",
-            counted(count, "route", "routes")
-        ),
-    };
     Some(format!(
-        "A second factor stood behind {} of what was granted, a static key behind {}; of {} it is not known; {gaps}.",
+        "A second factor stood behind {} of what was granted, a static key behind {}; of {} it is not known.",
         of(ProofLevel::Mfa),
         of(ProofLevel::ApiKey),
         of(ProofLevel::Unknown)
     ))
-}
-
-fn keys(report: &Report) -> Option<String> {
-    let keys = &report.keys;
-    (keys.in_all > 0).then(|| {
-        format!("Of {} {} a reason for worry.", counted(keys.in_all, "key", "keys"), have(keys.with_reasons))
-    })
-}
-
-fn have(count: u64) -> String {
-    if count == 1 { "one gives".to_owned() } else { format!("{} give", grouped(count)) }
 }
 
 /// Nothing can be concluded before the sensor sees.
@@ -115,34 +151,29 @@ fn blindness(report: &Report) -> Option<Action> {
 
 fn alert(report: &Report) -> Option<Action> {
     let top = report.alerts.top.first().filter(|top| top.severity.0 >= Severity::High)?;
-    let others = report.alerts.by_severity.of(Severity::Critical.name())
-        + report.alerts.by_severity.of(Severity::High.name())
-        - 1;
-    let rest = match others {
+    let rest = match grave(report) - 1 {
         0 => String::new(),
         1 => " One more alert is critical or high.".to_owned(),
         count => format!(" {} more alerts are critical or high.", grouped(count)),
     };
     Some(Action {
         part: Part::Alerts,
-        what: format!("{}: {}.", top.title, top.to_do),
-        why: format!("{}.{rest}", top.message),
+        what: format!("{}.", capital(&top.to_do)),
+        why: format!("{}: {}.{rest}", top.title, top.message),
     })
 }
 
 fn gap(report: &Report) -> Option<Action> {
     let gap = report.coverage.gaps.first()?;
-    let at = &gap.endpoint;
+    let rest = match report.coverage.gaps_in_all - 1 {
+        0 => String::new(),
+        1 => " There is one more such way.".to_owned(),
+        count => format!(" There are {} more such ways.", grouped(count)),
+    };
     Some(Action {
         part: Part::Coverage,
-        what: format!("Close the way around the second factor on {} {}{}.", at.method, at.host, at.route),
-        why: format!(
-            "It was granted {} by {}, and {} with a second factor. {}",
-            times(gap.granted),
-            way_words(gap.way),
-            times(gap.mfa),
-            gap.advice
-        ),
+        what: format!("Close the way around the second factor on {}.", gap.endpoint),
+        why: format!("It is open to {}: {}. {}{rest}", way_words(gap.way), gap.evidence, gap.advice),
     })
 }
 
@@ -158,22 +189,31 @@ pub(super) fn way_words(way: &str) -> &'static str {
 }
 
 fn exposure(report: &Report) -> Option<Action> {
-    let open = report.exposures.first().filter(|open| open.severity.0 >= Severity::Medium)?;
+    // What the first alert says already is not said again.
+    let said =
+        report.alerts.top.first().filter(|top| top.severity.0 >= Severity::High).map(|top| top.rule.as_str());
+    let mut pressing = report.exposures.open.iter().filter(|open| open.severity.0 >= Severity::Medium);
+    let open = pressing.find(|open| open.rule.is_none() || open.rule != said)?;
     let example = open.places.first().map(|place| format!(", for example on {place}")).unwrap_or_default();
     Some(Action {
         part: Part::Exposures,
-        what: format!("{}: {}.", open.title, open.to_do),
-        why: format!("Seen {}{example}.", times(open.events)),
+        what: format!("{}.", capital(open.to_do)),
+        why: format!("{}: seen {}{example}.", open.title, times(open.events)),
     })
 }
 
 fn key(report: &Report) -> Option<Action> {
     let key = report.keys.passports.first().filter(|key| key.risk > 0)?;
     let owner = key.owner.as_deref().map(|owner| format!(" of {owner}")).unwrap_or_default();
+    let needs = match (key.grants.len(), key.forgotten_routes) {
+        (_, 1..) | (0, _) => String::new(),
+        (1, _) => " It needs one route: the rest of its rights can go.".to_owned(),
+        (count, _) => format!(" It needs {count} routes: the rest of its rights can go."),
+    };
     Some(Action {
         part: Part::Keys,
         what: format!("Replace or narrow the key {}{owner}.", short(&key.fingerprint)),
-        why: format!("It has: {}.", key.reasons.join(", ")),
+        why: format!("{}.{needs}", capital(&key.reasons.join(", "))),
     })
 }
 
@@ -194,4 +234,22 @@ fn times(count: u64) -> String {
 /// `1 key`, `12 keys`.
 pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(count), if count == 1 { one } else { many })
+}
+
+/// Words as a sentence of their own: with a capital at their head.
+pub(super) fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    let head = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{head}{}", letters.as_str())
+}
+
+/// A title within a sentence; what is an abbreviation stays one.
+fn uncapital(title: &str) -> String {
+    let mut letters = title.chars();
+    let (Some(first), rest) = (letters.next(), letters.as_str()) else { return String::new() };
+    if rest.starts_with(char::is_uppercase) {
+        title.to_owned()
+    } else {
+        format!("{}{rest}", first.to_lowercase())
+    }
 }

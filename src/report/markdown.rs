@@ -2,8 +2,11 @@
 //! It is given the report and says what its page says, pictures as numbers.
 //! It promises that every word of traffic is escaped.
 
+mod exposures;
+
 use super::findings::{counted, short, way_words};
-use super::model::{ByProof, Place, Report, Verdict};
+use super::limits::NO_ALERTS;
+use super::model::{ByProof, Findings, Place, Report, Verdict};
 use super::words::{DEFINITIONS, head, span, verdict_words};
 use crate::markup::html::grouped;
 use crate::markup::markdown::Markdown;
@@ -22,18 +25,25 @@ pub(super) fn markdown(report: &Report) -> String {
     sight(&mut text, report);
     coverage(&mut text, report);
     keys(&mut text, report);
-    exposures(&mut text, report);
+    exposures::exposures(&mut text, report);
     alerts(&mut text, report);
     appendix(&mut text, report);
     text.into_string()
 }
 
 fn findings(text: &mut Markdown, report: &Report) {
-    text.raw("\n").wire_within(&report.findings.summary, SENTENCE_CHARS_MAX).raw("\n\n## To do first\n\n");
-    if report.findings.first.is_empty() {
+    let Findings { care, headline, summary, first } = &report.findings;
+    text.raw("\n**").wire_within(headline, SENTENCE_CHARS_MAX).raw("**\n");
+    for words in
+        [care.as_deref(), Some(summary.as_str())].into_iter().flatten().filter(|words| !words.is_empty())
+    {
+        text.raw("\n").wire_within(words, SENTENCE_CHARS_MAX).raw("\n");
+    }
+    text.raw("\n## To do first\n\n");
+    if first.is_empty() {
         text.raw("Nothing presses.\n");
     }
-    for (place, action) in report.findings.first.iter().enumerate() {
+    for (place, action) in first.iter().enumerate() {
         text.text(place + 1).raw(". **").wire_within(&action.what, SENTENCE_CHARS_MAX).raw("** ");
         text.wire_within(&action.why, SENTENCE_CHARS_MAX).raw("\n");
     }
@@ -89,18 +99,17 @@ fn coverage(text: &mut Markdown, report: &Report) {
         proofs(text, &row.host, &row.proofs);
     }
     left_out(text, coverage.hosts.len(), coverage.hosts_in_all);
-    text.raw("\n### Granted with less than others prove\n");
+    text.raw("\n### Ways around the second factor\n");
     if coverage.gaps.is_empty() {
         text.raw("\nNone was found.\n");
         return;
     }
-    text.table(&["Route", "Weight", "By", "#Granted", "#Callers", "#With a second factor", "What to do"]);
+    text.table(&["Endpoint", "Weight", "Granted to", "Evidence", "What to do"]);
     for gap in &coverage.gaps {
         text.raw("| ");
         place(text, &gap.endpoint);
         text.raw(" | ").raw(gap.weight).raw(" | ").raw(way_words(gap.way)).raw(" | ");
-        text.text(grouped(gap.granted)).raw(" | ").text(grouped(gap.callers)).raw(" | ");
-        text.text(grouped(gap.mfa)).raw(" | ").raw(gap.advice).raw(" |\n");
+        text.text(&gap.evidence).raw(" | ").raw(gap.advice).raw(" |\n");
     }
     left_out(text, coverage.gaps.len(), coverage.gaps_in_all);
 }
@@ -144,11 +153,11 @@ fn keys(text: &mut Markdown, report: &Report) {
             .raw(" | ")
             .text(key.idle_days)
             .raw(" | ");
-        for (number, need) in key.needs.iter().enumerate() {
+        for (number, grant) in key.grants.iter().enumerate() {
             text.raw(if number > 0 { ", " } else { "" });
-            place(text, &need.place);
+            place(text, &grant.place);
         }
-        if key.needs_left_out > 0 {
+        if key.forgotten_routes > 0 {
             text.raw(", and more");
         }
         text.raw(" |\n");
@@ -156,35 +165,13 @@ fn keys(text: &mut Markdown, report: &Report) {
     left_out(text, keys.passports.len(), keys.in_all);
 }
 
-fn exposures(text: &mut Markdown, report: &Report) {
-    text.raw("\n## What lies open\n");
-    if report.exposures.is_empty() {
-        text.raw("\nNothing was found.\n");
-        return;
-    }
-    text.table(&["What", "Severity", "#Events", "Where", "What to do"]);
-    for open in &report.exposures {
-        text.raw("| ")
-            .text(&open.rule)
-            .raw(" ")
-            .text(&open.title)
-            .raw(" | ")
-            .text(open.severity.0)
-            .raw(" | ");
-        text.text(grouped(open.events)).raw(" | ");
-        for (number, place) in open.places.iter().enumerate() {
-            text.raw(if number > 0 { ", " } else { "" }).wire(place);
-        }
-        if open.places_in_all > open.places.len() as u64 {
-            text.raw(", and ").text(open.places_in_all - open.places.len() as u64).raw(" more");
-        }
-        text.raw(" | ").text(&open.to_do).raw(" |\n");
-    }
-}
-
 fn alerts(text: &mut Markdown, report: &Report) {
     let alerts = &report.alerts;
     text.raw("\n## Alerts\n");
+    if !alerts.is_known {
+        text.raw("\n").raw(NO_ALERTS).raw("\n");
+        return;
+    }
     if alerts.of_the_sensor > 0 {
         text.raw("\nThe sensor raised ")
             .text(alerts.of_the_sensor)

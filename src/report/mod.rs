@@ -6,6 +6,7 @@
 mod alerts;
 mod coverage;
 mod database;
+mod exposures;
 mod findings;
 mod ledger;
 mod limits;
@@ -15,6 +16,7 @@ mod page;
 mod passports;
 mod range;
 mod visibility;
+mod whole;
 mod words;
 
 #[cfg(test)]
@@ -22,7 +24,7 @@ mod tests;
 
 pub use database::{asked, of_database};
 pub use ledger::{Sight, Told, of_ledger};
-pub use model::{Report, SCHEMA, Source};
+pub use model::{Kind, Report, SCHEMA, Source};
 pub use range::{Range, moment};
 
 use crate::metrics::Counters;

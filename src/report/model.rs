@@ -2,12 +2,13 @@
 //! It is filled by whoever reads a source (`ledger`, `database`), and holds no word that is not meant to be shown.
 //! It promises that each number on a page stands here, or is a share of two that do.
 
-use crate::ledger::endpoint::Proofs;
+use crate::ledger::endpoint::{Endpoint, Proofs};
 use crate::sinks::record::Shown;
 use heelguard_detectors::alert::{Confidence, Severity, Status};
 use heelguard_detectors::identity::ProofLevel;
 use heelguard_detectors::time::EventTime;
 use serde::{Serialize, Serializer};
+use std::fmt;
 
 /// The name of the form.
 pub const SCHEMA: &str = "heelguard.report/1";
@@ -28,7 +29,7 @@ pub struct Report {
     pub(super) visibility: Visibility,
     pub(super) coverage: Coverage,
     pub(super) keys: Keys,
-    pub(super) exposures: Vec<Exposure>,
+    pub(super) exposures: Exposures,
     pub(super) alerts: Alerts,
     pub(super) not_looked_at: Vec<String>,
 }
@@ -36,10 +37,34 @@ pub struct Report {
 /// Where it comes from.
 #[derive(Clone, Debug, Serialize)]
 pub struct Source {
-    /// `capture`, `state` or `clickhouse`.
-    pub kind: &'static str,
+    /// Which kind.
+    pub kind: Kind,
     /// Which one, in a few words.
     pub name: String,
+}
+
+/// What a report is made of; none of them knows everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Captures, each request looked at for whether it is inside the period.
+    Capture,
+    /// What a sensor kept: sums, and no alerts.
+    State,
+    /// What sensors wrote into tables, where nothing is of what messages hold.
+    Clickhouse,
+}
+
+impl Kind {
+    /// Whether what was raised is known.
+    pub(super) fn has_alerts(self) -> bool {
+        self != Self::State
+    }
+
+    /// Whether it is known what messages hold.
+    pub(super) fn has_contents(self) -> bool {
+        self != Self::Clickhouse
+    }
 }
 
 /// The time that was asked for, and the time that was seen.
@@ -56,6 +81,11 @@ pub(super) struct Period {
 /// The report on one screen.
 #[derive(Default, Serialize)]
 pub(super) struct Findings {
+    /// What limits every conclusion, where something does.
+    pub(super) care: Option<String>,
+    /// What is wrong, in one sentence.
+    pub(super) headline: String,
+    /// What was seen, and what stood behind it.
     pub(super) summary: String,
     /// At most three, the most pressing first.
     pub(super) first: Vec<Action>,
@@ -152,21 +182,26 @@ pub(super) struct Host {
     pub(super) proofs: ByProof,
 }
 
-/// Something that is granted with less than others prove for it.
+/// Something that is granted with less than others prove for it; named as in the inventory.
 #[derive(Serialize)]
 pub(super) struct Gap {
     pub(super) endpoint: Place,
     pub(super) labels: Vec<&'static str>,
-    /// By which way: `api_key`, `password` …
     pub(super) way: &'static str,
-    /// `privileged`, `sensitive`, `changes` or `reads`.
     pub(super) weight: &'static str,
-    /// Successes by this way.
+    /// Successes by this way, and those of them for accounts that have a second factor.
     pub(super) granted: u64,
-    /// Credentials that were granted something by it.
+    pub(super) around_mfa: u64,
+    /// Credentials or addresses that were granted something by it, and who is behind them.
     pub(super) callers: u64,
-    /// Successes with a second factor.
+    pub(super) owners: u64,
+    /// Successes with a second factor, in how many sessions, of how many accounts.
     pub(super) mfa: u64,
+    pub(super) mfa_sessions: u64,
+    pub(super) mfa_accounts: u64,
+    /// The credentials that were granted most.
+    pub(super) fingerprints: Vec<String>,
+    pub(super) evidence: String,
     pub(super) advice: &'static str,
 }
 
@@ -176,6 +211,18 @@ pub(super) struct Place {
     pub(super) method: String,
     pub(super) host: String,
     pub(super) route: String,
+}
+
+impl Place {
+    pub(super) fn of(row: &Endpoint) -> Self {
+        Self { method: row.method.to_string(), host: row.host.to_string(), route: row.route.to_string() }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}{}", self.method, self.host, self.route)
+    }
 }
 
 /// Keys that last.
@@ -191,58 +238,134 @@ pub(super) struct Keys {
 #[derive(Serialize)]
 pub(super) struct Passport {
     pub(super) fingerprint: String,
-    pub(super) kind: String,
-    pub(super) class: String,
-    pub(super) location: String,
+    pub(super) kind: &'static str,
+    pub(super) class: &'static str,
+    pub(super) location: &'static str,
     pub(super) name: String,
     /// As alerts name it: `user:ann`.
     pub(super) owner: Option<String>,
     pub(super) owners: u64,
     pub(super) first_seen: Moment,
     pub(super) last_seen: Moment,
+    /// When it was handed out, if that was seen.
+    pub(super) issued: Option<Moment>,
     /// At least.
     pub(super) age_days: u64,
+    pub(super) is_old: bool,
     /// Since its last use.
     pub(super) idle_days: u64,
     pub(super) calls: u64,
     pub(super) denied: u64,
     pub(super) privileged: u64,
     pub(super) around_mfa: u64,
+    /// In all, and the most within one hour.
     pub(super) networks: u64,
+    pub(super) networks_at_once: u64,
+    pub(super) devices: u64,
+    pub(super) devices_at_once: u64,
     pub(super) countries: Vec<String>,
+    pub(super) replaced_by: Option<Follower>,
+    pub(super) replaces: Option<Follower>,
     /// The sum of the reasons' weights.
     pub(super) risk: u64,
     pub(super) reasons: Vec<String>,
-    /// What it was granted: all that it needs, as far as was seen.
-    pub(super) needs: Vec<Need>,
-    /// Routes that had no room in the list.
-    pub(super) needs_left_out: u64,
+    /// What it was granted, what can do most harm first: all that it needs, as far as was seen.
+    pub(super) grants: Vec<Grant>,
+    /// Routes that it tried and was never granted.
+    pub(super) refused_routes: u64,
+    /// How often a route had to make room: where it is not 0, more may be needed than is listed.
+    pub(super) forgotten_routes: u64,
 }
 
+/// The key before or after another.
+#[derive(Clone, Serialize)]
+pub(super) struct Follower {
+    pub(super) fingerprint: String,
+    /// Routes that went over, and of how many.
+    pub(super) routes: u64,
+    pub(super) of: u64,
+    pub(super) is_sure: bool,
+}
+
+/// One route of a proposal of least privilege.
 #[derive(Serialize)]
-pub(super) struct Need {
+pub(super) struct Grant {
     #[serde(flatten)]
     pub(super) place: Place,
-    pub(super) calls: u64,
+    pub(super) success: u64,
+    pub(super) last_seen: Moment,
+    pub(super) writes: bool,
+    pub(super) weight: &'static str,
 }
 
-/// Something that lies open, told by one detector.
+/// What lies open.
+#[derive(Default, Serialize)]
+pub(super) struct Exposures {
+    /// The gravest first.
+    pub(super) open: Vec<Exposure>,
+    /// Classes of data in answers.
+    pub(super) data: Vec<Data>,
+    /// How many endpoints have a risk; the list has the riskiest.
+    pub(super) endpoints_in_all: u64,
+    pub(super) endpoints: Vec<AtRisk>,
+}
+
+/// Something that lies open, as the rows of endpoints tell, or else the alerts of one detector.
 #[derive(Serialize)]
 pub(super) struct Exposure {
-    pub(super) rule: String,
-    pub(super) detector: String,
-    pub(super) title: String,
+    /// The detector's name, or a word of its own.
+    pub(super) name: &'static str,
+    pub(super) rule: Option<&'static str>,
+    pub(super) title: &'static str,
     pub(super) severity: Word<Severity>,
-    pub(super) episodes: u64,
+    /// `endpoints` or `alerts`.
+    pub(super) told_by: &'static str,
+    /// Requests.
     pub(super) events: u64,
     pub(super) places_in_all: u64,
     pub(super) places: Vec<String>,
-    pub(super) to_do: String,
+    pub(super) to_do: &'static str,
+}
+
+/// One class of data in answers.
+#[derive(Serialize)]
+pub(super) struct Data {
+    pub(super) class: &'static str,
+    /// What people call it.
+    pub(super) words: &'static str,
+    /// Answers that held it, of those that were looked into.
+    pub(super) answers: u64,
+    pub(super) endpoints: u64,
+    /// Endpoints of them that answered somebody without any credential.
+    pub(super) open_endpoints: u64,
+    /// The most answers first.
+    pub(super) places: Vec<Place>,
+}
+
+/// An endpoint to look at first.
+#[derive(Serialize)]
+pub(super) struct AtRisk {
+    pub(super) endpoint: Place,
+    pub(super) labels: Vec<&'static str>,
+    pub(super) calls: u64,
+    /// From 0 to 100.
+    pub(super) risk: u64,
+    pub(super) reasons: Vec<Danger>,
+}
+
+/// One reason.
+#[derive(Serialize)]
+pub(super) struct Danger {
+    pub(super) danger: &'static str,
+    pub(super) points: u64,
+    pub(super) words: String,
 }
 
 /// What was raised.
 #[derive(Default, Serialize)]
 pub(super) struct Alerts {
+    /// Whether the source has them: where it has not, none here is no good news.
+    pub(super) is_known: bool,
     pub(super) episodes: u64,
     pub(super) by_severity: Counts,
     pub(super) by_detector: Vec<ByDetector>,
@@ -255,9 +378,9 @@ pub(super) struct Alerts {
 
 #[derive(Clone, Serialize)]
 pub(super) struct ByDetector {
-    pub(super) rule: String,
-    pub(super) detector: String,
-    pub(super) title: String,
+    pub(super) rule: &'static str,
+    pub(super) detector: &'static str,
+    pub(super) title: &'static str,
     /// The worst of its episodes.
     pub(super) severity: Word<Severity>,
     pub(super) episodes: u64,
@@ -297,7 +420,7 @@ pub(super) struct Top {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Word<T>(pub(super) T);
 
-impl<T: std::fmt::Display> Serialize for Word<T> {
+impl<T: fmt::Display> Serialize for Word<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
     }

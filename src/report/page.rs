@@ -4,9 +4,10 @@
 
 mod alerts;
 mod coverage;
+mod exposures;
 mod keys;
 
-use super::model::{Part, Report, Verdict};
+use super::model::{Findings, Part, Report, Verdict};
 use super::words::{DEFINITIONS, head, verdict_words};
 use crate::markup::STYLE;
 use crate::markup::html::{Html, grouped};
@@ -44,11 +45,10 @@ pub(super) fn page(report: &Report) -> String {
         .wire_within(&head(report), SENTENCE_CHARS_MAX)
         .raw("</p>");
     findings(&mut html, report);
-    cards(&mut html, report);
     sight(&mut html, report);
     coverage::coverage(&mut html, report);
     keys::keys(&mut html, report);
-    exposures(&mut html, report);
+    exposures::exposures(&mut html, report);
     alerts::alerts(&mut html, report);
     appendix(&mut html, report);
     html.raw("</main><footer><p>Times are UTC, of the packets. Every number here is in the report’s JSON ");
@@ -57,21 +57,25 @@ pub(super) fn page(report: &Report) -> String {
 }
 
 fn findings(html: &mut Html, report: &Report) {
-    html.raw(match report.visibility.verdict {
-        Verdict::Limited | Verdict::Blind => "<p class=\"lead care\">",
-        Verdict::Good | Verdict::Unknown => "<p class=\"lead\">",
-    });
-    html.wire_within(&report.findings.summary, SENTENCE_CHARS_MAX).raw("</p><h2>To do first</h2>");
-    if report.findings.first.is_empty() {
-        html.raw("<p>Nothing presses.</p>");
-        return;
+    let Findings { care, headline, summary, first } = &report.findings;
+    html.raw("<p class=\"lead\">").wire_within(headline, SENTENCE_CHARS_MAX).raw("</p>");
+    if let Some(care) = care {
+        html.raw("<p class=\"care\">").wire_within(care, SENTENCE_CHARS_MAX);
+        html.raw(" <a href=\"#visibility\">What was seen</a></p>");
     }
-    html.raw("<ol class=\"actions\">");
-    for action in &report.findings.first {
+    html.raw("<h2 class=\"todo-first\">To do first</h2>");
+    if first.is_empty() {
+        html.raw("<p>Nothing presses.</p>");
+    } else {
+        html.raw("<ol class=\"actions\">");
+    }
+    for action in first {
         html.raw("<li><b>").wire_within(&action.what, SENTENCE_CHARS_MAX).raw("</b><br>");
         html.wire_within(&action.why, SENTENCE_CHARS_MAX).raw(" ").raw(link(action.part)).raw("</li>");
     }
-    html.raw("</ol>");
+    html.raw(if first.is_empty() { "" } else { "</ol>" });
+    cards(html, report);
+    html.raw("<p class=\"soft\">").wire_within(summary, SENTENCE_CHARS_MAX).raw("</p>");
 }
 
 /// The way to the part that tells more.
@@ -89,13 +93,16 @@ fn cards(html: &mut Html, report: &Report) {
     let alerts = |severity: Severity| report.alerts.by_severity.of(severity.name());
     let coverage = &report.coverage;
     html.raw("<div class=\"cards\">");
-    card(html, "", report.seen.transactions, "requests");
-    card(html, "", report.seen.hosts, "hosts");
     card(html, "", report.seen.principals.of("user"), "accounts");
     html.raw("<div class=\"card\"><b>").text(share(coverage.proofs.of(ProofLevel::Mfa), coverage.successes));
     html.raw("</b><span class=\"soft\">granted behind a second factor</span></div>");
-    card(html, "", coverage.gaps_in_all, "gaps in it");
+    card(html, "", coverage.gaps_in_all, "ways around it");
     card(html, "", report.keys.with_reasons, "keys with a reason for worry");
+    card(html, "", report.exposures.endpoints_in_all, "endpoints at risk");
+    if !report.alerts.is_known {
+        html.raw("</div>");
+        return;
+    }
     card(
         html,
         if alerts(Severity::Critical) > 0 { "critical" } else { "" },
@@ -168,37 +175,6 @@ fn principals(kind: &str) -> &'static str {
     }
 }
 
-fn exposures(html: &mut Html, report: &Report) {
-    html.raw("<h2 id=\"exposures\">What lies open</h2>");
-    if report.exposures.is_empty() {
-        html.raw("<p>Nothing was found: no credential in an address or an answer, no password with every request.</p>");
-        return;
-    }
-    open_table(html, "What lies open", &["What, and what to do", "Severity", "#Events", "Where"]);
-    for open in &report.exposures {
-        html.raw("<tr><th scope=\"row\">")
-            .text(&open.title)
-            .raw(" <span class=\"soft\">")
-            .text(&open.rule)
-            .raw("</span><p class=\"advice\">");
-        html.text(sentence(&open.to_do)).raw("</p></th><td>");
-        badge(html, open.severity.0);
-        html.raw("</td>");
-        number(html, open.events);
-        html.raw("<td class=\"mono places\">");
-        for (place, name) in open.places.iter().enumerate() {
-            html.raw(if place > 0 { "<br>" } else { "" }).wire(name);
-        }
-        if open.places_in_all > open.places.len() as u64 {
-            html.raw("<br><span class=\"soft\">and ")
-                .text(grouped(open.places_in_all - open.places.len() as u64));
-            html.raw(" more</span>");
-        }
-        html.raw("</td></tr>");
-    }
-    close_table(html);
-}
-
 fn badge(html: &mut Html, severity: Severity) {
     crate::markup::parts::severity(html, severity);
 }
@@ -214,13 +190,6 @@ fn appendix(html: &mut Html, report: &Report) {
     }
     // The licence of the built-in table asks for it: see docs/geoip.md.
     html.raw("</dl><p class=\"soft\"><a href=\"https://db-ip.com\" rel=\"noreferrer\">IP Geolocation by DB-IP</a></p>");
-}
-
-/// Words as a sentence of their own: with a capital at their head.
-fn sentence(words: &str) -> String {
-    let mut letters = words.chars();
-    let head = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{head}{}.", letters.as_str())
 }
 
 /// Says that a list is a part.

@@ -1,5 +1,6 @@
 //! Requests against the pages of a run, without sockets.
 
+mod figures;
 mod views;
 
 use super::access::Access;

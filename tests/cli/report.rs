@@ -130,9 +130,9 @@ fn the_figures_of_a_report_are_those_of_the_records() {
     for passport in passports {
         let (calls, denied, routes) = &keys[passport["fingerprint"].as_str().unwrap()];
         assert_eq!((&passport["calls"], &passport["denied"]), (&json!(calls), &json!(denied)));
-        let needs =
-            passport["needs"].as_array().unwrap().len() as u64 + passport["needs_left_out"].as_u64().unwrap();
-        assert_eq!(needs, routes.len() as u64, "{passport}");
+        let of = |part: &str| passport[part].as_u64().unwrap();
+        let told = passport["grants"].as_array().unwrap().len() as u64 + of("refused_routes");
+        assert_eq!(told + of("forgotten_routes"), routes.len() as u64, "{passport}");
     }
 
     assert_eq!(report["alerts"]["episodes"], alerts.len());
@@ -298,6 +298,113 @@ fn what_cannot_be_is_refused_with_what_to_do() {
     bench.write("no.pcap", "these are words");
     run(&["--output", "r.html", "no.pcap"]).fails_with(1, &["no.pcap"]);
     assert!(!bench.path("r.html").exists(), "nothing is written of what is no capture");
+}
+
+#[test]
+fn the_state_of_a_sensor_tells_what_its_capture_tells_but_for_alerts() {
+    let bench = Bench::new();
+    bench.day();
+    let captured = bench.report(&["day.pcap"]);
+    bench.run(&["replay", "--set", "state.dir=kept", "--alerts", "al", "day.pcap"]).succeeds();
+    let kept = bench.report(&["--state", "kept"]);
+    let schema: Value = serde_json::from_str(schema::text("report").unwrap()).unwrap();
+    assert_eq!(violations(&schema, &kept), Vec::<String>::new());
+    for part in [
+        "/seen",
+        "/period",
+        "/coverage",
+        "/keys",
+        "/exposures/data",
+        "/exposures/endpoints",
+        "/exposures/endpoints_in_all",
+    ] {
+        assert_eq!(kept.pointer(part), captured.pointer(part), "{part}");
+    }
+    assert!(captured["coverage"]["gaps_in_all"].as_u64() > Some(0), "there is something to tell");
+    assert!(captured["keys"]["in_all"].as_u64() > Some(3));
+    // What is not kept is said, wherever somebody may look for it.
+    assert_eq!((&kept["alerts"]["is_known"], &captured["alerts"]["is_known"]), (&json!(false), &json!(true)));
+    assert_eq!(kept["alerts"]["episodes"], 0);
+    let of_endpoints = |report: &Value| -> Vec<Value> {
+        let open = report["exposures"]["open"].as_array().unwrap().iter();
+        open.filter(|open| open["told_by"] == "endpoints").map(|open| open["name"].clone()).collect()
+    };
+    assert_eq!(kept["exposures"]["open"].as_array().unwrap().len(), of_endpoints(&captured).len());
+    assert_eq!(of_endpoints(&kept), of_endpoints(&captured));
+    let not_looked_at = kept["not_looked_at"].to_string();
+    assert!(not_looked_at.contains("does not keep alerts"), "{not_looked_at}");
+    for format in ["html", "md"] {
+        let text = bench.run(&["report", "--format", format, "--state", "kept"]).succeeds().out.clone();
+        assert_eq!(
+            text.matches("does not keep alerts").count(),
+            3,
+            "{format}: alerts, exposures and appendix"
+        );
+        assert!(!text.contains("None was raised"), "{format}");
+    }
+    leave(&bench, &["--state", "kept"], "state");
+}
+
+#[test]
+fn the_inventory_names_the_gaps_and_the_keys_of_the_report() {
+    let bench = Bench::new();
+    bench.day();
+    let report = bench.report(&["day.pcap"]);
+    bench.run(&["replay", "--alerts", "al", "--inventory", "inv", "day.pcap"]).succeeds();
+    let records = bench.lines("inv");
+    let of_kind = |kind: &'static str| records.iter().filter(move |record| record["kind"] == kind);
+    let gaps = report["coverage"]["gaps"].as_array().unwrap();
+    assert_eq!(report["coverage"]["gaps_in_all"], of_kind("gap").count());
+    assert!(!gaps.is_empty());
+    for (gap, record) in gaps.iter().zip(of_kind("gap")) {
+        for part in [
+            "way",
+            "weight",
+            "granted",
+            "around_mfa",
+            "callers",
+            "owners",
+            "mfa",
+            "mfa_sessions",
+            "mfa_accounts",
+            "evidence",
+            "advice",
+            "labels",
+        ] {
+            assert_eq!(gap[part], record[part], "{part} of {gap}");
+        }
+        for part in ["method", "host", "route"] {
+            assert_eq!(gap["endpoint"][part], record[part], "{gap}");
+        }
+    }
+    let passports = report["keys"]["passports"].as_array().unwrap();
+    assert!(passports.len() > 3);
+    for passport in passports {
+        let record = of_kind("credential").find(|it| it["fingerprint"] == passport["fingerprint"]).unwrap();
+        let of = &record["passport"];
+        for part in [
+            "age_days",
+            "is_old",
+            "issued",
+            "idle_days",
+            "networks",
+            "networks_at_once",
+            "devices",
+            "devices_at_once",
+            "countries",
+            "privileged",
+            "around_mfa",
+            "replaced_by",
+            "replaces",
+            "refused_routes",
+            "forgotten_routes",
+        ] {
+            assert_eq!(passport[part], of[part], "{part} of {passport}");
+        }
+        let mut grants = passport["grants"].as_array().unwrap().clone();
+        grants.sort_by_key(|at| ["host", "route", "method"].map(|part| text(&at[part])));
+        assert_eq!(Value::from(grants), of["grants"]);
+    }
 }
 
 #[test]

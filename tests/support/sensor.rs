@@ -11,7 +11,7 @@ use heelguard::identity::secret::Keyring;
 use heelguard::ledger::Ledger;
 use heelguard::metrics::Counters;
 use heelguard::pipeline::{self, Outputs, Progress, Summary};
-use heelguard::report::{Form, Range, Sight, Source, Told, of_ledger};
+use heelguard::report::{Form, Kind, Range, Sight, Source, Told, of_ledger};
 use heelguard::sinks::record::{AlertRecord, Labels, TlsRecord, TransactionRecord};
 use heelguard::web::{self, Shown};
 use heelguard_detectors::alert::Alert;
@@ -51,9 +51,9 @@ pub fn pages(captures: &[&Path]) -> Result<Vec<String>, CaptureError> {
     let raw = config::load(None, &[]).expect("the defaults are valid");
     let (ledger, summary) = seen(&mut Timeline::open(&paths)?);
     let labels = raw.labels();
-    let source = Source { kind: "capture", name: "a capture".to_owned() };
+    let source = Source { kind: Kind::Capture, name: "a capture".to_owned() };
     let sight = Sight::of(&summary.counters);
-    let told = Told { labels: &labels, source, range: Range::default(), is_cut: true, sight };
+    let told = Told { labels: &labels, source, range: Range::default(), sight };
     let report = of_ledger(&ledger, told);
     let shown = Shown {
         labels: raw.labels(),

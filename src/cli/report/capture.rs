@@ -5,11 +5,11 @@
 use crate::capture::replay::Timeline;
 use crate::cli::progress::Progress;
 use crate::cli::replay::{SHARDS_MAX, machine_shards, settings};
-use crate::cli::{Failure, keylog, page, warn};
+use crate::cli::{Failure, described, keylog, page, warn};
 use crate::config::Raw;
 use crate::ledger::Ledger;
 use crate::pipeline::{self, Outputs, checkpoint};
-use crate::report::{Range, Report, Sight, Source, Told, of_ledger};
+use crate::report::{Kind, Range, Report, Sight, Source, Told, of_ledger};
 use clap::Args;
 use heelguard_detectors::alert::Alert;
 use heelguard_detectors::transaction::Transaction;
@@ -46,9 +46,11 @@ impl CaptureArgs {
         }
         let mut timeline = Timeline::open(&self.files).map_err(Failure::running)?;
         let keys = keylog::read(raw, &mut timeline)?;
+        let described = described::read_or_warn(raw);
         let shards = self.shards.map_or_else(machine_shards, |shards| shards as usize);
         let mut options = raw.options(settings(raw)?, shards);
         options.keys = keys;
+        options.described = described;
         // What a sensor has learned is its own: captures are told from themselves alone.
         options.state = checkpoint::Config::default();
         let mut gathered = Gathered { ledger: Ledger::default(), range, progress: Progress::new() };
@@ -56,10 +58,10 @@ impl CaptureArgs {
         gathered.progress.end();
         let summary = run.map_err(|error| Failure::running(format!("{error:#}")))?;
         summary.warnings.iter().for_each(|warning| warn(warning));
-        let source = Source { kind: "capture", name: page::names(&self.files) };
+        let source = Source { kind: Kind::Capture, name: page::names(&self.files) };
         let sight = Sight::of(&summary.counters);
         let labels = raw.labels();
-        let told = Told { labels: &labels, source, range, is_cut: true, sight };
+        let told = Told { labels: &labels, source, range, sight };
         let damage: Vec<String> = summary.errors.iter().map(ToString::to_string).collect();
         let damage = (!damage.is_empty()).then(|| Failure::running(damage.join("\n")));
         Ok((of_ledger(&gathered.ledger, told), damage))

@@ -7,7 +7,7 @@ use crate::cli::replay::settings;
 use crate::config::Raw;
 use crate::ledger::Ledger;
 use crate::pipeline::checkpoint::{self, Checkpoint};
-use crate::report::{Range, Report, Sight, Source, Told, of_ledger};
+use crate::report::{Kind, Range, Report, Sight, Source, Told, of_ledger};
 use crate::sinks::inventory::Inventory;
 use heelguard_detectors::saved::Damaged;
 use std::path::Path;
@@ -27,13 +27,13 @@ pub(super) fn report(raw: &mut Raw, folder: Option<&Path>, range: Range) -> Resu
     let ledger = ledger_of_state(&kept).map_err(|why| Failure::running(format!("state {shown}: {why}")))?;
     let ledger = ledger.ok_or_else(|| {
         Failure::running(format!(
-            "the state in {shown} holds no tables of what was seen: a sensor with the page (web.listen), or with \
-             --inventory, writes them"
+            "the state in {shown} holds no tables of what was seen: a version that kept none wrote it. `heelguard run` of \
+             this version goes on from it and writes them with its next checkpoint"
         ))
     })?;
     let labels = raw.labels();
-    let source = Source { kind: "state", name: format!("state of the sensor in {}", folder.display()) };
-    let told = Told { labels: &labels, source, range, is_cut: false, sight: Sight::of_state() };
+    let source = Source { kind: Kind::State, name: format!("state of the sensor in {}", folder.display()) };
+    let told = Told { labels: &labels, source, range, sight: Sight::of_state() };
     Ok(of_ledger(&ledger, told))
 }
 

@@ -109,6 +109,13 @@ pub struct Risk {
     pub reasons: Vec<Reason>,
 }
 
+impl Risk {
+    /// Whether this is among the reasons.
+    pub fn has(&self, danger: Danger) -> bool {
+        self.reasons.iter().any(|reason| reason.danger == danger)
+    }
+}
+
 /// The risk of one endpoint.
 pub fn of(row: &Endpoint) -> Risk {
     let reason = |&danger: &Danger| Some(Reason { danger, words: words(danger, row)? });

@@ -21,14 +21,14 @@ fn followed(story: &str, names: &[&'static str]) -> Vec<(&'static str, &'static 
     let ledger = told(story);
     let now = ledger.overview().span.unwrap().1;
     let credentials = ledger.credentials();
-    let named = |fingerprint| names.iter().copied().find(|name| key(name) == fingerprint).unwrap_or("?");
+    let name_of = |fingerprint| names.iter().copied().find(|name| key(name) == fingerprint).unwrap_or("?");
     let all = passports(&credentials, now);
     for of in &all {
         let back = |other| all.iter().find(|it| it.of.fingerprint == other).unwrap().replaces.unwrap().other;
         assert!(of.replaced_by.is_none_or(|by| back(by.other) == of.of.fingerprint), "seen from both sides");
     }
     all.iter()
-        .filter_map(|of| of.replaced_by.map(|by| (named(of.of.fingerprint), named(by.other), by.is_sure)))
+        .filter_map(|of| of.replaced_by.map(|by| (name_of(of.of.fingerprint), name_of(by.other), by.is_sure)))
         .collect()
 }
 

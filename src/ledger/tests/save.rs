@@ -28,13 +28,19 @@ const DAY: &str = "08:00:00 203.0.113.7 -> offer POST /login 200 user=ann countr
 fn a_restart_anywhere_changes_nothing() {
     let all = transactions(DAY).unwrap();
     let whole = Ledger::default();
-    all.iter().for_each(|tx| whole.observe(tx));
+    for tx in &all {
+        whole.observe(tx);
+    }
     for place in (0..=all.len()).step_by(17) {
         let (before, after) = all.split_at(place);
         let first = Ledger::default();
-        before.iter().for_each(|tx| first.observe(tx));
+        for tx in before {
+            first.observe(tx);
+        }
         let second = gone_on(&parts(&first)).unwrap();
-        after.iter().for_each(|tx| second.observe(tx));
+        for tx in after {
+            second.observe(tx);
+        }
         assert_eq!(parts(&second), parts(&whole), "after {place} of {}", all.len());
         assert_eq!(second.overview(), whole.overview());
         assert_eq!(format!("{:?}", second.coverage()), format!("{:?}", whole.coverage()));
@@ -55,7 +61,9 @@ fn what_makes_room_is_the_same_after_a_restart() {
     let flood =
         transactions("09:00:00 203.0.113.7 -> login POST /login 401 user=u{1..12000} every 1ms").unwrap();
     let (whole, first) = (Ledger::default(), Ledger::default());
-    flood.iter().for_each(|tx| whole.observe(tx));
+    for tx in &flood {
+        whole.observe(tx);
+    }
     flood.iter().take(7_000).for_each(|tx| first.observe(tx));
     let second = gone_on(&parts(&first)).unwrap();
     flood.iter().skip(7_000).for_each(|tx| second.observe(tx));

@@ -6,6 +6,7 @@ use super::{badge, left_out};
 use crate::markup::html::Html;
 use crate::markup::parts::{close_table, number, open_table, shown_time};
 use crate::markup::svg;
+use crate::report::limits::NO_ALERTS;
 use crate::report::model::{OverTime, Report, Top};
 use crate::report::words::span;
 use heelguard_detectors::time::EventTime;
@@ -16,6 +17,10 @@ const CLASSES: [&str; 5] = ["info", "low", "medium", "high", "critical"];
 pub(super) fn alerts(html: &mut Html, report: &Report) {
     let alerts = &report.alerts;
     html.raw("<h2 id=\"alerts\">Alerts</h2>");
+    if !alerts.is_known {
+        html.raw("<p>").raw(NO_ALERTS).raw("</p>");
+        return;
+    }
     if alerts.of_the_sensor > 0 {
         html.raw("<p>The sensor raised ").text(alerts.of_the_sensor);
         html.raw(" more about its own view, which are not among these.</p>");

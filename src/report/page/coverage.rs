@@ -6,7 +6,7 @@ use super::left_out;
 use crate::markup::html::Html;
 use crate::markup::parts::{close_table, number, open_table, share};
 use crate::markup::proofs::{legend, proof_bar};
-use crate::report::findings::way_words;
+use crate::report::findings::{short, way_words};
 use crate::report::model::{ByProof, Gap, Report};
 use heelguard_detectors::identity::ProofLevel;
 
@@ -30,13 +30,17 @@ pub(super) fn coverage(html: &mut Html, report: &Report) {
     }
     close_table(html);
     left_out(html, coverage.hosts.len(), coverage.hosts_in_all);
-    html.raw("<h3>Granted with less than others prove</h3>");
+    html.raw("<h3>Ways around the second factor</h3>");
     if coverage.gaps.is_empty() {
         html.raw("<p>None was found: where somebody proved a second factor, nothing was granted that is known to have none.</p>");
         return;
     }
-    let heads = ["Route", "Weight", "Granted to", "#Times", "#Callers", "#With a second factor"];
-    open_table(html, "Routes that grant with less than others prove there", &heads);
+    let heads = ["Endpoint", "Weight", "Granted to", "Evidence"];
+    open_table(
+        html,
+        "Where something is granted with less than others prove there, the gravest first",
+        &heads,
+    );
     coverage.gaps.iter().for_each(|of| gap(html, of));
     close_table(html);
     left_out(html, coverage.gaps.len(), coverage.gaps_in_all);
@@ -77,9 +81,15 @@ fn gap(html: &mut Html, of: &Gap) {
     for label in &of.labels {
         html.raw(" <span class=\"label\">").raw(label).raw("</span>");
     }
-    html.raw("</th><td>").raw(of.weight).raw("</td><td class=\"way\">").raw(way_words(of.way)).raw("</td>");
-    for count in [of.granted, of.callers, of.mfa] {
-        number(html, count);
+    html.raw("</th><td>")
+        .raw(of.weight)
+        .raw("</td><td class=\"way\">")
+        .raw(way_words(of.way))
+        .raw("</td><td>");
+    html.text(&of.evidence);
+    for (place, fingerprint) in of.fingerprints.iter().enumerate() {
+        html.raw(if place > 0 { ", " } else { "<br><span class=\"soft\">by " });
+        html.raw("<span class=\"mono\">").text(short(fingerprint)).raw("…</span>");
     }
-    html.raw("</tr>");
+    html.raw(if of.fingerprints.is_empty() { "" } else { "</span>" }).raw("</td></tr>");
 }

@@ -1,167 +1,34 @@
 //! What a report asks the tables: sums of transactions over a period, and its episodes.
 //! It is given a tenant and a period, and gives rows.
 //! It promises that the tenant's name reaches the server as a parameter and never as SQL, that each exchange counts once,
-//! and that nothing is written.
+//! that nothing is written, and that words of the queries are those of the program's own lists.
+
+mod rows;
+
+pub use rows::{Actors, AtOnce, Called, Caller, Episode, Granted, Shown, Totals, Visit};
 
 use super::config::Config;
 use super::server::{Server, WORK_TIMEOUT};
-use clickhouse::{Row, RowOwned, RowRead};
-use serde::Deserialize;
+use crate::ledger::coverage::SIGNING_IN;
+use crate::ledger::credential::KEY_ROUTES_MAX;
+use crate::ledger::is_lasting;
+use crate::ledger::visited::Way;
+use clickhouse::{RowOwned, RowRead};
+use heelguard_detectors::identity::{CredentialKind, ProofLevel};
+use heelguard_detectors::label::{Label, Labels};
 
 /// Episodes that are fetched at most, the gravest first.
 pub const EPISODES_MAX: u64 = 100_000;
+/// Rows of any other kind that are fetched at most.
+pub const ROWS_MAX: u64 = 1_000_000;
 
-/// Routes that are fetched of one key.
-const ROUTES_MAX: u64 = 16;
-
-/// Where one signs in nothing is used yet.
-const SIGNING_IN: &str = "['login', 'mfa', 'token', 'sign_up']";
-/// What a key should rarely be able to do.
-const PRIVILEGED: &str = "['admin', 'users', 'role', 'key', 'factor', 'export']";
-/// Credentials that last beyond a login.
-const LASTING: &str =
-    "('api_key', 'basic', 'client_certificate', 'client_secret', 'digest', 'hawk', 'signature')";
+/// Networks of one credential that are fetched.
+const NETWORKS_MAX: u64 = 12;
 /// Of IPv6 a network counts as one.
 const NETWORK: &str =
     "if(startsWith(toString(client_ip), '::ffff:'), client_ip, IPv6CIDRToRange(client_ip, 64).1)";
-
-/// How much there is.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Row)]
-pub struct Totals {
-    /// Exchanges.
-    pub transactions: u64,
-    /// Of them, those that were not seen whole.
-    pub not_whole: u64,
-    /// Names of servers.
-    pub hosts: u64,
-    /// Methods of routes.
-    pub endpoints: u64,
-    /// The first request's first byte, in microseconds since 1970.
-    pub first_us: i64,
-    /// The last answer's last byte.
-    pub last_us: i64,
-    /// Credentials that last.
-    pub keys: u64,
-    /// Sessions and tokens.
-    pub tokens: u64,
-    /// Episodes.
-    pub episodes: u64,
-}
-
-/// Actors of one kind.
-#[derive(Clone, Debug, Deserialize, Row)]
-pub struct Actors {
-    /// Which kind.
-    pub kind: String,
-    /// How many.
-    pub count: u64,
-}
-
-/// An endpoint's successes.
-#[derive(Clone, Debug, Deserialize, Row)]
-pub struct Granted {
-    /// The method.
-    pub method: String,
-    /// The host.
-    pub host: String,
-    /// The route.
-    pub route: String,
-    /// What it is for.
-    pub labels: Vec<String>,
-    /// What was proved, how often, and with how many credentials.
-    pub proofs: Vec<(String, u64, u64)>,
-}
-
-/// One key.
-#[derive(Clone, Debug, Deserialize, Row)]
-pub struct Key {
-    /// Its fingerprint.
-    pub fingerprint: String,
-    /// The scheme.
-    pub kind: String,
-    /// What it is by its look.
-    pub class: String,
-    /// Where it is sent.
-    pub location: String,
-    /// The header, cookie or field.
-    pub name: String,
-    /// As alerts name it; empty: nobody.
-    pub owner: String,
-    /// For how many accounts it was used.
-    pub owners: u64,
-    /// Its first use, in microseconds since 1970.
-    pub first_us: i64,
-    /// Its last use.
-    pub last_us: i64,
-    /// Calls with it.
-    pub calls: u64,
-    /// Those that were refused.
-    pub denied: u64,
-    /// Successes on privileged routes.
-    pub privileged: u64,
-    /// Successes without a second factor, for an account that has one.
-    pub around_mfa: u64,
-    /// From how many networks.
-    pub networks: u64,
-    /// From which countries, the most used first.
-    pub countries: Vec<String>,
-    /// On how many routes.
-    pub routes: u64,
-}
-
-/// Calls of one key to one endpoint.
-#[derive(Clone, Debug, Deserialize, Row)]
-pub struct Called {
-    /// The key.
-    pub fingerprint: String,
-    /// The method.
-    pub method: String,
-    /// The host.
-    pub host: String,
-    /// The route.
-    pub route: String,
-    /// Calls.
-    pub calls: u64,
-}
-
-/// One episode.
-#[derive(Clone, Debug, Deserialize, Row)]
-pub struct Episode {
-    /// Its id, as text.
-    pub id: String,
-    /// The rule's id.
-    pub rule: String,
-    /// The severity's name.
-    pub severity: String,
-    /// The confidence's name.
-    pub confidence: String,
-    /// The status' name.
-    pub status: String,
-    /// One sentence.
-    pub message: String,
-    /// The first event, in microseconds since 1970.
-    pub first_us: i64,
-    /// The last event.
-    pub last_us: i64,
-    /// Events.
-    pub count: u64,
-    /// The scope's name.
-    pub scope: String,
-    /// What it is about.
-    pub subject: String,
-    /// Of the endpoint; empty: none.
-    pub method: String,
-    /// Of the endpoint.
-    pub host: String,
-    /// Of the endpoint.
-    pub route: String,
-    /// The status and the note of each piece of evidence.
-    pub evidence: Vec<(u16, String)>,
-    /// Whether the detector says that it was accepted; empty: it does not say.
-    pub accepted: String,
-    /// What the detector counts as hits, as JSON.
-    pub hits: String,
-}
+/// What was granted.
+const GRANTED: &str = "outcome = 'success'";
 
 /// A period of one tenant, in microseconds since 1970; open where there is no bound.
 #[derive(Clone, Debug)]
@@ -190,10 +57,10 @@ impl Reader {
     /// How much there is.
     pub fn totals(&self) -> Result<Totals, String> {
         let (transactions, alerts) = (self.transactions(), self.alerts());
-        let fingerprints = |is_lasting: &str| {
+        let fingerprints = |lasts: bool| {
+            let kinds = kinds(|kind| is_lasting(kind) == lasts && kind != CredentialKind::Dpop);
             format!(
-                "uniqExactArray(arrayMap(c -> c.fingerprint, arrayFilter(c -> c.kind {is_lasting} {LASTING} AND c.kind != 'dpop', \
-                 credentials)))"
+                "uniqExactArray(arrayMap(c -> c.fingerprint, arrayFilter(c -> c.kind IN {kinds}, credentials)))"
             )
         };
         let sql = format!(
@@ -201,8 +68,8 @@ impl Reader {
              AS hosts, uniqExactIf((method, host, route), method != '') AS endpoints, toUnixTimestamp64Micro(min(time)) AS \
              first_us, toUnixTimestamp64Micro(max(end_time)) AS last_us, {} AS keys, {} AS tokens, assumeNotNull((SELECT count() {alerts})) \
              AS episodes {transactions}",
-            fingerprints("IN"),
-            fingerprints("NOT IN"),
+            fingerprints(true),
+            fingerprints(false),
         );
         Ok(self.rows::<Totals>(&sql)?.into_iter().next().unwrap_or_default())
     }
@@ -215,42 +82,100 @@ impl Reader {
         ))
     }
 
-    /// Endpoints with successes; those of signing in are left out.
-    pub fn granted(&self) -> Result<Vec<Granted>, String> {
+    /// Endpoints.
+    pub fn called(&self) -> Result<Vec<Called>, String> {
+        let proofs: Vec<String> = ProofLevel::ALL
+            .iter()
+            .map(|level| format!("countIf({GRANTED} AND proof_level = '{}')", level.name()))
+            .collect();
         self.rows(&format!(
-            "SELECT method, host, route, arraySort(arrayDistinct(arrayFlatten(groupArray(of_level)))) AS labels, \
-             groupArrayIf((level, successes, callers), successes > 0) AS proofs FROM (SELECT toString(method) AS method, \
-             toString(host) AS host, toString(route) AS route, toString(proof_level) AS level, countIf(outcome = 'success') AS \
-             successes, uniqExactArrayIf(credentials.fingerprint, outcome = 'success') AS callers, \
-             arrayMap(label -> toString(label), groupUniqArrayArray(labels)) AS of_level {} GROUP BY method, host, route, level) \
-             GROUP BY method, host, route HAVING notEmpty(proofs) AND NOT hasAny(labels, {SIGNING_IN}) ORDER BY host, route, method",
-            self.transactions_with_request(),
+            "SELECT toString(method) AS method, toString(host) AS host, toString(route) AS route, \
+             arrayMap(label -> toString(label), groupUniqArrayArray(labels)) AS labels, count() AS calls, \
+             countIf(outcome = 'denied') AS denied, countIf(empty(credentials)) AS without_credential, \
+             countIf(arrayExists(e -> e.kind IN ('query', 'path'), exposed)) AS credential_in_url, \
+             countIf(scheme = 'http' AND client_class != 'internal') AS plain_from_outside, \
+             countIf({GRANTED} AND account_has_mfa AND proof_level != 'mfa') AS around_mfa, \
+             arrayMap(kind -> toString(kind), groupUniqArrayArrayIf(credentials.kind, {GRANTED})) AS taken, [{}] AS proofs {} \
+             AND method != '' GROUP BY method, host, route ORDER BY host, route, method LIMIT {ROWS_MAX}",
+            proofs.join(", "),
+            self.transactions(),
         ))
     }
 
-    /// Keys that last.
-    pub fn keys(&self) -> Result<Vec<Key>, String> {
+    /// Who was granted what where somebody proved a second factor.
+    pub fn callers(&self) -> Result<Vec<Caller>, String> {
+        self.rows(&format!(
+            "SELECT toString(principal_kind) AS kind, principal_id AS id, toString(method) AS method, toString(host) AS host, \
+             toString(route) AS route, count() AS success, countIf(proof_level = 'mfa') AS mfa {} AND {GRANTED} AND {} \
+             GROUP BY kind, id, method, host, route ORDER BY kind, id, host, route, method LIMIT {ROWS_MAX}",
+            self.transactions(),
+            self.is_guarded(),
+        ))
+    }
+
+    /// Keys that last, and of the others what was granted something where somebody proved a second factor.
+    pub fn shown(&self) -> Result<Vec<Shown>, String> {
+        let privileged = labels(Labels::PRIVILEGED);
         self.rows(&format!(
             "SELECT c.fingerprint AS fingerprint, toString(any(c.kind)) AS kind, toString(any(c.class)) AS class, \
-             toString(any(c.location)) AS location, toString(any(c.name)) AS name, argMaxIf(concat(principal_kind, ':', principal_id), \
-             end_time, principal_kind NOT IN ('anonymous', 'key', 'session')) AS owner, \
+             toString(any(c.location)) AS location, toString(any(c.name)) AS name, argMaxIf((toString(principal_kind), \
+             principal_id), (principal_kind NOT IN ('key', 'session'), end_time), principal_kind != 'anonymous') AS owner, \
              uniqExactIf((principal_kind, principal_id), principal_kind != 'anonymous') AS owners, \
              toUnixTimestamp64Micro(min(time)) AS first_us, toUnixTimestamp64Micro(max(end_time)) AS last_us, count() AS calls, \
-             countIf(outcome = 'denied') AS denied, countIf(outcome = 'success' AND hasAny(labels, {PRIVILEGED})) AS \
-             privileged, countIf(outcome = 'success' AND account_has_mfa AND proof_level != 'mfa') AS around_mfa, \
-             uniqExact({NETWORK}) AS networks, arraySort(groupUniqArrayIf(toString(client_country), client_country != '')) AS \
-             countries, uniqExactIf((method, host, route), method != '') AS routes {} GROUP BY fingerprint ORDER BY fingerprint",
-            self.shown(),
+             countIf(outcome = 'denied') AS denied, countIf({GRANTED} AND hasAny(labels, {privileged})) AS privileged, \
+             countIf({GRANTED} AND account_has_mfa AND proof_level != 'mfa') AS around_mfa, \
+             arrayMap(ip -> toString(ip), arraySort(groupUniqArray({NETWORKS_MAX})({NETWORK}))) AS networks, \
+             uniqExact({NETWORK}) AS networks_in_all, \
+             arraySort(groupUniqArrayIf(toString(client_country), client_country != '')) AS countries, \
+             uniqExactIf(device, device != '') AS devices, uniqExactIf((method, host, route), method != '') AS routes, \
+             arraySort(groupUniqArray(toUInt64(greatest(0, intDiv(toUnixTimestamp64Milli(end_time), 86400000))))) AS days {} \
+             GROUP BY fingerprint HAVING countIf({}) > 0 ORDER BY fingerprint LIMIT {ROWS_MAX}",
+            self.presented(),
+            self.is_of_use(),
         ))
     }
 
-    /// The endpoints that each key was used on, the most used first.
-    pub fn called(&self) -> Result<Vec<Called>, String> {
+    /// The endpoints that these were used on, of each the last.
+    pub fn visits(&self) -> Result<Vec<Visit>, String> {
+        let of = |way: Way| kinds(|kind| Way::usual(kind) == Some(way));
+        let (keys, basic, sessions) = (of(Way::Key), of(Way::Basic), of(Way::Password));
+        // As `Way::of` says: beside a session a key or a password only names the program.
+        let alone = format!(
+            "{GRANTED} AND (proof_level = 'api_key' AND c.kind IN {keys} OR proof_level = 'password' AND (c.kind IN {sessions} OR \
+             (c.kind IN {keys} OR c.kind IN {basic}) AND NOT arrayExists(other -> other.kind IN {sessions}, credentials)))"
+        );
         self.rows(&format!(
             "SELECT c.fingerprint AS fingerprint, toString(method) AS method, toString(host) AS host, toString(route) AS route, \
-             count() AS calls {} AND method != '' GROUP BY fingerprint, method, host, route ORDER BY fingerprint, calls DESC, \
-             host, route, method LIMIT {ROUTES_MAX} BY fingerprint",
-            self.shown(),
+             arrayMap(label -> toString(label), groupUniqArrayArray(labels)) AS labels, count() AS calls, countIf({GRANTED}) AS \
+             success, countIf({GRANTED} AND proof_level = 'mfa') AS mfa, countIf({alone}) AS alone, countIf({GRANTED} AND \
+             account_has_mfa AND proof_level != 'mfa') AS around, toUnixTimestamp64Micro(min(time)) AS first_us, \
+             toUnixTimestamp64Micro(max(end_time)) AS last_us {} AND method != '' AND ({}) GROUP BY fingerprint, method, host, \
+             route ORDER BY fingerprint, last_us DESC, host, route, method LIMIT {KEY_ROUTES_MAX} BY fingerprint LIMIT {ROWS_MAX}",
+            self.presented(),
+            self.is_of_use(),
+        ))
+    }
+
+    /// When keys were granted something.
+    pub fn granted(&self) -> Result<Vec<Granted>, String> {
+        self.rows(&format!(
+            "SELECT fingerprint, min(at) AS first_us, max(at) AS last_us, max(at - before) AS longest_pause_us FROM (SELECT \
+             c.fingerprint AS fingerprint, toUnixTimestamp64Micro(end_time) AS at, lagInFrame(at, 1, at) OVER (PARTITION BY \
+             c.fingerprint ORDER BY end_time ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS before {} AND {GRANTED} AND c.kind IN {}) \
+             GROUP BY fingerprint ORDER BY fingerprint LIMIT {ROWS_MAX}",
+            self.presented(),
+            kinds(is_lasting),
+        ))
+    }
+
+    /// By how many keys were used at once.
+    pub fn at_once(&self) -> Result<Vec<AtOnce>, String> {
+        self.rows(&format!(
+            "SELECT fingerprint, max(here) AS networks, max(on) AS devices FROM (SELECT c.fingerprint AS fingerprint, \
+             uniqExact({NETWORK}) AS here, uniqExactIf(device, device != '') AS on {} AND c.kind IN {} GROUP BY fingerprint, \
+             toStartOfHour(end_time)) GROUP BY fingerprint ORDER BY fingerprint LIMIT {ROWS_MAX}",
+            self.presented(),
+            kinds(is_lasting),
         ))
     }
 
@@ -279,17 +204,25 @@ impl Reader {
             + " AND repeat_of IS NULL"
     }
 
-    /// The same without those of which the answer alone was seen.
-    fn transactions_with_request(&self) -> String {
-        self.transactions() + " AND method != ''"
+    /// The same, a row for each credential that was shown; proofs of DPoP are new with each request.
+    fn presented(&self) -> String {
+        let transactions = self.transactions();
+        format!("FROM (SELECT * {transactions}) ARRAY JOIN credentials AS c WHERE c.kind != 'dpop'")
     }
 
-    /// The same, a row for each key that was shown.
-    fn shown(&self) -> String {
+    /// Whether it was on an endpoint that is used, and on which somebody proved a second factor.
+    fn is_guarded(&self) -> String {
         format!(
-            "FROM (SELECT * {}) ARRAY JOIN credentials AS c WHERE c.kind IN {LASTING}",
-            self.transactions()
+            "(method, host, route) IN (SELECT method, host, route {} AND method != '' GROUP BY method, host, route HAVING \
+             countIf({GRANTED} AND proof_level = 'mfa') > 0 AND NOT hasAny(groupUniqArrayArray(labels), {}))",
+            self.transactions(),
+            labels(SIGNING_IN),
         )
+    }
+
+    /// Whether a row of a credential is one that a report needs.
+    fn is_of_use(&self) -> String {
+        format!("c.kind IN {} OR {GRANTED} AND {}", kinds(is_lasting), self.is_guarded())
     }
 
     /// Episodes that were there in the period.
@@ -307,4 +240,16 @@ impl Reader {
         }
         condition
     }
+}
+
+/// These kinds of credential as a list of SQL.
+fn kinds(is_meant: impl Fn(CredentialKind) -> bool) -> String {
+    let kinds = CredentialKind::ALL.iter().filter(|kind| is_meant(**kind));
+    format!("({})", kinds.map(|kind| format!("'{}'", kind.name())).collect::<Vec<_>>().join(", "))
+}
+
+/// These labels as an array of SQL.
+fn labels(of: Labels) -> String {
+    let labels = of.iter().map(Label::name).map(|name| format!("'{name}'"));
+    format!("[{}]", labels.collect::<Vec<_>>().join(", "))
 }

@@ -55,45 +55,13 @@ fn a_report_of_the_database_is_that_of_the_capture_whole_and_of_a_period() {
         {
             assert_eq!(kept.pointer(part), captured.pointer(part), "{period:?} {part}");
         }
-        let gaps = |report: &Value| -> Vec<Value> {
-            let gaps = report["coverage"]["gaps"].as_array().unwrap().iter();
-            gaps.map(|gap| {
-                ["endpoint", "way", "granted", "mfa"].iter().map(|part| gap[*part].clone()).collect()
-            })
-            .collect()
-        };
         assert_eq!(gaps(&kept), gaps(&captured), "{period:?}");
-        let keys = |report: &Value| -> Vec<Value> {
-            let of = [
-                "fingerprint",
-                "owner",
-                "calls",
-                "denied",
-                "privileged",
-                "around_mfa",
-                "last_seen",
-                "networks",
-                "needs",
-            ];
-            let mut keys: Vec<Value> = report["keys"]["passports"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|key| of.iter().map(|part| key[*part].clone()).collect())
-                .collect();
-            keys.sort_by_key(ToString::to_string);
-            keys
-        };
-        assert_eq!(sorted(keys(&kept)), sorted(keys(&captured)), "{period:?}");
-        for part in [
-            "/alerts/episodes",
-            "/alerts/by_severity",
-            "/alerts/by_detector",
-            "/alerts/over_time",
-            "/exposures",
-        ] {
+        assert!(!gaps(&kept).is_empty());
+        assert_eq!(keys(&kept), keys(&captured), "{period:?}");
+        for part in ["/alerts/episodes", "/alerts/by_severity", "/alerts/by_detector", "/alerts/over_time"] {
             assert_eq!(kept.pointer(part), captured.pointer(part), "{period:?} {part}");
         }
+        assert_eq!(open(&kept), open(&captured), "{period:?}");
         let told = |report: &Value| -> Vec<Value> {
             let top = report["alerts"]["top"].as_array().unwrap().iter();
             top.map(|top| {
@@ -105,14 +73,28 @@ fn a_report_of_the_database_is_that_of_the_capture_whole_and_of_a_period() {
     }
 }
 
-/// Rows whose lists have their entries in one order.
-fn sorted(mut rows: Vec<Value>) -> Vec<Value> {
-    for row in &mut rows {
-        for list in row.as_array_mut().into_iter().flatten().filter_map(Value::as_array_mut) {
-            list.sort_by_key(ToString::to_string);
-        }
+/// These without the parts that the tables cannot tell, in one order.
+fn without(rows: &Value, parts: &[&str]) -> Vec<Value> {
+    let mut rows = rows.as_array().unwrap().clone();
+    for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+        parts.iter().for_each(|part| _ = row.remove(*part));
     }
+    rows.sort_by_key(ToString::to_string);
     rows
+}
+
+/// What answers hold makes a route weigh more.
+fn gaps(report: &Value) -> Vec<Value> {
+    without(&report["coverage"]["gaps"], &["weight", "advice"])
+}
+
+/// When a key was handed out, and with that its age.
+fn keys(report: &Value) -> Vec<Value> {
+    without(&report["keys"]["passports"], &["issued", "first_seen", "age_days", "countries"])
+}
+
+fn open(report: &Value) -> Vec<Value> {
+    without(&report["exposures"]["open"], &[])
 }
 
 #[test]
