@@ -143,8 +143,8 @@ fn keys(text: &mut Markdown, report: &Report) {
         "Needs",
     ]);
     for key in &keys.passports {
-        text.raw("| ").raw("`").text(short(&key.fingerprint)).raw("` ").wire(&key.class).raw(" in ");
-        text.text(&key.location).raw(" ").wire(&key.name).raw(" | ");
+        text.raw("| ").raw("`").text(short(&key.fingerprint)).raw("` ").wire(key.class).raw(" in ");
+        text.text(key.location).raw(" ").wire(&key.name).raw(" | ");
         text.wire(key.owner.as_deref().unwrap_or("nobody known")).raw(" | ").text(key.risk).raw(" | ");
         text.text(key.reasons.join(", ")).raw(" | ").text(grouped(key.calls)).raw(" | ");
         text.text(grouped(key.privileged))
@@ -195,7 +195,7 @@ fn alerts(text: &mut Markdown, report: &Report) {
     }
     text.table(&["Detector", "Worst", "#Alerts", "#Events"]);
     for row in &alerts.by_detector {
-        text.raw("| ").text(&row.rule).raw(" ").text(&row.title).raw(" | ").text(row.severity.0).raw(" | ");
+        text.raw("| ").text(row.rule).raw(" ").text(row.title).raw(" | ").text(row.severity.0).raw(" | ");
         text.text(grouped(row.episodes)).raw(" | ").text(grouped(row.events)).raw(" |\n");
     }
     text.raw("\n### The gravest\n\n");

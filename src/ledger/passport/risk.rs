@@ -90,7 +90,8 @@ mod tests {
         transactions(story).unwrap().iter().for_each(|tx| ledger.observe(tx));
         let now = ledger.overview().span.unwrap().1;
         let credentials = ledger.credentials();
-        let mut keys: Vec<_> = passports(&credentials, now).iter().map(|of| of.risk()).collect();
+        let mut keys: Vec<_> =
+            passports(&credentials, now).iter().map(super::super::Passport::risk).collect();
         keys.sort_by_key(|risk| risk.score);
         keys.into_iter().map(|risk| (risk.score, risk.reasons.join("; "))).collect()
     }

@@ -38,7 +38,7 @@ pub(super) fn alerts(html: &mut Html, report: &Report) {
     over_time(html, &alerts.over_time);
     open_table(html, "Alerts by detector", &["Detector", "Worst", "#Alerts", "#Events"]);
     for row in &alerts.by_detector {
-        html.raw("<tr><th scope=\"row\">").text(&row.title).raw(" <span class=\"soft\">").text(&row.rule);
+        html.raw("<tr><th scope=\"row\">").text(row.title).raw(" <span class=\"soft\">").text(row.rule);
         html.raw("</span></th><td>");
         badge(html, row.severity.0);
         html.raw("</td>");

@@ -79,7 +79,9 @@ fn endpoint(html: &mut Html, of: &AtRisk) {
 
 fn data(html: &mut Html, of: &Data) {
     html.raw("<tr><th scope=\"row\">").raw(of.words).raw("</th>");
-    [of.answers, of.endpoints, of.open_endpoints].into_iter().for_each(|count| number(html, count));
+    for count in [of.answers, of.endpoints, of.open_endpoints] {
+        number(html, count);
+    }
     html.raw("<td class=\"mono places\">");
     for (number, at) in of.places.iter().take(PLACES_SHOWN).enumerate() {
         html.raw(if number > 0 { "<br>" } else { "" });

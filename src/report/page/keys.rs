@@ -34,7 +34,7 @@ fn passport(html: &mut Html, of: &Passport) {
     html.raw("<article class=\"passport\"><h3><span class=\"mono\">")
         .text(short(&of.fingerprint))
         .raw("…</span> ");
-    html.text(&of.class).raw(" of ").wire(of.owner.as_deref().unwrap_or("nobody known"));
+    html.text(of.class).raw(" of ").wire(of.owner.as_deref().unwrap_or("nobody known"));
     if of.risk > 0 {
         html.raw(" <span class=\"badge ").raw(weight(of.risk)).raw("\">risk ").text(of.risk).raw("</span>");
     }
@@ -42,7 +42,7 @@ fn passport(html: &mut Html, of: &Passport) {
     if !of.reasons.is_empty() {
         html.raw("<p><b>").text(of.reasons.join(" · ")).raw("</b></p>");
     }
-    html.raw("<p class=\"soft\">in ").text(&of.location).raw(" ").wire_within(&of.name, 60).raw(" · ");
+    html.raw("<p class=\"soft\">in ").text(of.location).raw(" ").wire_within(&of.name, 60).raw(" · ");
     html.text(grouped(of.calls)).raw(" calls, ").text(grouped(of.denied)).raw(" refused, ");
     html.text(grouped(of.privileged)).raw(" privileged · ").raw(if of.issued.is_some() {
         "handed out "

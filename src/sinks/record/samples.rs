@@ -157,7 +157,6 @@ fn response() -> Response {
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "each field once")]
 pub(crate) fn transaction() -> Transaction {
     let mut anomalies = AnomalySet::EMPTY;
     anomalies.insert(Anomaly::TcpRetransmission);
