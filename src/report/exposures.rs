@@ -66,7 +66,7 @@ fn plain(judged: &[Judged<'_>]) -> Option<Exposure> {
         events: rows.iter().map(|row| row.plain_from_outside).sum(),
         places_in_all: rows.len() as u64,
         places: places(&rows),
-        to_do: "let nothing but TLS reach it from outside: answer plain HTTP with a redirect alone, and send HSTS",
+        to_do: "let nothing be reached from outside without TLS: answer plain HTTP with a redirect alone, and send HSTS",
     };
     (exposure.places_in_all > 0).then_some(exposure)
 }

@@ -3,7 +3,7 @@
 //! It promises that a view too poor to conclude from is said before any conclusion, and that each thing to do names a
 //! part of the report that tells more.
 
-use super::model::{Action, Findings, Part, Report, Verdict};
+use super::model::{Action, Findings, Part, Passport, Report, Top, Verdict};
 use crate::markup::html::grouped;
 use crate::markup::parts::{share, shown_time};
 use heelguard_detectors::alert::Severity;
@@ -11,18 +11,18 @@ use heelguard_detectors::identity::ProofLevel;
 
 /// Things to do that are told.
 const ACTIONS_MAX: usize = 3;
+/// The detector that tells what gaps tell: one key, one time.
+const TOLD_BY_GAPS: &str = "mfa_bypass_by_key";
 
 /// What the report comes down to.
 pub(super) fn findings(report: &Report) -> Findings {
     let summary = [seen(report), proved(report)].into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let actions =
-        [blindness(report), alert(report), gap(report), exposure(report), key(report), limits(report)];
-    Findings {
-        care: care(report),
-        headline: headline(report),
-        summary,
-        first: actions.into_iter().flatten().take(ACTIONS_MAX).collect(),
-    }
+    let mut first: Vec<Action> =
+        [blindness(report), alert(report), gap(report), exposure(report)].into_iter().flatten().collect();
+    first.extend(key(report, &first));
+    first.extend(limits(report));
+    first.truncate(ACTIONS_MAX);
+    Findings { care: care(report), headline: headline(report), summary, first }
 }
 
 /// What limits every conclusion.
@@ -61,12 +61,14 @@ fn nothing(report: &Report) -> String {
 }
 
 fn walked_around(report: &Report) -> Option<String> {
-    let gaps = report.coverage.gaps_in_all;
-    let ways = if gaps == 1 { "one way leads" } else { "ways lead" };
-    match gaps {
-        0 => None,
-        1 => Some(format!("{ways} around the second factor")),
-        _ => Some(format!("{} {ways} around the second factor", grouped(gaps))),
+    match (report.coverage.gaps_in_all, report.keys.around_mfa) {
+        (0, 0) => None,
+        (0, 1) => Some("one key gets past the second factor that its owner has".to_owned()),
+        (0, keys) => {
+            Some(format!("{} keys get past the second factors that their owners have", grouped(keys)))
+        }
+        (1, _) => Some("one way leads around the second factor".to_owned()),
+        (ways, _) => Some(format!("{} ways lead around the second factor", grouped(ways))),
     }
 }
 
@@ -129,11 +131,14 @@ fn proved(report: &Report) -> Option<String> {
         return None;
     }
     let of = |level| share(coverage.proofs.of(level), coverage.successes);
+    let unknown = match coverage.proofs.of(ProofLevel::Unknown) {
+        0 => String::new(),
+        _ => format!("; of {} it is not known", of(ProofLevel::Unknown)),
+    };
     Some(format!(
-        "A second factor stood behind {} of what was granted, a static key behind {}; of {} it is not known.",
+        "A second factor stood behind {} of what was granted, a static key behind {}{unknown}.",
         of(ProofLevel::Mfa),
         of(ProofLevel::ApiKey),
-        of(ProofLevel::Unknown)
     ))
 }
 
@@ -150,7 +155,7 @@ fn blindness(report: &Report) -> Option<Action> {
 }
 
 fn alert(report: &Report) -> Option<Action> {
-    let top = report.alerts.top.first().filter(|top| top.severity.0 >= Severity::High)?;
+    let top = pressing(report)?;
     let rest = match grave(report) - 1 {
         0 => String::new(),
         1 => " One more alert is critical or high.".to_owned(),
@@ -161,6 +166,12 @@ fn alert(report: &Report) -> Option<Action> {
         what: format!("{}.", capital(&top.to_do)),
         why: format!("{}: {}.{rest}", top.title, top.message),
     })
+}
+
+/// The alert that is told first: the gravest that tells something else than the gaps do.
+fn pressing(report: &Report) -> Option<&Top> {
+    let is_told = |top: &&Top| report.coverage.gaps_in_all > 0 && top.detector == TOLD_BY_GAPS;
+    report.alerts.top.iter().filter(|top| top.severity.0 >= Severity::High).find(|top| !is_told(top))
 }
 
 fn gap(report: &Report) -> Option<Action> {
@@ -190,10 +201,9 @@ pub(super) fn way_words(way: &str) -> &'static str {
 
 fn exposure(report: &Report) -> Option<Action> {
     // What the first alert says already is not said again.
-    let said =
-        report.alerts.top.first().filter(|top| top.severity.0 >= Severity::High).map(|top| top.rule.as_str());
-    let mut pressing = report.exposures.open.iter().filter(|open| open.severity.0 >= Severity::Medium);
-    let open = pressing.find(|open| open.rule.is_none() || open.rule != said)?;
+    let said = pressing(report).map(|top| top.rule.as_str());
+    let mut grave = report.exposures.open.iter().filter(|open| open.severity.0 >= Severity::Medium);
+    let open = grave.find(|open| open.rule.is_none() || open.rule != said)?;
     let example = open.places.first().map(|place| format!(", for example on {place}")).unwrap_or_default();
     Some(Action {
         part: Part::Exposures,
@@ -202,8 +212,10 @@ fn exposure(report: &Report) -> Option<Action> {
     })
 }
 
-fn key(report: &Report) -> Option<Action> {
-    let key = report.keys.passports.first().filter(|key| key.risk > 0)?;
+/// The riskiest key of which nothing was said yet.
+fn key(report: &Report, said: &[Action]) -> Option<Action> {
+    let is_said = |key: &Passport| said.iter().any(|action| action.why.contains(short(&key.fingerprint)));
+    let key = report.keys.passports.iter().filter(|key| key.risk > 0).find(|key| !is_said(key))?;
     let owner = key.owner.as_deref().map(|owner| format!(" of {owner}")).unwrap_or_default();
     let needs = match (key.grants.len(), key.forgotten_routes) {
         (_, 1..) | (0, _) => String::new(),

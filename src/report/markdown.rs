@@ -102,6 +102,10 @@ fn coverage(text: &mut Markdown, report: &Report) {
     text.raw("\n### Ways around the second factor\n");
     if coverage.gaps.is_empty() {
         text.raw("\nNone was found.\n");
+        if report.keys.around_mfa > 0 {
+            text.raw("\nBut without the second factor of their owners, where nobody else was seen: ");
+            text.text(counted(report.keys.around_mfa, "key", "keys")).raw(".\n");
+        }
         return;
     }
     text.table(&["Endpoint", "Weight", "Granted to", "Evidence", "What to do"]);

@@ -231,6 +231,8 @@ pub(super) struct Keys {
     /// How many there are, and how many of them have a reason for worry; the list has the riskiest.
     pub(super) in_all: u64,
     pub(super) with_reasons: u64,
+    /// How many were granted something without the second factor that their owner has.
+    pub(super) around_mfa: u64,
     pub(super) passports: Vec<Passport>,
 }
 

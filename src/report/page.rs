@@ -37,11 +37,8 @@ pub(super) fn page(report: &Report) -> String {
         .raw("<title>API authentication report · Heelguard</title><style>")
         .raw(STYLE)
         .raw(OWN_STYLE)
-        .raw("</style></head><body class=\"report\"><header><span class=\"brand\">Heelguard</span><p class=\"who\">")
-        .wire(&report.tenant)
-        .raw(" / ")
-        .wire(&report.sensor)
-        .raw("</p></header><main><h1>API authentication report</h1><p class=\"soft\">")
+        .raw("</style></head><body class=\"report\"><header><span class=\"brand\">Heelguard</span></header>")
+        .raw("<main><h1>API authentication report</h1><p class=\"soft\">")
         .wire_within(&head(report), SENTENCE_CHARS_MAX)
         .raw("</p>");
     findings(&mut html, report);
@@ -96,8 +93,12 @@ fn cards(html: &mut Html, report: &Report) {
     card(html, "", report.seen.principals.of("user"), "accounts");
     html.raw("<div class=\"card\"><b>").text(share(coverage.proofs.of(ProofLevel::Mfa), coverage.successes));
     html.raw("</b><span class=\"soft\">granted behind a second factor</span></div>");
-    card(html, "", coverage.gaps_in_all, "ways around it");
+    match (coverage.gaps_in_all, report.keys.around_mfa) {
+        (0, 1..) => card(html, "high", report.keys.around_mfa, "keys that get past it"),
+        (gaps, _) => card(html, if gaps > 0 { "high" } else { "" }, gaps, "ways around it"),
+    }
     card(html, "", report.keys.with_reasons, "keys with a reason for worry");
+    card(html, "", report.exposures.open.len() as u64, "things that lie open");
     card(html, "", report.exposures.endpoints_in_all, "endpoints at risk");
     if !report.alerts.is_known {
         html.raw("</div>");
@@ -177,6 +178,17 @@ fn principals(kind: &str) -> &'static str {
 
 fn badge(html: &mut Html, severity: Severity) {
     crate::markup::parts::severity(html, severity);
+}
+
+/// A risk as a badge, with a colour by how much it is of the most.
+fn risk(html: &mut Html, risk: u64, most: u64) {
+    let colour = match risk * 100 / most.max(1) {
+        0..20 => "low",
+        20..50 => "medium",
+        50..100 => "high",
+        _ => "critical",
+    };
+    html.raw("<span class=\"badge ").raw(colour).raw("\">risk ").text(risk).raw("</span>");
 }
 
 fn appendix(html: &mut Html, report: &Report) {

@@ -20,9 +20,10 @@ pub(super) fn keys(credentials: &[Arc<Credential>], now: EventTime) -> Keys {
     let mut keys: Vec<Passport> = passports(credentials, now).iter().map(passport).collect();
     keys.sort_by_key(|of| (Reverse((of.risk, of.calls)), of.fingerprint.clone()));
     let with_reasons = keys.iter().filter(|of| of.risk > 0).count() as u64;
+    let around_mfa = keys.iter().filter(|of| of.around_mfa > 0).count() as u64;
     let in_all = keys.len() as u64;
     keys.truncate(PASSPORTS_MAX);
-    Keys { in_all, with_reasons, passports: keys }
+    Keys { in_all, with_reasons, around_mfa, passports: keys }
 }
 
 fn passport(of: &Kept<'_>) -> Passport {

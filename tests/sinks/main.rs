@@ -13,6 +13,8 @@
 
 #[path = "../support/certificate.rs"]
 mod certificate;
+#[path = "../support/conversation.rs"]
+mod conversation;
 #[path = "../support/proxy.rs"]
 mod proxy;
 #[path = "../support/services.rs"]

@@ -143,12 +143,11 @@ fn words(danger: Danger, row: &Endpoint) -> Option<String> {
         }
         Danger::KeyBesideFactor => {
             let (keys, people) = (of(ProofLevel::ApiKey), of(ProofLevel::Mfa));
-            (keys > 0 && people > 0).then(|| {
-                format!("took a static key {keys} times where people proved a second factor {people} times")
-            })
+            (keys > 0 && people > 0)
+                .then(|| format!("took static keys where people proved a second factor {}", times(people)))
         }
         Danger::AroundFactor => (row.around_mfa > 0).then(|| {
-            format!("let accounts that have a second factor in without it {} times", row.around_mfa)
+            format!("let accounts that have a second factor in without it {}", times(row.around_mfa))
         }),
         Danger::Privileged => {
             let labels = row.labels.iter().filter(|&label| Labels::of(&[label]).any(Labels::PRIVILEGED));
@@ -178,6 +177,10 @@ fn words(danger: Danger, row: &Endpoint) -> Option<String> {
             format!("is missing in the API's own description, and granted {}", calls(row.undeclared))
         }),
     }
+}
+
+fn times(number: u64) -> String {
+    if number == 1 { "once".to_owned() } else { format!("{number} times") }
 }
 
 fn calls(number: u64) -> String {

@@ -6,7 +6,7 @@ use super::left_out;
 use crate::markup::html::Html;
 use crate::markup::parts::{close_table, number, open_table, share};
 use crate::markup::proofs::{legend, proof_bar};
-use crate::report::findings::{short, way_words};
+use crate::report::findings::{counted, short, way_words};
 use crate::report::model::{ByProof, Gap, Report};
 use heelguard_detectors::identity::ProofLevel;
 
@@ -32,10 +32,12 @@ pub(super) fn coverage(html: &mut Html, report: &Report) {
     left_out(html, coverage.hosts.len(), coverage.hosts_in_all);
     html.raw("<h3>Ways around the second factor</h3>");
     if coverage.gaps.is_empty() {
-        html.raw("<p>None was found: where somebody proved a second factor, nothing was granted that is known to have none.</p>");
+        html.raw("<p>None was found: where somebody proved a second factor, nothing was granted that is known to have none.");
+        around(html, report);
+        html.raw("</p>");
         return;
     }
-    let heads = ["Endpoint", "Weight", "Granted to", "Evidence"];
+    let heads = ["Endpoint", "Granted to", "Evidence"];
     open_table(
         html,
         "Where something is granted with less than others prove there, the gravest first",
@@ -45,6 +47,16 @@ pub(super) fn coverage(html: &mut Html, report: &Report) {
     close_table(html);
     left_out(html, coverage.gaps.len(), coverage.gaps_in_all);
     advice(html, &coverage.gaps);
+}
+
+/// Keys that do elsewhere without the second factor of their owner.
+fn around(html: &mut Html, report: &Report) {
+    let keys = report.keys.around_mfa;
+    if keys > 0 {
+        html.raw(" But ").text(counted(keys, "key gets", "keys get")).raw(" past the second factor that ");
+        html.raw(if keys == 1 { "its owner has" } else { "their owners have" });
+        html.raw(", where nobody else was seen: see <a href=\"#keys\">Keys</a>.");
+    }
 }
 
 /// What to do about each way, said once.
@@ -81,15 +93,22 @@ fn gap(html: &mut Html, of: &Gap) {
     for label in &of.labels {
         html.raw(" <span class=\"label\">").raw(label).raw("</span>");
     }
-    html.raw("</th><td>")
-        .raw(of.weight)
-        .raw("</td><td class=\"way\">")
-        .raw(way_words(of.way))
-        .raw("</td><td>");
+    html.raw(" <span class=\"badge ").raw(severity(of.weight)).raw("\">").raw(of.weight);
+    html.raw("</span></th><td>").raw(way_words(of.way)).raw("</td><td class=\"words\">");
     html.text(&of.evidence);
     for (place, fingerprint) in of.fingerprints.iter().enumerate() {
         html.raw(if place > 0 { ", " } else { "<br><span class=\"soft\">by " });
         html.raw("<span class=\"mono\">").text(short(fingerprint)).raw("…</span>");
     }
     html.raw(if of.fingerprints.is_empty() { "" } else { "</span>" }).raw("</td></tr>");
+}
+
+/// The colour of a weight.
+fn severity(weight: &str) -> &'static str {
+    match weight {
+        "privileged" => "critical",
+        "sensitive" => "high",
+        "personal" | "changes" => "medium",
+        _ => "low",
+    }
 }

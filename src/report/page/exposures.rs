@@ -2,15 +2,16 @@
 //! It is given the report.
 //! It promises each risk with its reasons.
 
-use super::{badge, left_out};
+use super::{badge, left_out, risk};
+use crate::ledger::endpoint::risk::SCORE_MAX;
 use crate::markup::html::{Html, grouped};
 use crate::markup::parts::{close_table, number, open_table};
-use crate::report::findings::capital;
+use crate::report::findings::{capital, counted};
 use crate::report::limits::OPEN_WITHOUT_ALERTS;
 use crate::report::model::{AtRisk, Data, Exposure, Place, Report};
 
-/// Places of one class that are named.
-const PLACES_SHOWN: usize = 3;
+/// Places of one thing that are named on the page; more are in the JSON.
+const PLACES_SHOWN: usize = 5;
 
 pub(super) fn exposures(html: &mut Html, report: &Report) {
     let of = &report.exposures;
@@ -29,7 +30,7 @@ pub(super) fn exposures(html: &mut Html, report: &Report) {
     }
     if !of.endpoints.is_empty() {
         html.raw("<h3>Endpoints to look at first</h3>");
-        open_table(html, "Endpoints at risk, with the reasons", &["Endpoint", "#Risk", "Reasons", "#Calls"]);
+        open_table(html, "Endpoints at risk, with the reasons", &["Endpoint", "Reasons"]);
         of.endpoints.iter().for_each(|of| endpoint(html, of));
         close_table(html);
         left_out(html, of.endpoints.len(), of.endpoints_in_all);
@@ -53,10 +54,10 @@ fn open(html: &mut Html, of: &Exposure) {
     html.raw("</td>");
     number(html, of.events);
     html.raw("<td class=\"mono places\">");
-    for (place, name) in of.places.iter().enumerate() {
+    for (place, name) in of.places.iter().take(PLACES_SHOWN).enumerate() {
         html.raw(if place > 0 { "<br>" } else { "" }).wire(name);
     }
-    more(html, of.places.len(), of.places_in_all);
+    more(html, of.places.len().min(PLACES_SHOWN), of.places_in_all);
     html.raw("</td></tr>");
 }
 
@@ -66,15 +67,14 @@ fn endpoint(html: &mut Html, of: &AtRisk) {
     for label in &of.labels {
         html.raw(" <span class=\"label\">").raw(label).raw("</span>");
     }
-    html.raw("</th>");
-    number(html, of.risk);
-    html.raw("<td>");
-    for (place, reason) in of.reasons.iter().enumerate() {
-        html.raw(if place > 0 { "<br>" } else { "" }).text(&reason.words);
+    html.raw("<br>");
+    risk(html, of.risk, SCORE_MAX.into());
+    html.raw(" <span class=\"soft\">").text(counted(of.calls, "call", "calls"));
+    html.raw("</span></th><td class=\"words\"><ul>");
+    for reason in &of.reasons {
+        html.raw("<li>").text(&reason.words).raw("</li>");
     }
-    html.raw("</td>");
-    number(html, of.calls);
-    html.raw("</tr>");
+    html.raw("</ul></td></tr>");
 }
 
 fn data(html: &mut Html, of: &Data) {

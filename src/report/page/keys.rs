@@ -2,7 +2,7 @@
 //! It is given the report.
 //! It promises fingerprints and nothing of a value.
 
-use super::left_out;
+use super::{left_out, risk};
 use crate::markup::html::{Html, grouped};
 use crate::markup::parts::shown_time;
 use crate::report::findings::{counted, short};
@@ -10,6 +10,8 @@ use crate::report::model::{Passport, Report};
 use crate::report::passports::is_grave;
 use heelguard_detectors::time::EventTime;
 
+/// A sum of reasons from which on a key is as grave as can be.
+const RISK_GRAVEST: u64 = 100;
 /// Routes that are named on the page; the rest is in the JSON.
 const NEEDS_SHOWN: usize = 8;
 
@@ -36,7 +38,7 @@ fn passport(html: &mut Html, of: &Passport) {
         .raw("…</span> ");
     html.text(of.class).raw(" of ").wire(of.owner.as_deref().unwrap_or("nobody known"));
     if of.risk > 0 {
-        html.raw(" <span class=\"badge ").raw(weight(of.risk)).raw("\">risk ").text(of.risk).raw("</span>");
+        risk(html.raw(" "), of.risk, RISK_GRAVEST);
     }
     html.raw("</h3>");
     if !of.reasons.is_empty() {
@@ -110,14 +112,4 @@ fn succession(html: &mut Html, of: &Passport) {
 /// The day of a moment.
 fn day(time: EventTime) -> String {
     shown_time(time).chars().take("2026-11-21".len()).collect()
-}
-
-/// A sum of reasons as a colour.
-fn weight(risk: u64) -> &'static str {
-    match risk {
-        0..20 => "low",
-        20..50 => "medium",
-        50..100 => "high",
-        _ => "critical",
-    }
 }

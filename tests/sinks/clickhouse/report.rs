@@ -1,6 +1,7 @@
 //! A report of the database against one of the capture that filled it.
 
 use super::database::Database;
+use crate::conversation;
 use heelguard::demo::{Day, Options};
 use serde_json::Value;
 use std::path::Path;
@@ -24,6 +25,9 @@ fn a_report_of_the_database_is_that_of_the_capture_whole_and_of_a_period() {
     let mut file = Vec::new();
     Day::new(Options { users: 6, ..Options::default() }).write_pcap(&mut file).unwrap();
     std::fs::write(folder.path().join("day.pcap"), file).unwrap();
+    // Somebody proves a second factor where a key does without.
+    let evening = conversation::pcap(include_str!("../../support/evening.txt"));
+    std::fs::write(folder.path().join("evening.pcap"), evening).unwrap();
     let config = database.config();
     let set = [
         format!("sinks.clickhouse.url={}", config.url),
@@ -36,14 +40,17 @@ fn a_report_of_the_database_is_that_of_the_capture_whole_and_of_a_period() {
     // Twice: what is told again counts once.
     for alerts in ["a1", "a2"] {
         std::fs::remove_dir_all(folder.path().join("kept")).ok();
-        heelguard(folder.path(), &[&["replay", "--alerts", alerts, "day.pcap"], &sets[..]].concat());
+        heelguard(
+            folder.path(),
+            &[&["replay", "--alerts", alerts, "day.pcap", "evening.pcap"], &sets[..]].concat(),
+        );
     }
     let report = |options: &[&str]| -> Value {
         serde_json::from_str(&heelguard(folder.path(), &[&["report", "--format", "json"], options].concat()))
             .unwrap()
     };
-    for period in [&[][..], &["--from", "2026-11-09T09:30:00Z", "--to", "2026-11-09T15:00:00.5Z"]] {
-        let captured = report(&[period, &["day.pcap"]].concat());
+    for period in [&[][..], &["--from", "2026-11-09T09:30:00Z", "--to", "2026-11-09T20:10:05.5Z"]] {
+        let captured = report(&[period, &["day.pcap", "evening.pcap"]].concat());
         let kept = report(&[period, &["--clickhouse"], &sets[..]].concat());
         assert!(captured["seen"]["transactions"].as_u64() > Some(100), "{period:?}");
         for part in ["/seen/transactions", "/seen/hosts", "/seen/endpoints", "/seen/principals", "/seen/keys"]
