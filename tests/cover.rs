@@ -19,6 +19,7 @@ use heelguard_detectors::identity::CredentialKind;
 use heelguard_detectors::time::EventTime;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use support::realauth::{captures, list, truth};
 use support::replay::folder;
 use support::sensor::seen;
@@ -76,7 +77,7 @@ fn from_truth(rows: &[Value], labels: &Value) -> BTreeMap<String, Book> {
     for row in rows.iter().filter(|row| is_by_key(row, rows, labels)) {
         let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
         let book = books.entry(text("user")).or_default();
-        let end = row["t_resp"].as_f64().expect("an answer has its time") as u64;
+        let end = Duration::from_secs_f64(row["t_resp"].as_f64().expect("an answer has its time")).as_secs();
         let first = if book.calls == 0 { end } else { book.seen.0 };
         book.seen = (first.min(end), book.seen.1.max(end));
         book.calls += 1;
