@@ -84,7 +84,9 @@ fn a_report_of_the_database_is_that_of_the_capture_whole_and_of_a_period() {
 fn without(rows: &Value, parts: &[&str]) -> Vec<Value> {
     let mut rows = rows.as_array().unwrap().clone();
     for row in rows.iter_mut().filter_map(Value::as_object_mut) {
-        parts.iter().for_each(|part| _ = row.remove(*part));
+        for part in parts {
+            row.remove(*part);
+        }
     }
     rows.sort_by_key(ToString::to_string);
     rows
