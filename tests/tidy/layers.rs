@@ -19,7 +19,7 @@ const OUTSIDE: [(&str, &[&str]); 5] = [
     ("sinks", &["metrics", "ledger", "sinks"]),
     ("markup", &["ledger", "sinks", "markup"]),
     ("report", &["metrics", "ledger", "sinks", "markup", "report"]),
-    ("web", &["metrics", "openapi", "ledger", "sinks", "markup", "web"]),
+    ("web", &["metrics", "openapi", "ledger", "sinks", "markup", "report", "web"]),
 ];
 
 /// The demonstration makes packets; it must not look at how they are read.

@@ -22,7 +22,9 @@ fn the_page_has_the_figures_of_the_report() {
     let door = of_ledger(ledger, None);
     let gaps = report["coverage"]["gaps"].as_array().unwrap();
     assert_eq!(gaps.len(), 2, "{gaps:?}");
-    let (_, coverage) = get(&door, "/coverage");
+    // Names may break at their joints.
+    let page = |path: &str| get(&door, path).1.replace("<wbr>", "");
+    let coverage = page("/coverage");
     for gap in gaps {
         for part in ["evidence", "advice"] {
             let words = gap[part].as_str().unwrap();
@@ -34,18 +36,18 @@ fn the_page_has_the_figures_of_the_report() {
     assert_eq!((successes, mfa), (47, 40));
     assert!(coverage.contains(&format!("{:.1} %", mfa as f64 * 100.0 / successes as f64)));
     let key = &report["keys"]["passports"][0];
-    let (_, page) = get(&door, &format!("/keys/{}", key["fingerprint"].as_str().unwrap()));
+    let passport = page(&format!("/keys/{}", key["fingerprint"].as_str().unwrap()));
     for grant in key["grants"].as_array().unwrap() {
         let cell = format!("<td class=\"number\">{}</td>", grant["success"]);
-        assert!(page.contains(grant["route"].as_str().unwrap()) && page.contains(&cell), "{grant}");
+        assert!(passport.contains(grant["route"].as_str().unwrap()) && passport.contains(&cell), "{grant}");
     }
     for (count, words) in
-        [("calls", "calls"), ("privileged", "privileged calls"), ("around_mfa", "around the owner")]
+        [("calls", "calls"), ("privileged", "privileged calls"), ("around_mfa", "calls around the owner")]
     {
         let card = format!("{}</b><span class=\"soft\">{words}", key[count]);
-        assert!(page.contains(&card), "{card}");
+        assert!(passport.contains(&card), "{card}");
     }
-    let (_, endpoints) = get(&door, "/endpoints?sort=risk");
+    let endpoints = page("/endpoints?sort=risk");
     let first = &report["exposures"]["endpoints"][0];
     assert!(
         first["risk"].as_u64() > Some(0) && endpoints.contains(first["endpoint"]["route"].as_str().unwrap())
