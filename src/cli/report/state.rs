@@ -55,3 +55,24 @@ fn no_state(folder: &Path) -> String {
     };
     format!("{found}; name captures (heelguard report capture.pcap) or the folder of a sensor (--state DIR)")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::checkpoint::Store;
+
+    #[test]
+    fn a_state_of_a_version_that_kept_no_tables_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut raw = Raw::default();
+        raw.privacy.key_file = folder.path().join("key");
+        let state = folder.path().join("state");
+        std::fs::create_dir(&state).unwrap();
+        let key = settings(&raw).unwrap().state_id();
+        let store = Store::open(&state).unwrap();
+        store.begin(key).unwrap().finish(Checkpoint::default().last).unwrap();
+        let refused = report(&mut raw, Some(&state), Range::default()).err().unwrap().to_string();
+        assert!(refused.contains("holds no tables of what was seen"), "{refused}");
+        assert!(refused.contains("`heelguard run` of this version goes on from it"), "{refused}");
+    }
+}

@@ -99,7 +99,7 @@ fn gaps(report: &Value) -> Vec<Value> {
 
 /// When a key was handed out, and with that its age.
 fn keys(report: &Value) -> Vec<Value> {
-    without(&report["keys"]["passports"], &["issued", "first_seen", "age_days", "countries"])
+    without(&report["keys"]["passports"], &["issued", "first_seen", "age_days"])
 }
 
 fn open(report: &Value) -> Vec<Value> {
