@@ -2,6 +2,7 @@
 //! Every layer notes what it meets; records and counters show it.
 //! It promises at most 64 classes, so a set of them is one word.
 
+use crate::saved::saved;
 use std::fmt;
 
 macro_rules! anomalies {
@@ -121,6 +122,8 @@ anomalies! {
 /// A set of anomaly classes.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct AnomalySet(u64);
+
+saved!(AnomalySet { 0 });
 
 impl AnomalySet {
     /// No class.

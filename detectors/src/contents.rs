@@ -97,3 +97,5 @@ pub struct Contents {
     /// What the answer holds, in the order of the list, each once.
     pub classes: Vec<DataClass>,
 }
+
+saved!(Contents { parameters, fields, classes });

@@ -5,6 +5,7 @@
 use crate::alert::{AlertClient, Confidence, Evidence, Fact, Scope, Severity, Subject, Visibility};
 use crate::health::Checkup;
 use crate::identity::{Credential, Fingerprint, Principal, named};
+use crate::lane::Lane;
 use crate::saved::Damaged;
 use crate::shown::Entry;
 use crate::slice::Slice;
@@ -159,6 +160,10 @@ pub struct Rule {
     pub grouping: Grouping,
     /// Whether it wants the second sight of an exchange as well.
     pub sees_repeats: bool,
+    /// What the transactions have in common that it weighs against each other.
+    pub lane: Lane,
+    /// Whether it counts rightly what comes seconds late: counts and first sights do, habits and sequences do not.
+    pub order_free: bool,
     /// ATT&CK techniques.
     pub mitre: &'static [&'static str],
     /// OWASP API Security Top 10 entries.

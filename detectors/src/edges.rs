@@ -40,6 +40,7 @@
 
 use crate::alert::{Alert, Fact, Severity, Status};
 use crate::detector::Rule;
+use crate::lane;
 use crate::rules::{self, Threshold};
 use crate::runtime::{Runtime, RuntimeConfig};
 use crate::story;
@@ -173,9 +174,11 @@ impl Answer<'_> {
 
 /// What opens and grows, with all that is too old forgotten before each transaction.
 fn tell(story: &str, config: RuntimeConfig) -> Result<Vec<Alert>, String> {
+    let transactions = story::transactions(story)?;
+    lane::stories::check(&transactions, &config);
     let mut runtime = Runtime::new(config).map_err(|error| error.to_string())?;
     let mut alerts = Vec::new();
-    for tx in story::transactions(story)? {
+    for tx in transactions {
         // Each call reaches one rule.
         for _ in rules::catalogue() {
             runtime.advance(tx.end, &mut alerts);

@@ -3,6 +3,7 @@
 //! It promises classes, names and fingerprints, and no secret.
 
 use crate::identity::{Fingerprint, named};
+use crate::saved::saved;
 use std::sync::Arc;
 
 named! {
@@ -32,6 +33,8 @@ pub struct Exposure {
     pub fingerprint: Option<Fingerprint>,
 }
 
+saved!(Exposure { kind, class, name, fingerprint });
+
 /// The secret of a second factor, as an authenticator app is given it: where it stood, and which one it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactorSecret {
@@ -42,3 +45,5 @@ pub struct FactorSecret {
     /// Keyed hash of the secret itself, in whatever form it was carried.
     pub fingerprint: Fingerprint,
 }
+
+saved!(FactorSecret { kind, name, fingerprint });

@@ -3,7 +3,7 @@
 //! It promises that a transaction has a fact or not by what it says of itself: no table is looked into.
 
 use crate::identity::CredentialKind;
-use crate::rules::{keys, presence, retry_storm};
+use crate::rules::{keys, odd_timing, presence, retry_storm};
 use crate::session::Session;
 use crate::transaction::{Activity, Outcome, Transaction};
 
@@ -72,8 +72,10 @@ impl Facts {
     pub const TOKEN_OR_DENIED: Self = Self(1 << 26);
     /// It differs from the description of the API.
     pub const DRIFT: Self = Self(1 << 27);
+    /// It shows a person, or a password that was right.
+    pub const PERSON_OR_PASSWORD: Self = Self(1 << 28);
     /// How many there are.
-    pub(crate) const COUNT: usize = 28;
+    pub(crate) const COUNT: usize = 29;
 
     /// Both sets.
     #[must_use]
@@ -89,11 +91,12 @@ impl Facts {
     /// The facts of one transaction.
     pub fn of(tx: &Transaction) -> Self {
         let is_jwt = tx.jwt.is_some();
-        let is_sensitive = presence::is_sensitive(tx);
+        let (is_sensitive, shows_person) = (presence::is_sensitive(tx), presence::shows_person(tx));
         let (has_key, is_accepted) = (keys::or_password_of(tx).is_some(), keys::is_accepted(tx));
         let facts = [
             (Self::FIRST_SIGHT, tx.repeat_of.is_none()),
-            (Self::PERSON, presence::shows_person(tx)),
+            (Self::PERSON, shows_person),
+            (Self::PERSON_OR_PASSWORD, shows_person || odd_timing::is_password_accepted(tx)),
             (Self::SENSITIVE, is_sensitive),
             (Self::SUCCESS, tx.succeeded()),
             (Self::LOGIN, tx.login.is_some()),

@@ -3,6 +3,7 @@
 //! It promises names only: no argument and no variable's value.
 
 use crate::identity::named;
+use crate::saved::saved;
 use std::sync::Arc;
 
 named! {
@@ -29,3 +30,5 @@ pub struct Graphql {
     /// Logins and second-factor checks asked for in this one request, by alias or batch.
     pub auth_operations: u32,
 }
+
+saved!(Graphql { kind, operation, fields, auth_operations });

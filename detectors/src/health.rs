@@ -45,6 +45,8 @@ pub struct Kernel {
     pub dropped: u64,
 }
 
+saved!(Kernel { received, dropped });
+
 /// Records that wait for the sinks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spool {

@@ -341,6 +341,8 @@ pub struct Proof {
     pub account_has_mfa: bool,
 }
 
+saved!(Proof { level, factor, mfa_at, account_has_mfa });
+
 impl Proof {
     /// Nothing is known.
     pub const UNKNOWN: Self =

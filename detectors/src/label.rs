@@ -135,6 +135,8 @@ pub struct Hints {
     pub issued: Vec<Fingerprint>,
 }
 
+saved!(Hints { clues, password_field, code_field, issued });
+
 impl Hints {
     /// Adds one clue.
     pub fn insert(&mut self, clue: Clue) {

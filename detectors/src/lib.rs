@@ -24,6 +24,7 @@ pub mod health;
 pub mod identity;
 pub mod keyed;
 pub mod label;
+pub mod lane;
 mod marks;
 pub mod position;
 mod roster;

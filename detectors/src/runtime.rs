@@ -7,6 +7,7 @@ use crate::detector::{Detector, Facts, Findings, Several};
 use crate::episode::{Desk, Episodes};
 use crate::explain::{Watch, Watched};
 use crate::health::{Checkup, Health};
+use crate::lane::{self, Lanes};
 use crate::marks::Marks;
 use crate::roster::Roster;
 use crate::rules;
@@ -84,10 +85,13 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// All enabled detectors with their episodes.
+/// The enabled detectors of its lanes with their episodes.
 pub struct Runtime {
     detectors: Vec<(Desk, Box<dyn Detector>)>,
     roster: Roster,
+    lanes: Lanes,
+    /// The latest time that was told, by a transaction or otherwise.
+    clock: EventTime,
     /// The detector that is told the time next.
     next: usize,
     episodes: Episodes,
@@ -107,6 +111,11 @@ impl fmt::Debug for Runtime {
 impl Runtime {
     /// Every enabled rule, ready for the first transaction.
     pub fn new(config: RuntimeConfig) -> Result<Self, ConfigError> {
+        Self::new_in(config, Lanes::ALL)
+    }
+
+    /// The enabled rules of these lanes alone.
+    pub fn new_in(config: RuntimeConfig, lanes: Lanes) -> Result<Self, ConfigError> {
         let RuntimeConfig { tenant, sensor, rules, suppress, limits, watch } = config;
         let unknown = suppress.iter().find_map(|entry| {
             let named = entry.rule.as_deref()?;
@@ -125,11 +134,11 @@ impl Runtime {
         let sections = toml::Table::try_from(&rules).unwrap_or_default();
         check_shares(&sections)?;
         let mut detectors = Vec::new();
-        for rules::Instance { rule, severity, detector } in rules::instances(&rules, &limits) {
+        let instances = rules::instances(&rules, &limits).into_iter();
+        for rules::Instance { rule, severity, detector } in instances.filter(|one| lanes.has(one.rule.lane)) {
             let named = silences.iter().zip(&suppress).filter(|(_, entry)| entry.names(rule));
             let silences = named.map(|(silence, _)| silence.clone()).collect();
-            let sights = if rule.sees_repeats { Facts::NONE } else { Facts::FIRST_SIGHT };
-            let needs = detector.needs().and(sights);
+            let needs = lane::needs(rule, &*detector);
             detectors.push((Desk { rule, severity, silences, needs }, detector));
         }
         let mut episodes = Episodes::new(tenant, sensor, limits.alerts_per_minute_max);
@@ -137,19 +146,44 @@ impl Runtime {
         if watch.is_some() {
             episodes.listen();
         }
-        let roster = Roster::new(detectors.iter().map(|(desk, _)| desk.needs));
-        Ok(Self { detectors, roster, next: 0, episodes, watch, suppress, sections, limits })
+        let roster = Roster::new(detectors.iter().map(|(desk, _)| (desk.rule, desk.needs)));
+        let clock = EventTime::ZERO;
+        Ok(Self { detectors, roster, lanes, clock, next: 0, episodes, watch, suppress, sections, limits })
     }
 
     /// Shows the next transaction to every detector that it says something to; alerts are appended.
     pub fn observe(&mut self, tx: &Transaction, alerts: &mut Vec<Alert>) {
-        self.episodes.expire(tx.end, alerts);
+        self.observe_in(tx, Lanes::ALL, alerts);
+    }
+
+    /// As `observe`, to the rules of these lanes alone.
+    pub fn observe_in(&mut self, tx: &Transaction, lanes: Lanes, alerts: &mut Vec<Alert>) {
+        self.clock = self.clock.max(tx.end);
         let facts = Facts::of(tx);
+        self.show(tx, tx.end, facts, self.roster.asked(facts, lanes), alerts);
+    }
+
+    /// Shows a transaction that comes after others which ended later, to those rules of these lanes that count it
+    /// rightly all the same. What they find is told now: time does not go back.
+    pub fn observe_late(&mut self, tx: &Transaction, lanes: Lanes, alerts: &mut Vec<Alert>) {
+        self.clock = self.clock.max(tx.end);
+        let facts = Facts::of(tx);
+        self.show(tx, self.clock, facts, self.roster.asked_late(facts, lanes), alerts);
+    }
+
+    fn show(
+        &mut self,
+        tx: &Transaction,
+        now: EventTime,
+        facts: Facts,
+        asked: impl Iterator<Item = usize>,
+        alerts: &mut Vec<Alert>,
+    ) {
+        self.episodes.expire(now, alerts);
         let marks = Marks::of(tx, facts);
-        for place in self.roster.asked(facts) {
+        for place in asked {
             let Some((desk, detector)) = self.detectors.get_mut(place) else { continue };
-            let mut findings =
-                Findings { desk, episodes: &mut self.episodes, now: tx.end, alerts, marks: &marks };
+            let mut findings = Findings { desk, episodes: &mut self.episodes, now, alerts, marks: &marks };
             detector.observe(tx, &mut findings);
         }
         if let Some(watch) = &mut self.watch {
@@ -160,6 +194,7 @@ impl Runtime {
     /// Shows a connection that could not be read, in its place among the transactions.
     pub fn connection(&mut self, connection: &TlsConnection, alerts: &mut Vec<Alert>) {
         let (now, marks) = (connection.end, Marks::default());
+        self.clock = self.clock.max(now);
         self.episodes.expire(now, alerts);
         for (desk, detector) in &mut self.detectors {
             let mut findings = Findings { desk, episodes: &mut self.episodes, now, alerts, marks: &marks };
@@ -208,6 +243,7 @@ impl Runtime {
 
     /// Tells that `now` has come: quiet episodes close, and the detectors, one a call, let old state go.
     pub fn advance(&mut self, now: EventTime, alerts: &mut Vec<Alert>) {
+        self.clock = self.clock.max(now);
         self.episodes.expire(now, alerts);
         if let Some((_, detector)) = self.detectors.get_mut(self.next) {
             detector.advance(now);
@@ -275,7 +311,7 @@ impl Runtime {
     /// remembers is written anew only where the rule's own section changed. The error names what cannot be; then
     /// everything is as it was.
     pub fn reconfigure(&mut self, config: RuntimeConfig) -> Result<(), ConfigError> {
-        let mut changed = Self::new(config)?;
+        let mut changed = Self::new_in(config, self.lanes)?;
         let unreadable = |_| ConfigError("what the detectors remember does not fit".to_owned());
         let is_same = |name: &str| {
             changed.limits == self.limits && changed.sections.get(name) == self.sections.get(name)
@@ -294,6 +330,7 @@ impl Runtime {
             }
         }
         changed.episodes.count_on(&self.episodes);
+        changed.clock = self.clock;
         *self = changed;
         Ok(())
     }

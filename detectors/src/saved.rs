@@ -6,7 +6,7 @@
 use crate::shown::Shown;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -38,8 +38,8 @@ pub trait Saved: Sized {
 
 /// Implements `Saved` for a struct by the fields that are kept; those behind `fresh` start from their defaults.
 ///
-/// What is under a key of one process (marks of one-time codes) must be `fresh`: it means nothing to the next, and is
-/// never shown. The kept fields are shown by their names, unless `as` says how.
+/// In the state of a rule what is under a key of one process (marks of one-time codes) must be `fresh`: it means
+/// nothing to the next, and is never shown. The kept fields are shown by their names, unless `as` says how.
 #[macro_export]
 macro_rules! saved {
     ($type:ty { $($field:tt),* $(,)? } $(fresh { $($fresh:ident),* $(,)? })?) => {
@@ -153,15 +153,25 @@ impl Saved for Duration {
     }
 }
 
+/// Appends a text.
+fn save_text(text: &str, out: &mut Vec<u8>) {
+    text.len().save(out);
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Takes a text from the front.
+fn load_text<'a>(from: &mut &'a [u8]) -> Result<&'a str, Damaged> {
+    let bytes = usize::load(from)?;
+    std::str::from_utf8(take(from, bytes)?).map_err(|_| Damaged)
+}
+
 impl Saved for Arc<str> {
     fn save(&self, out: &mut Vec<u8>) {
-        self.len().save(out);
-        out.extend_from_slice(self.as_bytes());
+        save_text(self, out);
     }
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
-        let bytes = usize::load(from)?;
-        std::str::from_utf8(take(from, bytes)?).map(Arc::from).map_err(|_| Damaged)
+        load_text(from).map(Self::from)
     }
 
     fn shown(&self) -> Shown {
@@ -171,11 +181,11 @@ impl Saved for Arc<str> {
 
 impl Saved for String {
     fn save(&self, out: &mut Vec<u8>) {
-        Arc::<str>::from(self.as_str()).save(out);
+        save_text(self, out);
     }
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
-        Arc::<str>::load(from).map(|text| text.as_ref().to_owned())
+        load_text(from).map(str::to_owned)
     }
 
     fn shown(&self) -> Shown {
@@ -186,11 +196,11 @@ impl Saved for String {
 /// Class names and notes are texts of the program itself; another version may know others.
 impl Saved for &'static str {
     fn save(&self, out: &mut Vec<u8>) {
-        Arc::<str>::from(*self).save(out);
+        save_text(self, out);
     }
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
-        interned(&Arc::<str>::load(from)?).ok_or(Damaged)
+        interned(load_text(from)?).ok_or(Damaged)
     }
 
     fn shown(&self) -> Shown {
@@ -244,6 +254,21 @@ impl Saved for IpAddr {
     }
 }
 
+impl Saved for SocketAddr {
+    fn save(&self, out: &mut Vec<u8>) {
+        (self.ip(), self.port()).save(out);
+    }
+
+    fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+        let (ip, port): (IpAddr, u16) = Saved::load(from)?;
+        Ok(Self::new(ip, port))
+    }
+
+    fn shown(&self) -> Shown {
+        Shown::word(self)
+    }
+}
+
 impl<T: Saved> Saved for Option<T> {
     fn save(&self, out: &mut Vec<u8>) {
         self.is_some().save(out);
@@ -261,17 +286,38 @@ impl<T: Saved> Saved for Option<T> {
     }
 }
 
-impl<T: Saved> Saved for Box<T> {
+/// What several share is written each time, and is loaded as that many.
+macro_rules! holders {
+    ($($holder:ident)*) => {$(
+        impl<T: Saved> Saved for $holder<T> {
+            fn save(&self, out: &mut Vec<u8>) {
+                T::save(self, out);
+            }
+
+            fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+                T::load(from).map(Self::new)
+            }
+
+            fn shown(&self) -> Shown {
+                T::shown(self)
+            }
+        }
+    )*};
+}
+holders! { Box Arc }
+
+impl<T: Saved> Saved for Arc<[T]> {
     fn save(&self, out: &mut Vec<u8>) {
-        T::save(self, out);
+        self.len().save(out);
+        self.iter().for_each(|value| value.save(out));
     }
 
     fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
-        T::load(from).map(Self::new)
+        Vec::<T>::load(from).map(Self::from)
     }
 
     fn shown(&self) -> Shown {
-        T::shown(self)
+        Shown::list(self.iter().map(T::shown))
     }
 }
 

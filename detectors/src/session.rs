@@ -3,6 +3,7 @@
 //! It promises fingerprints and times, never a session's value.
 
 use crate::identity::{Fingerprint, named};
+use crate::saved::saved;
 use crate::time::EventTime;
 
 named! {
@@ -40,6 +41,8 @@ pub struct Session {
     pub rotated: Option<bool>,
 }
 
+saved!(Session { id, since, issued_in_sight, mfa_since, renewals, ended, rotated });
+
 named! {
     /// A thing that is for one use.
     OneTime {
@@ -64,3 +67,5 @@ pub struct Reuse {
     /// Whether it came from the same client address and device then.
     pub same_client: bool,
 }
+
+saved!(Reuse { what, first, same_client });

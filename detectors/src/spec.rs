@@ -4,6 +4,7 @@
 
 use crate::contents::ParameterPlace;
 use crate::identity::named;
+use crate::saved::saved;
 use crate::transaction::Transaction;
 use std::sync::Arc;
 
@@ -81,6 +82,8 @@ pub struct Comparison {
     /// Parameters of which nothing is said.
     pub undocumented: Vec<(ParameterPlace, Arc<str>)>,
 }
+
+saved!(Comparison { standing, path, security, wanted, undocumented });
 
 impl Comparison {
     /// Of an operation of which nothing is said.

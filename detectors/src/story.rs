@@ -91,9 +91,11 @@ pub fn transactions(story: &str) -> Result<Vec<Transaction>, String> {
 
 /// Every alert of the story under this configuration, closings included; the timeline ends with the last event.
 pub fn alerts(story: &str, config: RuntimeConfig) -> Result<Vec<Alert>, String> {
+    let transactions = transactions(story)?;
+    #[cfg(test)]
+    crate::lane::stories::check(&transactions, &config);
     let mut runtime = Runtime::new(config).map_err(|error| error.to_string())?;
     let mut alerts = Vec::new();
-    let transactions = transactions(story)?;
     for tx in &transactions {
         runtime.observe(tx, &mut alerts);
     }

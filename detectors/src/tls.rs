@@ -6,6 +6,7 @@ mod suites;
 
 use crate::anomaly::AnomalySet;
 use crate::identity::{Fingerprint, named};
+use crate::saved::saved;
 use crate::time::EventTime;
 use crate::transaction::{Client, Completeness, Flow, TransactionId};
 use std::fmt;
@@ -30,9 +31,13 @@ pub struct Tls {
     pub client_certificate: Option<Arc<Certificate>>,
 }
 
+saved!(Tls { version, cipher, sni, alpn, ja4, ja4_stable, client_certificate });
+
 /// A version by its two bytes on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TlsVersion(pub u16);
+
+saved!(TlsVersion { 0 });
 
 impl fmt::Display for TlsVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,6 +55,8 @@ impl fmt::Display for TlsVersion {
 /// A cipher suite by its two bytes on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CipherSuite(pub u16);
+
+saved!(CipherSuite { 0 });
 
 impl CipherSuite {
     /// Whether the server's lasting key opens what was recorded; an unknown suite is given the benefit of the doubt.
@@ -72,6 +79,8 @@ impl fmt::Display for CipherSuite {
 /// A JA4: 36 letters and digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ja4(pub [u8; 36]);
+
+saved!(Ja4 { 0 });
 
 impl Ja4 {
     /// Its text.
@@ -112,6 +121,8 @@ pub struct Certificate {
     /// The fingerprint of the credential that it is, where it is a client's.
     pub fingerprint: Option<Fingerprint>,
 }
+
+saved!(Certificate { subject, names, issuer, validity, is_self_signed, key_sha256, sha256, fingerprint });
 
 named! {
     /// What TLS came over.
@@ -157,6 +168,24 @@ pub struct TlsConnection {
     /// What was odd.
     pub anomalies: AnomalySet,
 }
+
+saved!(TlsConnection {
+    id,
+    time,
+    end,
+    flow,
+    transport,
+    client,
+    tls,
+    offered,
+    hides_name,
+    is_resumed,
+    server_certificate,
+    asks_certificate,
+    bytes,
+    completeness,
+    anomalies
+});
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,8 @@
 
 use crate::few::Few;
 use crate::identity::named;
+use crate::saved::saved;
+use crate::shown::Shown;
 use std::fmt;
 use std::sync::Arc;
 
@@ -75,6 +77,8 @@ named! {
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct HeaderTraits(u16);
 
+saved!(HeaderTraits { 0 });
+
 impl HeaderTraits {
     /// Nothing out of the ordinary.
     pub const NONE: Self = Self(0);
@@ -112,6 +116,8 @@ pub struct KnownSecret {
     pub digest: [u8; 4],
 }
 
+saved!(KnownSecret { builtin, line, digest });
+
 /// A claim that equals a segment of the path that its token was used with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InPath {
@@ -120,6 +126,8 @@ pub struct InPath {
     /// The segment's place: nothing stands before the first `/`.
     pub segment: u8,
 }
+
+saved!(InPath { claim, segment });
 
 /// What a presented JWT says, and what was found out. Times are relative to the moment of use.
 #[derive(Clone, Debug)]
@@ -152,7 +160,7 @@ pub struct Jwt {
     pub auth_ago_s: Option<i64>,
     /// `exp` minus `iat`, or minus `nbf`.
     pub lifetime_s: Option<i64>,
-    /// A keyed mark of `jti`, for comparing; never written anywhere.
+    /// A keyed mark of `jti`, for comparing; in no record.
     pub jti: Option<u64>,
     /// Names of the claims that may say whose it is, without their values; `None` where there are none.
     pub claims: Option<Arc<[Arc<str>]>>,
@@ -179,6 +187,11 @@ pub struct Jwt {
     /// Another token with other claims had the same signature, or the same `jti` and another subject.
     pub tampered: bool,
 }
+
+saved!(Jwt {
+    alg, kid, typ, iss, aud, client_id, scope, amr, acr, expires_in_s, valid_in_s, issued_ago_s, auth_ago_s, lifetime_s,
+    jti, claims, in_path, bound, bytes, parts, header, p2c, signature, check, known_secret, confusion, tampered
+} as |_: &Self| Shown::Nothing);
 
 impl Jwt {
     /// A token that says nothing but its algorithm.

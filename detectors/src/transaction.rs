@@ -78,7 +78,7 @@ pub struct Transaction {
     pub activity: Activity,
     /// Secrets the server handed out in its answer, by class name.
     pub exposed: Vec<Exposure>,
-    /// Secrets of second factors that request or answer held, by the names of their fields; never written anywhere.
+    /// Secrets of second factors that request or answer held, by the names of their fields; in no record.
     pub factor_secrets: Vec<FactorSecret>,
     /// What request and answer held, by names and types; nothing where nobody looked.
     pub contents: Option<Box<Contents>>,
@@ -97,6 +97,14 @@ pub struct Transaction {
     /// Set on the second sight of one exchange (two taps, or both legs of a proxy): rules that count skip it.
     pub repeat_of: Option<TransactionId>,
 }
+
+// From a sensor to a worker a transaction goes whole, and so does what no record has: rules ask for it. Codes, cursors
+// and requests are in it as marks under keys that are not; none of them is ever shown.
+saved!(Transaction {
+    id, time, end, ttfb_us, flow, protocol, tls, request, response, client, device, principal, proof, credentials, jwt,
+    mfa, login, activity, exposed, factor_secrets, contents, spec, outcome, completeness, anomalies, session, reuse,
+    repeat_of
+} as |_: &Self| Shown::Nothing);
 
 impl Transaction {
     /// Method, host and route, where the request was seen.
@@ -157,6 +165,8 @@ pub struct Flow {
     pub tls: bool,
 }
 
+saved!(Flow { src, dst, vlan, tunnel, vni, tls });
+
 named! {
     /// The application protocol.
     Protocol {
@@ -202,8 +212,8 @@ pub struct Request {
     pub user_agent: Option<Arc<str>>,
     /// What kind of program that is.
     pub agent_kind: AgentKind,
-    /// A keyed mark over method, target, body and credentials: equal for a request that is repeated word for word.
-    /// Never written anywhere.
+    /// A mark over method, target, body and credentials: equal for a request that is repeated word for word, for all
+    /// sensors of one key. In no record.
     pub mark: u64,
     /// Headers in which proxies say who the caller is.
     pub identity_headers: Vec<IdentityHeader>,
@@ -212,6 +222,11 @@ pub struct Request {
     /// What a call that changes something looks like, where nobody says what its route is for.
     pub hints: Option<Box<Hints>>,
 }
+
+saved!(Request {
+    method, scheme, host, path, route, labels, query_keys, page_limit, position, bytes, content_type, user_agent,
+    agent_kind, mark, identity_headers, graphql, hints
+} as |_: &Self| Shown::Nothing);
 
 named! {
     /// What a header of a proxy says about the caller.
@@ -236,6 +251,8 @@ pub struct IdentityHeader {
     pub by_proxy: bool,
 }
 
+saved!(IdentityHeader { name, claim, by_proxy });
+
 /// The response's facts.
 #[derive(Clone, Debug)]
 pub struct Response {
@@ -254,6 +271,8 @@ pub struct Response {
     /// Seconds to wait, by `Retry-After`.
     pub retry_after_s: Option<u32>,
 }
+
+saved!(Response { status, grpc_status, bytes, content_type, items, date_s, retry_after_s });
 
 /// The client behind all trusted proxies.
 #[derive(Clone, Debug)]
@@ -275,6 +294,8 @@ pub struct Client {
     /// An address that the client wrote about itself in a forwarding header, left of what proxies wrote.
     pub claimed_ip: Option<IpAddr>,
 }
+
+saved!(Client { ip, external, country, city, place, asn, class, claimed_ip });
 
 impl Client {
     /// The address for counting: IPv4 as it is, IPv6 by its /64.
@@ -344,14 +365,16 @@ pub struct Mfa {
     pub outcome: MfaOutcome,
     /// Whether only the status told the outcome; lowers confidence.
     pub by_status_only: bool,
-    /// The presented code under a random key that lives ten minutes; never written anywhere. The upper half is under
-    /// the key of its ten minutes, the lower half under the key before: see `Mfa::same_code`.
+    /// The presented code under a random key that lives ten minutes and never leaves its sensor; in no record. The
+    /// upper half is under the key of its ten minutes, the lower half under the key before: see `Mfa::same_code`.
     pub code: Option<u64>,
     /// The ticket that ties challenge and attempt, where one is used.
     pub ticket: Option<Fingerprint>,
     /// Backup codes that are left, where the answer says so.
     pub codes_left: Option<u32>,
 }
+
+saved!(Mfa { event, factor, outcome, by_status_only, code, ticket, codes_left } as |_: &Self| Shown::Nothing);
 
 impl Mfa {
     /// Whether a wrong code was given where a right one lets somebody in or takes a factor away. The code that confirms
@@ -393,6 +416,8 @@ pub struct Login {
     /// What the server said.
     pub outcome: LoginOutcome,
 }
+
+saved!(Login { name, outcome });
 
 named! {
     /// What kind of step an exchange is.

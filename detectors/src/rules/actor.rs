@@ -62,12 +62,8 @@ impl Actor {
         if tx.principal.kind != PrincipalKind::Anonymous {
             return Self::Principal(tx.principal.clone());
         }
-        let carries = |kind| tx.credentials.iter().find(|credential| credential.kind == kind);
-        let session = [CredentialKind::Session, CredentialKind::MfaToken, CredentialKind::BearerOpaque]
-            .into_iter()
-            .find_map(carries);
-        match session {
-            Some(credential) => Self::Session(credential.fingerprint),
+        match session_of(tx) {
+            Some(session) => Self::Session(session),
             None => {
                 Self::Place(tx.client.network(), tx.request.as_ref().map(|request| request.route.clone()))
             }
@@ -102,6 +98,15 @@ impl Actor {
     }
 }
 
+/// The session or ticket that a transaction without a name was made with.
+pub(crate) fn session_of(tx: &Transaction) -> Option<Fingerprint> {
+    let carries = |kind| tx.credentials.iter().find(|credential| credential.kind == kind);
+    let session = [CredentialKind::Session, CredentialKind::MfaToken, CredentialKind::BearerOpaque]
+        .into_iter()
+        .find_map(carries);
+    session.map(|credential| credential.fingerprint)
+}
+
 /// For messages: a name, `one session`, or an address.
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,6 +114,31 @@ impl fmt::Display for Actor {
             Self::Principal(principal) => f.write_str(&principal.id),
             Self::Session(_) => f.write_str("one session"),
             Self::Place(network, _) => write!(f, "{network}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lane::{self, Lane};
+    use crate::story::transactions;
+
+    #[test]
+    fn one_actor_is_in_one_place_of_the_lane() {
+        let story = "10:00:00 203.0.113.{7..9} -> mfa POST /mfa/{a,b} 401 user=u{1..2} x6
+                     10:01:00 203.0.113.{7..9} -> mfa POST /mfa/{a,b} 401 session=s{1..2} x6
+                     10:02:00 203.0.113.{7..9} -> mfa POST /mfa/{a,b} 401 x6
+                     10:03:00 2001:db8::{7..9} -> mfa POST /mfa/{a,b} 401 x6
+                     10:04:00 203.0.113.{7..9} -> use GET /{a,b} 200 key=k{1..2} x6";
+        let seen = transactions(story).unwrap();
+        for (one, other) in seen.iter().flat_map(|one| seen.iter().map(move |other| (one, other))) {
+            let place = |tx| lane::key(Lane::Principal, tx);
+            let (actors, places) = ((Actor::of(one), Actor::of(other)), (place(one), place(other)));
+            assert!(actors.0 != actors.1 || places.0 == places.1, "{actors:?}");
+            // What is told about one actor is told about its subject.
+            let subjects = (actors.0.about().subject(), actors.1.about().subject());
+            assert_eq!(subjects.0 == subjects.1, places.0 == places.1, "{actors:?}");
         }
     }
 }

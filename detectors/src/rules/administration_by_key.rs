@@ -45,6 +45,7 @@ use crate::hash::Mark;
 use crate::identity::{Credential, Fingerprint, named};
 use crate::keyed::Keyed;
 use crate::label::Label;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -88,6 +89,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Keys,
+    order_free: false,
     mitre: &["T1098", "T1136", "T1098.001"],
     owasp: &["API5:2023"],
     response: "undo what was changed unless its owner meant it; let a person approve such changes, with a second factor",

@@ -33,6 +33,7 @@ use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
     About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, stateless,
 };
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::transaction::{Graphql, Transaction};
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Client,
+    order_free: true,
     mitre: &["T1110"],
     owasp: &["API2:2023", "API4:2023"],
     response: "allow one login or code a request; count attempts, not requests",

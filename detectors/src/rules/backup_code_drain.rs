@@ -38,6 +38,7 @@ use crate::detector::{
 };
 use crate::identity::Factor;
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -95,6 +96,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Principal,
+    order_free: false,
     mitre: &["T1110.001", "T1621"],
     owasp: &["API2:2023"],
     response: "revoke the set of codes; call the owner",

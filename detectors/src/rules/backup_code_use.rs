@@ -34,6 +34,7 @@ use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, tables};
 use crate::identity::Factor;
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -73,6 +74,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Principal,
+    order_free: false,
     mitre: &["T1078", "T1556.006"],
     owasp: &["API2:2023"],
     response: "notify an administrator; ask the owner; issue a new set of codes",

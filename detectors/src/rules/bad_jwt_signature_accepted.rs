@@ -41,6 +41,7 @@ use crate::detector::{
 };
 use crate::identity::Fingerprint;
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -79,6 +80,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Services,
+    order_free: false,
     mitre: &["T1606", "T1550.001"],
     owasp: &["API2:2023"],
     response: "check signatures before any claim is read; treat what these tokens did as done by a stranger",

@@ -34,6 +34,7 @@ use crate::detector::{
 };
 use crate::identity::CredentialKind;
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -67,6 +68,8 @@ pub static RULE: Rule = Rule {
     grouping: Grouping::Event,
     // The leg without TLS may be the second one seen.
     sees_repeats: true,
+    lane: Lane::Services,
+    order_free: true,
     mitre: &["T1552", "T1040"],
     owasp: &["API2:2023"],
     response: "replace Basic by short-lived tokens; ask for the second factor on every way in",

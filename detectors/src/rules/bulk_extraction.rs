@@ -44,6 +44,7 @@ use crate::detector::{
 };
 use crate::identity::{Principal, PrincipalKind};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -105,6 +106,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Reading,
+    order_free: false,
     mitre: &["T1530", "T1213", "T1119"],
     owasp: &["API4:2023", "API6:2023"],
     response: "limit the rate and the page size; revoke the credential if its owner does not know of it",

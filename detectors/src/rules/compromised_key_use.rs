@@ -57,6 +57,7 @@ use crate::detector::{
 };
 use crate::identity::{Credential, Fingerprint, KnownKey, Notoriety, Stage};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -92,6 +93,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Keys,
+    order_free: false,
     mitre: &["T1552", "T1078.004"],
     owasp: &["API2:2023"],
     response: "revoke the key at once; look at everything it did since it was exposed",

@@ -34,6 +34,7 @@
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{About, Crossing, Detector, Finding, Findings, Grouping, Maturity, Rule, tables};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -70,6 +71,8 @@ pub static RULE: Rule = Rule {
     grouping: Grouping::Event,
     // The leg that exposes may be the second one seen.
     sees_repeats: true,
+    lane: Lane::Services,
+    order_free: true,
     mitre: &["T1552", "T1040", "T1528"],
     owasp: &["API2:2023", "API3:2023"],
     response: "move the credential to a header under TLS 1.3; rotate what was exposed",

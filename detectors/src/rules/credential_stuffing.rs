@@ -42,6 +42,7 @@ use crate::detector::{
 };
 use crate::hash::StableHasher;
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -97,6 +98,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Tenant,
+    order_free: true,
     mitre: &["T1110.004", "T1110.003"],
     owasp: &["API2:2023"],
     response: "block the source; lock accounts that were hit; ask for a second factor",

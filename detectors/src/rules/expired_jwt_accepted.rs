@@ -43,6 +43,7 @@ use crate::detector::{
 };
 use crate::identity::{Fingerprint, named};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -84,6 +85,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Endpoint,
+    order_free: false,
     mitre: &["T1550.001"],
     owasp: &["API2:2023"],
     response: "check exp and nbf on every request, with a leeway of a minute at most",

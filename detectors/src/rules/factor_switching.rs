@@ -37,6 +37,7 @@ use crate::detector::{
 };
 use crate::identity::Factor;
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::transaction::{MfaEvent, MfaOutcome, Transaction};
@@ -79,6 +80,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Principal,
+    order_free: false,
     mitre: &["T1621", "T1556.006"],
     owasp: &["API2:2023"],
     response: "verify the owner by another channel",

@@ -45,6 +45,7 @@ use crate::detector::{
 use crate::hash::StableHasher;
 use crate::identity::ProofLevel;
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -88,6 +89,8 @@ pub static RULE: Rule = Rule {
     grouping: Grouping::Span,
     // The leg that the proxy did not write yet may be the second one seen.
     sees_repeats: true,
+    lane: Lane::Services,
+    order_free: false,
     mitre: &["T1190", "T1078"],
     owasp: &["API2:2023", "API8:2023"],
     response: "drop such headers at the edge and let nobody past it; list the proxy if it is one of your own",

@@ -33,6 +33,7 @@ use crate::detector::{
     About, Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, tables,
 };
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -66,6 +67,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Services,
+    order_free: true,
     mitre: &["T1606", "T1552.001", "T1190"],
     owasp: &["API2:2023"],
     response: "rotate the secret now; sign with RS256, ES256 or EdDSA",

@@ -41,6 +41,7 @@ use crate::detector::{
 use crate::few::Few;
 use crate::identity::{AddressClass, Country, Fingerprint, Place, Principal};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -87,6 +88,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Places,
+    order_free: false,
     mitre: &["T1078.004", "T1550.001"],
     owasp: &["API2:2023"],
     response: "end the newer session; verify the owner out of band",

@@ -43,6 +43,7 @@ use crate::distinct::Distinct;
 use crate::hash::{Mark, StableHasher};
 use crate::identity::Principal;
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -93,6 +94,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Reading,
+    order_free: false,
     mitre: &[],
     owasp: &["API6:2023"],
     response: "look at what the session did before and after; ask its owner if it fits nothing",

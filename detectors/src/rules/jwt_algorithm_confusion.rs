@@ -36,6 +36,7 @@ use super::forgery::{self, Sources, TOGETHER};
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{Detector, Facts, Findings, Grouping, Maturity, Rule, tables};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::token::Confusion;
 use crate::transaction::Transaction;
@@ -56,6 +57,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Client,
+    order_free: true,
     mitre: &["T1606"],
     owasp: &["API2:2023"],
     response: "pin the algorithm of each key in the server; if accepted, treat the account as taken over",

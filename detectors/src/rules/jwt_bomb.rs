@@ -39,6 +39,7 @@ use super::forgery::{self, Sources, TOGETHER};
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{Detector, Facts, Findings, Grouping, Maturity, Rule, tables};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -86,6 +87,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Services,
+    order_free: false,
     mitre: &["T1499.004"],
     owasp: &["API4:2023"],
     response: "cap the length of tokens and the rounds of p2c; refuse zip before anything is unpacked",

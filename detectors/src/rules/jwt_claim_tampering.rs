@@ -35,6 +35,7 @@ use super::forgery::{self, Sources, TOGETHER};
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{Detector, Facts, Findings, Grouping, Maturity, Rule, tables};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::transaction::Transaction;
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Client,
+    order_free: true,
     mitre: &["T1606"],
     owasp: &["API2:2023", "API5:2023"],
     response: "check the signature before any claim is read; if accepted, treat every account as open",

@@ -36,6 +36,7 @@ use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{Detector, Facts, Findings, Grouping, Maturity, Rule, tables};
 use crate::identity::{Credential, CredentialKind, Location};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::token::{HeaderTrait, HeaderTraits, Jwt, SignatureCheck};
 use crate::transaction::Transaction;
@@ -57,6 +58,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Client,
+    order_free: true,
     mitre: &["T1190", "T1606"],
     owasp: &["API2:2023", "API7:2023", "API10:2023"],
     response: "ignore keys and key addresses in token headers; look kid up in a fixed list",

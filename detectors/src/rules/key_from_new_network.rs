@@ -40,6 +40,7 @@ use crate::detector::{
 use crate::identity::{AddressClass, Country, Credential, Fingerprint};
 use crate::keyed::Keyed;
 use crate::label::Labels;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -86,6 +87,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Credential,
+    order_free: false,
     mitre: &["T1078.004", "T1550.001"],
     owasp: &["API2:2023"],
     response: "ask the key's owner; if it was not them, rotate the key and pin its networks",

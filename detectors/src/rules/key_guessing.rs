@@ -43,6 +43,7 @@ use crate::detector::{
 };
 use crate::identity::{Credential, Fingerprint};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -87,6 +88,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Keys,
+    order_free: false,
     mitre: &["T1110", "T1078.004"],
     owasp: &["API2:2023", "API4:2023"],
     response: "block the client that guesses; find the one that carries a dead key; ask who revived a key, and why",

@@ -48,6 +48,7 @@ use crate::hash::Mark;
 use crate::identity::{Credential, Fingerprint, named};
 use crate::keyed::Keyed;
 use crate::label::{Label, Labels};
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -109,6 +110,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Keys,
+    order_free: false,
     mitre: &["T1078.004", "T1098", "T1087"],
     owasp: &["API5:2023"],
     response: "ask the key's owner; if it was not them, revoke the key; give it no more rights than it uses",

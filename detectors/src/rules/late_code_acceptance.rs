@@ -42,6 +42,7 @@ use crate::detector::{
 };
 use crate::identity::{Factor, Fingerprint};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -78,6 +79,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Tenant,
+    order_free: false,
     mitre: &["T1111"],
     owasp: &["API2:2023"],
     response: "let codes expire after five to ten minutes, and each when a newer one is sent",

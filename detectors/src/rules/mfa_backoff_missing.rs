@@ -45,6 +45,7 @@ use crate::detector::{
     Span, tables,
 };
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -106,6 +107,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Endpoint,
+    order_free: false,
     mitre: &["T1110.001"],
     owasp: &["API4:2023"],
     response: "make the sender of wrong codes wait, longer each time, on the server's side",

@@ -52,6 +52,7 @@ use crate::hash::Mark;
 use crate::identity::{AddressClass, Credential, Fingerprint, ProofLevel};
 use crate::keyed::Keyed;
 use crate::label::{Label, Labels};
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -104,6 +105,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Keys,
+    order_free: false,
     mitre: &["T1078.004", "T1550.001", "T1556.006"],
     owasp: &["API2:2023", "API5:2023"],
     response: "take the right away from the key; give programs short-lived tokens or client certificates, and pin their addresses",

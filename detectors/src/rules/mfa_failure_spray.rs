@@ -40,6 +40,7 @@ use crate::detector::{
 };
 use crate::identity::{Country, Principal, PrincipalKind};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::transaction::{MfaEvent, MfaOutcome, Transaction};
@@ -98,6 +99,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Tenant,
+    order_free: true,
     mitre: &["T1110.003", "T1110.004"],
     owasp: &["API2:2023"],
     response: "throttle the source; force a new login of the accounts it touched",

@@ -49,6 +49,7 @@ use crate::detector::{
     Samples, Several, tables,
 };
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -96,6 +97,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Endpoint,
+    order_free: false,
     mitre: &["T1110"],
     owasp: &["API2:2023", "API4:2023"],
     response: "lock after three wrong codes in five minutes, by account and not by address",

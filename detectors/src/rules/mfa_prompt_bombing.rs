@@ -39,6 +39,7 @@ use crate::detector::{
 };
 use crate::identity::Factor;
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::transaction::Transaction;
 use crate::window::{Limit, Window};
@@ -75,6 +76,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Principal,
+    order_free: false,
     mitre: &["T1621"],
     owasp: &["API2:2023", "API6:2023"],
     response: "suspend the factor; change the password; move to number matching or WebAuthn",

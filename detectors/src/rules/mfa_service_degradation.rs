@@ -51,6 +51,7 @@ use crate::detector::{
 };
 use crate::identity::Factor;
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -122,6 +123,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Tenant,
+    order_free: false,
     mitre: &["T1499"],
     owasp: &["API8:2023"],
     response: "look at clock, delivery and load of the service; offer another factor until it is well",

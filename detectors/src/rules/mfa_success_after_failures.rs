@@ -38,6 +38,7 @@ use crate::detector::{
 };
 use crate::identity::Factor;
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::transaction::{Comparison, Transaction};
 use crate::window::{Limit, Window};
@@ -71,6 +72,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Principal,
+    order_free: false,
     mitre: &["T1621", "T1078.004"],
     owasp: &["API2:2023"],
     response: "end the account's sessions; verify the owner by another channel",

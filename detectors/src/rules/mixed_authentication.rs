@@ -41,6 +41,7 @@ use crate::hash::StableHasher;
 use crate::identity::PrincipalKind;
 use crate::keyed::Keyed;
 use crate::label::Labels;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -82,6 +83,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Services,
+    order_free: false,
     mitre: &["T1190"],
     owasp: &["API2:2023", "API5:2023"],
     response: "require authentication on this route, or declare it public",

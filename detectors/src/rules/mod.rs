@@ -3,7 +3,7 @@
 //! It promises that a rule which is in the registry is documented, configurable and running, and no other is.
 
 mod acceptance;
-mod actor;
+pub(crate) mod actor;
 mod catalogue;
 mod clock;
 mod crowd;

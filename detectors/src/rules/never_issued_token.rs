@@ -43,6 +43,7 @@ use crate::detector::{
 use crate::health::Checkup;
 use crate::identity::{Credential, Fingerprint, Location};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -87,6 +88,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Tenant,
+    order_free: false,
     mitre: &["T1606", "T1550.001"],
     owasp: &["API2:2023"],
     response: "end the session; look for who can sign tokens, and replace the key if it is not known",

@@ -43,6 +43,7 @@ use crate::detector::{
 use crate::few::Few;
 use crate::identity::{AddressClass, Country, Fingerprint, Principal};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -91,6 +92,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Places,
+    order_free: false,
     mitre: &["T1078.004"],
     owasp: &["API2:2023"],
     response: "ask for additional verification; end the session if the owner does not recognise it",

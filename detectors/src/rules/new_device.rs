@@ -41,6 +41,7 @@ use crate::detector::{
 use crate::few::Few;
 use crate::identity::Principal;
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -85,6 +86,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Principal,
+    order_free: false,
     mitre: &["T1078"],
     owasp: &["API2:2023"],
     response: "tell the owner by e-mail; end the session if the owner does not recognise it",

@@ -41,6 +41,7 @@ use crate::detector::{
 };
 use crate::identity::{Principal, PrincipalKind};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::transaction::{Activity, Request, Transaction};
@@ -83,6 +84,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Reading,
+    order_free: false,
     mitre: &["T1213", "T1087"],
     owasp: &["API1:2023"],
     response: "check that the API authorises each object; limit the caller's rate",

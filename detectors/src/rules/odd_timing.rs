@@ -44,11 +44,12 @@
 use super::presence;
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{
-    About, Crossing, Detector, Doubts, Finding, Findings, Grouping, Maturity, Rule, tables,
+    About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, tables,
 };
 use crate::hash::Mark;
 use crate::identity::{AddressClass, Country, Principal};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -117,6 +118,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Principal,
+    order_free: false,
     mitre: &["T1078", "T1110"],
     owasp: &["API6:2023"],
     response: "ask the owner; give jobs an account of their own",
@@ -163,6 +166,10 @@ impl State {
 }
 
 impl Detector for State {
+    fn needs(&self) -> Facts {
+        Facts::PERSON_OR_PASSWORD
+    }
+
     fn observe(&mut self, tx: &Transaction, findings: &mut Findings<'_>) {
         if !tx.principal.is_user() {
             return;
@@ -223,7 +230,7 @@ fn country_of(tx: &Transaction) -> Option<Country> {
 }
 
 /// The first half of a login with two factors.
-fn is_password_accepted(tx: &Transaction) -> bool {
+pub(crate) fn is_password_accepted(tx: &Transaction) -> bool {
     tx.login.as_ref().is_some_and(|login| login.outcome == LoginOutcome::SecondFactor)
 }
 

@@ -36,6 +36,7 @@ use crate::detector::{
     tables,
 };
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -76,6 +77,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Principal,
+    order_free: false,
     mitre: &["T1111", "T1557"],
     owasp: &["API2:2023"],
     response: "mark codes as used on the server; with two clients treat it as a phishing relay and end the sessions",

@@ -38,6 +38,7 @@ use crate::detector::{
 };
 use crate::identity::Fingerprint;
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -79,6 +80,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Sessions,
+    order_free: false,
     mitre: &["T1550.004"],
     owasp: &["API2:2023"],
     response: "shorten how long a session lives without a fresh second factor",

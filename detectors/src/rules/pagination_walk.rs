@@ -46,6 +46,7 @@ use crate::detector::{
 use crate::hash::Mark;
 use crate::keyed::Keyed;
 use crate::label::Label;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::transaction::{Endpoint, Transaction};
 use depths::{Depths, Others};
@@ -86,6 +87,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Reading,
+    order_free: false,
     mitre: &["T1119", "T1213"],
     owasp: &["API6:2023"],
     response: "limit how deep a list may be read; revoke the credential if its owner does not know of it",

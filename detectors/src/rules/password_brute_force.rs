@@ -37,6 +37,7 @@ use crate::detector::{
     Several, Span, client_of, tables,
 };
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::transaction::{LoginOutcome, Transaction};
@@ -71,6 +72,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Principal,
+    order_free: false,
     mitre: &["T1110.001"],
     owasp: &["API2:2023"],
     response: "make each further try wait longer, by account and not by address; ask the owner for a new password",

@@ -40,6 +40,7 @@ use crate::detector::{
     Crossing, Detector, Facts, Finding, Findings, Grouping, Maturity, Rule, Samples, Span, tables,
 };
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -85,6 +86,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Principal,
+    order_free: false,
     mitre: &["T1499"],
     owasp: &["API4:2023"],
     response: "fix the client: three retries, after 1 s, 2 s and 4 s, each 500 ms more or less, and never before Retry-After",

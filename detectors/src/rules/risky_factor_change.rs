@@ -48,6 +48,7 @@ use crate::detector::{
 use crate::identity::{Factor, Principal};
 use crate::keyed::Keyed;
 use crate::label::Label;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -106,6 +107,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Principal,
+    order_free: false,
     mitre: &["T1556.006", "T1098.005"],
     owasp: &["API2:2023"],
     response: "freeze factor changes; tell the owner by a contact that was known before",

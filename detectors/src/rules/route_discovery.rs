@@ -42,6 +42,7 @@ use crate::detector::{
 use crate::hash::Mark;
 use crate::identity::PrincipalKind;
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::transaction::{Request, Transaction};
@@ -96,6 +97,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Client,
+    order_free: true,
     mitre: &["T1595.003"],
     owasp: &["API9:2023"],
     response: "block the client; look at what it found: its requests that succeeded",

@@ -39,6 +39,7 @@ use crate::detector::{
 };
 use crate::identity::Fingerprint;
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -82,6 +83,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Services,
+    order_free: false,
     mitre: &["T1556", "T1098"],
     owasp: &["API2:2023", "API6:2023"],
     response: "require a fresh second factor on this route (step-up, RFC 9470)",

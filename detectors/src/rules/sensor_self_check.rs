@@ -58,6 +58,7 @@ use crate::detector::{
     About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Span,
 };
 use crate::health::{Checkup, Seen, Share};
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::{Damaged, Saved};
 use crate::slice::Slice;
@@ -137,6 +138,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: true,
+    lane: Lane::Tenant,
+    order_free: false,
     mitre: &["T1562"],
     owasp: &["API8:2023"],
     response: "find out what the sensor misses: mirror port, capture loss, limits; look at the busiest detector first",

@@ -45,6 +45,7 @@ use crate::detector::{
     tables,
 };
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -111,6 +112,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Services,
+    order_free: false,
     mitre: &[],
     owasp: &["API8:2023"],
     response: "set the server's clock by NTP; accept one-time codes of one step to either side",

@@ -50,6 +50,7 @@ use crate::few::Few;
 use crate::identity::{Credential, CredentialKind, Fingerprint, PrincipalKind, ProofLevel};
 use crate::keyed::Keyed;
 use crate::label::Labels;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -85,6 +86,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Sessions,
+    order_free: false,
     mitre: &["T1539", "T1550.004", "T1557"],
     owasp: &["API2:2023"],
     response: "revoke the session and its tokens; ask for password and second factor again",

@@ -48,6 +48,7 @@ use crate::detector::{
 };
 use crate::identity::{Credential, CredentialKind, named};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::session::EndCause;
@@ -96,6 +97,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Sessions,
+    order_free: false,
     mitre: &["T1550.004", "T1539"],
     owasp: &["API2:2023"],
     response: "hand out a new session at each proof; end sessions and tokens on the server when their owner does",

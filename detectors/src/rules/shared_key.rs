@@ -40,6 +40,7 @@ use crate::detector::{
 };
 use crate::identity::{Country, Credential, Fingerprint};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -82,6 +83,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Credential,
+    order_free: true,
     mitre: &["T1078.004", "T1550.001"],
     owasp: &["API2:2023"],
     response: "give each client a key of its own, pinned to its addresses; revoke this one",
@@ -218,9 +221,9 @@ impl Use {
     }
 
     fn again(self, tx: &Transaction) -> Self {
-        let mut sample = self.sample;
+        let (mut sample, last) = (self.sample, tx.end.max(self.last));
         sample.renew(tx);
-        Self { country: tx.client.country, address: tx.client.ip, last: tx.end, sample, ..self }
+        Self { country: tx.client.country, address: tx.client.ip, last, sample, ..self }
     }
 }
 

@@ -42,6 +42,7 @@ use crate::detector::{
 };
 use crate::identity::{Principal, PrincipalKind};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -98,6 +99,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Reading,
+    order_free: false,
     mitre: &["T1530", "T1567", "T1020"],
     owasp: &["API4:2023"],
     response: "ask the account's owner; limit what a day may give; look at where it was read from",

@@ -50,6 +50,7 @@ use crate::hash::StableHasher;
 use crate::identity::named;
 use crate::keyed::Keyed;
 use crate::label::Labels;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::spec::{Comparison, Security, Standing, is_page};
@@ -88,6 +89,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Services,
+    order_free: false,
     mitre: &["T1190"],
     owasp: &["API9:2023", "API8:2023"],
     response: "enforce what the description says, or take the operation away; else mend the description",

@@ -39,6 +39,7 @@ use crate::detector::{
 use crate::hash::StableHasher;
 use crate::identity::{Credential, Fingerprint};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -82,6 +83,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Keys,
+    order_free: false,
     mitre: &["T1078.004"],
     owasp: &["API2:2023", "API8:2023"],
     response: "replace old keys, revoke unused ones; find out who woke a key that was dormant",

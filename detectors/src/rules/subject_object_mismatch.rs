@@ -44,6 +44,7 @@ use crate::detector::{
 use crate::hash::Mark;
 use crate::identity::Principal;
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::token::Jwt;
@@ -95,6 +96,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Reading,
+    order_free: false,
     mitre: &["T1213", "T1078"],
     owasp: &["API1:2023"],
     response: "check on the server, for each object, that it is the caller's; find out what the account has read",

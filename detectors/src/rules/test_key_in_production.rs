@@ -42,6 +42,7 @@ use crate::detector::{
 use crate::hash::Mark;
 use crate::identity::{Credential, Fingerprint, Stage, named};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -80,6 +81,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Keys,
+    order_free: false,
     mitre: &["T1552"],
     owasp: &["API8:2023"],
     response: "give each environment credentials of its own, and let each refuse the other's",

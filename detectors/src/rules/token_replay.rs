@@ -48,6 +48,7 @@ use crate::detector::{
 };
 use crate::identity::{Credential, CredentialKind, Fingerprint, PrincipalKind};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::session::{OneTime, Reuse};
@@ -90,6 +91,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Sessions,
+    order_free: false,
     mitre: &["T1528", "T1550.001"],
     owasp: &["API2:2023"],
     response: "revoke the whole chain of tokens; rotate, and bind tokens to their client (DPoP, mutual TLS)",

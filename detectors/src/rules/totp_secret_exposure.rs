@@ -42,6 +42,7 @@ use crate::hash::Mark;
 use crate::identity::{Fingerprint, named};
 use crate::keyed::Keyed;
 use crate::label::{Label, Labels};
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -82,6 +83,8 @@ pub static RULE: Rule = Rule {
     grouping: Grouping::Event,
     // The leg that exposes may be the second one seen.
     sees_repeats: true,
+    lane: Lane::Tenant,
+    order_free: true,
     mitre: &["T1552", "T1040"],
     owasp: &["API2:2023", "API3:2023"],
     response: "enrol the touched factors anew; show a secret once, under TLS, to nobody but its owner",

@@ -32,6 +32,7 @@ use super::forgery::{self, Sources};
 use crate::alert::{Fact, Scope, Severity};
 use crate::detector::{Detector, Facts, Findings, Grouping, Maturity, Rule, Span, tables};
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::token::{Jwt, Signature};
 use crate::transaction::Transaction;
@@ -65,6 +66,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Span,
     sees_repeats: false,
+    lane: Lane::Client,
+    order_free: true,
     mitre: &["T1606", "T1550.001"],
     owasp: &["API2:2023"],
     response: "pin the accepted algorithms in the server; if accepted, treat the account as taken over",

@@ -41,6 +41,7 @@ use crate::detector::{
     About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Span,
 };
 use crate::health::Checkup;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::{Damaged, Saved};
 use crate::shown::Entry;
@@ -90,6 +91,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Tenant,
+    order_free: false,
     mitre: &["T1562"],
     owasp: &["API8:2023", "API9:2023"],
     response: "find out whether it was meant to stop; look at the mirror port and at the key's program",

@@ -38,6 +38,7 @@ use crate::detector::{
     About, Crossing, Detector, Doubts, Facts, Finding, Findings, Grouping, Maturity, Rule, Several, tables,
 };
 use crate::keyed::Keyed;
+use crate::lane::Lane;
 use crate::runtime::Limits;
 use crate::saved::saved;
 use crate::time::EventTime;
@@ -79,6 +80,8 @@ pub static RULE: Rule = Rule {
     maturity: Maturity::Preview,
     grouping: Grouping::Event,
     sees_repeats: false,
+    lane: Lane::Tenant,
+    order_free: false,
     mitre: &["T1557", "T1040"],
     owasp: &["API8:2023"],
     response: "let the server speak TLS 1.3 and, for old clients, 1.2 with ECDHE alone",
