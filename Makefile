@@ -21,7 +21,7 @@ LINT_ARGS ?= -D warnings
 SERVICES := tests/support/services/install.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kill-loop services lint fmt bench soak calibration build deb-tools deb book setup clean
+.PHONY: help demo test kill-loop services lint fmt bench soak scale calibration build deb-tools deb book setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ bench: setup ## what the sensor costs beside libpcap alone and its peers (BENCH_
 
 soak: setup ## an hour on a virtual cable at one rate (SOAK_ARGS="--minutes 60 --rate 50000"): memory, drops, accounts; takes root
 	$(CARGO) bench --locked --bench soak -- $(SOAK_ARGS)
+
+scale: setup services ## what sensors and workers do on Kafka here, and a model of larger loads (SCALE_ARGS="--quick --write")
+	$(CARGO) bench --locked --bench scale -- $(SCALE_ARGS)
 
 calibration: setup ## alerts per million transactions of a benign week (CALIBRATION_ARGS="--list medium"); fails when noisy
 	$(CARGO) bench --locked --bench calibration -- $(CALIBRATION_ARGS)

@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod described;
+mod detect;
 mod doctor;
 mod explain;
 mod failure;
@@ -42,6 +43,7 @@ Examples:
   heelguard replay capture.pcap                     alerts of a capture, readable on a terminal
   heelguard replay --transactions tx.jsonl *.pcap   several captures as one timeline
   heelguard run -i eth1                             alerts of a mirror port, as they happen
+  heelguard detect --set sinks.kafka.brokers=k:9092 one of the workers that judge what many sensors see
   heelguard report --output report.html *.pcap      what was seen, for whoever was not there
   heelguard rules mfa_failure_burst                 the page of one detector
   heelguard doctor -i eth1                          whether this machine is ready to listen there
@@ -65,6 +67,8 @@ enum Command {
     Run(run::Run),
     /// Read captures as one timeline and write alerts
     Replay(replay::Replay),
+    /// Judge what sensors send to Kafka, as one of a group of workers
+    Detect(detect::Detect),
     /// Write a report: second factors, keys, what lies open, alerts, and how well it was seen
     Report(report::Report),
     /// Replay a generated day of traffic with attacks in it, and show it
@@ -83,16 +87,6 @@ enum Command {
     Completions(shell::Completions),
     /// Print the man page
     Man(shell::Man),
-    /// The scale-out worker
-    #[command(hide = true)]
-    Detect(NotHere),
-}
-
-/// Commands that this build does not have; whatever follows them is read so that the answer can be given.
-#[derive(Args, Debug)]
-struct NotHere {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    _rest: Vec<OsString>,
 }
 
 /// Where a command takes its configuration from.
@@ -129,6 +123,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = logging::start(cli.log.as_deref()).and_then(|()| match cli.command {
         Command::Run(command) => command.run(),
         Command::Replay(command) => command.run(),
+        Command::Detect(command) => command.run(),
         Command::Report(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Check(command) => command.run(),
@@ -138,18 +133,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Fingerprint(command) => command.run(),
         Command::Completions(command) => command.run::<Cli>(),
         Command::Man(shell::Man) => shell::Man::run::<Cli>(),
-        Command::Detect(_) => {
-            Err(not_here("detect", "the Kafka worker", "`heelguard replay` runs every detector on captures"))
-        }
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
-}
-
-fn not_here(command: &str, what: &str, instead: &str) -> Failure {
-    Failure::usage(format!("`{command}`: {what} is not in this build; {instead}"))
 }
 
 /// Writes a command's answer to stdout. A reader that has seen enough is no failure.

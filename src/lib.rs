@@ -18,6 +18,8 @@ pub mod pipeline;
 pub mod ledger;
 pub mod sinks;
 
+pub mod scale;
+
 mod markup;
 pub mod report;
 pub mod web;

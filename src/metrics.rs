@@ -33,9 +33,11 @@ macro_rules! counter_struct {
 
 // Behind the macro that it uses.
 mod contents;
+mod scale;
 mod tls;
 
 pub use contents::ContentsCounters;
+pub use scale::ScaleCounters;
 pub use tls::{DecryptCounters, QuicCounters, SecretCounters, TlsCounters};
 
 counter_struct! {
@@ -424,6 +426,8 @@ pub struct Counters {
     pub mfa_outcomes: OutcomeCounters,
     /// What messages hold.
     pub contents: ContentsCounters,
+    /// Between sensors and workers.
+    pub scale: ScaleCounters,
 }
 
 impl Counters {
@@ -450,11 +454,12 @@ impl Counters {
         self.anomalies.add(&other.anomalies);
         self.mfa_outcomes.add(other.mfa_outcomes.all());
         self.contents.add(&other.contents);
+        self.scale.add(&other.scale);
     }
 
     /// The first account that does not add up, in words; `None` when all do.
     pub fn imbalance(&self) -> Option<String> {
-        let Self { http, live, packets, .. } = self;
+        let Self { http, live, packets, scale, .. } = self;
         let transactions = self.transactions.rows().iter().map(|row| row.1).sum::<u64>();
         // Files are received from nobody.
         let received = if live.received == 0 { packets.read } else { live.received };
@@ -463,13 +468,15 @@ impl Counters {
             ("requests", http.requests, http.requests_out),
             ("responses", http.responses, http.responses_out),
             ("transactions", transactions + http.pairs, http.requests_out + http.responses_out),
+            // Where others judge, every transaction goes to them.
+            ("sightings", if scale.frames_sent > 0 { transactions } else { 0 }, scale.sightings_sent),
         ];
         self.imbalance_so_far().or_else(|| first_odd(&between_stages))
     }
 
     /// The first account that does not add up while the run goes on: those within one stage, which hold at any time.
     pub fn imbalance_so_far(&self) -> Option<String> {
-        let Self { packets, segments, bytes, flows, quic, alerts, .. } = self;
+        let Self { packets, segments, bytes, flows, quic, alerts, scale, .. } = self;
         first_odd(&[
             ("packets", packets.read, packets.processed + self.dropped.sum()),
             ("segments", segments.received, segments.accepted + segments.refused),
@@ -477,6 +484,7 @@ impl Counters {
             ("flows", flows.opened, flows.closed + flows.evicted + flows.open),
             ("datagrams", quic.datagrams, quic.followed + quic.strangers),
             ("alerts", alerts.findings, alerts.open + alerts.update + alerts.suppressed),
+            ("frames", scale.sightings_in, scale.released + scale.twins + scale.over_limit + scale.waiting),
         ])
     }
 }

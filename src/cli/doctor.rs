@@ -67,6 +67,9 @@ impl Doctor {
     pub(super) fn run(self) -> Result<(), Failure> {
         let mut raw = self.config.load()?;
         raw.settle(self.user.is_some());
+        if raw.scale.forward {
+            raw.sinks.send_sightings(&raw.scale.sink, &raw.scale.sightings_topic);
+        }
         let makes_home = self.user.is_some() && privileges::makes_home(&raw);
         if let Some(user) = &self.user {
             privileges::drop_to(Some(user)).map_err(Failure::running)?;

@@ -3,8 +3,10 @@
 //! It promises that a full disk under one output stops no other, and is told with what was lost.
 
 mod outputs;
+mod shipping;
 
 pub(super) use outputs::OutputArgs;
+pub(super) use shipping::Shipping;
 
 use super::explain::Explainer;
 use super::progress::Progress;
@@ -15,12 +17,13 @@ use crate::capture::live;
 use crate::http::Services;
 use crate::metrics::{Counters, InterfaceRow, LiveRows, SinkCounters};
 use crate::openapi::{Book, Learner, Survey};
-use crate::pipeline::{self, Options};
+use crate::pipeline::{self, Forward, Options};
 use crate::sinks::delivery::Tell;
 use crate::sinks::inventory::Inventory;
 use crate::sinks::jsonl::Jsonl;
 use crate::sinks::readable;
 use crate::sinks::record::{AlertRecord, Labels, ServiceRow, StatsRecord, TlsRecord, TransactionRecord};
+use crate::sinks::spool::Lane;
 use crate::web::Live;
 use crossbeam_channel::Receiver;
 use heelguard_detectors::alert::{Alert, Severity, Status};
@@ -68,6 +71,8 @@ pub(super) struct Records {
     explainer: Option<Explainer>,
     /// The sinks of the configuration.
     way_out: Option<WayOut>,
+    /// Makes frames of what is seen, where workers judge it.
+    shipping: Option<Shipping>,
     /// Whether traffic is read while it happens.
     is_live: bool,
     /// What was told of outputs that take nothing more.
@@ -148,6 +153,13 @@ impl pipeline::Outputs for Records {
         self.go_on()
     }
 
+    fn forward(&mut self, released: Forward) -> anyhow::Result<u64> {
+        let (Some(shipping), Some(way_out)) = (&mut self.shipping, &mut self.way_out) else {
+            anyhow::bail!("nobody takes what is seen here");
+        };
+        Ok(shipping.ship(released, |id, frame| way_out.delivery.sightings(id, frame)))
+    }
+
     fn explained(&mut self, lines: &[String]) {
         // Alerts that were raised before are printed before.
         self.alerts.flush();
@@ -161,6 +173,10 @@ impl pipeline::Outputs for Records {
             all && !sink.has_failed()
         });
         self.way_out.as_ref().is_none_or(|way_out| way_out.delivery.settle()) && written
+    }
+
+    fn is_delivered(&mut self) -> bool {
+        self.way_out.as_ref().is_none_or(|way_out| way_out.delivery.has_delivered(Lane::Alerts))
     }
 
     fn spool(&self) -> Option<Spool> {
@@ -348,6 +364,11 @@ impl Records {
             self.inventory.get_or_insert_default();
         }
         self.way_out = Some(way_out);
+    }
+
+    /// Sends what is seen to workers, who judge it, by the sinks.
+    pub(super) fn forward_by(&mut self, shipping: Option<Shipping>) {
+        self.shipping = shipping;
     }
 
     /// Traffic is read while it happens: what is told may depend on the sensor's own state.

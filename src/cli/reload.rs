@@ -88,7 +88,7 @@ impl Reloader {
         self.wire.amend(&mut raw);
         for key in differing(&self.started, &raw) {
             if !CHANGEABLE.iter().any(|changeable| key.starts_with(changeable)) {
-                (self.tell)(&format!("{key} has changed: it takes effect when the sensor is started anew"));
+                (self.tell)(&format!("{key} has changed: it takes effect when this process is started anew"));
             }
         }
         // What was learned under one way of writing names is not told in another.

@@ -3,7 +3,7 @@
 //! It promises that nothing is written before every file is known to be a capture.
 
 use super::explain::ExplainArgs;
-use super::records::{OutputArgs, ReaderGone, Records, Tally};
+use super::records::{OutputArgs, ReaderGone, Records, Shipping, Tally};
 use super::stopping::Stopping;
 use super::way_out::WayOut;
 use super::{ConfigArgs, Failure, described, keylog, page, signals, summary, warn};
@@ -93,9 +93,12 @@ impl Replay {
         let identity = settings(&raw)?;
         let mut outputs = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
         let shards = self.shards.map_or_else(machine_shards, |shards| shards as usize);
+        let shipping = Shipping::arrange(&mut raw, identity.state_id())?;
         let mut options = raw.options(identity, shards);
         options.keys = keys;
         options.described.clone_from(&described);
+        options.forward = shipping.is_some();
+        outputs.forward_by(shipping);
         outputs.survey(described.as_ref());
         if let Some((watched, explainer)) = explained {
             options.detection.watch = Some(watched);

@@ -3,7 +3,7 @@
 //! It promises that rights are given up as soon as interfaces and outputs are open, and before a byte of traffic is
 //! looked at.
 
-use super::records::OutputArgs;
+use super::records::{OutputArgs, Shipping};
 use super::reload::{Reloader, asking};
 use super::replay::{SHARDS_MAX, machine_shards, run_to_end, settings};
 use super::signals::{self, Stop};
@@ -57,7 +57,7 @@ pub(super) struct Run {
 }
 
 /// What the command line says in place of the file.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub(super) struct Wire {
     /// The interface to listen on, repeatable: eth1
     #[arg(short, long = "interface", value_name = "NAME")]
@@ -130,8 +130,11 @@ impl Run {
         let identity = settings(&raw)?;
         records.is_of_now();
         records.is_without_end();
+        let shipping = Shipping::arrange(&mut raw, identity.state_id())?;
         let mut options = raw.options(Arc::clone(&identity), shards);
         options.described.clone_from(&described);
+        options.forward = shipping.is_some();
+        records.forward_by(shipping);
         let (asking, asked) = asking();
         let hung_up = asking.clone();
         let stop = signals::listen(move || hung_up.ask())

@@ -6,6 +6,7 @@ use crate::capture::live;
 use crate::identity;
 use crate::openapi;
 use crate::pipeline;
+use crate::scale;
 use crate::sinks::record::Labels;
 use crate::sinks::{self, spool};
 use crate::tls::decrypt;
@@ -45,6 +46,8 @@ pub struct Raw {
     pub spool: spool::Config,
     /// `[sinks.<name>]`
     pub sinks: sinks::config::Sinks,
+    /// `[scale]`
+    pub scale: scale::Config,
     /// `[web]`
     pub web: web::Config,
     /// `[[suppress]]`
@@ -155,6 +158,7 @@ impl Raw {
         self.tls.check()?;
         self.spool.check()?;
         self.sinks.check()?;
+        self.scale.check(&self.sinks)?;
         self.web.check()?;
         identity::Settings::check(&self.network, &self.identity, &self.privacy)?;
         Runtime::new(self.detection()).map(drop).map_err(|error| error.to_string())
@@ -205,6 +209,7 @@ impl Raw {
             described: None,
             detection: self.detection(),
             state: self.state.clone(),
+            forward: false,
         }
     }
 

@@ -61,6 +61,25 @@ fn dotted_keys_and_tables_are_one() {
 }
 
 #[test]
+fn who_forwards_says_where_to() {
+    check(
+        "[scale]\nforward = true\n",
+        &[],
+        &expect![[
+            r#"c.toml:2:1: scale.forward: what sensors see goes through Kafka, and there is no Kafka section sinks.kafka with brokers; set sinks.kafka.brokers, or name another section in scale.sink"#
+        ]],
+    );
+    check("[scale]\nforward = true\n", &["sinks.kafka.brokers=kafka:9092"], &expect!["valid"]);
+    check(
+        "[scale]\nforwards = true\n",
+        &[],
+        &expect![[r#"
+            c.toml:2:1: unknown key `scale.forwards`; did you mean `forward`?
+              allowed: forward, sink, sightings_topic, lanes_topic, state_topic, group, partitions, sensors, pair, lateness_ms, idle_s, snapshot_s, tenant_rate_max, held_max"#]],
+    );
+}
+
+#[test]
 fn secrets_are_masked_when_told_back() {
     let mut table: toml::Table =
         toml::from_str("[a]\nkafka_password = \"hunter2\"\nkey_file = \"x\"\nclient_secret = \"\"\n")

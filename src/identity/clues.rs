@@ -4,6 +4,7 @@
 
 use super::jwt::{IssuedToken, Published, SealedToken};
 use heelguard_detectors::identity::Fingerprint;
+use heelguard_detectors::saved::{Damaged, Saved, saved};
 use heelguard_detectors::session::{EndCause, OneTime};
 use heelguard_detectors::transaction::Transaction;
 use std::sync::Arc;
@@ -15,6 +16,16 @@ pub struct Sighting {
     pub transaction: Transaction,
     /// The rest of the story's threads.
     pub clues: Clues,
+}
+
+saved!(Sighting { transaction, clues });
+
+#[cfg(test)]
+impl Sighting {
+    /// Of a transaction that tells all by itself.
+    pub(crate) fn plain(transaction: Transaction) -> Self {
+        Self { transaction, clues: Clues::default() }
+    }
 }
 
 /// What kind of thing is handed out and presented again.
@@ -43,6 +54,8 @@ pub struct Handle {
     pub fingerprint: Fingerprint,
 }
 
+saved!(Handle { kind, fingerprint });
+
 /// The account a presented or issued JWT speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenSubject {
@@ -58,6 +71,8 @@ pub struct TokenSubject {
     pub says_mfa: bool,
 }
 
+saved!(TokenSubject { issuer, subject, name, service, says_mfa });
+
 /// Names one answer gives to one account, never empty strings, `null`, `unknown` and the like.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountNames {
@@ -68,6 +83,8 @@ pub struct AccountNames {
     /// Its id, where the answer leaves no doubt that it is the account's and no other object's.
     pub id: Option<Arc<str>>,
 }
+
+saved!(AccountNames { email, user_name, id });
 
 impl AccountNames {
     /// The names, the best one first: e-mail, user name, id.
@@ -105,9 +122,13 @@ pub struct Spend {
     pub fingerprint: Fingerprint,
 }
 
+saved!(Spend { what, fingerprint });
+
 /// What one exchange tells lineage.
 #[derive(Debug, Default)]
 pub struct Clues {
+    /// Position of the exchange in its connection, from 0.
+    pub ordinal: u32,
     /// The account name in the request: login form, Basic user, sign-up.
     pub login_name: Option<Arc<str>>,
     /// The account as a successful answer names it (own account only, not search results).
@@ -151,4 +172,30 @@ pub struct Clues {
     pub(crate) published: Option<Published>,
     /// Whether the proof's key is the one that the presented token is bound to; `None` where one of them says nothing.
     pub dpop_key_fits: Option<bool>,
+}
+
+// A presented token never leaves its sensor, nor does what only the desk needs: they are judged before (`Bench`).
+saved!(Clues {
+    ordinal, login_name, answered, presented_subject, issued_subject, client_id, presented, named, on_behalf, issued,
+    key_owner, ends, reset_name, spends, dpop_jti, enrolled_mfa, request_hash, response_hash, dpop_key_fits
+} fresh { token, issued_tokens, published });
+
+/// Variants by their places in a list; the lists are part of what is written.
+macro_rules! places {
+    ($($type:ident: $($variant:ident)*;)*) => {$(
+        impl Saved for $type {
+            fn save(&self, out: &mut Vec<u8>) {
+                out.push(*self as u8);
+            }
+
+            fn load(from: &mut &[u8]) -> Result<Self, Damaged> {
+                const ALL: &[$type] = &[$($type::$variant),*];
+                ALL.get(usize::from(u8::load(from)?)).copied().ok_or(Damaged)
+            }
+        }
+    )*};
+}
+places! {
+    HandleKind: Session Access Refresh Challenge Code ApiKey;
+    Ends: Own All Others Named Account;
 }

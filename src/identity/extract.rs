@@ -53,9 +53,9 @@ pub struct Extractor {
     looked: ContentsCounters,
     /// Account names of this exchange, where they may not be written.
     hidden_names: Vec<Arc<str>>,
-    /// For the hashes that both legs of a proxy share: fixed, so that shards agree.
+    /// For the hashes that both legs of a proxy share: fixed, so that shards and sensors agree.
     legs: RandomState,
-    /// For the marks of requests: known to this process alone, the same in all shards.
+    /// For the marks of requests: known to the deployment alone, the same in all shards and sensors.
     marks: RandomState,
     /// Absent only while an exchange is read.
     reading: Option<Box<Reading>>,
@@ -105,7 +105,7 @@ struct Proved {
 impl Extractor {
     /// With nothing remembered yet.
     pub fn new(settings: Arc<Settings>) -> Self {
-        let seeds = [0u8, 1, 2, 3].map(|n| settings.keyring.code_mark(&[n], EventTime::ZERO));
+        let [a, b, c, d] = settings.keyring.mark_seeds();
         Self {
             memory: Memory::new(settings.listed.clone()),
             reading: Some(Box::new(Reading::new(&settings))),
@@ -117,7 +117,7 @@ impl Extractor {
             looked: ContentsCounters::default(),
             hidden_names: Vec::new(),
             legs: RandomState::with_seeds(1, 2, 3, 4),
-            marks: RandomState::with_seeds(seeds[0], seeds[1], seeds[2], seeds[3]),
+            marks: RandomState::with_seeds(a, b, c, d),
         }
     }
 

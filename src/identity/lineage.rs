@@ -114,8 +114,13 @@ impl Lineage {
 
     /// The same, in its place.
     pub fn complete(&mut self, sighting: &mut Sighting) {
+        self.tokens.judge(&mut sighting.transaction, &mut sighting.clues);
+        self.complete_judged(sighting);
+    }
+
+    /// The same for one whose tokens a `Bench` judged before.
+    pub fn complete_judged(&mut self, sighting: &mut Sighting) {
         let Sighting { transaction: tx, clues } = sighting;
-        self.tokens.judge(tx, clues);
         let agreed = accepted(tx);
         let mut caller = self.caller(tx, clues);
         self.meet(tx, clues, &mut caller, agreed);

@@ -11,6 +11,7 @@ pub mod secret;
 mod address;
 mod agent;
 mod answer;
+mod bench;
 mod client_ip;
 mod contents;
 mod credential;
@@ -46,6 +47,7 @@ mod tables;
 mod text;
 pub(crate) mod urlencoded;
 
+pub use bench::Bench;
 pub use clues::Sighting;
 pub use extract::Extractor;
 pub use legs::Legs;

@@ -10,7 +10,7 @@ use heelguard_detectors::position::Position;
 /// Digits of a page or record that is counted; longer ones are ids.
 const DIGITS_MAX: usize = 15;
 
-/// The position that is asked for; a number goes before a cursor. `marks` is known to this process alone.
+/// The position that is asked for; a number goes before a cursor. `marks` is known to the deployment alone.
 pub(crate) fn of(fields: &Fields<'_>, marks: &RandomState) -> Option<Position> {
     let value = fields.get(Field::Position);
     if let Some(number) = value.and_then(number) {

@@ -45,6 +45,11 @@ impl Settings {
         &self.keyring
     }
 
+    /// Keys that the operator lists as compromised.
+    pub(crate) fn listed(&self) -> Arc<ListedKeys> {
+        Arc::clone(&self.listed)
+    }
+
     /// What was written, made ready; the message says what is wrong and what is allowed.
     pub fn build(
         network: &Network,

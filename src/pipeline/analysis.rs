@@ -5,11 +5,12 @@
 use super::keeping::{Keeper, Memory};
 use super::latency::{Clock, Latencies, Stage};
 use super::merge::Released;
+use super::outgoing::Outgoing;
 use super::{Options, Outputs, Progress};
 use crate::capture::replay::Progress as Reading;
 use crate::http::Bytes;
 use crate::identity::{Legs, Lineage, Routes};
-use crate::metrics::{AlertCounters, Counters, EvictionCounters, HttpCounters, TransactionCounters};
+use crate::metrics::{AlertCounters, Counters, EvictionCounters};
 use crate::openapi::Book;
 use crate::tls::decrypt::KeyStore;
 use heelguard_detectors::alert::{Alert, Status};
@@ -17,7 +18,6 @@ use heelguard_detectors::health::{Health, Kernel};
 use heelguard_detectors::runtime::Runtime;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::tls::TlsConnection;
-use heelguard_detectors::transaction::{Completeness, Transaction};
 use std::collections::btree_map;
 use std::iter::Peekable;
 use std::sync::Arc;
@@ -34,9 +34,7 @@ pub(super) struct Analysis {
     /// Transactions that the state knew already.
     passed_over: u64,
     alerts: Vec<Alert>,
-    http_out: HttpCounters,
-    transactions: TransactionCounters,
-    written: AlertCounters,
+    outgoing: Outgoing,
     now: Option<Now>,
 }
 
@@ -79,9 +77,7 @@ impl Analysis {
             warnings,
             passed_over: 0,
             alerts: Vec::new(),
-            http_out: HttpCounters::default(),
-            transactions: TransactionCounters::default(),
-            written: AlertCounters::default(),
+            outgoing: Outgoing::default(),
             now: None,
         })
     }
@@ -127,7 +123,7 @@ impl Analysis {
                 self.tell_connection(&connection, outputs)?;
             }
             self.check_up_until(sighting.transaction.end, &mut seconds, outputs);
-            self.count(&sighting.transaction);
+            self.outgoing.count(&sighting.transaction);
             sighting.transaction.repeat_of = self.legs.repeat_of(&sighting);
             if self.keeper.as_mut().is_some_and(|keeper| keeper.knows(&sighting.transaction)) {
                 self.passed_over += 1;
@@ -251,8 +247,7 @@ impl Analysis {
     }
 
     pub(super) fn progress(&self, reading: Option<Reading>) -> Progress {
-        let transactions = self.transactions.rows().iter().map(|row| row.1).sum();
-        Progress { reading, transactions, alerts: self.written.open }
+        Progress { reading, transactions: self.outgoing.sum(), alerts: self.outgoing.alerts.open }
     }
 
     pub(super) fn counters(&self) -> Counters {
@@ -263,30 +258,15 @@ impl Analysis {
             tokens: self.memory.lineage.token_counters(),
             routes: self.memory.routes.counters(),
             secrets: self.keys.as_ref().map(|keys| keys.counters()).unwrap_or_default(),
-            http: self.http_out.clone(),
-            transactions: self.transactions.clone(),
+            http: self.outgoing.http.clone(),
+            transactions: self.outgoing.transactions.clone(),
             alerts: AlertCounters {
                 findings: detected.findings,
                 suppressed: detected.suppressed,
-                ..self.written.clone()
+                ..self.outgoing.alerts.clone()
             },
             ..Counters::default()
         }
-    }
-
-    fn count(&mut self, transaction: &Transaction) {
-        let (request, response) = (transaction.request.is_some(), transaction.response.is_some());
-        self.http_out.requests_out += u64::from(request);
-        self.http_out.responses_out += u64::from(response);
-        self.http_out.pairs += u64::from(request && response);
-        let counter = match transaction.completeness {
-            Completeness::Whole => &mut self.transactions.whole,
-            Completeness::RequestOnly => &mut self.transactions.request_only,
-            Completeness::ResponseOnly => &mut self.transactions.response_only,
-            Completeness::Gap => &mut self.transactions.gap,
-            Completeness::Truncated => &mut self.transactions.truncated,
-        };
-        *counter += 1;
     }
 
     fn write_alerts(&mut self, outputs: &mut dyn Outputs) -> anyhow::Result<()> {
@@ -295,11 +275,7 @@ impl Analysis {
             if let Some(now) = self.now.as_mut().filter(|_| alert.status != Status::Closed) {
                 now.latencies.span(Stage::PacketToAlert, alert.time, (now.clock)());
             }
-            match alert.status {
-                Status::Open => self.written.open += 1,
-                Status::Update => self.written.update += 1,
-                Status::Closed => self.written.closed += 1,
-            }
+            self.outgoing.count_alert(&alert);
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
-//! The last stage: what shards report, merged, analysed and told, on the caller's thread.
+//! The last stage: what shards report, merged, analysed or handed on, and told, on the caller's thread.
 //! It is given reports as they come, and looks up now and then although none does.
-//! It promises that analysis alone decides when a shard waits, and that a changed configuration is taken between two
+//! It promises that the last stage alone decides when a shard waits, and that a changed configuration is taken between two
 //! transactions.
 
-use super::analysis::Analysis;
+use super::last::Last;
 use super::merge::Merge;
 use super::snapshot::{Answer, Sum, Wanted};
 use super::watch::Watch;
@@ -76,7 +76,7 @@ impl End {
 
 /// Who takes the reports, and what the shards are told.
 pub(super) struct Consumer<'a> {
-    pub(super) analysis: Analysis,
+    pub(super) last: Last,
     pub(super) outputs: &'a mut dyn Outputs,
     pub(super) merge: Merge,
     pub(super) wanted: &'a Wanted,
@@ -98,7 +98,7 @@ impl Consumer<'_> {
         let mut sum = Sum::default();
         let mut asked = None;
         if let Some(watch) = &self.watch {
-            self.analysis.is_of_now(watch.clock);
+            self.last.is_of_now(watch.clock);
         }
         loop {
             match reports.recv_timeout(LOOK_EVERY) {
@@ -110,12 +110,12 @@ impl Consumer<'_> {
             // All shards, and the reader where there is one.
             if let Some((mut counters, services)) = sum.complete(self.parts) {
                 asked = None;
-                counters.add(&self.analysis.counters());
+                counters.add(&self.last.counters());
                 if let Some(watch) = &mut self.watch {
                     let queue =
                         QueueRow::of("reports", reports.len(), reports.capacity().unwrap_or_default());
                     let queues = vec![queue, QueueRow::of("merge", self.merge.waiting(), 0)];
-                    watch.judge(&counters, sum.latencies(), queues, &mut self.analysis, self.outputs);
+                    watch.judge(&counters, sum.latencies(), queues, &mut self.last, self.outputs);
                 }
                 self.outputs.counters(&counters, &services);
             }
@@ -134,7 +134,7 @@ impl Consumer<'_> {
         }
         let released = self.merge.release();
         let watermark = released.watermark;
-        self.analysis.consume(released, self.outputs)?;
+        self.last.consume(released, self.outputs)?;
         if let Some(watch) = &mut self.watch {
             watch.released(watermark);
         }
@@ -158,7 +158,7 @@ impl Consumer<'_> {
                 Some(reading)
             }
         };
-        self.outputs.progress(&self.analysis.progress(reading));
+        self.outputs.progress(&self.last.progress(reading));
         let is_wanted = self.outputs.wants_counters() | self.watch.as_mut().is_some_and(Watch::is_due);
         // Asked anew after each report, parts that report in turn would each answer another question for ever.
         if is_wanted && asked.is_none_or(|asked| asked.elapsed() >= STANDS) {
@@ -166,7 +166,7 @@ impl Consumer<'_> {
             self.wanted.ask();
         }
         if let Some(options) = self.outputs.reload() {
-            let outcome = self.analysis.reconfigure(&options);
+            let outcome = self.last.reconfigure(&options);
             if outcome.is_ok() {
                 for shard in &self.settings {
                     // A shard that has ended needs none.
@@ -179,10 +179,10 @@ impl Consumer<'_> {
 
     /// What is left once every stage has ended.
     pub(super) fn finish(mut self, mut end: End) -> anyhow::Result<Summary> {
-        self.analysis.finish(end.last_packet, self.outputs)?;
-        end.counters.add(&self.analysis.counters());
+        self.last.finish(end.last_packet, self.outputs)?;
+        end.counters.add(&self.last.counters());
         let End { counters, services, errors, last_packet } = end;
-        Ok(Summary { counters, services, errors, warnings: self.analysis.warnings(), last_packet })
+        Ok(Summary { counters, services, errors, warnings: self.last.warnings(), last_packet })
     }
 }
 

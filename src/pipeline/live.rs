@@ -3,8 +3,8 @@
 //! It promises that a shard waits for the analysis and never for another shard, so loss happens in the kernel's ring
 //! alone, where it is counted; and that all that was captured when the taps end is analysed.
 
-use super::analysis::Analysis;
 use super::consume::{Consumer, End, REPORTS_PER_SHARD, Report, joined};
+use super::last::Last;
 use super::latency::{Stage, machine_clock};
 use super::merge::Merge;
 use super::shard::Shard;
@@ -23,7 +23,7 @@ use std::thread;
 pub(super) fn run(
     taps: &mut [Box<dyn Source + '_>],
     options: &Options,
-    analysis: Analysis,
+    last: Last,
     outputs: &mut dyn Outputs,
 ) -> anyhow::Result<Summary> {
     let shards = taps.len();
@@ -45,7 +45,7 @@ pub(super) fn run(
         drop(report_in);
         let (merge, parts) = (Merge::new(shards), shards);
         let (progress, watch) = (None, Some(Watch::new(machine_clock, mtu)));
-        let mut consumer = Consumer { analysis, outputs, merge, wanted, parts, progress, settings, watch };
+        let mut consumer = Consumer { last, outputs, merge, wanted, parts, progress, settings, watch };
         let outcome = consumer.consume(reports);
         let mut end = End::default();
         for worker in workers {

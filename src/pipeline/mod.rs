@@ -6,6 +6,7 @@
 //! source → decoder → shard: flow · http · extract          (inline, or one thread a shard)
 //!                      ↓ sightings + watermark
 //!                    merge by (end, id) → legs → lineage → routes → detectors → outputs
+//!                                       or → outputs, for workers elsewhere (`forward`)
 //! ```
 
 mod analysis;
@@ -13,15 +14,21 @@ mod batch;
 pub mod checkpoint;
 mod consume;
 pub mod eyes;
+mod forward;
 mod keeping;
+mod last;
 pub mod latency;
 mod live;
 mod merge;
+mod outgoing;
 mod scribe;
 mod shard;
 mod snapshot;
 mod threads;
 mod watch;
+
+pub use forward::{Forward, Phase, Second};
+pub use outgoing::Outgoing;
 
 use crate::capture::replay::{Progress as Reading, Timeline};
 use crate::capture::{CaptureError, Next};
@@ -32,7 +39,6 @@ use crate::identity::{LineageConfig, RoutesConfig, Settings};
 use crate::metrics::{Counters, LiveRows};
 use crate::openapi::Book;
 use crate::tls::decrypt::{self, KeyStore};
-use analysis::Analysis;
 use heelguard_detectors::alert::Alert;
 use heelguard_detectors::health::Spool;
 use heelguard_detectors::runtime::RuntimeConfig;
@@ -40,6 +46,7 @@ use heelguard_detectors::saved::Damaged;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::Transaction;
+use last::Last;
 use merge::Merge;
 use shard::Shard;
 use std::sync::Arc;
@@ -71,6 +78,8 @@ pub struct Options {
     pub detection: RuntimeConfig,
     /// Where what was learned outlives the process.
     pub state: checkpoint::Config,
+    /// Whether what is seen is handed to the outputs as it is, and judged elsewhere.
+    pub forward: bool,
 }
 
 /// Where packets come from.
@@ -136,6 +145,11 @@ pub trait Outputs {
     fn connection(&mut self, _: &TlsConnection) -> anyhow::Result<()> {
         Ok(())
     }
+    /// What was seen, where it is judged elsewhere (`Options::forward`), all in order. Says how many frames it became:
+    /// none, where it says too little to be sent by itself.
+    fn forward(&mut self, _: Forward) -> anyhow::Result<u64> {
+        anyhow::bail!("these outputs take nothing that is to be judged elsewhere")
+    }
     /// What the detectors say about the subject that is to be explained, in lines.
     fn explained(&mut self, _: &[String]) {}
     /// Called now and then.
@@ -163,6 +177,11 @@ pub trait Outputs {
     /// Called before state is kept that knows all that was told so far: writes what has gathered, and says whether
     /// everything was written. What is told to memory is.
     fn settle(&mut self) -> bool {
+        true
+    }
+    /// Whether everybody whom alerts are for has those that were told so far, so that nobody needs this process to get
+    /// them. What is told to memory has arrived.
+    fn is_delivered(&mut self) -> bool {
         true
     }
     /// The parts of what the outputs have gathered over all transactions, to be kept with the state; none by default.
@@ -197,11 +216,11 @@ pub struct Summary {
 
 /// Runs the source to its end.
 pub fn run(source: &mut dyn Source, options: &Options, outputs: &mut dyn Outputs) -> anyhow::Result<Summary> {
-    let analysis = Analysis::new(options, outputs)?;
+    let last = Last::new(options, outputs, source.is_live())?;
     let mut summary = if options.shards <= 1 {
-        run_inline(source, options, analysis, outputs)?
+        run_inline(source, options, last, outputs)?
     } else {
-        threads::run(source, options, analysis, outputs)?
+        threads::run(source, options, last, outputs)?
     };
     summary.counters.add(&source.counters());
     summary.warnings.extend(source.warnings());
@@ -215,8 +234,8 @@ pub fn run_live(
     options: &Options,
     outputs: &mut dyn Outputs,
 ) -> anyhow::Result<Summary> {
-    let analysis = Analysis::new(options, outputs)?;
-    let mut summary = live::run(taps, options, analysis, outputs)?;
+    let last = Last::new(options, outputs, true)?;
+    let mut summary = live::run(taps, options, last, outputs)?;
     summary.warnings.extend(taps.iter_mut().flat_map(|tap| tap.warnings()));
     Ok(summary)
 }
@@ -230,7 +249,7 @@ const ROUND_TIME: Duration = Duration::from_millis(50);
 fn run_inline(
     source: &mut dyn Source,
     options: &Options,
-    mut analysis: Analysis,
+    mut last: Last,
     outputs: &mut dyn Outputs,
 ) -> anyhow::Result<Summary> {
     let mut decoder = Decoder::new(options.decode.clone());
@@ -258,11 +277,11 @@ fn run_inline(
             merge.take(0, shard.sightings(), watermark);
             merge.take_connections(shard.connections());
             merge.take_seen(shard.seen());
-            analysis.consume(merge.release(), outputs)?;
-            outputs.progress(&analysis.progress(Some(source.progress())));
+            last.consume(merge.release(), outputs)?;
+            outputs.progress(&last.progress(Some(source.progress())));
             if outputs.wants_counters() {
                 let mut answer = shard.answer(0);
-                for part in [decoder.counters(), &source.counters(), &analysis.counters()] {
+                for part in [decoder.counters(), &source.counters(), &last.counters()] {
                     answer.counters.add(part);
                 }
                 outputs.counters(&answer.counters, &answer.services);
@@ -274,12 +293,12 @@ fn run_inline(
     merge.take(0, shard.sightings(), EventTime::MAX);
     merge.take_connections(shard.connections());
     merge.take_seen(shard.seen());
-    analysis.consume(merge.release(), outputs)?;
-    analysis.finish(now, outputs)?;
-    outputs.progress(&analysis.progress(Some(source.progress())));
+    last.consume(merge.release(), outputs)?;
+    last.finish(now, outputs)?;
+    outputs.progress(&last.progress(Some(source.progress())));
 
     let (mut counters, services) = shard.into_results();
     counters.add(decoder.counters());
-    counters.add(&analysis.counters());
-    Ok(Summary { counters, services, errors, warnings: analysis.warnings(), last_packet: now })
+    counters.add(&last.counters());
+    Ok(Summary { counters, services, errors, warnings: last.warnings(), last_packet: now })
 }

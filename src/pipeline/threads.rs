@@ -2,9 +2,9 @@
 //! Queues are bounded and a full one waits, so loss can only happen where packets are captured.
 //! Shutdown is the drop of a sender: each stage ends when its input closes.
 
-use super::analysis::Analysis;
 use super::batch::Batch;
 use super::consume::{Consumer, End, REPORTS_PER_SHARD, Report, Told, joined};
+use super::last::Last;
 use super::latency::machine_clock;
 use super::merge::Merge;
 use super::shard::Shard;
@@ -25,7 +25,7 @@ const QUEUE_BATCHES: usize = 8;
 pub(super) fn run(
     source: &mut dyn Source,
     options: &Options,
-    analysis: Analysis,
+    last: Last,
     outputs: &mut dyn Outputs,
 ) -> anyhow::Result<Summary> {
     let (shards, is_live, mtu) = (options.shards, source.is_live(), source.mtu());
@@ -49,7 +49,7 @@ pub(super) fn run(
         let (merge, parts) = (Merge::new(shards), shards + 1);
         let progress = Some(progress);
         let watch = is_live.then(|| Watch::new(machine_clock, mtu));
-        let mut consumer = Consumer { analysis, outputs, merge, wanted, parts, progress, settings, watch };
+        let mut consumer = Consumer { last, outputs, merge, wanted, parts, progress, settings, watch };
         let outcome = consumer.consume(reports);
         let mut end = End::default();
         for worker in workers {

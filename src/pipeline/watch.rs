@@ -2,8 +2,8 @@
 //! It is given every counter about once a second, and moments of the machine's clock as things happen.
 //! It promises that nothing of it exists in a replay, whose output is a function of its packets.
 
-use super::analysis::Analysis;
 use super::eyes::Eyes;
+use super::last::Last;
 use super::latency::{Clock, LastMinute, Latencies, Stage, Waiting};
 use super::{LiveRows, Outputs};
 use crate::metrics::{Counters, QueueRow};
@@ -67,18 +67,18 @@ impl Watch {
         counters: &Counters,
         mut measured: Latencies,
         queues: Vec<QueueRow>,
-        analysis: &mut Analysis,
+        last: &mut Last,
         outputs: &mut dyn Outputs,
     ) {
         // A clock that is set must not blind it.
         let (began, since) = self.began;
         let now = began.after(since.elapsed());
-        measured.add(&analysis.latencies());
+        measured.add(&last.latencies());
         measured.add(&std::mem::take(&mut self.merged));
         self.minute.take(&measured, now);
-        analysis.tell_delay(self.minute.latencies().quantile(Stage::PacketToAlert, 0.99));
+        last.tell_delay(self.minute.latencies().quantile(Stage::PacketToAlert, 0.99));
         let kernel = (counters.live.received, counters.live.kernel_dropped);
-        analysis.tell_kernel(kernel.0.saturating_sub(self.kernel.0), kernel.1.saturating_sub(self.kernel.1));
+        last.tell_kernel(kernel.0.saturating_sub(self.kernel.0), kernel.1.saturating_sub(self.kernel.1));
         self.kernel = kernel;
         for line in self.eyes.look(counters, now) {
             outputs.tell(&line);

@@ -109,6 +109,21 @@ impl Sinks {
         }
     }
 
+    /// The Kafka section of this name, if it is on.
+    pub fn kafka(&self, name: &str) -> Option<&kafka::Config> {
+        match self.0.get(name)? {
+            Sink::Kafka(config) if config.is_on() => Some(config),
+            _ => None,
+        }
+    }
+
+    /// Sends sightings to a topic of this Kafka section, and by no other.
+    pub fn send_sightings(&mut self, name: &str, topic: &str) {
+        if let Some(Sink::Kafka(config)) = self.0.get_mut(name) {
+            topic.clone_into(&mut config.sightings_topic);
+        }
+    }
+
     /// Files that sinks write to, each with the sink's name.
     pub fn files(&self) -> impl Iterator<Item = (&str, &Path)> {
         self.0.iter().flat_map(|(name, sink)| {

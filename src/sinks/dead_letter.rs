@@ -1,10 +1,11 @@
 //! Records that a far side will never take, kept where a person can look at them.
-//! It is given refused records with the reason and appends a line of JSON for each, in a file a sink.
+//! It is given refused records with the reason and appends a line of JSON for each, in a file a sink. Of a frame of
+//! sightings the line has the size alone: nobody reads one, and thousands of exchanges would push other letters out.
 //! It promises a bounded folder: a full file takes the place of the one before, and nothing waits for it.
 
 use super::destination::Refused;
 use super::escape;
-use super::spool::Batch;
+use super::spool::{Batch, Kind};
 use serde::Serialize;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -47,7 +48,11 @@ impl DeadLetters {
             escape::write_json_line(&mut lines, &Letter { sink, reason, schema: record.kind.schema(), id })?;
             lines.truncate(lines.len().saturating_sub(b"}\n".len()));
             lines.extend_from_slice(b",\"record\":");
-            lines.extend_from_slice(record.body);
+            if record.kind == Kind::Sightings {
+                write!(lines, "{{\"bytes\":{}}}", record.body.len())?;
+            } else {
+                lines.extend_from_slice(record.body);
+            }
             lines.extend_from_slice(b"}\n");
         }
         append(path, &lines)
@@ -79,7 +84,7 @@ fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sinks::spool::{Kind, Lane, Record};
+    use crate::sinks::spool::{Lane, Record};
 
     #[test]
     fn a_letter_holds_the_record_and_the_reason() {
@@ -98,6 +103,21 @@ mod tests {
         let line = "{\"sink\":\"kafka\",\"reason\":\"too large\",\"schema\":\"heelguard.alert/1\",\
             \"id\":\"000000000000000000000000000000ab\",\"record\":{\"n\":2}}\n";
         assert_eq!(text, line.repeat(2));
+    }
+
+    #[test]
+    fn of_what_is_no_json_the_size_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let letters = DeadLetters::of(folder.path(), "kafka");
+        let mut batch = Batch::new(1, Lane::Sightings, 0);
+        let body = &b"\x01\0\xff\n\""[..];
+        batch.push(0, &Record { kind: Kind::Sightings, raised_ms: 0, id: 0xab, key: 0, body });
+        let refused = [Refused { index: 0, reason: "too large".to_owned() }];
+        letters.keep("kafka", &batch, &refused).unwrap();
+        let text = fs::read_to_string(letters.place().unwrap()).unwrap();
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["schema"], "heelguard.sightings/1");
+        assert_eq!(line["record"]["bytes"], body.len());
     }
 
     #[test]

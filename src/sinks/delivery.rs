@@ -158,6 +158,12 @@ impl Delivery {
         }
     }
 
+    /// Takes a frame of sightings as it is. Its key is the tenant: what its sensors saw stays in order.
+    pub fn sightings(&mut self, id: u128, frame: &[u8]) {
+        let key = key_of(&[self.labels.tenant.as_str()]);
+        self.spool.append(&Record { kind: Kind::Sightings, raised_ms: now_ms(), id, key, body: frame });
+    }
+
     /// Takes what is known of a thing; a later record with the same key replaces this one.
     pub fn report(&mut self, kind: Kind, key: u128, record: &impl Serialize) {
         append(&self.spool, &mut self.line, Head { kind, id: key, key }, record);
@@ -171,6 +177,12 @@ impl Delivery {
     /// Waits until what was raised is on disk; false when some of it could not be kept.
     pub fn settle(&self) -> bool {
         self.spool.sync()
+    }
+
+    /// Whether nothing of this lane waits for any sink.
+    pub fn has_delivered(&self, lane: Lane) -> bool {
+        let mut queues = self.queues.iter().filter(|queue| queue.reading.lane == lane);
+        queues.all(|queue| self.spool.account(&queue.reading).spooled == 0)
     }
 
     /// What waits, and for whom, for the rule that watches the sensor.

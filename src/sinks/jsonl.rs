@@ -47,7 +47,7 @@ pub enum Error {
 /// A file or standard output that takes records.
 pub struct Jsonl {
     place: String,
-    to: Box<dyn Write>,
+    to: Box<dyn Write + Send>,
     buffer: Vec<u8>,
     /// Records in `buffer`.
     waiting: u64,
@@ -91,7 +91,7 @@ impl Jsonl {
     }
 
     /// Any place, with the name that messages use for it.
-    pub fn new(place: String, to: Box<dyn Write>) -> Self {
+    pub fn new(place: String, to: Box<dyn Write + Send>) -> Self {
         Self {
             place,
             to,
@@ -196,28 +196,28 @@ pub fn folder_exists(path: &Path) -> Result<(), Error> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "a test looks at what a sink wrote")]
 mod tests {
     use super::*;
-    use std::cell::RefCell;
-    use std::rc::Rc;
+    use std::sync::{Arc, Mutex};
 
     /// A disk with room for so many bytes.
     #[derive(Clone)]
     struct Disk {
         room: usize,
-        holds: Rc<RefCell<Vec<u8>>>,
+        holds: Arc<Mutex<Vec<u8>>>,
         full: io::ErrorKind,
     }
 
     impl Disk {
         fn with_room(room: usize) -> Self {
-            Self { room, holds: Rc::default(), full: io::ErrorKind::StorageFull }
+            Self { room, holds: Arc::default(), full: io::ErrorKind::StorageFull }
         }
     }
 
     impl Write for Disk {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let mut holds = self.holds.borrow_mut();
+            let mut holds = self.holds.lock().unwrap();
             let fits = bytes.len().min(self.room - holds.len());
             if fits == 0 {
                 return Err(self.full.into());
@@ -239,7 +239,7 @@ mod tests {
         let (counters, outcome) = sink.finish();
         assert!(outcome.is_ok());
         assert_eq!((counters.queued, counters.delivered, counters.lost), (20_000, 20_000, 0));
-        let text = String::from_utf8(disk.holds.take()).unwrap();
+        let text = String::from_utf8(std::mem::take(&mut *disk.holds.lock().unwrap())).unwrap();
         assert!(text.lines().map(|line| line.parse::<u32>().unwrap()).eq(0..20_000));
     }
 

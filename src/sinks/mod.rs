@@ -6,7 +6,7 @@
 
 mod backoff;
 pub mod clickhouse;
-mod clock;
+pub mod clock;
 pub mod config;
 mod dead_letter;
 pub mod delivery;

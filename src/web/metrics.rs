@@ -18,6 +18,8 @@ const GAUGES: &[(&str, &str)] = &[
     ("bytes", "buffered"),
     ("routes", "hosts"),
     ("routes", "routes"),
+    ("scale", "waiting"),
+    ("scale", "partitions"),
 ];
 
 /// Everything that is on the page.
@@ -64,6 +66,7 @@ fn counters(page: &mut Page, counters: &Counters) {
         tokens,
         routes,
         contents,
+        scale,
         ..
     } = counters;
     let groups = [
@@ -83,6 +86,7 @@ fn counters(page: &mut Page, counters: &Counters) {
         ("tokens", tokens.described()),
         ("routes", routes.described()),
         ("contents", contents.described()),
+        ("scale", scale.described()),
     ];
     for (group, rows) in groups {
         for (name, meaning, value) in rows {
@@ -219,7 +223,11 @@ fn interfaces(page: &mut Page, interfaces: &[InterfaceRow]) {
 }
 
 fn queues(page: &mut Page, queues: &[QueueRow]) {
-    page.family("heelguard_queue_filled", "gauge", "What waits in a queue between threads.");
+    page.family(
+        "heelguard_queue_filled",
+        "gauge",
+        "What waits in a queue between threads; at a worker, records that wait in a topic.",
+    );
     for row in queues {
         page.series(&[("queue", row.name)], row.filled);
     }

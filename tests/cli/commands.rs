@@ -36,9 +36,13 @@ fn a_mistyped_command_or_option_gets_a_hint() {
 }
 
 #[test]
-fn a_command_that_is_not_here_says_what_to_use() {
+fn a_worker_is_told_where_its_work_comes_from_before_it_begins() {
     let bench = Bench::new();
-    bench.run(&["detect", "--config", "x"]).fails_with(2, &["not in this build", "heelguard replay"]);
+    bench.run(&["detect", "--config", "x"]).fails_with(2, &["x"]);
+    bench.run(&["detect"]).fails_with(2, &["sinks.kafka.brokers", "scale.sink"]);
+    bench
+        .run(&["replay", "--set", "scale.forward=true", "a.pcap"])
+        .fails_with(2, &["scale.forward", "sinks.kafka.brokers"]);
 }
 
 #[test]

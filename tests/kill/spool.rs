@@ -103,7 +103,7 @@ fn position(bytes: &[u8], salt: u32) -> Option<u64> {
 /// Takes back what a killed process wrote into the spool and did not sync, as its journal tells (`powerloss.c`).
 pub fn lose_power(spool: &Path, journal: &Path) {
     let bytes = std::fs::read(journal).unwrap_or_default();
-    let folders = ["", "alerts", "transactions", "reports", "cursors"];
+    let folders = ["", "alerts", "transactions", "reports", "sightings", "cursors"];
     let named = folders.iter().flat_map(|folder| files(&spool.join(folder), |_| true));
     let mut written: BTreeMap<u64, Vec<Entry<'_>>> = BTreeMap::new();
     let mut rest = bytes.as_slice();

@@ -79,7 +79,7 @@ fn every_limit_is_told_with_its_default() {
     let settings: toml::Table =
         document("deploy/heelguard.toml").text.parse().expect("the settings are TOML");
     let mut limits = BTreeSet::new();
-    for section in ["capture", "limits", "spool", "tls"] {
+    for section in ["capture", "limits", "scale", "spool", "tls"] {
         let keys = settings.get(section).and_then(toml::Value::as_table).expect("the section is there");
         let numbers =
             keys.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_integer()?.to_string())));

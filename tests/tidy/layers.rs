@@ -5,9 +5,9 @@
 use super::source::{Complaints, Source, rust};
 
 /// The sensor in data-path order. A layer may name those before it and itself.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 15] = [
     "metrics", "capture", "decode", "flow", "tls", "http", "identity", "openapi", "pipeline", "ledger",
-    "sinks", "markup", "report", "web",
+    "sinks", "scale", "markup", "report", "web",
 ];
 
 /// What puts the layers together may name all of them.

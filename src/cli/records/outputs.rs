@@ -138,6 +138,7 @@ impl Plan {
             kept: None,
             explainer: None,
             way_out: None,
+            shipping: None,
             is_live: false,
             complaints: Vec::new(),
             live: None,

@@ -44,6 +44,7 @@ impl Extractor {
         let settings = self.settings.clone();
         let own = |name: &Arc<str>| settings.name(name.clone());
         let mut clues = Clues {
+            ordinal: exchange.ordinal,
             login_name: login_name(asked, step).as_ref().map(own),
             client_id: client_id(asked, step),
             presented: proved.handles.iter().map(|&(_, handle)| handle).collect(),

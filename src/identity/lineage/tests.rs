@@ -17,6 +17,7 @@ use std::sync::Arc;
 mod anyone;
 mod bounds;
 mod ends;
+mod journey;
 mod names;
 mod proof;
 mod reuse;

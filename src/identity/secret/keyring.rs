@@ -1,6 +1,6 @@
 //! The deployment's key, and the keyed hashes that stand for secrets outside.
-//! It is given one or two key files and gives fingerprints under the newest, names of the generations in force,
-//! and marks of one-time codes under a key that lives ten minutes of packet time.
+//! It is given one or two key files and gives fingerprints under the newest, names of the generations in force, seeds
+//! for marks of requests, and marks of one-time codes under a key that lives ten minutes of packet time.
 //! It promises that keys are wiped when a keyring ends, and that a missing key is made for its owner alone.
 
 use crate::identity::shape;
@@ -17,6 +17,7 @@ const FINGERPRINT_PURPOSE: &str = "heelguard.example 2026 credential fingerprint
 const CODE_PURPOSE: &str = "heelguard.example 2026 one-time code mark v1";
 const ID_PURPOSE: &str = "heelguard.example 2026 key generation id v1";
 const NAME_PURPOSE: &str = "heelguard.example 2026 account name v1";
+const MARK_PURPOSE: &str = "heelguard.example 2026 request mark v1";
 
 /// Digits and letters that are not mistaken for each other (Crockford's base 32).
 const PSEUDONYM_LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -28,7 +29,8 @@ pub struct Keyring {
     current: Generation,
     /// The one before it, for recognising what older records name.
     previous: Option<Generation>,
-    /// Random for each process and shared by its threads: marks are compared, never written.
+    /// Random for each process and shared by its threads: a mark may leave the sensor, the key that codes could be tried
+    /// with never does. So two sensors have different marks for one code.
     codes: [u8; 32],
 }
 
@@ -38,6 +40,8 @@ struct Generation {
     fingerprints: [u8; 32],
     /// Account names have a key of their own: whoever may resolve names need not be able to test secrets.
     names: [u8; 32],
+    /// Marks of requests are compared with those of other sensors of the deployment.
+    marks: [u8; 32],
     /// Names the key without telling it.
     id: [u8; 8],
 }
@@ -52,6 +56,7 @@ impl Drop for Generation {
     fn drop(&mut self) {
         self.fingerprints.zeroize();
         self.names.zeroize();
+        self.marks.zeroize();
     }
 }
 
@@ -61,6 +66,7 @@ impl Generation {
         Self {
             fingerprints: blake3::derive_key(FINGERPRINT_PURPOSE, key),
             names: blake3::derive_key(NAME_PURPOSE, key),
+            marks: blake3::derive_key(MARK_PURPOSE, key),
             id,
         }
     }
@@ -157,6 +163,19 @@ impl Keyring {
     fn name_hash(&self, name: &str) -> u64 {
         let hash = keyed(&self.current.names, "account", name.to_lowercase().as_bytes());
         u64::from_be_bytes(hash.first_chunk().copied().unwrap_or_default())
+    }
+
+    /// Seeds for hashes that all sensors of the deployment share, and that nobody else can make.
+    pub(crate) fn mark_seeds(&self) -> [u64; 4] {
+        let (words, _) = self.current.marks.as_chunks::<8>();
+        std::array::from_fn(|n| words.get(n).map_or(0, |word| u64::from_le_bytes(*word)))
+    }
+
+    /// What stands for a mark outside the sensor. A mark is a quick hash, from which a short secret in what was hashed
+    /// could be found by trying; equal marks give equal ones, and nobody without the key can try.
+    pub(crate) fn veiled(&self, mark: u64) -> u64 {
+        let hash = blake3::keyed_hash(&self.current.marks, &mark.to_le_bytes());
+        hash.as_bytes().first_chunk().map_or(0, |half| u64::from_le_bytes(*half))
     }
 
     /// The mark of a one-time code: upper half under the key of the ten minutes of `at`, lower half
@@ -282,5 +301,16 @@ mod tests {
         assert_ne!(mark(b"123456", 600), mark(b"123457", 600));
         assert_eq!(mark(b"123456", 1199) >> 32, mark(b"123456", 1200) & 0xFFFF_FFFF);
         assert_ne!(mark(b"123456", 1199), mark(b"123456", 2400));
+    }
+
+    #[test]
+    fn sensors_of_one_key_share_the_seeds_of_marks_and_no_codes() {
+        let [first, second, other] = [7, 7, 8].map(|byte| Keyring::from_bytes(&[byte; 32]).unwrap());
+        assert_eq!(first.mark_seeds(), second.mark_seeds());
+        assert_eq!(first.veiled(7), second.veiled(7));
+        assert!(first.veiled(7) != first.veiled(8) && first.veiled(7) != other.veiled(7));
+        assert!(first.mark_seeds().iter().zip(other.mark_seeds()).all(|(one, two)| *one != two));
+        let code = |keys: &Keyring| keys.code_mark(b"123456", EventTime::from_secs(600));
+        assert_ne!(code(&first), code(&second));
     }
 }

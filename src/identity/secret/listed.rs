@@ -6,6 +6,7 @@
 use super::Keyring;
 use ahash::RandomState;
 use heelguard_detectors::identity::{Fingerprint, KnownKey, Notoriety};
+use heelguard_detectors::transaction::Transaction;
 use ring::digest;
 use std::collections::HashMap;
 use std::fs::File;
@@ -67,6 +68,18 @@ impl ListedKeys {
     /// Where a value is listed, if it is; `shown` is the fingerprint that records show of it.
     pub(crate) fn find(&self, value: &[u8], shown: Fingerprint, keyring: &Keyring) -> Option<KnownKey> {
         self.own(value, shown, keyring).or_else(|| documented(value))
+    }
+
+    /// Marks what a transaction presents that is listed here, and was not where it was seen.
+    pub(crate) fn mark(&self, transaction: &mut Transaction) {
+        if self.0.is_empty() {
+            return;
+        }
+        for credential in transaction.credentials.iter_mut().filter(|credential| credential.known.is_none()) {
+            let line = self.0.get(&credential.fingerprint).copied();
+            let known = |line| KnownKey { why: Notoriety::Reported, line, source: "compromised_keys" };
+            credential.known = line.map(known);
+        }
     }
 
     /// The same for a public name, such as a key id or the user of Basic. Short ones are words: `apikey` is a user name

@@ -92,6 +92,8 @@ impl Config {
             Kind::Connection => &self.tls,
             Kind::Inventory => &self.inventory,
             Kind::Health => &self.health,
+            // They are for workers alone.
+            Kind::Sightings => Path::new(""),
         }
     }
 
@@ -102,6 +104,7 @@ impl Config {
             Kind::Connection => "tls",
             Kind::Inventory => "inventory",
             Kind::Health => "health",
+            Kind::Sightings => "sightings",
         }
     }
 

@@ -74,7 +74,7 @@ impl Form {
         let written = match kind {
             Kind::Alert => self.write_alert(native, out),
             Kind::Transaction => self.write_transaction(native, labels, out),
-            Kind::Connection | Kind::Inventory | Kind::Health => {
+            Kind::Connection | Kind::Inventory | Kind::Health | Kind::Sightings => {
                 out.extend_from_slice(native);
                 Ok(())
             }

@@ -70,7 +70,7 @@ fn the_native_form_is_the_body_byte_for_byte() {
 #[test]
 fn reports_stay_native_in_every_form() {
     for form in Form::ALL {
-        for kind in [Kind::Connection, Kind::Inventory, Kind::Health] {
+        for kind in [Kind::Connection, Kind::Inventory, Kind::Health, Kind::Sightings] {
             assert_eq!(written(*form, kind, b"{\"schema\":\"x\"}").unwrap(), "{\"schema\":\"x\"}");
         }
     }

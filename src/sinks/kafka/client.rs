@@ -1,4 +1,4 @@
-//! The properties a producer is made with: from the settings, the secrets and what is passed through.
+//! The properties producers and consumers are made with: from the settings, the secrets and what is passed through.
 //! It is given the checked configuration, and reads passwords and certificates anew each time a producer is made.
 //! It promises that no message holds a secret, and that what it gives away is kept from debug prints by librdkafka.
 
@@ -42,40 +42,59 @@ pub(super) fn properties(
     records_max: usize,
     packing: Packing,
 ) -> Result<ClientConfig, String> {
-    let mut client = ClientConfig::new();
+    let mut client = common(config, section)?;
     client
-        .set_log_level(RDKafkaLogLevel::Info)
-        .set("bootstrap.servers", config.brokers.as_str())
-        .set("client.id", "heelguard")
         .set("enable.idempotence", "true")
         .set("acks", "all")
         .set("compression.type", config.compression.name())
         // As Java's clients do it, so that keys of other writers to a topic meet ours in one partition.
         .set("partitioner", "murmur2_random")
+        .set("message.timeout.ms", MESSAGE_TIMEOUT_MS.to_string())
+        .set("request.timeout.ms", REQUEST_TIMEOUT_MS.to_string())
+        .set("queue.buffering.max.messages", records_max.to_string())
+        .set("linger.ms", LINGER_MS.to_string());
+    if config.compression == Compression::Zstd {
+        // As small for records like ours as librdkafka's level 3, in two thirds of the time.
+        client.set("compression.level", "1");
+    }
+    property::pass_on(&config.properties, &mut client);
+    if packing == Packing::Alone {
+        client.set("batch.num.messages", "1").remove("linger.ms");
+    }
+    Ok(client)
+}
+
+/// The properties of a reader, a member of a group or not; nothing is committed unless it does so.
+pub(super) fn reading(config: &Config, section: &str, group: &str) -> Result<ClientConfig, String> {
+    let mut client = common(config, section)?;
+    property::pass_on(&config.properties, &mut client);
+    client
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest");
+    Ok(client)
+}
+
+/// What everybody connects with.
+fn common(config: &Config, section: &str) -> Result<ClientConfig, String> {
+    let mut client = ClientConfig::new();
+    client
+        .set_log_level(RDKafkaLogLevel::Info)
+        .set("bootstrap.servers", config.brokers.as_str())
+        .set("client.id", "heelguard")
         // Topics are made when that is asked for, not because somebody names them.
         .set("allow.auto.create.topics", "false")
         .set("topic.metadata.propagation.max.ms", TOPIC_MISSING_MS.to_string())
-        .set("message.timeout.ms", MESSAGE_TIMEOUT_MS.to_string())
-        .set("request.timeout.ms", REQUEST_TIMEOUT_MS.to_string())
         .set("socket.timeout.ms", REQUEST_TIMEOUT_MS.to_string())
         .set("socket.connection.setup.timeout.ms", CONNECTION_TIMEOUT_MS.to_string())
         .set("socket.keepalive.enable", "true")
         .set("socket.nagle.disable", "true")
         .set("reconnect.backoff.max.ms", RETRY_MS_MAX.to_string())
         .set("retry.backoff.max.ms", RETRY_MS_MAX.to_string())
-        .set("queue.buffering.max.messages", records_max.to_string())
         // The context wants a log line as it stands in the code that writes it.
-        .set("log.thread.name", "false")
-        .set("linger.ms", LINGER_MS.to_string());
-    if config.compression == Compression::Zstd {
-        // As small for records like ours as librdkafka's level 3, in two thirds of the time.
-        client.set("compression.level", "1");
-    }
+        .set("log.thread.name", "false");
     secure(config, section, &mut client)?;
-    property::pass_on(&config.properties, &mut client);
-    if packing == Packing::Alone {
-        client.set("batch.num.messages", "1").remove("linger.ms");
-    }
     Ok(client)
 }
 

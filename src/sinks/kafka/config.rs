@@ -79,6 +79,9 @@ pub struct Config {
     pub properties: BTreeMap<String, Property>,
     /// Whether alerts may be sent so that a broker can lose them.
     pub i_accept_loss: bool,
+    /// Topic of sightings for workers; `[scale]` names it. Empty: they are not sent.
+    #[serde(skip)]
+    pub sightings_topic: String,
 }
 
 /// How batches are packed.
@@ -212,6 +215,7 @@ impl Default for Config {
             replication_factor: 0,
             properties: BTreeMap::new(),
             i_accept_loss: false,
+            sightings_topic: String::new(),
         }
     }
 }
@@ -249,6 +253,7 @@ impl Config {
             Kind::Connection => &self.tls_topic,
             Kind::Inventory => &self.inventory_topic,
             Kind::Health => &self.health_topic,
+            Kind::Sightings => &self.sightings_topic,
         }
     }
 
@@ -416,7 +421,8 @@ fn is_broker(text: &str) -> bool {
     !host.is_empty() && is_host && !host.contains(odd) && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
-fn is_topic(text: &str) -> bool {
+/// Whether Kafka takes this name of a topic.
+pub fn is_topic(text: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    text.len() <= TOPIC_BYTES_MAX && text != "." && text != ".." && text.bytes().all(is_allowed)
+    (1..=TOPIC_BYTES_MAX).contains(&text.len()) && text != "." && text != ".." && text.bytes().all(is_allowed)
 }

@@ -13,7 +13,8 @@ use super::message::{Key, Message, headers};
 use super::producer::Producer;
 use super::shorten::shortened;
 use super::token::TokenSource;
-use super::{topics, trouble};
+use super::topics::{self, Topic};
+use super::trouble;
 use rdkafka::types::RDKafkaErrorCode as Code;
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -72,9 +73,16 @@ impl Kafka {
     }
 
     /// The topics of the lane that records are sent to.
-    fn topics(&self) -> impl Iterator<Item = (Kind, &str)> {
+    fn topics(&self) -> impl Iterator<Item = Topic<'_>> {
         let kinds = Kind::ALL.iter().copied().filter(|kind| kind.lane() == self.lane);
-        kinds.map(|kind| (kind, self.config.topic(kind))).filter(|(_, topic)| !topic.is_empty())
+        let topic = |kind: Kind| {
+            let is_roomy = kind == Kind::Sightings;
+            // Workers need one order of all that sensors saw.
+            let partitions = if is_roomy { 1 } else { self.config.partitions };
+            let name = self.config.topic(kind);
+            Topic { name, partitions, is_compacted: kind == Kind::Inventory, is_roomy }
+        };
+        kinds.map(topic).filter(|topic| !topic.name.is_empty())
     }
 
     fn hand_over(&mut self, batch: &Batch, deadline: Instant) -> Result<(), Trouble> {
@@ -150,7 +158,7 @@ impl Kafka {
         };
         let Config { form, .. } = self.config;
         let (schema, payload) = match (record.kind, form) {
-            (Kind::Connection | Kind::Inventory | Kind::Health, _) | (_, Form::Native) => {
+            (Kind::Connection | Kind::Inventory | Kind::Health | Kind::Sightings, _) | (_, Form::Native) => {
                 (record.kind.schema(), native)
             }
             (Kind::Alert | Kind::Transaction, form) => {
@@ -190,7 +198,7 @@ impl Kafka {
     fn trouble(&self, producer: &Producer, batch: &Batch, failed: Option<(Code, usize)>) -> Trouble {
         let place = trouble::Place { section: &self.section, config: &self.config };
         let topic = failed.map_or_else(
-            || self.topics().next().map_or("", |(_, topic)| topic),
+            || self.topics().next().map_or("", |topic| topic.name),
             |(_, index)| self.topic_of(batch, index),
         );
         let code = failed.map_or(Code::MessageTimedOut, |(code, _)| code);
@@ -204,6 +212,7 @@ impl Destination for Kafka {
             Lane::Alerts => (1_000, 4 << 20, 0),
             Lane::Transactions => (20_000, 32 << 20, 100),
             Lane::Reports => (5_000, 8 << 20, 500),
+            Lane::Sightings => (500, 16 << 20, 0),
         };
         Limits { records_max, bytes_max, linger: Duration::from_millis(linger_ms), fixed: false }
     }
@@ -214,7 +223,7 @@ impl Destination for Kafka {
         let producer = self.connect(Packing::Together)?;
         let place = trouble::Place { section: &self.section, config: &self.config };
         let properties = self.properties(Packing::Together).map_err(Trouble::new)?;
-        topics::look(&producer, &properties, self.topics(), &place)?;
+        topics::look(&producer, &properties, self.topics(), &place, self.config.manage_topics)?;
         self.producer = Some(producer);
         Ok(())
     }

@@ -28,7 +28,7 @@ impl Key {
         let mut text = [0; Hyphenated::LENGTH];
         let bytes = match record.kind {
             Kind::Alert => Uuid::from_u128(record.id).hyphenated().encode_lower(&mut text).len(),
-            Kind::Transaction | Kind::Connection | Kind::Inventory | Kind::Health => {
+            Kind::Transaction | Kind::Connection | Kind::Inventory | Kind::Health | Kind::Sightings => {
                 Uuid::from_u128(record.key).simple().encode_lower(&mut text).len()
             }
         };

@@ -1,9 +1,10 @@
-//! Kafka: records of three lanes on four topics, each answered for by the broker before it counts.
+//! Kafka: records of the spool's lanes, a topic a kind, each answered for by the broker before it counts.
 //! It is given batches and hands them to librdkafka, one idempotent producer a lane.
 //! It promises that a batch counts when every record of it is acknowledged by all replicas, or refused for good;
 //! that a record no broker takes never stops the others; and one line about what is wrong.
 
 mod client;
+mod cluster;
 mod config;
 mod context;
 mod destination;
@@ -20,7 +21,8 @@ mod trouble;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Compression, Config, Mechanism, Security};
+pub use cluster::{Cluster, MESSAGE_BYTES_MAX};
+pub use config::{Compression, Config, Mechanism, Security, is_topic};
 pub use property::Property;
 
 use super::destination::Destination;

@@ -3,7 +3,6 @@
 //! It promises an answer within ten seconds, sooner where no broker can be reached, and makes topics only if told to.
 
 use super::super::destination::Trouble;
-use super::super::spool::Kind;
 use super::producer::Producer;
 use super::trouble::Place;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -21,27 +20,45 @@ const QUESTION_TIME: Duration = Duration::from_millis(500);
 /// How long brokers are left alone between two questions.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Looks at each topic, and makes it where `manage_topics` says so.
+/// What a batch of a roomy topic may take up: Kafka's own default, whatever the brokers of this cluster were told.
+const ROOMY_BYTES: &str = "1048588";
+
+/// A segment of state is closed, and can be cleaned, behind so much or so long.
+const SEGMENT_BYTES: &str = "67108864";
+const SEGMENT_MS: &str = "600000";
+
+/// A topic, and how it is made where it is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Topic<'a> {
+    pub(super) name: &'a str,
+    /// 0 is the broker's default.
+    pub(super) partitions: u16,
+    /// Whether the newest record of a key is kept for ever, and older ones go.
+    pub(super) is_compacted: bool,
+    /// Whether its messages are large.
+    pub(super) is_roomy: bool,
+}
+
+/// Looks at each topic, and makes it if `manage` says so. Gives how many partitions each has.
 pub(super) fn look<'a>(
     producer: &Producer,
     properties: &ClientConfig,
-    topics: impl Iterator<Item = (Kind, &'a str)>,
+    topics: impl Iterator<Item = Topic<'a>>,
     place: &Place<'_>,
-) -> Result<(), Trouble> {
+    manage: bool,
+) -> Result<Vec<usize>, Trouble> {
     let deadline = Instant::now() + LOOK_TIME;
-    for (kind, topic) in topics {
-        look_at(producer, properties, (kind, topic), place, deadline)?;
-    }
-    Ok(())
+    topics.map(|topic| look_at(producer, properties, topic, (place, manage), deadline)).collect()
 }
 
 fn look_at(
     producer: &Producer,
     properties: &ClientConfig,
-    (kind, topic): (Kind, &str),
-    place: &Place<'_>,
+    wanted: Topic<'_>,
+    (place, manage): (&Place<'_>, bool),
     deadline: Instant,
-) -> Result<(), Trouble> {
+) -> Result<usize, Trouble> {
+    let topic = wanted.name;
     let mut complaints = Vec::new();
     let mut is_made = false;
     loop {
@@ -50,7 +67,7 @@ fn look_at(
         let code = match &question {
             Ok(answer) => match answer.topics().iter().find(|known| known.name() == topic) {
                 Some(known) => match known.error() {
-                    None => return Ok(()),
+                    None => return Ok(known.partitions().len()),
                     Some(error) => Code::from(error),
                 },
                 None => Code::UnknownTopicOrPartition,
@@ -60,8 +77,8 @@ fn look_at(
         let is_missing = matches!(code, Code::UnknownTopicOrPartition | Code::UnknownTopic);
         // A topic that was just made has no leader yet, and a cluster that restarts has none for a while.
         let is_settling = code == Code::LeaderNotAvailable || (is_missing && is_made);
-        if is_missing && place.config.manage_topics && !is_made {
-            make(properties, kind, topic, place)?;
+        if is_missing && manage && !is_made {
+            make(properties, wanted, place)?;
             is_made = true;
         } else if question.is_ok() && !is_settling {
             return Err(Trouble::new(place.line(topic, code, &complaints)));
@@ -75,7 +92,8 @@ fn look_at(
 }
 
 /// Makes a topic. Somebody else may be quicker, which is as well.
-fn make(properties: &ClientConfig, kind: Kind, topic: &str, place: &Place<'_>) -> Result<(), Trouble> {
+fn make(properties: &ClientConfig, wanted: Topic<'_>, place: &Place<'_>) -> Result<(), Trouble> {
+    let topic = wanted.name;
     let failed = |why: &dyn std::fmt::Display| {
         Trouble::new(format!("kafka topic {topic} cannot be made ({}.manage_topics): {why}", place.section))
     };
@@ -84,9 +102,20 @@ fn make(properties: &ClientConfig, kind: Kind, topic: &str, place: &Place<'_>) -
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| failed(&error))?;
     let or_default = |count: u16| if count == 0 { -1 } else { i32::from(count) };
     let copies = TopicReplication::Fixed(or_default(place.config.replication_factor));
-    let mut topic_wanted = NewTopic::new(topic, or_default(place.config.partitions), copies);
-    if kind == Kind::Inventory {
+    let mut topic_wanted = NewTopic::new(topic, or_default(wanted.partitions), copies);
+    if wanted.is_compacted {
         topic_wanted = topic_wanted.set("cleanup.policy", "compact");
+    }
+    if wanted.is_roomy {
+        topic_wanted = topic_wanted.set("max.message.bytes", ROOMY_BYTES);
+        topic_wanted = if wanted.is_compacted {
+            // State is read from its beginning: what is out of date must go soon, and the newest segment never does.
+            let soon = topic_wanted.set("segment.bytes", SEGMENT_BYTES).set("segment.ms", SEGMENT_MS);
+            soon.set("min.cleanable.dirty.ratio", "0.1")
+        } else {
+            // Whose clock is wrong does not say when it was heard.
+            topic_wanted.set("message.timestamp.type", "LogAppendTime")
+        };
     }
     let timeout = Some(LOOK_TIME / 2);
     let options = AdminOptions::new().request_timeout(timeout).operation_timeout(timeout);

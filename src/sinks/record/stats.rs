@@ -2,7 +2,7 @@
 //! It is given the summed counters, the sinks' own and the services seen.
 //! It promises `"balanced": true` only when every stage's account adds up, sinks included.
 
-use crate::metrics::{Counters, SinkCounters};
+use crate::metrics::{Counters, ScaleCounters, SinkCounters};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
@@ -52,6 +52,9 @@ pub struct StatsRecord<'a> {
     secrets: Rows,
     quic: Rows,
     contents: Rows,
+    // Where sensors see and workers judge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scale: Option<Rows>,
     // Of a sensor that listens to interfaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     live: Option<Rows>,
@@ -91,6 +94,7 @@ impl<'a> StatsRecord<'a> {
             secrets: Rows(counters.secrets.rows()),
             quic: Rows(counters.quic.rows()),
             contents: Rows(counters.contents.rows()),
+            scale: (counters.scale != ScaleCounters::default()).then(|| Rows(counters.scale.rows())),
             live: (counters.live.received > 0).then(|| Rows(counters.live.rows())),
         }
     }

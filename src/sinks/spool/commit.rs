@@ -33,7 +33,7 @@ pub(super) struct Committer {
     shared: Arc<Shared>,
     sync_transactions: bool,
     /// In the order of `Lane::ALL`.
-    writers: [Writer; 3],
+    writers: [Writer; Lane::ALL.len()],
     /// In the order of the readers.
     cursors: Vec<Cursor>,
     cursors_retry: Retry,
@@ -139,14 +139,14 @@ impl Committer {
             let wish = match reader.reading.lane {
                 _ if state.waiting > 0 || is_awaited(reader) => now,
                 Lane::Alerts => soon,
-                Lane::Transactions | Lane::Reports => self.cursors_saved + CURSOR_AGE_MAX,
+                Lane::Transactions | Lane::Reports | Lane::Sightings => self.cursors_saved + CURSOR_AGE_MAX,
             };
             due = due.min(self.cursors_retry.at.unwrap_or(wish));
         }
         due
     }
 
-    /// Drops what is oldest among transactions and reports until all is within its bounds.
+    /// Drops what is oldest of all but alerts until all is within its bounds.
     fn make_room(&mut self) {
         loop {
             let over = self.shared.lock().over_budget();
@@ -213,10 +213,13 @@ impl Committer {
         match lane {
             Lane::Alerts => {
                 self.drop_oldest(Lane::Transactions)
+                    || self.drop_oldest(Lane::Sightings)
                     || self.drop_oldest(Lane::Reports)
                     || self.reserve.give_up(&*self.shared.disk)
             }
-            Lane::Transactions | Lane::Reports => self.drop_oldest(Lane::Transactions),
+            Lane::Transactions | Lane::Reports | Lane::Sightings => {
+                self.drop_oldest(Lane::Transactions) || self.drop_oldest(Lane::Sightings)
+            }
         }
     }
 
@@ -235,11 +238,7 @@ impl Committer {
         if self.shared.lock().readers_of(lane).any(|reader| reader.durable.is_none()) {
             self.save_cursors_of_checked(|reader| reader.durable.is_none())?;
         }
-        self.writers[lane as usize].write(
-            &self.shared,
-            lane,
-            lane != Lane::Transactions || self.sync_transactions,
-        )
+        self.writers[lane as usize].write(&self.shared, lane, !lane.is_bulk() || self.sync_transactions)
     }
 
     /// Saves positions that have changed, where it is time.

@@ -27,6 +27,7 @@ impl Folder {
         Self::Lane(Lane::Alerts),
         Self::Lane(Lane::Transactions),
         Self::Lane(Lane::Reports),
+        Self::Lane(Lane::Sightings),
     ];
 
     /// Its name below the root; empty for the root.

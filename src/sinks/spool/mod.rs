@@ -1,4 +1,4 @@
-//! Records on disk between the sensor and its sinks: three lanes, each a log of segments, each sink with its position.
+//! Records on disk between the sensor and its sinks: four lanes, each a log of segments, each sink with its position.
 //! It is given records that were raised and hands them out in batches, in order, until they are acknowledged.
 //! It promises that an alert for which `sync` said yes is handed out until every sink has it, through kill -9, power
 //! loss and full disks; that all else is handed out or counted as lost, exactly; and that its room is bounded.
@@ -53,7 +53,7 @@ pub struct Config {
     pub bytes_max: u64,
     /// Percent of `bytes_max` that only alerts may use, 1 to 90.
     pub alerts_reserve_pct: u8,
-    /// Whether transactions, too, must survive a power loss; alerts always do.
+    /// Whether transactions and sightings, too, must survive a power loss; alerts always do.
     pub sync_transactions: bool,
     /// Milliseconds that a record may wait to be written together with others, 1 to 50.
     pub commit_ms: u32,

@@ -24,7 +24,7 @@ const LAST_BYTES_MAX: u64 = 160 << 20;
 /// What was found.
 pub(super) struct Opened {
     pub(super) spool: u128,
-    pub(super) lanes: [LaneState; 3],
+    pub(super) lanes: [LaneState; Lane::ALL.len()],
     pub(super) readers: Vec<ReaderState>,
     /// In the order of the readers.
     pub(super) cursors: Vec<Cursor>,
@@ -38,7 +38,7 @@ pub(super) fn open(
 ) -> Result<Opened, OpenError> {
     let fail = |error| OpenError::Io(disk.name(), error);
     let spool = spool_id(disk, told)?;
-    let mut lanes: [LaneState; 3] = Default::default();
+    let mut lanes: [LaneState; Lane::ALL.len()] = Default::default();
     for (&lane, state) in Lane::ALL.iter().zip(&mut lanes) {
         *state = open_lane(disk, spool, lane).map_err(fail)?;
         state.readers = readings.iter().filter(|reading| reading.lane == lane).count();

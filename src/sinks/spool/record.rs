@@ -1,4 +1,4 @@
-//! What the spool holds: records in their native JSON form, with the little that sinks need to know without reading it.
+//! What the spool holds: records in their native form, with the little that sinks need to know without reading it.
 //! It is given by whoever raises something, and read by the sinks' workers.
 //! It promises that a record's id and key are of fixed size: nothing that crossed the wire shapes a header or a key.
 
@@ -18,12 +18,14 @@ pub enum Kind {
     Health = 4,
     /// A connection under TLS that was not read.
     Connection = 5,
+    /// A frame of sightings for workers, in bytes that are no JSON.
+    Sightings = 6,
 }
 
 impl Kind {
     /// Every kind.
     pub const ALL: &'static [Self] =
-        &[Self::Alert, Self::Transaction, Self::Connection, Self::Inventory, Self::Health];
+        &[Self::Alert, Self::Transaction, Self::Connection, Self::Inventory, Self::Health, Self::Sightings];
 
     /// The kind with this number on disk.
     pub fn from_number(number: u8) -> Option<Self> {
@@ -38,6 +40,7 @@ impl Kind {
             Self::Inventory => "heelguard.inventory/1",
             Self::Health => StatsRecord::SCHEMA,
             Self::Connection => TlsRecord::SCHEMA,
+            Self::Sightings => "heelguard.sightings/1",
         }
     }
 
@@ -47,6 +50,7 @@ impl Kind {
             Self::Alert => Lane::Alerts,
             Self::Transaction | Self::Connection => Lane::Transactions,
             Self::Inventory | Self::Health => Lane::Reports,
+            Self::Sightings => Lane::Sightings,
         }
     }
 }
@@ -60,11 +64,13 @@ pub enum Lane {
     Transactions,
     /// Inventory and health; the newest state of a thing makes the older ones worthless.
     Reports,
+    /// What a sensor saw, where others judge it; like transactions, and dropped behind them.
+    Sightings,
 }
 
 impl Lane {
     /// Every lane.
-    pub const ALL: &'static [Self] = &[Self::Alerts, Self::Transactions, Self::Reports];
+    pub const ALL: &'static [Self] = &[Self::Alerts, Self::Transactions, Self::Reports, Self::Sightings];
 
     /// The name in file names, metrics and messages.
     pub const fn name(self) -> &'static str {
@@ -72,7 +78,13 @@ impl Lane {
             Self::Alerts => "alerts",
             Self::Transactions => "transactions",
             Self::Reports => "reports",
+            Self::Sightings => "sightings",
         }
+    }
+
+    /// Whether it is much, and of little worth a record: it survives a power loss only where that is asked for.
+    pub(super) const fn is_bulk(self) -> bool {
+        matches!(self, Self::Transactions | Self::Sightings)
     }
 }
 
@@ -83,10 +95,10 @@ pub struct Record<'a> {
     pub kind: Kind,
     /// When it was raised, by the machine's clock, in milliseconds since 1970: for lag, not for detection.
     pub raised_ms: u64,
-    /// The episode, the transaction, the connection; for reports the thing that is described.
+    /// The episode, the transaction, the connection, the frame; for reports the thing that is described.
     pub id: u128,
     /// Records of one key stay in order wherever the far side has several partitions.
     pub key: u128,
-    /// The native form: one JSON object, no line end.
+    /// The native form: one JSON object, no line end; or a frame of sightings.
     pub body: &'a [u8],
 }

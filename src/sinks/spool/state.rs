@@ -17,12 +17,15 @@ const SEGMENT_BYTES_MAX: u64 = 64 << 20;
 /// Segments in a full spool: what is dropped at a time is one of them.
 const SEGMENTS: u64 = 32;
 
+/// What makes room for others, in this order: what alerts are made from goes behind what only tells of them.
+const FIRST_TO_GO: [Lane; 3] = [Lane::Transactions, Lane::Sightings, Lane::Reports];
+
 /// Everything but the files.
 pub(super) struct State {
     pub(super) limits: Bounds,
     pub(super) full: Full,
     /// In the order of `Lane::ALL`.
-    pub(super) lanes: [LaneState; 3],
+    pub(super) lanes: [LaneState; Lane::ALL.len()],
     pub(super) readers: Vec<ReaderState>,
     /// What does not work now, by who met it; in the order of `Source`.
     pub(super) troubles: [Option<String>; Source::COUNT],
@@ -44,7 +47,7 @@ pub(super) struct State {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub(super) bytes_max: u64,
-    /// What transactions and reports may use together.
+    /// What all but alerts may use together.
     pub(super) others_max: u64,
     pub(super) segment_bytes: u64,
     pub(super) pending_bytes_max: u64,
@@ -84,14 +87,14 @@ pub(super) enum Source {
 }
 
 impl Source {
-    const COUNT: usize = 6;
+    const COUNT: usize = Lane::ALL.len() + 3;
 
     fn index(self) -> usize {
         match self {
             Self::Writing(lane) => lane as usize,
-            Self::Cursors => 3,
-            Self::Removing => 4,
-            Self::Reading => 5,
+            Self::Cursors => Lane::ALL.len(),
+            Self::Removing => Lane::ALL.len() + 1,
+            Self::Reading => Lane::ALL.len() + 2,
         }
     }
 }
@@ -122,25 +125,25 @@ impl State {
 
     /// Whether a record of this size may be taken now. `patient`: only if nothing else has to go for it.
     pub(super) fn has_room(&self, lane: Lane, bytes: u64, patient: bool) -> bool {
-        let [alerts, transactions, reports] = &self.lanes;
+        let [alerts, rest @ ..] = &self.lanes;
         let mine = self.lane(lane);
         let pending = mine.pending.len() as u64;
         let (bytes_max, others_max) = self.budget();
         let in_memory = pending == 0 || pending + bytes <= self.limits.pending_bytes_max;
-        let others = if patient {
-            transactions.used() + reports.used()
+        let others: u64 = if patient {
+            rest.iter().map(LaneState::used).sum()
         } else {
-            transactions.held_bytes() + reports.held_bytes()
+            rest.iter().map(LaneState::held_bytes).sum()
         };
         let others_max = others_max.min(bytes_max.saturating_sub(alerts.used()));
         in_memory
             && match lane {
                 Lane::Alerts => alerts.used() + others + bytes <= bytes_max,
-                Lane::Transactions | Lane::Reports => others + bytes <= others_max,
+                Lane::Transactions | Lane::Reports | Lane::Sightings => others + bytes <= others_max,
             }
     }
 
-    /// What may be used in all, and by transactions and reports: less than allowed by the heads of new segments,
+    /// What may be used in all, and by all but alerts: less than allowed by the heads of new segments,
     /// which what is in memory may come to lie in.
     fn budget(&self) -> (u64, u64) {
         let heads = Lane::ALL.len() as u64 * segment::HEAD_BYTES;
@@ -159,12 +162,12 @@ impl State {
 
     /// The lane whose oldest segment is to go, as long as there is more than may be.
     pub(super) fn over_budget(&self) -> Option<Lane> {
-        let [alerts, transactions, reports] = &self.lanes;
-        let others = transactions.used() + reports.used();
+        let [alerts, rest @ ..] = &self.lanes;
+        let others: u64 = rest.iter().map(LaneState::used).sum();
         let (bytes_max, others_max) = self.budget();
         let over = others > others_max || alerts.used() + others > bytes_max;
         let droppable = |lane: &Lane| self.lane(*lane).second().is_some();
-        if over { [Lane::Transactions, Lane::Reports].into_iter().find(droppable) } else { None }
+        if over { FIRST_TO_GO.into_iter().find(droppable) } else { None }
     }
 
     /// What the last of a lane's readers has acknowledged: all before it is room.

@@ -190,6 +190,7 @@ fn is_name(name: &str) -> bool {
 fn fullest() -> String {
     let mut counters = Counters::default();
     counters.mfa_outcomes.add((0..200).map(|n| (&*format!("row_{n}").leak(), 1)));
+    // The lane of sightings is that of one sink at most, and counted here with none.
     let lanes = ["alerts", "transactions", "reports"];
     let sinks = (0..8).flat_map(|n| lanes.map(|lane| status(&format!("sink-{n}"), lane)));
     let interface = |n| InterfaceRow { name: format!("eth{n}"), up: true, ..InterfaceRow::default() };

@@ -123,6 +123,7 @@ pub(super) fn batch(lane: Lane, from: u64, bodies: &[String]) -> Batch {
         Lane::Alerts => Kind::Alert,
         Lane::Transactions => Kind::Transaction,
         Lane::Reports => Kind::Inventory,
+        Lane::Sightings => Kind::Sightings,
     };
     let mut batch = Batch::new(7, lane, from);
     for (number, body) in (from..).zip(bodies) {

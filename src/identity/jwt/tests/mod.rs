@@ -19,6 +19,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use std::sync::Arc;
 
+mod away;
 mod binding;
 mod facts;
 mod forgeries;

@@ -45,6 +45,7 @@ impl Table {
             Lane::Alerts => &[Self::Alerts],
             Lane::Transactions => &[Self::Transactions, Self::TlsConnections],
             Lane::Reports => &[Self::Inventory, Self::SensorHealth],
+            Lane::Sightings => &[],
         }
     }
 
@@ -88,6 +89,7 @@ pub(super) fn add(block: &mut Block, record: &Record<'_>, labels: &Labels) -> Re
         Kind::Connection => read::<connection::Connection<'_>>(record)?.write(&origin, &mut block.row()),
         Kind::Inventory => read::<inventory::Thing<'_>>(record)?.write(&origin, &mut block.row()),
         Kind::Health => read::<health::Health>(record)?.write(&origin, &mut block.row()),
+        Kind::Sightings => return Err(format!("no table takes {}", record.kind.schema())),
     }
     Ok(())
 }

@@ -146,6 +146,66 @@ fn connections_go_to_a_topic_of_their_own_where_transactions_are_sent() {
 }
 
 #[test]
+fn frames_of_sightings_arrive_whole_where_a_topic_is_named_for_them() {
+    let mut far = Far::new();
+    assert!(!far.config.lanes().contains(&Lane::Sightings));
+    far.cluster.create_topic("heelguard.sightings.v1", 2, 1).unwrap();
+    far.config.sightings_topic = "heelguard.sightings.v1".to_owned();
+    assert!(far.config.lanes().contains(&Lane::Sightings));
+    let frame = |number: u64| {
+        // Nothing that packs well, and every byte there is.
+        let mut state = number + 1;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        };
+        (0..600_000).map(|_| next()).collect::<Vec<u8>>()
+    };
+    let mut batch = Batch::new(7, Lane::Sightings, 0);
+    for number in 0..5 {
+        let (id, body) = ((9_u128 << 64) | u128::from(number), frame(number));
+        batch.push(number, &Record { kind: Kind::Sightings, raised_ms: 0, id, key: 0xabc, body: &body });
+    }
+    let mut kafka = far.open(Lane::Sightings);
+    kafka.prepare().unwrap();
+    assert_eq!(kafka.deliver(&batch).unwrap(), arrived());
+    let seen = far.read("heelguard.sightings.v1", 5);
+    let ids: Vec<_> = seen.iter().map(|(_, id, _)| id.as_str()).collect();
+    let expected: Vec<_> =
+        (0..5).map(|number| format!("00000000-0000-0009-0000-00000000000{number}")).collect();
+    assert_eq!(ids, expected, "one tenant is one order");
+    for (number, (key, _, payload)) in (0..).zip(&seen) {
+        assert_eq!(key, "00000000000000000000000000000abc");
+        assert!(*payload == frame(number), "frame {number}");
+    }
+}
+
+#[test]
+fn others_connect_with_what_the_section_says() {
+    let mut far = Far::new();
+    let weak = [("acks".to_owned(), Property::Number(1)), ("linger.ms".to_owned(), Property::Number(3))];
+    (far.config.properties, far.config.i_accept_loss) = (weak.into(), true);
+    let cluster = Cluster::new(&far.config, "sinks.kafka").unwrap();
+    assert_eq!(cluster.partitions(ALERTS), Ok(2));
+    assert_eq!(cluster.make_topics(&[(ALERTS, 2, false)]), Ok(()), "what is there stays as it is");
+    let writing = cluster.producer_properties().unwrap();
+    let of_all = ["acks", "enable.idempotence", "linger.ms"].map(|name| writing.get(name).unwrap());
+    assert_eq!(of_all, ["all", "true", "3"]);
+    let reading = cluster.consumer_properties("workers").unwrap();
+    assert_eq!(
+        (reading.get("group.id"), reading.get("enable.auto.commit")),
+        (Some("workers"), Some("false"))
+    );
+    let missing = Error::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    far.cluster.topic_error("elsewhere", missing).unwrap();
+    assert_eq!(
+        cluster.partitions("elsewhere").unwrap_err(),
+        "kafka topic elsewhere does not exist: create it, or set sinks.kafka.manage_topics = true"
+    );
+    assert!(cluster.token().is_err(), "none is configured");
+}
+
+#[test]
 fn a_kind_without_a_topic_is_left_out() {
     let mut far = Far::new();
     far.config.health_topic = String::new();

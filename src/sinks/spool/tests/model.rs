@@ -72,14 +72,14 @@ struct Model {
     shared: Option<Arc<Shared>>,
     sinks: Vec<Sink>,
     /// Records by lane: how many ids were used, and which number has which id.
-    ids: [u64; 3],
-    numbers: [BTreeMap<u64, u64>; 3],
+    ids: [u64; Lane::ALL.len()],
+    numbers: [BTreeMap<u64, u64>; Lane::ALL.len()],
     /// Ids that the spool said are durable, or that must outlive a kill.
-    promised: [BTreeSet<u64>; 3],
+    promised: [BTreeSet<u64>; Lane::ALL.len()],
     /// Ids that were taken in any life.
-    accepted: [BTreeSet<u64>; 3],
+    accepted: [BTreeSet<u64>; Lane::ALL.len()],
     /// Appends in this life, taken or not.
-    appends: [u64; 3],
+    appends: [u64; Lane::ALL.len()],
 }
 
 type Held = Result<(), String>;
@@ -124,11 +124,11 @@ impl Model {
             committer: None,
             shared: None,
             sinks: all.into_iter().map(sink).collect(),
-            ids: [0; 3],
+            ids: [0; Lane::ALL.len()],
             numbers: Default::default(),
             promised: Default::default(),
             accepted: Default::default(),
-            appends: [0; 3],
+            appends: [0; Lane::ALL.len()],
         }
     }
 
@@ -150,7 +150,7 @@ impl Model {
         self.now = Duration::ZERO;
         committer.turn(self.now);
         self.committer = Some(committer);
-        self.appends = [0; 3];
+        self.appends = [0; Lane::ALL.len()];
         for (index, sink) in self.sinks.iter_mut().enumerate() {
             sink.reader = Reader::new(shared.clone(), index);
             (sink.hands, sink.last, sink.delivered, sink.refused, sink.fresh) = (None, None, 0, 0, true);
@@ -192,6 +192,7 @@ impl Model {
     }
 
     fn append(&mut self) {
+        // Sightings fare as transactions do; nobody takes them here.
         let lane = Lane::ALL[self.chance.below(3) as usize];
         let shared = self.shared.as_ref().unwrap();
         let number = shared.lock().lane(lane).next;
@@ -202,6 +203,7 @@ impl Model {
             Lane::Alerts => Kind::Alert,
             Lane::Transactions => Kind::Transaction,
             Lane::Reports => Kind::Health,
+            Lane::Sightings => Kind::Sightings,
         };
         let body = body_of(lane, id);
         let record = Record { kind, raised_ms: id, id: u128::from(id), key: u128::from(id / 3), body: &body };
@@ -226,9 +228,8 @@ impl Model {
         }
         let state = shared.lock();
         for &lane in Lane::ALL {
-            let lasts = lane != Lane::Transactions
-                || self.world.sync_transactions
-                || self.world.crashes != Some(Crash::Power);
+            let lasts =
+                !lane.is_bulk() || self.world.sync_transactions || self.world.crashes != Some(Crash::Power);
             if lasts {
                 let seen = self.numbers[lane as usize].range(..state.lane(lane).visible);
                 self.promised[lane as usize].extend(seen.map(|(_, id)| *id));
@@ -285,7 +286,7 @@ impl Model {
             last = Some(id);
         }
         // A batch under a name must come again as it was, where nothing may be lost.
-        let lasts = lane != Lane::Transactions || self.world.sync_transactions;
+        let lasts = !lane.is_bulk() || self.world.sync_transactions;
         if let (Some((latest, _)), true, true) =
             (&sink.latest, sink.fixed && sink.fresh, lasts && lane == Lane::Alerts)
         {

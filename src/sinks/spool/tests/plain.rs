@@ -62,6 +62,33 @@ fn what_is_raised_comes_again_until_it_is_acknowledged() {
 }
 
 #[test]
+fn frames_of_sightings_come_back_byte_by_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let who = [reading("kafka", Lane::Sightings)];
+    let (spool, _) = Spool::open(folder.path(), &Config::default(), Full::Drop, &who).unwrap();
+    let frame = |number: u8| (0..500_000_u32).map(|at| (at % 251) as u8 ^ number).collect::<Vec<u8>>();
+    for number in 0..10 {
+        let (id, body) = (u128::from(number), frame(number));
+        assert!(spool.append(&Record { kind: Kind::Sightings, raised_ms: 7, id, key: 3, body: &body }));
+    }
+    assert!(spool.append(&alert(1)), "a lane that nobody takes");
+    assert!(spool.close());
+    drop(spool);
+    let (spool, told) = Spool::open(folder.path(), &Config::default(), Full::Drop, &who).unwrap();
+    assert_eq!(told, Vec::<String>::new());
+    let mut reader = spool.reader(&who[0]).unwrap();
+    let limits = Limits { bytes_max: 64 << 20, ..LIMITS };
+    let batch = reader.next(&limits, LONG).unwrap();
+    assert_eq!((batch.len(), batch.lane()), (10, Lane::Sightings));
+    for (number, record) in (0..).zip(batch.records()) {
+        assert_eq!((record.kind, record.id, record.key), (Kind::Sightings, u128::from(number), 3));
+        assert!(record.body == frame(number), "frame {number}");
+    }
+    reader.ack(&batch, 0);
+    assert_eq!(spool.account(&who[0]).delivered, 10);
+}
+
+#[test]
 fn memory_is_a_spool_too() {
     let who = reading("kafka", Lane::Alerts);
     let spool = Spool::in_memory(&Config::default(), Full::Wait, std::slice::from_ref(&who)).unwrap();

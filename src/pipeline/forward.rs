@@ -1,0 +1,197 @@
+//! The last stage of a sensor whose traffic is judged elsewhere: sightings leave in order, their tokens judged.
+//! It is given what the merge lets go, and hands it to the outputs as plain data with how far it reaches.
+//! It promises that no token leaves, that each transaction is counted once, and that time is told on when all is quiet.
+
+use super::latency::{Clock, Latencies, Stage};
+use super::merge::Released;
+use super::outgoing::Outgoing;
+use super::{Options, Outputs, Progress};
+use crate::capture::replay::Progress as Reading;
+use crate::http::Bytes;
+use crate::identity::{Bench, Sighting};
+use crate::metrics::{Counters, ScaleCounters};
+use crate::tls::decrypt::KeyStore;
+use heelguard_detectors::health::Kernel;
+use heelguard_detectors::time::EventTime;
+use heelguard_detectors::tls::TlsConnection;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a sensor saw since it last handed something out.
+#[derive(Debug)]
+pub struct Forward {
+    /// Exchanges, by end, then id. Their tokens were judged, and are not in here.
+    pub sightings: Vec<Box<Sighting>>,
+    /// Connections that were not read, in the same order.
+    pub connections: Vec<Box<TlsConnection>>,
+    /// Seconds in which anything was seen or lost, by their end.
+    pub seconds: Vec<Second>,
+    /// Nothing that is handed out later ended before.
+    pub watermark: EventTime,
+    /// How it goes on.
+    pub phase: Phase,
+}
+
+/// How a sensor goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// More is to come.
+    Goes,
+    /// It was stopped and will come back: what is open stays open.
+    Stopped,
+    /// A capture is at its end, and `watermark` is when that was.
+    Ended,
+}
+
+/// How well the sensor saw in one second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Second {
+    /// When it ends.
+    pub end: EventTime,
+    /// What was delivered and what was lost.
+    pub bytes: Bytes,
+    /// Packets since they were last told; a file has none.
+    pub kernel: Kernel,
+}
+
+pub(super) struct Forwarding {
+    bench: Bench,
+    keys: Option<Arc<KeyStore>>,
+    /// Whether there will be more traffic after this run.
+    is_live: bool,
+    outgoing: Outgoing,
+    handed_out: ScaleCounters,
+    /// How far was told.
+    watermark: EventTime,
+    /// Where traffic is read while it happens.
+    now: Option<Now>,
+}
+
+/// What only a live sensor has.
+struct Now {
+    clock: Clock,
+    /// Measured since they were last asked for.
+    latencies: Latencies,
+    /// Packets since they were last told.
+    kernel: Kernel,
+}
+
+impl Forwarding {
+    /// `keys` are told of in the counters.
+    pub(super) fn new(bench: Bench, keys: Option<Arc<KeyStore>>, is_live: bool) -> Self {
+        Self {
+            bench,
+            keys,
+            is_live,
+            outgoing: Outgoing::default(),
+            handed_out: ScaleCounters::default(),
+            watermark: EventTime::ZERO,
+            now: None,
+        }
+    }
+
+    /// Traffic is read while it happens: from now on it is measured, and what the kernel says goes along.
+    pub(super) fn is_of_now(&mut self, clock: Clock) {
+        let (latencies, kernel) = Default::default();
+        self.now = Some(Now { clock, latencies, kernel });
+    }
+
+    /// Tells how many packets came to the kernel, and were dropped by it, since this was last told.
+    pub(super) fn tell_kernel(&mut self, received: u64, dropped: u64) {
+        if let Some(now) = &mut self.now {
+            now.kernel.received = now.kernel.received.saturating_add(received);
+            now.kernel.dropped = now.kernel.dropped.saturating_add(dropped);
+        }
+    }
+
+    /// What was measured since this was last asked.
+    pub(super) fn latencies(&mut self) -> Latencies {
+        self.now.as_mut().map(|now| std::mem::take(&mut now.latencies)).unwrap_or_default()
+    }
+
+    pub(super) fn consume(
+        &mut self,
+        released: Released<'_>,
+        outputs: &mut dyn Outputs,
+    ) -> anyhow::Result<()> {
+        let began = self.now.as_ref().map(|now| (now.clock)());
+        let Released { sightings, connections, seconds, watermark } = released;
+        let mut sightings: Vec<Box<Sighting>> = sightings.collect();
+        for sighting in &mut sightings {
+            self.bench.judge(sighting);
+            self.bench.veil(sighting);
+            self.outgoing.count(&sighting.transaction);
+        }
+        // That the last shard has ended says nothing of the time; `finish` does.
+        if watermark != EventTime::MAX {
+            self.watermark = self.watermark.max(watermark);
+        }
+        let count = sightings.len() as u64;
+        let forward = Forward {
+            sightings,
+            connections: connections.collect(),
+            seconds: self.seconds(seconds),
+            watermark: self.watermark,
+            phase: Phase::Goes,
+        };
+        self.hand_out(forward, outputs)?;
+        if let (Some(now), Some(began)) = (&mut self.now, began) {
+            now.latencies.batch(Stage::Analysis, began, (now.clock)(), count);
+        }
+        Ok(())
+    }
+
+    /// Tokens are judged by another configuration from here on; all else that can change is the workers'.
+    pub(super) fn reconfigure(&mut self, options: &Options) {
+        self.bench.consult(Arc::clone(&options.lineage.tokens));
+    }
+
+    /// The input is over.
+    pub(super) fn finish(&mut self, now: EventTime, outputs: &mut dyn Outputs) -> anyhow::Result<()> {
+        let phase = if self.is_live { Phase::Stopped } else { Phase::Ended };
+        let watermark = self.watermark.max(now);
+        let kernel = self.take_kernel();
+        let untold =
+            (kernel != Kernel::default()).then(|| Second { end: now, bytes: Bytes::default(), kernel });
+        let (sightings, connections) = (Vec::new(), Vec::new());
+        let seconds = untold.into_iter().collect();
+        self.hand_out(Forward { sightings, connections, seconds, watermark, phase }, outputs)
+    }
+
+    /// Nobody judges here, so there are no alerts.
+    pub(super) fn progress(&self, reading: Option<Reading>) -> Progress {
+        Progress { reading, transactions: self.outgoing.sum(), alerts: 0 }
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        Counters {
+            tokens: self.bench.counters(),
+            secrets: self.keys.as_ref().map(|keys| keys.counters()).unwrap_or_default(),
+            http: self.outgoing.http.clone(),
+            transactions: self.outgoing.transactions.clone(),
+            scale: self.handed_out.clone(),
+            ..Counters::default()
+        }
+    }
+
+    fn hand_out(&mut self, forward: Forward, outputs: &mut dyn Outputs) -> anyhow::Result<()> {
+        let (sightings, connections) = (forward.sightings.len(), forward.connections.len());
+        self.handed_out.frames_sent += outputs.forward(forward)?;
+        self.handed_out.sightings_sent += sightings as u64;
+        self.handed_out.connections_sent += connections as u64;
+        Ok(())
+    }
+
+    /// The first second that is told carries what the kernel counted until now.
+    fn seconds(&mut self, seconds: BTreeMap<EventTime, Bytes>) -> Vec<Second> {
+        let tell = |(end, bytes)| Second { end, bytes, kernel: self.take_kernel() };
+        seconds.into_iter().map(tell).collect()
+    }
+
+    fn take_kernel(&mut self) -> Kernel {
+        self.now.as_mut().map(|now| std::mem::take(&mut now.kernel)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests;
