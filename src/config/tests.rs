@@ -66,7 +66,7 @@ fn who_forwards_says_where_to() {
         "[scale]\nforward = true\n",
         &[],
         &expect![[
-            r#"c.toml:2:1: scale.forward: what sensors see goes through Kafka, and there is no Kafka section sinks.kafka with brokers; set sinks.kafka.brokers, or name another section in scale.sink"#
+            r#"c.toml:2:1: scale.forward: what sensors see goes through Kafka, and there is no Kafka section sinks.kafka with brokers; set sinks.kafka.brokers, or name in scale.sink a section with type = "kafka" and brokers"#
         ]],
     );
     check("[scale]\nforward = true\n", &["sinks.kafka.brokers=kafka:9092"], &expect!["valid"]);

@@ -80,7 +80,7 @@ fn a_changed_threshold_holds_from_then_on_and_a_broken_file_changes_nothing() {
     assert_eq!(sensor.said_times(IN_FORCE), 1, "without the header nothing is read");
     let (status, body) = page::ask(sensor.address, "POST", "/reload", "X-Heelguard: reload\r\n");
     assert_eq!(status, 202, "{body}");
-    sensor.says("capture.snaplen has changed: it takes effect when the sensor is started anew", 1);
+    sensor.says("capture.snaplen has changed: it takes effect when this process is started anew", 1);
     sensor.says(IN_FORCE, 2);
     three_wrong_codes(&mut sensor, "dave", 50_004);
 
