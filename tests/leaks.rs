@@ -90,7 +90,14 @@ fn where_names_are_not_to_be_written_nobody_is_named() {
         let names = people(&labels);
         assert!(names.len() >= 8, "{}: {names:?}", capture.display());
         let named_in = |setting: &str| {
-            let everything = replay(&[&capture], &["--set", setting]).everything.to_ascii_lowercase();
+            let mut everything = replay(&[&capture], &["--set", setting]).everything;
+            let frames = frames(&capture, &["--set", setting]);
+            everything.extend(&frames);
+            everything.make_ascii_lowercase();
+            let is_plain = setting.ends_with("plain");
+            let is_named =
+                |text: &[u8]| names.iter().any(|name| memmem::find(text, name.as_bytes()).is_some());
+            assert_eq!(is_named(&frames.to_ascii_lowercase()), is_plain, "frames with {setting}");
             names.iter().filter(|name| memmem::find(&everything, name.as_bytes()).is_some()).count()
         };
         for setting in ["privacy.principals=hashed", "privacy.principals=pseudonymised"] {
@@ -161,11 +168,37 @@ fn outputs(capture: &Path) -> Vec<u8> {
     for file in files {
         everything.extend(std::fs::read(file).expect("state is readable"));
     }
+    everything.extend(frames(capture, &[]));
     let pages = sensor::pages(&[capture]).expect("what could be replayed can be shown");
     for page in pages {
         everything.extend(page.into_bytes());
     }
     everything
+}
+
+/// What a sensor that forwards has for the workers, as it waits for a broker that is not there.
+fn frames(capture: &Path, more: &[&str]) -> Vec<u8> {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let kept = format!("state.dir={}", state.path().display());
+    let sets = [
+        kept.as_str(),
+        "scale.forward=true",
+        "spool.bytes_max=67108864",
+        "spool.drain_timeout_s=1",
+        "sinks.kafka.brokers=127.0.0.1:1",
+    ];
+    let arguments: Vec<&str> =
+        sets.iter().flat_map(|set| ["--set", set]).chain(more.iter().copied()).collect();
+    replay(&[capture], &arguments);
+    let mut files = Vec::new();
+    all_files(state.path(), &mut files);
+    files.retain(|file| {
+        file.to_string_lossy().contains("sightings") && file.to_string_lossy().ends_with(".log")
+    });
+    let frames: Vec<u8> =
+        files.iter().flat_map(|file| std::fs::read(file).expect("a spool is readable")).collect();
+    assert!(frames.len() > 10_000, "{}: next to nothing was sent", capture.display());
+    frames
 }
 
 /// The principal with most transactions; the client's address where nobody has a name.
