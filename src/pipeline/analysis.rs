@@ -5,6 +5,7 @@
 use super::keeping::{Keeper, Memory};
 use super::latency::{Clock, Latencies, Stage};
 use super::merge::Released;
+use super::now::Now;
 use super::outgoing::Outgoing;
 use super::{Options, Outputs, Progress};
 use crate::capture::replay::Progress as Reading;
@@ -14,7 +15,7 @@ use crate::metrics::{AlertCounters, Counters, EvictionCounters};
 use crate::openapi::Book;
 use crate::tls::decrypt::KeyStore;
 use heelguard_detectors::alert::{Alert, Status};
-use heelguard_detectors::health::{Health, Kernel};
+use heelguard_detectors::health::Health;
 use heelguard_detectors::runtime::Runtime;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::tls::TlsConnection;
@@ -36,20 +37,12 @@ pub(super) struct Analysis {
     alerts: Vec<Alert>,
     outgoing: Outgoing,
     now: Option<Now>,
+    /// How long the slowest alert in a hundred took lately.
+    alert_p99: Option<Duration>,
 }
 
 /// Bytes of all shards by the end of their second.
 type Seconds = Peekable<btree_map::IntoIter<EventTime, Bytes>>;
-
-/// What only a live sensor has.
-struct Now {
-    clock: Clock,
-    /// Measured since they were last asked for.
-    latencies: Latencies,
-    /// Packets since the detectors were last told.
-    kernel: Kernel,
-    alert_p99: Option<Duration>,
-}
 
 impl Analysis {
     pub(super) fn new(options: &Options, outputs: &mut dyn Outputs) -> anyhow::Result<Self> {
@@ -79,33 +72,30 @@ impl Analysis {
             alerts: Vec::new(),
             outgoing: Outgoing::default(),
             now: None,
+            alert_p99: None,
         })
     }
 
     /// Traffic is read while it happens: from now on it is measured, and told what the sensor knows of itself.
     pub(super) fn is_of_now(&mut self, clock: Clock) {
-        let (latencies, kernel) = Default::default();
-        self.now = Some(Now { clock, latencies, kernel, alert_p99: None });
+        self.now = Some(Now::new(clock));
     }
 
     /// Tells how many packets came to the kernel, and were dropped by it, since this was last told.
     pub(super) fn tell_kernel(&mut self, received: u64, dropped: u64) {
         if let Some(now) = &mut self.now {
-            now.kernel.received = now.kernel.received.saturating_add(received);
-            now.kernel.dropped = now.kernel.dropped.saturating_add(dropped);
+            now.tell_kernel(received, dropped);
         }
     }
 
     /// Tells how long the slowest alert in a hundred took lately.
     pub(super) fn tell_delay(&mut self, alert_p99: Option<Duration>) {
-        if let Some(now) = &mut self.now {
-            now.alert_p99 = alert_p99;
-        }
+        self.alert_p99 = alert_p99;
     }
 
     /// What was measured since this was last asked.
     pub(super) fn latencies(&mut self) -> Latencies {
-        self.now.as_mut().map(|now| std::mem::take(&mut now.latencies)).unwrap_or_default()
+        self.now.as_mut().map(Now::take_latencies).unwrap_or_default()
     }
 
     pub(super) fn consume(
@@ -202,7 +192,7 @@ impl Analysis {
     fn check_up(&mut self, end: EventTime, bytes: Bytes, outputs: &dyn Outputs) {
         let health = self.health(bytes, outputs);
         if let Some(now) = &mut self.now {
-            now.kernel = Kernel::default();
+            now.take_kernel();
         }
         self.memory.detectors.health(&health, end, &mut self.alerts);
     }
@@ -214,9 +204,8 @@ impl Analysis {
             ("accounts", "limits.accounts_max", accounts),
         ];
         let Bytes { delivered, missing, encrypted, quic } = bytes;
-        let kernel = self.now.as_ref().map(|now| now.kernel).unwrap_or_default();
-        let p99 = self.now.as_ref().and_then(|now| now.alert_p99);
-        let alert_p99_ms = p99.map(|p99| u64::try_from(p99.as_millis()).unwrap_or(u64::MAX));
+        let kernel = self.now.as_ref().map(Now::kernel).unwrap_or_default();
+        let alert_p99_ms = self.alert_p99.map(|p99| u64::try_from(p99.as_millis()).unwrap_or(u64::MAX));
         let spool = outputs.spool();
         Health { delivered, missing, encrypted, quic, kernel, alert_p99_ms, evicted, spool }
     }

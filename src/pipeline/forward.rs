@@ -4,6 +4,7 @@
 
 use super::latency::{Clock, Latencies, Stage};
 use super::merge::Released;
+use super::now::Now;
 use super::outgoing::Outgoing;
 use super::{Options, Outputs, Progress};
 use crate::capture::replay::Progress as Reading;
@@ -67,15 +68,6 @@ pub(super) struct Forwarding {
     now: Option<Now>,
 }
 
-/// What only a live sensor has.
-struct Now {
-    clock: Clock,
-    /// Measured since they were last asked for.
-    latencies: Latencies,
-    /// Packets since they were last told.
-    kernel: Kernel,
-}
-
 impl Forwarding {
     /// `keys` are told of in the counters.
     pub(super) fn new(bench: Bench, keys: Option<Arc<KeyStore>>, is_live: bool) -> Self {
@@ -92,21 +84,19 @@ impl Forwarding {
 
     /// Traffic is read while it happens: from now on it is measured, and what the kernel says goes along.
     pub(super) fn is_of_now(&mut self, clock: Clock) {
-        let (latencies, kernel) = Default::default();
-        self.now = Some(Now { clock, latencies, kernel });
+        self.now = Some(Now::new(clock));
     }
 
     /// Tells how many packets came to the kernel, and were dropped by it, since this was last told.
     pub(super) fn tell_kernel(&mut self, received: u64, dropped: u64) {
         if let Some(now) = &mut self.now {
-            now.kernel.received = now.kernel.received.saturating_add(received);
-            now.kernel.dropped = now.kernel.dropped.saturating_add(dropped);
+            now.tell_kernel(received, dropped);
         }
     }
 
     /// What was measured since this was last asked.
     pub(super) fn latencies(&mut self) -> Latencies {
-        self.now.as_mut().map(|now| std::mem::take(&mut now.latencies)).unwrap_or_default()
+        self.now.as_mut().map(Now::take_latencies).unwrap_or_default()
     }
 
     pub(super) fn consume(
@@ -189,7 +179,7 @@ impl Forwarding {
     }
 
     fn take_kernel(&mut self) -> Kernel {
-        self.now.as_mut().map(|now| std::mem::take(&mut now.kernel)).unwrap_or_default()
+        self.now.as_mut().map(Now::take_kernel).unwrap_or_default()
     }
 }
 

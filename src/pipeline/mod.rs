@@ -20,6 +20,7 @@ mod last;
 pub mod latency;
 mod live;
 mod merge;
+mod now;
 mod outgoing;
 mod scribe;
 mod shard;
