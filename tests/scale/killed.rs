@@ -47,3 +47,31 @@ fn workers_that_are_killed_again_and_again_lose_and_invent_nothing() {
     assert!(kills >= KILLS_MIN, "only {kills} kills");
     cluster.tells(expected, &[]);
 }
+
+/// The broker is away for so long while sensors send and workers work.
+const AWAY: Duration = Duration::from_secs(6);
+
+#[test]
+fn a_broker_that_is_killed_in_between_loses_and_invents_nothing() {
+    let Some(kafka) = Service::kafka() else { return };
+    let (capture, expected) = day();
+    // A replay waits for the broker, as a live sensor does.
+    let mut cluster = Cluster::new(&kafka, "away", &["s1", "s2"], &["spool.drain_timeout_s=60"]);
+    cluster.start_workers(2);
+    let parts = parts(capture, 2, by_connection);
+    let mut sensors = ["s1", "s2"].map(|name| cluster.piped(name));
+    let feeders: Vec<_> = sensors
+        .iter_mut()
+        .zip(&parts)
+        .map(|(sensor, part)| slowly(sensor.input(), part, PIECES, SENDING))
+        .collect();
+    cluster.until("an alert", |cluster| (!cluster.alerts().outlines().is_empty()).then_some(()));
+    kafka.kill();
+    std::thread::sleep(AWAY);
+    kafka.start();
+    for feeder in feeders {
+        feeder.join().expect("a feeder does not panic").expect("the sensor reads to its end");
+    }
+    sensors.into_iter().for_each(Process::succeeds);
+    cluster.tells(expected, &[]);
+}
