@@ -4,6 +4,7 @@
 
 use super::Judging;
 use super::attribution::health_of;
+use super::frame::Unreadable;
 use super::parcel::{Item, Label, Parcel};
 use super::state::{self, Part};
 use crate::metrics::{AlertCounters, Counters, EvictionCounters, ScaleCounters};
@@ -49,10 +50,18 @@ impl LaneShare {
         })
     }
 
-    /// Judges what a parcel brings; false where it cannot be for us.
+    /// Judges what a parcel brings; false where it cannot be for us. One that a newer worker sent is an error: whoever can
+    /// read it must judge it, and passing it over would lose it.
     pub(super) fn take(&mut self, bytes: &[u8], outputs: &mut dyn Outputs) -> anyhow::Result<bool> {
         let began = Instant::now();
-        let parcel = Parcel::read(bytes).ok().filter(|Parcel { label, .. }| {
+        let read = Parcel::read(bytes);
+        if let Err(Unreadable::Newer(version)) = read {
+            anyhow::bail!(
+                "the lanes have parcels of version {version}, which a newer worker sent: update this worker, which goes on \
+                 where it was"
+            );
+        }
+        let parcel = read.ok().filter(|Parcel { label, .. }| {
             label.tenant == self.tenant && label.key == self.key && label.partitions == self.partitions
         });
         let Some(Parcel { label, items }) = parcel else {

@@ -443,3 +443,14 @@ fn foreign_frames_are_refused_with_what_to_do() {
     assert!(matches!(&deployment.refused[1], Refused::Tenant { tenant, .. } if &**tenant == "theirs"));
     assert_eq!(deployment.counters().scale.frames_refused, 4);
 }
+
+#[test]
+fn a_parcel_of_a_newer_worker_is_judged_by_whoever_can_read_it() {
+    let mut share = LaneShare::new(&judging(), PARTITIONS).unwrap();
+    let why = share.take(&[u8::MAX], &mut Collected::default()).unwrap_err();
+    assert!(
+        why.to_string().contains("version 255") && why.to_string().contains("update this worker"),
+        "{why}"
+    );
+    assert!(!share.take(b"", &mut Collected::default()).unwrap(), "what is no parcel is passed over");
+}
