@@ -118,7 +118,7 @@ impl Order {
     pub(super) fn take(&mut self, frame: Frame, at_ms: u64, counters: &mut ScaleCounters) {
         let Frame { sender, number, watermark, phase, sightings, connections, seconds, .. } = frame;
         self.tick(at_ms);
-        self.meet(&sender);
+        self.meet(&sender, number);
         let clock_ms = self.clock_ms;
         let Some(source) = self.sources.get_mut(&(sender.sensor.clone(), sender.run)) else { return };
         source.heard_ms = clock_ms;
@@ -161,8 +161,8 @@ impl Order {
 
     /// Whether a frame's number can be meant: sensors count by one, and lose some.
     pub(super) fn believes(&self, sender: &Sender, number: u64) -> bool {
-        let next = self.sources.get(&(sender.sensor.clone(), sender.run)).map_or(0, |source| source.next);
-        number.saturating_sub(next) < MISSING_MAX
+        let source = self.sources.get(&(sender.sensor.clone(), sender.run));
+        number.saturating_sub(source.map_or(0, |source| source.next)) < MISSING_MAX
     }
 
     /// Sightings that wait.
@@ -262,8 +262,8 @@ impl Order {
     }
 
     /// A run that is not known yet ends those that its sensor began before, and takes the place of the one that was silent
-    /// for longest where there are too many.
-    fn meet(&mut self, sender: &Sender) {
+    /// for longest where there are too many. What it sent before nobody here can miss: the topic may not reach back so far.
+    fn meet(&mut self, sender: &Sender, number: u64) {
         let run = (sender.sensor.clone(), sender.run);
         if self.sources.contains_key(&run) {
             return;
@@ -281,7 +281,7 @@ impl Order {
             }
         }
         let source = Source {
-            next: 0,
+            next: number,
             watermark: EventTime::ZERO,
             heard_ms: self.clock_ms,
             phase: Phase::Goes,
