@@ -19,7 +19,9 @@ use std::time::{Duration, Instant};
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
 /// A partition that nothing is dealt to hears so often how far time is.
 const TELL_EVERY: Duration = Duration::from_secs(1);
-/// A partition that is given up waits so long for alerts to arrive, before its state is left as it was.
+/// Where alerts have not arrived yet, they are asked after so often.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+/// Partitions that are given up together wait so long for alerts to arrive, before their state is left as it was.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Which half of the work a partition is.
@@ -76,6 +78,8 @@ pub(super) struct Board<O> {
     past: Counters,
     told: BTreeSet<String>,
     flushed_at: Instant,
+    /// When state could last not be written, because something it covers had not arrived.
+    waited_at: Option<Instant>,
     /// What state was written up to; whoever reads offsets elsewhere is told.
     pub(super) covered: Vec<(Key, i64)>,
     /// Why the worker cannot go on.
@@ -92,6 +96,7 @@ impl<O: Outputs> Board<O> {
             past: Counters::default(),
             told: BTreeSet::new(),
             flushed_at: Instant::now(),
+            waited_at: None,
             covered: Vec::new(),
             failure: None,
         }
@@ -227,10 +232,11 @@ impl<O: Outputs> Board<O> {
         let every = Duration::from_secs(u64::from(self.setup.config.snapshot_s.max(1)));
         let is_due = |open: &Open| open.kept_at.elapsed() >= every && open.next_offset > open.kept_offset;
         let due = self.open.iter().filter(|(_, open)| is_due(open)).map(|(key, _)| *key);
-        let Some(key) = due.min_by_key(|key| self.open.get(key).map(|open| open.kept_at)) else {
-            return self.log.check();
-        };
-        self.keep(key)?;
+        let due = due.min_by_key(|key| self.open.get(key).map(|open| open.kept_at));
+        if let Some(key) = due.filter(|_| self.waited_at.is_none_or(|at| at.elapsed() >= ASK_EVERY)) {
+            let is_kept = self.keep(key)?;
+            self.waited_at = (!is_kept).then(Instant::now);
+        }
         self.log.check()
     }
 
@@ -289,11 +295,15 @@ impl<O: Outputs> Board<O> {
         Ok(true)
     }
 
-    /// Gives a partition up, with its state where that can be: whoever takes it over goes on from there.
-    pub(super) fn give_up(&mut self, key: Key, is_still_ours: bool) -> anyhow::Result<()> {
-        let began = Instant::now();
+    /// Gives partitions up, with their state where that can be: whoever takes them over goes on from there.
+    pub(super) fn give_up(&mut self, keys: &[Key], is_still_ours: bool) -> anyhow::Result<()> {
+        let deadline = Instant::now() + LEAVE_WITHIN;
+        keys.iter().try_for_each(|key| self.give_up_one(*key, is_still_ours, deadline))
+    }
+
+    fn give_up_one(&mut self, key: Key, is_still_ours: bool, deadline: Instant) -> anyhow::Result<()> {
         let has_news = self.open.get(&key).is_some_and(|open| open.next_offset > open.kept_offset);
-        while is_still_ours && has_news && began.elapsed() < LEAVE_WITHIN {
+        while is_still_ours && has_news && Instant::now() < deadline {
             if self.keep(key)? {
                 break;
             }
@@ -313,7 +323,7 @@ impl<O: Outputs> Board<O> {
     /// Gives all up; without their state where something could not be done.
     pub(super) fn close(&mut self, is_well: bool) -> anyhow::Result<()> {
         let keys: Vec<Key> = self.open.keys().copied().collect();
-        keys.into_iter().try_for_each(|key| self.give_up(key, is_well))
+        self.give_up(&keys, is_well)
     }
 
     /// Goes on by another configuration. After an error all is as it was for the partitions that were not reached.

@@ -79,8 +79,7 @@ impl<O: Outputs + Send> Member<O> {
     }
 
     fn give_up(&self, list: &TopicPartitionList, is_still_ours: bool) -> anyhow::Result<()> {
-        let mut board = self.board();
-        self.keys(list).into_iter().try_for_each(|key| board.give_up(key, is_still_ours))
+        self.board().give_up(&self.keys(list), is_still_ours)
     }
 
     fn fail(&self, outcome: anyhow::Result<()>) {
