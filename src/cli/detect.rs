@@ -11,6 +11,7 @@ use super::systemd::Notifier;
 use super::way_out::WayOut;
 use super::{ConfigArgs, Failure, described, inform, page, warn};
 use crate::config::Raw;
+use crate::metrics::Counters;
 use crate::scale::{self, Worker};
 use crate::sinks::kafka::Cluster;
 use crate::sinks::record::imbalance;
@@ -111,7 +112,7 @@ impl Detect {
         records
             .change_by(changes.map_err(|error| Failure::running(format!("cannot start a thread: {error}")))?);
         if !wait_for(&cluster, &config, &stop) {
-            return Ok(());
+            return records.finish(&Counters::default(), &[]).1;
         }
         inform(&format!("{working}; the page is at {origin}/, metrics are at {origin}/metrics"));
         notifier.status(&working);
