@@ -12,6 +12,7 @@ mod failure;
 mod fingerprint;
 mod keylog;
 mod logging;
+mod news;
 mod page;
 mod place;
 mod privileges;

@@ -139,7 +139,7 @@ impl Detect {
 }
 
 /// The cluster that the configuration names.
-fn cluster(raw: &Raw) -> Result<Cluster, Failure> {
+pub(super) fn cluster(raw: &Raw) -> Result<Cluster, Failure> {
     let config = raw.scale.kafka(&raw.sinks).map_err(Failure::usage)?;
     let name = &raw.scale.sink;
     Cluster::new(config, &format!("sinks.{name}")).map_err(Failure::usage)

@@ -6,7 +6,7 @@ use super::explain::ExplainArgs;
 use super::records::{OutputArgs, ReaderGone, Records, Shipping, Tally};
 use super::stopping::Stopping;
 use super::way_out::WayOut;
-use super::{ConfigArgs, Failure, described, keylog, page, signals, summary, warn};
+use super::{ConfigArgs, Failure, described, keylog, news, page, signals, summary, warn};
 use crate::capture::replay::Timeline;
 use crate::config::{Keys, Raw};
 use crate::http::Services;
@@ -97,12 +97,18 @@ impl Replay {
         let mut options = raw.options(identity, shards);
         options.keys = keys;
         options.described.clone_from(&described);
+        let told = news::follow(&raw, outputs.teller())?;
         options.forward = shipping.is_some();
+        options.news = told.as_ref().map(|told| told.news.clone());
         outputs.forward_by(shipping);
         outputs.survey(described.as_ref());
         if let Some((watched, explainer)) = explained {
             options.detection.watch = Some(watched);
             outputs.explain_by(explainer);
+        }
+        // What was published before these captures is known to them from the first packet on.
+        if let Some(told) = &told {
+            told.catch_up();
         }
         // Files are looked at anew with every batch; the signal only must not end us.
         let stop = signals::listen(|| {})

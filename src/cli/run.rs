@@ -9,7 +9,7 @@ use super::replay::{SHARDS_MAX, machine_shards, run_to_end, settings};
 use super::signals::{self, Stop};
 use super::systemd::Notifier;
 use super::way_out::WayOut;
-use super::{ConfigArgs, Failure, described, inform, keylog, page, privileges, warn};
+use super::{ConfigArgs, Failure, described, inform, keylog, news, page, privileges, warn};
 use crate::capture::live::{self, OpenError};
 use crate::capture::replay::Progress as Reading;
 use crate::capture::{CaptureError, Next};
@@ -133,7 +133,9 @@ impl Run {
         let shipping = Shipping::arrange(&mut raw, identity.state_id())?;
         let mut options = raw.options(Arc::clone(&identity), shards);
         options.described.clone_from(&described);
+        let told = news::follow(&raw, records.teller())?;
         options.forward = shipping.is_some();
+        options.news = told.as_ref().map(|told| told.news.clone());
         records.forward_by(shipping);
         let (asking, asked) = asking();
         let hung_up = asking.clone();

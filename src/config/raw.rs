@@ -210,6 +210,7 @@ impl Raw {
             detection: self.detection(),
             state: self.state.clone(),
             forward: false,
+            news: None,
         }
     }
 

@@ -5,7 +5,7 @@
 //! that a short secret could be tried with.
 
 use super::clues::Sighting;
-use super::jwt::{TokenDesk, TokenReference};
+use super::jwt::{Publication, TokenDesk, TokenReference};
 use super::secret::Keyring;
 use crate::metrics::TokenCounters;
 use std::sync::Arc;
@@ -28,12 +28,19 @@ impl Bench {
     }
 
     /// Judges the presented token, learns from what the answer hands out and publishes, and leaves none of it in there.
-    pub fn judge(&mut self, sighting: &mut Sighting) {
+    /// Gives back a published document that other sensors may be told of.
+    pub fn judge(&mut self, sighting: &mut Sighting) -> Option<Publication> {
         let Sighting { transaction, clues } = sighting;
-        self.desk.judge(transaction, clues);
+        let news = self.desk.judge(transaction, clues);
         // The desk takes them; that they are gone is promised here.
         (clues.token, clues.published) = (None, None);
         clues.issued_tokens = Vec::new();
+        news.filter(Publication::may_be_told)
+    }
+
+    /// Takes what another sensor saw published: signatures are checked by it from here on.
+    pub fn hear(&mut self, publication: &Publication) {
+        self.desk.hear(publication);
     }
 
     /// Puts under the deployment's key what is only a quick hash so far. Equal ones stay equal, at every sensor.

@@ -1,5 +1,5 @@
 //! What is counted where sensors see and workers judge: frames on their way between them, and what workers hand on.
-//! A sensor that forwards adds to the first three, a worker to the others.
+//! A sensor that forwards adds to the first six, a worker to the others.
 //! It promises that each transaction a worker takes is attributed, a twin, over the limit, or waiting.
 
 counter_struct! {
@@ -11,6 +11,12 @@ counter_struct! {
         sightings_sent,
         /// Connections under TLS in the frames that a sensor handed out, of which nothing could be read.
         connections_sent,
+        /// Key sets and provider configurations that a sensor told the others.
+        key_sets_told,
+        /// Those that waited for Kafka and had no room; each is told again within the hour.
+        key_sets_untold,
+        /// Key sets and provider configurations that were heard from sensors, its own of before among them.
+        key_sets_heard,
         /// Frames that came to a worker, refused and repeated ones among them.
         frames_in,
         /// Frames that a worker had already.

@@ -9,9 +9,11 @@ use super::outgoing::Outgoing;
 use super::{Options, Outputs, Progress};
 use crate::capture::replay::Progress as Reading;
 use crate::http::Bytes;
+use crate::identity::jwt::Publication;
 use crate::identity::{Bench, Sighting};
 use crate::metrics::{Counters, ScaleCounters};
 use crate::tls::decrypt::KeyStore;
+use crossbeam_channel::{Receiver, Sender};
 use heelguard_detectors::health::Kernel;
 use heelguard_detectors::time::EventTime;
 use heelguard_detectors::tls::TlsConnection;
@@ -55,8 +57,18 @@ pub struct Second {
     pub kernel: Kernel,
 }
 
+/// The ways between a sensor's bench and the other sensors.
+#[derive(Clone, Debug)]
+pub struct News {
+    /// What issuers were seen to publish about their keys, for the others.
+    pub told: Sender<Publication>,
+    /// The same, from them.
+    pub heard: Receiver<Publication>,
+}
+
 pub(super) struct Forwarding {
     bench: Bench,
+    news: Option<News>,
     keys: Option<Arc<KeyStore>>,
     /// Whether there will be more traffic after this run.
     is_live: bool,
@@ -70,9 +82,10 @@ pub(super) struct Forwarding {
 
 impl Forwarding {
     /// `keys` are told of in the counters.
-    pub(super) fn new(bench: Bench, keys: Option<Arc<KeyStore>>, is_live: bool) -> Self {
+    pub(super) fn new(bench: Bench, keys: Option<Arc<KeyStore>>, news: Option<News>, is_live: bool) -> Self {
         Self {
             bench,
+            news,
             keys,
             is_live,
             outgoing: Outgoing::default(),
@@ -107,8 +120,11 @@ impl Forwarding {
         let began = self.now.as_ref().map(|now| (now.clock)());
         let Released { sightings, connections, seconds, watermark } = released;
         let mut sightings: Vec<Box<Sighting>> = sightings.collect();
+        self.hear();
         for sighting in &mut sightings {
-            self.bench.judge(sighting);
+            if let Some(publication) = self.bench.judge(sighting) {
+                self.tell(publication);
+            }
             self.bench.veil(sighting);
             self.outgoing.count(&sighting.transaction);
         }
@@ -129,6 +145,24 @@ impl Forwarding {
             now.latencies.batch(Stage::Analysis, began, (now.clock)(), count);
         }
         Ok(())
+    }
+
+    /// Takes what others told.
+    fn hear(&mut self) {
+        let Some(news) = &self.news else { return };
+        for publication in news.heard.try_iter() {
+            self.bench.hear(&publication);
+            self.handed_out.key_sets_heard += 1;
+        }
+    }
+
+    /// Tells the others.
+    fn tell(&mut self, publication: Publication) {
+        let Some(news) = &self.news else { return };
+        match news.told.try_send(publication) {
+            Ok(()) => self.handed_out.key_sets_told += 1,
+            Err(_) => self.handed_out.key_sets_untold += 1,
+        }
     }
 
     /// Tokens are judged by another configuration from here on; all else that can change is the workers'.

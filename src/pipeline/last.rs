@@ -24,7 +24,8 @@ impl Last {
     pub(super) fn new(options: &Options, outputs: &mut dyn Outputs, is_live: bool) -> anyhow::Result<Self> {
         if options.forward {
             let bench = Bench::new(Arc::clone(&options.lineage.tokens), options.identity.keyring());
-            return Ok(Self::Forward(Box::new(Forwarding::new(bench, options.keys.clone(), is_live))));
+            let keys = options.keys.clone();
+            return Ok(Self::Forward(Box::new(Forwarding::new(bench, keys, options.news.clone(), is_live))));
         }
         Ok(Self::Judge(Box::new(Analysis::new(options, outputs)?)))
     }

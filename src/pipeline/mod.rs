@@ -28,7 +28,7 @@ mod snapshot;
 mod threads;
 mod watch;
 
-pub use forward::{Forward, Phase, Second};
+pub use forward::{Forward, News, Phase, Second};
 pub use outgoing::Outgoing;
 
 use crate::capture::replay::{Progress as Reading, Timeline};
@@ -81,6 +81,8 @@ pub struct Options {
     pub state: checkpoint::Config,
     /// Whether what is seen is handed to the outputs as it is, and judged elsewhere.
     pub forward: bool,
+    /// Where that is so: what sensors tell each other.
+    pub news: Option<News>,
 }
 
 /// Where packets come from.

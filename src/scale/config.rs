@@ -33,6 +33,8 @@ pub struct Config {
     pub sightings_topic: String,
     /// Topic between workers.
     pub lanes_topic: String,
+    /// Topic in which sensors tell each other what issuers publish about their keys; empty: each knows what it sees.
+    pub keys_topic: String,
     /// Two topics of the workers' state have this name and an ending.
     pub state_topic: String,
     /// The group of the workers that share the work.
@@ -62,6 +64,7 @@ impl Default for Config {
             sink: "kafka".to_owned(),
             sightings_topic: "heelguard.sightings.v1".to_owned(),
             lanes_topic: "heelguard.lanes.v1".to_owned(),
+            keys_topic: "heelguard.keys.v1".to_owned(),
             state_topic: "heelguard.state.v1".to_owned(),
             group: "heelguard-detect".to_owned(),
             partitions: 12,
@@ -110,12 +113,11 @@ impl Config {
 
     fn check_topics(&self) -> Result<(), String> {
         let [sightings, lanes] = STATE_HALVES.map(|half| state_topic(&self.state_topic, half));
-        let topics = [
-            ("sightings_topic", &self.sightings_topic),
-            ("lanes_topic", &self.lanes_topic),
-            ("state_topic", &sightings),
-            ("state_topic", &lanes),
-        ];
+        let mut topics = vec![("sightings_topic", &self.sightings_topic), ("lanes_topic", &self.lanes_topic)];
+        if !self.keys_topic.is_empty() {
+            topics.push(("keys_topic", &self.keys_topic));
+        }
+        topics.extend([("state_topic", &sightings), ("state_topic", &lanes)]);
         if self.state_topic.is_empty() {
             return Err("scale.state_topic: a name is wanted".to_owned());
         }
@@ -192,6 +194,7 @@ mod tests {
         let cases = [
             ("sightings_topic = 'a b'", "scale.sightings_topic: `a b` is no name of a topic; allowed are"),
             ("lanes_topic = ''", "scale.lanes_topic: `` is no name of a topic"),
+            ("keys_topic = 'heelguard.lanes.v1'", "scale.keys_topic: another topic of [scale]"),
             ("state_topic = ''", "scale.state_topic: a name is wanted"),
             ("lanes_topic = 'heelguard.sightings.v1'", "scale.lanes_topic: another topic of [scale]"),
             ("lanes_topic = 'heelguard.state.v1-lanes'", "scale.state_topic: another topic of [scale]"),

@@ -33,6 +33,13 @@ pub(super) struct Notes {
     failed: Sender<String>,
 }
 
+impl Notes {
+    /// Where nobody asks what did not arrive.
+    pub(super) fn unheeded(cluster: &Cluster) -> Self {
+        Self { cluster: cluster.clone(), failed: bounded(1).0 }
+    }
+}
+
 impl ClientContext for Notes {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
@@ -153,17 +160,8 @@ impl Log {
     /// Reads the state of a partition from its beginning.
     pub(super) fn read_state(&self, half: Half, partition: i32) -> anyhow::Result<Reading> {
         let topic = state_topic(&self.state_topic, half);
-        let failed = |error: &dyn std::fmt::Display| anyhow::anyhow!("kafka topic {topic}: {error}");
-        let mut properties =
-            self.cluster.consumer_properties("heelguard-state").map_err(|error| failed(&error))?;
-        // It reads by itself: a group of that name is never joined.
-        properties.set("enable.partition.eof", "true");
-        let notes = Notes { cluster: self.cluster.clone(), failed: bounded(1).0 };
-        let consumer: BaseConsumer<Notes> =
-            properties.create_with_context(notes).map_err(|error| failed(&error))?;
-        let mut from = TopicPartitionList::new();
-        from.add_partition_offset(&topic, partition, Offset::Beginning).map_err(|error| failed(&error))?;
-        consumer.assign(&from).map_err(|error| failed(&error))?;
+        let consumer =
+            reader(&self.cluster, "heelguard-state", &topic, partition).map_err(anyhow::Error::msg)?;
         let (mut reading, deadline) = (Reading::default(), Instant::now() + READ_WITHIN);
         while Instant::now() < deadline {
             match consumer.poll(Duration::from_millis(200)) {
@@ -175,11 +173,28 @@ impl Log {
                 }
             }
         }
-        Err(failed(&format!(
-            "its partition {partition} could not be read within {} s",
-            READ_WITHIN.as_secs()
-        )))
+        let within = READ_WITHIN.as_secs();
+        anyhow::bail!("kafka topic {topic}: its partition {partition} could not be read within {within} s")
     }
+}
+
+/// Reads a partition from its beginning, by itself: a group of that name is never joined. It says where the end is.
+pub(super) fn reader(
+    cluster: &Cluster,
+    group: &str,
+    topic: &str,
+    partition: i32,
+) -> Result<BaseConsumer<Notes>, String> {
+    let failed = |error: KafkaError| format!("kafka topic {topic}: {error}");
+    let mut properties =
+        cluster.consumer_properties(group).map_err(|line| format!("kafka topic {topic}: {line}"))?;
+    properties.set("enable.partition.eof", "true");
+    let consumer: BaseConsumer<Notes> =
+        properties.create_with_context(Notes::unheeded(cluster)).map_err(failed)?;
+    let mut from = TopicPartitionList::new();
+    from.add_partition_offset(topic, partition, Offset::Beginning).map_err(failed)?;
+    consumer.assign(&from).map_err(failed)?;
+    Ok(consumer)
 }
 
 /// The topic of the state of one half.

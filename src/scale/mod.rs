@@ -1,5 +1,5 @@
 //! Scale-out: many sensors, one detection, with Kafka between them.
-//! Sensors send frames of sightings; workers, one consumer group, put them in order, find out who is who, and judge, each
+//! Sensors send frames of sightings, and tell each other what issuers publish; workers, one consumer group, put them in order, find out who is who, and judge, each
 //! its share of the keys.
 //! It promises the alerts of one process, by their ids, whatever number of sensors and workers there is and however often
 //! a worker is lost; docs/scale-out.md says what differs, and how far.
@@ -17,6 +17,7 @@ mod dealer;
 pub mod frame;
 mod lanes;
 mod log;
+mod news;
 mod order;
 mod parcel;
 mod state;
@@ -24,6 +25,7 @@ mod twins;
 mod worker;
 
 pub use config::Config;
+pub use news::{Following, follow};
 pub use worker::{Worker, prepare};
 
 use crate::identity::secret::ListedKeys;

@@ -13,6 +13,8 @@ mod machine;
 mod model;
 #[path = "../support/services.rs"]
 mod services;
+#[path = "scale/transactions.rs"]
+mod transactions;
 
 use captures::{Capture, Kind};
 use model::{Measured, grouped};
@@ -76,6 +78,8 @@ fn bench(is_quick: bool, write: bool) -> Result<(), String> {
     let two = place.drain("two", 2, transactions)?;
     say("a worker that comes, and one that is lost");
     let moved = place.moves("one")?;
+    say("what Kafka's transactions would cost");
+    let committed = transactions::measure(kafka.get("PLAINTEXT"))?;
 
     let shares = one.shares / transactions;
     let measured = Measured {
@@ -112,6 +116,8 @@ fn bench(is_quick: bool, write: bool) -> Result<(), String> {
     row("and is judged after", format!("{:.1} s", one.wall));
     row("a second worker has its share after", format!("{:.1} s", moved.joined));
     row("a worker killed: its share goes on after", format!("{:.1} s", moved.lost));
+    row("twelve parcels, written", format!("{:.1} ms", committed.plain_ms));
+    row("the same, each twelve in a Kafka transaction", format!("{:.1} ms", committed.committed_ms));
     row("memory of the worker, peak", format!("{:.0} MiB", one.peak_mib));
     let model = model::markdown(&measured);
     let mut out = std::io::stdout().lock();

@@ -83,7 +83,7 @@ impl Cluster {
         let mut settings: Vec<String> = COMMON.iter().chain(&QUICK).map(|set| (*set).to_owned()).collect();
         settings.push(format!("sinks.kafka.brokers={}", kafka.get("PLAINTEXT")));
         settings.push(format!("sinks.kafka.alerts_topic={name}-alerts"));
-        for topic in ["sightings", "lanes", "state"] {
+        for topic in ["sightings", "lanes", "keys", "state"] {
             settings.push(format!("scale.{topic}_topic={name}-{topic}"));
         }
         settings.push(format!("scale.group={name}"));

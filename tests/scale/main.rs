@@ -14,6 +14,7 @@
 mod alerts;
 mod cluster;
 mod feed;
+mod keys;
 mod killed;
 mod process;
 mod same;

@@ -113,6 +113,13 @@ pub fn burst(account: &str, port: u16, at_s: u64) -> Vec<u8> {
     conversation::pcap(&text)
 }
 
+/// One call and its answer.
+pub fn call(port: u16, at_s: u64, request: &str, answer: &str) -> String {
+    let mut text = String::new();
+    exchange(&mut text, ("84.128.212.178", port), at_s, request, answer);
+    text
+}
+
 /// Something that nobody minds.
 pub fn harmless(port: u16, at_s: u64) -> Vec<u8> {
     let mut text = String::new();

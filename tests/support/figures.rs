@@ -20,8 +20,10 @@ pub fn sized<T>(quick: T, of_long: T) -> T {
 pub fn figure(promise: &str, what: &str, measured: &str, reached: bool) {
     println!("{promise} {what}: {measured}{}", if reached { "" } else { " (missed)" });
     let Some(path) = std::env::var_os("HEELGUARD_FIGURES") else { return };
-    let line = json!({ "promise": promise, "what": what, "measured": measured, "reached": reached, "long": long() });
-    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).expect("the file of figures opens");
+    let line =
+        json!({ "promise": promise, "what": what, "measured": measured, "reached": reached, "long": long() });
+    let mut file =
+        std::fs::OpenOptions::new().create(true).append(true).open(path).expect("the file of figures opens");
     // One write: tests of several processes append to it.
     file.write_all(format!("{line}\n").as_bytes()).expect("the figure is written");
 }

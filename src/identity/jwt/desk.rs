@@ -10,6 +10,7 @@ use super::keys::PublicKey;
 use super::keysets::KeySets;
 use super::known::{self, SecretList};
 use super::pem;
+use super::publication::Publication;
 use super::reference::TokenReference;
 use super::sealed::{IssuedToken, SealedToken};
 use super::shelf::Shelf;
@@ -136,8 +137,9 @@ impl TokenDesk {
         }
     }
 
-    /// Fills in what is found out about the presented token; learns from what the answer hands out and publishes.
-    pub(crate) fn judge(&mut self, tx: &mut Transaction, clues: &mut Clues) {
+    /// Fills in what is found out about the presented token; learns from what the answer hands out and publishes. Gives
+    /// back what is news to others, too.
+    pub(crate) fn judge(&mut self, tx: &mut Transaction, clues: &mut Clues) -> Option<Publication> {
         if let Some(token) = clues.token.take() {
             let verdict = self.presented(&token, tx);
             if let Some(jwt) = &mut tx.jwt {
@@ -153,9 +155,13 @@ impl TokenDesk {
                 self.issued(token, tx);
             }
         }
-        if let Some(published) = clues.published.take() {
-            self.keys.learn(tx, published);
-        }
+        let publication = Publication::of(tx, clues.published.take()?)?;
+        self.keys.learn(&publication).then_some(publication)
+    }
+
+    /// Takes what others saw published, as if it had been seen here.
+    pub(crate) fn hear(&mut self, publication: &Publication) {
+        self.keys.learn(publication);
     }
 
     fn presented(&mut self, token: &SealedToken, tx: &Transaction) -> Verdict {

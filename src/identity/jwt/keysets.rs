@@ -1,5 +1,5 @@
 //! Which public keys sign for which issuer: those configured, and those seen in answers.
-//! It is given published documents in order, with the exchange they came in, and gives the keys of an issuer.
+//! It is given published documents in order, seen here or told by others, and gives the keys of an issuer.
 //!
 //! It promises that a key seen on the wire speaks only for those who published it. A key set belongs to the issuer
 //! whose own provider configuration named that place, else to an issuer whose URL lies above that place on the same
@@ -8,13 +8,13 @@
 //! to repeat them proves nothing. Only when the first has been silent for a day does one with a known key follow it.
 //! An issuer with configured keys learns nothing from the wire. Nothing is ever fetched.
 
-use super::document::{Document, Published};
+use super::document::Document;
 use super::keys::PublicKey;
+use super::publication::Publication;
 use super::reference::TokenReference;
 use super::shelf::Shelf;
 use heelguard_detectors::saved::{Damaged, Saved, saved};
 use heelguard_detectors::time::EventTime;
-use heelguard_detectors::transaction::Transaction;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +30,8 @@ const GRACE: Duration = Duration::from_mins(10);
 
 /// After this long without its server, a place is taken over by another one that publishes a key of it.
 const SILENT_AFTER: Duration = Duration::from_hours(24);
+/// A key set that goes on as it is is news again after this long, so that nobody else takes its server for silent.
+const NEWS_AFTER: Duration = Duration::from_hours(1);
 
 /// Where a document is: host in lower case without a default port, path and query as sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +45,8 @@ struct KeySet {
     server: IpAddr,
     /// When that server last published it.
     published: EventTime,
+    /// When it last was news.
+    told: EventTime,
     keys: Vec<Held>,
 }
 
@@ -59,7 +63,7 @@ struct Configuration {
 }
 
 saved!(Place { host, path });
-saved!(KeySet { server, published, keys });
+saved!(KeySet { server, published, keys } fresh { told });
 saved!(Held { key, retired });
 saved!(Configuration { server, keys });
 
@@ -151,59 +155,65 @@ impl KeySets {
         Some(Place { host, path: found })
     }
 
-    /// Takes what a successful answer to a plain GET publishes.
-    pub(super) fn learn(&mut self, tx: &Transaction, published: Published) {
-        let (Some(request), Some(200)) = (&tx.request, tx.status()) else { return };
-        if &*request.method != "GET" || request.host.is_empty() {
-            return;
-        }
-        let host: Arc<str> = plain_host(&request.host).into();
-        let (server, path) = (tx.flow.dst.ip(), published.place);
-        match published.document {
+    /// Takes what was published. Whether it is believed, and says something that was not known lately.
+    pub(super) fn learn(&mut self, publication: &Publication) -> bool {
+        let Publication { host, path, server, at, document, .. } = publication;
+        match document {
             Document::Keys(keys) => {
-                let place = Place { host, path: path.into() };
-                self.learn_keys(&place, server, keys, tx.end);
+                let place = Place { host: host.clone(), path: path.clone() };
+                self.learn_keys(&place, *server, keys, *at)
             }
             Document::Configuration { issuer, jwks_uri } => {
-                if is_configuration_of(&issuer, &host, &path) {
-                    self.learn_configuration(&issuer, server, &jwks_uri);
-                }
+                is_configuration_of(issuer, host, path) && self.learn_configuration(issuer, *server, jwks_uri)
             }
         }
     }
 
-    fn learn_configuration(&mut self, issuer: &Arc<str>, server: IpAddr, jwks_uri: &str) {
-        let Some((host, path)) = parse(jwks_uri) else { return };
+    fn learn_configuration(&mut self, issuer: &Arc<str>, server: IpAddr, jwks_uri: &str) -> bool {
+        let Some((host, path)) = parse(jwks_uri) else { return false };
         let keys = Place { host: host.into(), path: path.into() };
         match self.configurations.get(issuer) {
-            Some(known) if known.keys == keys => {}
-            Some(known) if known.server != server => self.refused += 1,
+            Some(known) if known.keys == keys => false,
+            Some(known) if known.server != server => {
+                self.refused += 1;
+                false
+            }
             _ => {
                 let made = || Configuration { server, keys: keys.clone() };
                 self.configurations.entry(issuer, made).keys = keys.clone();
                 self.learned += 1;
                 self.epoch += 1;
+                true
             }
         }
     }
 
-    fn learn_keys(&mut self, place: &Place, server: IpAddr, keys: Vec<PublicKey>, now: EventTime) {
-        let set = self.documents.entry(place, || KeySet { server, published: now, keys: Vec::new() });
-        if set.server != server && !set.is_followed(&keys, now) {
+    fn learn_keys(&mut self, place: &Place, server: IpAddr, keys: &[PublicKey], now: EventTime) -> bool {
+        let made = || KeySet { server, published: now, told: EventTime::ZERO, keys: Vec::new() };
+        let set = self.documents.entry(place, made);
+        if now < set.published {
+            // Told by somebody who is behind: what is known is newer.
+            return false;
+        }
+        if set.server != server && !set.is_followed(keys, now) {
             // A replica that publishes the same is no news.
             let adds = keys.iter().any(|key| !set.keys.iter().any(|held| held.key == *key));
             self.refused += u64::from(adds);
-            return;
+            return false;
         }
         (set.server, set.published) = (server, now);
-        if set.renew(keys, now) {
-            self.learned += 1;
-            self.epoch += 1;
+        let changed = set.renew(keys, now);
+        let is_news = changed || now.since(set.told) >= NEWS_AFTER;
+        if is_news {
+            set.told = now;
         }
+        self.learned += u64::from(changed);
+        self.epoch += u64::from(changed);
         let places = self.places.entry(&place.host, Vec::new);
         if !places.contains(&place.path) && places.len() < PLACES_MAX {
             places.push(place.path.clone());
         }
+        is_news
     }
 }
 
@@ -214,7 +224,7 @@ impl KeySet {
     }
 
     /// The set as it is published now; keys that are gone are good for a while. Whether anything changed.
-    fn renew(&mut self, keys: Vec<PublicKey>, now: EventTime) -> bool {
+    fn renew(&mut self, keys: &[PublicKey], now: EventTime) -> bool {
         let mut changed = false;
         for held in &mut self.keys {
             let retired = if keys.contains(&held.key) { None } else { Some(held.retired.unwrap_or(now)) };
@@ -223,8 +233,8 @@ impl KeySet {
         }
         self.keys.retain(|held| held.retired.is_none_or(|at| now <= at.after(GRACE)));
         for key in keys {
-            if self.keys.len() < KEYS_MAX && !self.keys.iter().any(|held| held.key == key) {
-                self.keys.push(Held { key, retired: None });
+            if self.keys.len() < KEYS_MAX && !self.keys.iter().any(|held| held.key == *key) {
+                self.keys.push(Held { key: key.clone(), retired: None });
                 changed = true;
             }
         }
@@ -256,7 +266,7 @@ pub(super) fn parse(url: &str) -> Option<(String, &str)> {
 }
 
 /// A host in lower case, without the port that its scheme stands for.
-fn plain_host(host: &str) -> String {
+pub(super) fn plain_host(host: &str) -> String {
     let host = host.to_ascii_lowercase();
     let plain = host.strip_suffix(":443").or_else(|| host.strip_suffix(":80")).map(str::to_owned);
     plain.unwrap_or(host)

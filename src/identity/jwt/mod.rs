@@ -19,6 +19,7 @@ mod keys;
 mod keysets;
 mod known;
 mod pem;
+mod publication;
 mod reference;
 mod sealed;
 mod shelf;
@@ -28,6 +29,7 @@ mod twins;
 mod tests;
 
 pub use config::{Config, IssuerKeys};
+pub use publication::Publication;
 pub use reference::TokenReference;
 
 pub(crate) use claims::{Claims, base64_any, read};

@@ -33,7 +33,7 @@ fn sightings() -> Vec<Box<Sighting>> {
 
 fn forwarding(is_live: bool) -> Forwarding {
     let bench = Bench::new(Arc::default(), &Keyring::ephemeral().unwrap());
-    Forwarding::new(bench, None, is_live)
+    Forwarding::new(bench, None, None, is_live)
 }
 
 fn at_ten() -> EventTime {
