@@ -21,7 +21,7 @@ LINT_ARGS ?= -D warnings
 SERVICES := tests/support/services/install.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kill-loop services lint fmt bench soak scale calibration build deb-tools deb book setup clean
+.PHONY: help demo test kill-loop services lint fmt bench soak scale calibration build deb-tools deb notices supply reproduce book setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -67,7 +67,22 @@ deb-tools:
 	@$(CARGO) deb --version > /dev/null 2>&1 || { \
 		echo 'deb: cargo-deb is missing, installing it' >&2; $(CARGO) install --locked cargo-deb; }
 
-deb: deb-tools build ## a Debian package, in target/debian; needs dpkg-dev, installs cargo-deb where it is missing
+notices: setup ## the notices of everything that is linked, in target/package/NOTICES.txt
+	@mkdir -p target/package
+	$(CARGO) run --quiet --locked --example notices -- $$(rustc -vV | sed -n 's/^host: //p') > target/package/NOTICES.txt
+
+supply: setup notices ## licences, sources and known holes of every crate, and a bill of materials (CycloneDX); needs the network
+	@for tool in deny cyclonedx; do $(CARGO) $$tool --version > /dev/null 2>&1 || { \
+		echo "supply: cargo-$$tool is missing, installing it" >&2; $(CARGO) install --locked cargo-$$tool || exit 1; }; done
+	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
+	$(CARGO) cyclonedx --quiet --format json --describe binaries --no-build-deps
+	@mv heelguard_bin.cdx.json target/package/heelguard.cdx.json
+	$(CARGO) deny --locked check advisories
+
+reproduce: setup ## build what is delivered twice from nothing and compare the bytes: half an hour
+	tests/tools/reproduce.sh
+
+deb: deb-tools build notices ## a Debian package, in target/debian; needs dpkg-dev, installs cargo-deb where it is missing
 	@mkdir -p target/package
 	@target/release/heelguard man > target/package/heelguard.1
 	@target/release/heelguard completions bash > target/package/heelguard.bash

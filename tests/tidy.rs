@@ -14,5 +14,6 @@ mod tidy {
     #[cfg(target_os = "linux")]
     mod service;
     mod source;
+    mod supply;
     mod text;
 }
