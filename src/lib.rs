@@ -2,6 +2,7 @@
 //! Modules stand in data-path order; a layer imports only layers above it in this list,
 //! plus the vocabulary in `heelguard-detectors`. See `src/ARCHITECTURE.md`.
 
+pub mod fault;
 pub mod metrics;
 
 pub mod capture;

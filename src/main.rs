@@ -8,5 +8,6 @@ use std::process::ExitCode;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    heelguard::fault::watch();
     heelguard::cli::run(std::env::args_os())
 }

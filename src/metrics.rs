@@ -2,9 +2,11 @@
 //! A stage adds to its own set; the pipeline sums the sets when it publishes.
 //! For each stage what came in equals what went out plus what was dropped, by reason: `balanced` adds it up.
 
+mod dropped;
 mod live;
 mod outcomes;
 
+pub use dropped::{DropCounters, DropReason};
 pub use live::{InterfaceRow, LatencyRow, LiveRows, QueueRow};
 pub use outcomes::OutcomeCounters;
 
@@ -86,52 +88,6 @@ counter_struct! {
     }
 }
 
-macro_rules! drop_reasons {
-    ($($(#[doc = $doc:literal])* $variant:ident => $name:literal,)*) => {
-        /// Why a packet was not processed.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u8)]
-        pub enum DropReason { $($(#[doc = $doc])* $variant,)* }
-
-        impl DropReason {
-            /// Every reason.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The name in records and metrics.
-            pub const fn name(self) -> &'static str { match self { $(Self::$variant => $name,)* } }
-        }
-    };
-}
-
-drop_reasons! {
-    /// A link type the decoder does not know.
-    UnknownLink => "unknown_link",
-    /// A network protocol that is not IP (ARP, LLDP …).
-    NotIp => "not_ip",
-    /// IP that carries neither TCP nor QUIC.
-    NotTcp => "not_tcp",
-    /// A tunnel that carries no packet, or whose inside is not looked into.
-    Tunnel => "tunnel",
-    /// In more tunnels than are looked into.
-    TunnelDepth => "tunnel_depth",
-    /// Shorter than its headers say, or headers that contradict themselves.
-    Malformed => "malformed",
-    /// The snap length cut the headers.
-    Truncated => "truncated",
-    /// The IPv4 header checksum is wrong.
-    BadIpChecksum => "bad_ip_checksum",
-    /// The TCP checksum is wrong.
-    BadTcpChecksum => "bad_tcp_checksum",
-    /// More IPv6 extension headers than the limit.
-    ExtLimit => "ext_limit",
-    /// Overlapping fragments: the datagram is dropped.
-    FragOverlap => "frag_overlap",
-    /// A fragment of a datagram whose rest did not come in time.
-    FragTimeout => "frag_timeout",
-    /// A fragment given up for the fragment memory limit.
-    FragCap => "frag_cap",
-}
-
 counter_struct! {
     /// Segments into and out of flows.
     SegmentCounters {
@@ -141,6 +97,8 @@ counter_struct! {
         accepted,
         /// Segments no host would take (PAWS, window, flags …); each has its anomaly class.
         refused,
+        /// Segments at which a parser failed: a fault of ours (`faults`).
+        abandoned,
     }
 }
 
@@ -163,7 +121,7 @@ counter_struct! {
 }
 
 counter_struct! {
-    /// Flows; opened = closed + evicted + open now.
+    /// Flows; opened = closed + evicted + abandoned + open now.
     FlowCounters {
         /// Flows begun.
         opened,
@@ -171,6 +129,8 @@ counter_struct! {
         closed,
         /// Flows given up for a limit.
         evicted,
+        /// Flows given up because a parser failed beside them: a fault of ours (`faults`).
+        abandoned,
         /// Flows open now.
         open,
     }
@@ -207,12 +167,26 @@ counter_struct! {
         responses,
         /// Interim (1xx) responses.
         interim,
+        /// Requests that were lost where a parser failed: a fault of ours (`faults`).
+        requests_abandoned,
+        /// The same, of responses.
+        responses_abandoned,
         /// Requests that left in a transaction.
         requests_out,
         /// Final responses that left in a transaction.
         responses_out,
         /// Transactions that left with both.
         pairs,
+    }
+}
+
+counter_struct! {
+    /// Faults of ours that were lived with.
+    FaultCounters {
+        /// Times a decoder failed and was begun anew: fragments that waited are lost, and the packet.
+        decoders,
+        /// Times a parser failed and was begun anew: its flows are lost.
+        parsers,
     }
 }
 
@@ -344,43 +318,6 @@ impl AnomalyCounters {
     }
 }
 
-/// A counter for each reason to drop a packet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DropCounters([u64; DropReason::ALL.len()]);
-
-impl Default for DropCounters {
-    fn default() -> Self {
-        Self([0; DropReason::ALL.len()])
-    }
-}
-
-impl DropCounters {
-    /// Counts `n` packets.
-    pub fn count(&mut self, reason: DropReason, n: u64) {
-        self.0[reason as usize] += n;
-    }
-
-    /// How many for this reason.
-    pub fn get(&self, reason: DropReason) -> u64 {
-        self.0[reason as usize]
-    }
-
-    /// Adds the other set to this one.
-    pub fn add(&mut self, other: &Self) {
-        self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine += theirs);
-    }
-
-    /// Reasons that were met, with their counts, in the order of the list.
-    pub fn rows(&self) -> Vec<(&'static str, u64)> {
-        DropReason::ALL.iter().map(|&r| (r.name(), self.get(r))).filter(|&(_, n)| n > 0).collect()
-    }
-
-    /// Packets dropped for any reason.
-    pub fn sum(&self) -> u64 {
-        self.0.iter().sum()
-    }
-}
-
 /// All counters of one stage, one shard or the whole sensor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -428,6 +365,8 @@ pub struct Counters {
     pub contents: ContentsCounters,
     /// Between sensors and workers.
     pub scale: ScaleCounters,
+    /// Faults of ours.
+    pub faults: FaultCounters,
 }
 
 impl Counters {
@@ -455,6 +394,7 @@ impl Counters {
         self.mfa_outcomes.add(other.mfa_outcomes.all());
         self.contents.add(&other.contents);
         self.scale.add(&other.scale);
+        self.faults.add(&other.faults);
     }
 
     /// The first account that does not add up, in words; `None` when all do.
@@ -465,8 +405,8 @@ impl Counters {
         let received = if live.received == 0 { packets.read } else { live.received };
         let between_stages = [
             ("capture", received, packets.read + live.kernel_dropped + live.lost),
-            ("requests", http.requests, http.requests_out),
-            ("responses", http.responses, http.responses_out),
+            ("requests", http.requests, http.requests_out + http.requests_abandoned),
+            ("responses", http.responses, http.responses_out + http.responses_abandoned),
             ("transactions", transactions + http.pairs, http.requests_out + http.responses_out),
             // Where others judge, every transaction goes to them.
             ("sightings", if scale.frames_sent > 0 { transactions } else { 0 }, scale.sightings_sent),
@@ -479,10 +419,10 @@ impl Counters {
         let Self { packets, segments, bytes, flows, quic, alerts, scale, .. } = self;
         first_odd(&[
             ("packets", packets.read, packets.processed + self.dropped.sum()),
-            ("segments", segments.received, segments.accepted + segments.refused),
+            ("segments", segments.received, segments.accepted + segments.refused + segments.abandoned),
             ("bytes", bytes.received, bytes.delivered + bytes.duplicate + bytes.discarded + bytes.buffered),
-            ("flows", flows.opened, flows.closed + flows.evicted + flows.open),
-            ("datagrams", quic.datagrams, quic.followed + quic.strangers),
+            ("flows", flows.opened, flows.closed + flows.evicted + flows.abandoned + flows.open),
+            ("datagrams", quic.datagrams, quic.followed + quic.strangers + quic.abandoned),
             ("alerts", alerts.findings, alerts.open + alerts.update + alerts.suppressed),
             ("frames", scale.sightings_in, scale.released + scale.twins + scale.over_limit + scale.waiting),
         ])

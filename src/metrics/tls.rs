@@ -25,6 +25,8 @@ counter_struct! {
         followed,
         /// Datagrams of none: what looks like a first packet and does not open, and what comes behind it.
         strangers,
+        /// Datagrams at which a parser failed: a fault of ours (`faults`).
+        abandoned,
         /// Bytes of the datagrams that were followed. Nothing of what is in them is read but the hellos.
         bytes,
         /// Connections begun.

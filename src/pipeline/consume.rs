@@ -24,6 +24,9 @@ use std::time::{Duration, Instant};
 /// Reports a shard may have waiting.
 pub(super) const REPORTS_PER_SHARD: usize = 8;
 
+/// Why a run ends that nobody wished to end.
+const STOPPED: &str = "a parser failed again and again, a fault of this program: the lines before this one say where, please report them";
+
 /// How often is looked up when no report comes.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -43,9 +46,26 @@ pub(super) struct Report {
     pub(super) answer: Option<Box<Answer>>,
     /// What an operator should know of the capture, where it goes on without an end.
     pub(super) warnings: Vec<String>,
+    /// The shard is no more: nothing that waits for it will ever be let go.
+    pub(super) is_last_word: bool,
 }
 
 impl Report {
+    /// What is told for a shard that cannot tell it any more.
+    pub(super) fn of_one_that_failed(shard: usize) -> Self {
+        Self {
+            shard,
+            sightings: Vec::new(),
+            connections: Vec::new(),
+            seen: BTreeMap::new(),
+            watermark: EventTime::ZERO,
+            parsed: None,
+            answer: None,
+            warnings: Vec::new(),
+            is_last_word: true,
+        }
+    }
+
     /// The end of its newest sighting.
     pub(super) fn newest(&self) -> Option<EventTime> {
         self.sightings.iter().map(|sighting| sighting.transaction.end).max()
@@ -123,9 +143,8 @@ impl Consumer<'_> {
     }
 
     fn take(&mut self, mut report: Report, sum: &mut Sum) -> anyhow::Result<()> {
-        self.merge.take(report.shard, &mut report.sightings, report.watermark);
-        self.merge.take_connections(&mut report.connections);
-        self.merge.take_seen(report.seen);
+        anyhow::ensure!(!report.is_last_word, STOPPED);
+        self.merge.take_report(&mut report);
         for line in &report.warnings {
             self.outputs.tell(line);
         }
@@ -186,11 +205,7 @@ impl Consumer<'_> {
     }
 }
 
-/// A worker that panicked is a bug of ours; the run ends with its message instead of wrong results.
+/// A worker that panicked is a fault of ours; the run ends instead of giving wrong results. What it said may quote traffic.
 pub(super) fn joined<T>(result: thread::Result<T>) -> anyhow::Result<T> {
-    result.map_err(|payload| {
-        let text = payload.downcast_ref::<&str>().map(ToString::to_string);
-        let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
-        anyhow::anyhow!("a worker thread stopped: {text}")
-    })
+    result.map_err(|_| anyhow::anyhow!(STOPPED))
 }

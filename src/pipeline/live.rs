@@ -4,15 +4,15 @@
 //! alone, where it is counted; and that all that was captured when the taps end is analysed.
 
 use super::consume::{Consumer, End, REPORTS_PER_SHARD, Report, joined};
+use super::guard::{Decoding, Parsing};
 use super::last::Last;
 use super::latency::{Stage, machine_clock};
 use super::merge::Merge;
-use super::shard::Shard;
 use super::snapshot::Wanted;
 use super::watch::Watch;
 use super::{Options, Outputs, ROUND_SEGMENTS, ROUND_TIME, Source, Summary};
 use crate::capture::Next;
-use crate::decode::Decoder;
+use crate::fault::contain;
 use crate::identity::Settings;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use heelguard_detectors::time::EventTime;
@@ -37,7 +37,13 @@ pub(super) fn run(
             let reports = report_in.clone();
             let named = thread::Builder::new().name(format!("shard-{index}"));
             let worker = named.spawn_scoped(scope, move || {
-                listen(index, tap.as_mut(), (options, wanted), &changed, &reports)
+                // Without this shard the merge would wait for ever: whoever consumes must hear of its end.
+                contain(|| listen(index, tap.as_mut(), (options, wanted), &changed, &reports)).unwrap_or_else(
+                    |fault| {
+                        let _ = reports.send(Report::of_one_that_failed(index));
+                        fault.pass_on()
+                    },
+                )
             })?;
             workers.push(worker);
             settings.push(settings_in);
@@ -64,8 +70,8 @@ fn listen(
     changed: &Receiver<Arc<Settings>>,
     reports: &Sender<Report>,
 ) -> End {
-    let mut decoder = Decoder::new(options.decode.clone());
-    let mut shard = Shard::new(options);
+    let mut decoder = Decoding::new(&options.decode);
+    let mut shard = Parsing::new(options);
     let (mut now, mut told_at) = (EventTime::ZERO, EventTime::ZERO);
     let (mut in_round, mut answered) = (0, 0);
     let mut read_at = EventTime::ZERO;
@@ -78,9 +84,7 @@ fn listen(
                     read_at = machine_clock();
                     shard.latencies().span(Stage::Capture, now, read_at);
                 }
-                if let Some(segment) = decoder.decode(packet) {
-                    shard.push(&segment);
-                }
+                decoder.decode(packet, |segment| shard.push(segment));
                 false
             }
             Ok(Next::Quiet(time)) => {
@@ -107,9 +111,9 @@ fn listen(
         }
         let mut report = shard.report(index, now, wanted.newer_than(&mut answered));
         report.parsed = report.newest().map(|newest| (newest, machine_clock()));
-        report.warnings = tap.warnings();
+        report.warnings.extend(tap.warnings());
         if let Some(answer) = &mut report.answer {
-            answer.counters.add(decoder.counters());
+            answer.counters.add(&decoder.counters());
             answer.counters.add(&tap.counters());
         }
         if reports.send(report).is_err() {
@@ -120,7 +124,7 @@ fn listen(
     // Whoever consumed may have given up already.
     let _ = reports.send(shard.last_report(index, now));
     let mut end = shard.into_end(now);
-    end.counters.add(decoder.counters());
+    end.counters.add(&decoder.counters());
     end.counters.add(&tap.counters());
     end.errors = errors;
     end

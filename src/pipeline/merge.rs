@@ -2,6 +2,7 @@
 //! It is given each shard's sightings with a watermark, and gives out what no shard can precede any more.
 //! It promises the same order for every number of shards.
 
+use super::consume::Report;
 use crate::http::Bytes;
 use crate::identity::Sighting;
 use heelguard_detectors::time::EventTime;
@@ -33,6 +34,13 @@ impl Merge {
     pub(super) fn new(shards: usize) -> Self {
         let (waiting, connections) = (Vec::new(), Vec::new());
         Self { waiting, connections, seconds: BTreeMap::new(), watermarks: vec![EventTime::ZERO; shards] }
+    }
+
+    /// Takes what a shard told.
+    pub(super) fn take_report(&mut self, report: &mut Report) {
+        self.take(report.shard, &mut report.sightings, report.watermark);
+        self.take_connections(&mut report.connections);
+        self.take_seen(std::mem::take(&mut report.seen));
     }
 
     pub(super) fn take(&mut self, shard: usize, sightings: &mut Vec<Box<Sighting>>, watermark: EventTime) {

@@ -15,6 +15,7 @@ pub mod checkpoint;
 mod consume;
 pub mod eyes;
 mod forward;
+mod guard;
 mod keeping;
 mod last;
 pub mod latency;
@@ -33,13 +34,15 @@ pub use outgoing::Outgoing;
 
 use crate::capture::replay::{Progress as Reading, Timeline};
 use crate::capture::{CaptureError, Next};
-use crate::decode::{self, Decoder};
+use crate::decode;
 use crate::flow;
 use crate::http;
 use crate::identity::{LineageConfig, RoutesConfig, Settings};
 use crate::metrics::{Counters, LiveRows};
 use crate::openapi::Book;
 use crate::tls::decrypt::{self, KeyStore};
+use consume::End;
+use guard::{Decoding, Parsing};
 use heelguard_detectors::alert::Alert;
 use heelguard_detectors::health::Spool;
 use heelguard_detectors::runtime::RuntimeConfig;
@@ -49,7 +52,6 @@ use heelguard_detectors::tls::TlsConnection;
 use heelguard_detectors::transaction::Transaction;
 use last::Last;
 use merge::Merge;
-use shard::Shard;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -255,8 +257,8 @@ fn run_inline(
     mut last: Last,
     outputs: &mut dyn Outputs,
 ) -> anyhow::Result<Summary> {
-    let mut decoder = Decoder::new(options.decode.clone());
-    let mut shard = Shard::new(options);
+    let mut decoder = Decoding::new(&options.decode);
+    let mut shard = Parsing::new(options);
     let mut merge = Merge::new(1);
     let mut errors = Vec::new();
     let mut now = EventTime::ZERO;
@@ -265,9 +267,7 @@ fn run_inline(
         match source.next() {
             Ok(Next::Packet(packet)) => {
                 now = packet.time;
-                if let Some(segment) = decoder.decode(packet) {
-                    shard.push(&segment);
-                }
+                decoder.decode(packet, |segment| shard.push(segment));
             }
             Ok(Next::Quiet(time)) => now = now.max(time),
             Ok(Next::End) => break,
@@ -276,15 +276,14 @@ fn run_inline(
         in_round += 1;
         if in_round >= ROUND_SEGMENTS || shard.is_laden() {
             in_round = 0;
-            let watermark = shard.advance(now);
-            merge.take(0, shard.sightings(), watermark);
-            merge.take_connections(shard.connections());
-            merge.take_seen(shard.seen());
+            let question = outputs.wants_counters().then_some(0);
+            let mut report = shard.report(0, now, question);
+            merge.take_report(&mut report);
+            report.warnings.iter().for_each(|line| outputs.tell(line));
             last.consume(merge.release(), outputs)?;
             outputs.progress(&last.progress(Some(source.progress())));
-            if outputs.wants_counters() {
-                let mut answer = shard.answer(0);
-                for part in [decoder.counters(), &source.counters(), &last.counters()] {
+            if let Some(mut answer) = report.answer {
+                for part in [&decoder.counters(), &source.counters(), &last.counters()] {
                     answer.counters.add(part);
                 }
                 outputs.counters(&answer.counters, &answer.services);
@@ -292,16 +291,15 @@ fn run_inline(
         }
     }
     decoder.finish();
-    shard.finish(now);
-    merge.take(0, shard.sightings(), EventTime::MAX);
-    merge.take_connections(shard.connections());
-    merge.take_seen(shard.seen());
+    let mut report = shard.last_report(0, now);
+    merge.take_report(&mut report);
+    report.warnings.iter().for_each(|line| outputs.tell(line));
     last.consume(merge.release(), outputs)?;
     last.finish(now, outputs)?;
     outputs.progress(&last.progress(Some(source.progress())));
 
-    let (mut counters, services) = shard.into_results();
-    counters.add(decoder.counters());
+    let End { mut counters, services, .. } = shard.into_end(now);
+    counters.add(&decoder.counters());
     counters.add(&last.counters());
     Ok(Summary { counters, services, errors, warnings: last.warnings(), last_packet: now })
 }

@@ -31,6 +31,10 @@ pub(super) struct Shard {
     sightings: Vec<Box<Sighting>>,
     connections: Vec<Box<TlsConnection>>,
     latencies: Latencies,
+    /// Requests and responses in sightings so far.
+    told: [u64; 2],
+    /// What shards counted that failed in its place.
+    before: Option<Box<Counters>>,
 }
 
 impl Shard {
@@ -44,7 +48,26 @@ impl Shard {
             sightings: Vec::new(),
             connections: Vec::new(),
             latencies: Latencies::default(),
+            told: [0; 2],
+            before: None,
         }
+    }
+
+    /// Gives up everything that it was working on: a parser failed in the middle, and nothing of it may be believed. What
+    /// was completed is kept. Gives the number of flows that are lost.
+    pub(super) fn begin_anew(&mut self, options: &Options, settings: Arc<Settings>) -> u64 {
+        let mut failed = std::mem::replace(self, Self::new(options));
+        let mut counters = failed.counters();
+        let lost = give_up(&mut counters, failed.told);
+        self.reconfigure(settings);
+        self.before = Some(Box::new(counters));
+        self.http.services = failed.http.services;
+        self.http.seen = failed.http.seen;
+        self.sightings.append(&mut failed.sightings);
+        self.connections.append(&mut failed.connections);
+        self.latencies = failed.latencies;
+        self.told = failed.told;
+        lost
     }
 
     pub(super) fn push(&mut self, segment: &Segment<'_>) {
@@ -53,6 +76,8 @@ impl Shard {
         } else {
             self.flows.push(segment, &mut self.http);
         }
+        #[cfg(test)]
+        super::guard::tests::fail_at(segment.payload);
         if !self.http.exchanges.is_empty() || !self.http.tls.connections.is_empty() {
             self.extract();
         }
@@ -79,16 +104,6 @@ impl Shard {
         self.sightings.len() >= SIGHTINGS_MAX
     }
 
-    /// What was completed since the last call; the caller drains it.
-    pub(super) fn sightings(&mut self) -> &mut Vec<Box<Sighting>> {
-        &mut self.sightings
-    }
-
-    /// Connections that ended unread since the last call; the caller drains it.
-    pub(super) fn connections(&mut self) -> &mut Vec<Box<TlsConnection>> {
-        &mut self.connections
-    }
-
     /// Bytes by the second since the last call.
     pub(super) fn seen(&mut self) -> BTreeMap<EventTime, Bytes> {
         self.http.seen.take()
@@ -112,7 +127,18 @@ impl Shard {
         let connections = std::mem::take(&mut self.connections);
         let answer = question.map(|question| Box::new(self.answer(question)));
         let (seen, warnings) = (self.seen(), Vec::new());
-        Report { shard, sightings, connections, seen, watermark, parsed: None, answer, warnings }
+        let is_last_word = false;
+        Report {
+            shard,
+            sightings,
+            connections,
+            seen,
+            watermark,
+            parsed: None,
+            answer,
+            warnings,
+            is_last_word,
+        }
     }
 
     /// The capture is over: what is still open ends now.
@@ -144,7 +170,8 @@ impl Shard {
     }
 
     fn counters(&self) -> Counters {
-        let mut counters = self.http.counters.clone();
+        let mut counters = self.before.as_deref().cloned().unwrap_or_default();
+        counters.add(&self.http.counters);
         counters.add(self.flows.counters());
         counters.add(&self.http.tls.counters);
         counters.decrypt.add(&self.http.tls.decrypt.counters);
@@ -156,7 +183,9 @@ impl Shard {
 
     fn extract(&mut self) {
         for exchange in self.http.exchanges.drain(..) {
+            let has = [exchange.request.is_some(), exchange.response.is_some()];
             self.sightings.push(Box::new(self.extractor.extract(exchange)));
+            self.told.iter_mut().zip(has).for_each(|(told, has)| *told += u64::from(has));
         }
         for seen in self.http.tls.connections.drain(..) {
             if seen.transport == Transport::Quic {
@@ -165,4 +194,20 @@ impl Shard {
             self.connections.push(Box::new(self.extractor.connection(&seen)));
         }
     }
+}
+
+/// Books what a failed shard held as given up, so that in is out and dropped again. Gives the number of its flows.
+fn give_up(counters: &mut Counters, [requests, responses]: [u64; 2]) -> u64 {
+    let Counters { segments, bytes, flows, http, quic, .. } = counters;
+    let lost = flows.opened.saturating_sub(flows.closed + flows.evicted + flows.abandoned);
+    flows.abandoned += lost;
+    flows.open = 0;
+    segments.abandoned = segments.received.saturating_sub(segments.accepted + segments.refused);
+    bytes.discarded = bytes.received.saturating_sub(bytes.delivered + bytes.duplicate);
+    bytes.buffered = 0;
+    quic.abandoned = quic.datagrams.saturating_sub(quic.followed + quic.strangers);
+    http.requests_abandoned += http.requests.saturating_sub(http.requests_abandoned + requests);
+    http.responses_abandoned += http.responses.saturating_sub(http.responses_abandoned + responses);
+    counters.faults.parsers += 1;
+    lost
 }

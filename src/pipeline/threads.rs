@@ -4,15 +4,15 @@
 
 use super::batch::Batch;
 use super::consume::{Consumer, End, REPORTS_PER_SHARD, Report, Told, joined};
+use super::guard::{Decoding, Parsing};
 use super::last::Last;
 use super::latency::machine_clock;
 use super::merge::Merge;
-use super::shard::Shard;
 use super::snapshot::{Answer, Wanted};
 use super::watch::Watch;
 use super::{Options, Outputs, ROUND_TIME, Source, Summary};
 use crate::capture::Next;
-use crate::decode::{Decoder, Segment};
+use crate::decode::Segment;
 use crate::identity::Settings;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use heelguard_detectors::time::EventTime;
@@ -84,7 +84,7 @@ fn read(
     progress: &Sender<Told>,
 ) -> End {
     let mut answered = 0;
-    let mut decoder = Decoder::new(options.decode.clone());
+    let mut decoder = Decoding::new(&options.decode);
     let mut end = End::default();
     let (is_live, mut sent_at) = (source.is_live(), EventTime::ZERO);
     loop {
@@ -92,11 +92,15 @@ fn read(
             Ok(Next::Packet(packet)) => {
                 end.last_packet = packet.time;
                 let is_late = is_live && packet.time.since(sent_at) >= ROUND_TIME;
-                let Some(segment) = decoder.decode(packet) else { continue };
-                let shard = shard_of(&segment, queues.len());
-                let Some(queue) = queues.get_mut(shard) else { continue };
-                queue.batch.push(&segment);
-                is_late || queue.batch.is_full()
+                let mut is_full = false;
+                decoder.decode(packet, |segment| {
+                    let shard = shard_of(segment, queues.len());
+                    if let Some(queue) = queues.get_mut(shard) {
+                        queue.batch.push(segment);
+                        is_full = queue.batch.is_full();
+                    }
+                });
+                is_late || is_full
             }
             Ok(Next::Quiet(time)) => {
                 end.last_packet = end.last_packet.max(time);
@@ -118,7 +122,7 @@ fn read(
         // Progress is a courtesy: when nobody looks, it is not told.
         if progress.is_empty() {
             let answer = wanted.newer_than(&mut answered).map(|question| {
-                let mut counters = decoder.counters().clone();
+                let mut counters = decoder.counters();
                 counters.add(&source.counters());
                 let (services, latencies) = Default::default();
                 Box::new(Answer { question, counters, services, latencies })
@@ -129,7 +133,7 @@ fn read(
     }
     send_round(&mut queues, end.last_packet);
     decoder.finish();
-    end.counters = decoder.counters().clone();
+    end.counters = decoder.counters();
     end
 }
 
@@ -145,7 +149,7 @@ fn send_round(queues: &mut [Queue], now: EventTime) -> bool {
 
 /// One shard: batches in, sightings out, until the reader is done.
 fn work(index: usize, (options, wanted): (&Options, &Wanted), way: &Way) -> End {
-    let mut shard = Shard::new(options);
+    let mut shard = Parsing::new(options);
     let mut last = EventTime::ZERO;
     let mut answered = 0;
     for mut batch in &way.batches {

@@ -67,6 +67,7 @@ fn counters(page: &mut Page, counters: &Counters) {
         routes,
         contents,
         scale,
+        faults,
         ..
     } = counters;
     let groups = [
@@ -87,6 +88,7 @@ fn counters(page: &mut Page, counters: &Counters) {
         ("routes", routes.described()),
         ("contents", contents.described()),
         ("scale", scale.described()),
+        ("faults", faults.described()),
     ];
     for (group, rows) in groups {
         for (name, meaning, value) in rows {

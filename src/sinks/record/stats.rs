@@ -2,7 +2,7 @@
 //! It is given the summed counters, the sinks' own and the services seen.
 //! It promises `"balanced": true` only when every stage's account adds up, sinks included.
 
-use crate::metrics::{Counters, ScaleCounters, SinkCounters};
+use crate::metrics::{Counters, FaultCounters, ScaleCounters, SinkCounters};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
@@ -55,6 +55,9 @@ pub struct StatsRecord<'a> {
     // Where sensors see and workers judge.
     #[serde(skip_serializing_if = "Option::is_none")]
     scale: Option<Rows>,
+    // Of the program itself, where there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    faults: Option<Rows>,
     // Of a sensor that listens to interfaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     live: Option<Rows>,
@@ -95,6 +98,7 @@ impl<'a> StatsRecord<'a> {
             quic: Rows(counters.quic.rows()),
             contents: Rows(counters.contents.rows()),
             scale: (counters.scale != ScaleCounters::default()).then(|| Rows(counters.scale.rows())),
+            faults: (counters.faults != FaultCounters::default()).then(|| Rows(counters.faults.rows())),
             live: (counters.live.received > 0).then(|| Rows(counters.live.rows())),
         }
     }

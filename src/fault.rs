@@ -1,0 +1,81 @@
+//! Faults of our own: a panic anywhere is told by its place alone, and ends the process unless somebody lives with it.
+//! It is given, once, the whole process, and pieces of work whose failure is contained.
+//! It promises that the words of a panic, which may quote what was worked on, are shown nowhere; and that no thread ends
+//! in silence while others believe it works.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::io::Write as _;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::thread;
+
+thread_local! {
+    /// Whether what this thread does now may fail.
+    static CONTAINED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What a failed piece of work leaves: nothing but that it failed.
+#[derive(Debug)]
+pub struct Fault(Box<dyn Any + Send>);
+
+impl Fault {
+    /// Lets it go on to whoever is further out.
+    pub fn pass_on(self) -> ! {
+        panic::resume_unwind(self.0)
+    }
+}
+
+/// Does a piece of work. What it worked on must not be believed any more where it failed.
+pub fn contain<T>(work: impl FnOnce() -> T) -> Result<T, Fault> {
+    let before = CONTAINED.replace(true);
+    let done = panic::catch_unwind(AssertUnwindSafe(work));
+    CONTAINED.set(before);
+    done.map_err(Fault)
+}
+
+/// From here on panics of this thread end what panicked and not the process: who runs the thread sees to the rest.
+pub fn contain_thread() {
+    CONTAINED.set(true);
+}
+
+/// From here on each panic is told by its place, and ends the process where nobody contains it.
+pub fn watch() {
+    panic::set_hook(Box::new(|fault| {
+        let line = told(fault);
+        // Nothing can be done where not even this can be said.
+        let _ = writeln!(std::io::stderr(), "{line}");
+        // The main thread's own end is an exit code; of another one nobody would hear.
+        if !CONTAINED.get() && thread::current().name() != Some("main") {
+            std::process::abort();
+        }
+    }));
+}
+
+fn told(fault: &PanicHookInfo<'_>) -> String {
+    let place = fault.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
+    let current = thread::current();
+    let thread = current.name().unwrap_or("without a name");
+    format!(
+        "heelguard: a fault of its own at {place} (thread {thread}): please report it with this line. What was worked on is \
+         not shown, it may hold secrets"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_is_contained_and_what_does_not_is_given_back() {
+        assert_eq!(contain(|| 7).unwrap(), 7);
+        let nested = contain(|| {
+            assert!(contain(|| panic!("inside")).is_err());
+            assert!(CONTAINED.get(), "still inside the outer one");
+            8
+        });
+        assert_eq!(nested.unwrap(), 8);
+        assert!(!CONTAINED.get());
+        let passed = contain(|| contain(|| panic!("on")).unwrap_or_else(|fault| fault.pass_on()));
+        assert!(passed.is_err());
+    }
+}
