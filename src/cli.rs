@@ -1,8 +1,9 @@
 //! The command line: what can be asked for, and how it ends.
 //! It is given the program's arguments, runs one command (a file each in `cli/`) and gives the exit code.
-//! It promises the codes of the contract: 0 done, 1 failed while running, 2 wrong usage, 4 `--fail-on`.
+//! It promises the codes of the contract: 0 done, 1 failed while running, 2 wrong usage, 4 `--fail-on`, 77 a right is missing.
 
 mod check;
+mod confine;
 mod demo;
 mod described;
 mod detect;

@@ -5,6 +5,7 @@
 mod blame;
 mod document;
 mod effective;
+mod files;
 mod keyfile;
 mod nearest;
 mod raw;
@@ -13,6 +14,7 @@ mod raw;
 mod tests;
 
 pub use effective::{differing, effective, json_schema};
+pub use files::files;
 pub use keyfile::Keys;
 pub use nearest::nearest;
 pub use raw::Raw;

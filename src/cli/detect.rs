@@ -2,6 +2,7 @@
 //! It is given a configuration with a Kafka sink, and writes what was asked for until it is told to stop.
 //! It promises that a worker which ends, in order or not, leaves its share to the others where its state ends.
 
+use super::confine::{Beyond, Confined};
 use super::records::OutputArgs;
 use super::reload::{Reloader, asking};
 use super::replay::{SHARDS_MAX, settings};
@@ -65,6 +66,7 @@ impl Detect {
         let cluster = cluster(&raw)?;
         let config = raw.scale.clone();
         let plan = self.outputs.plan(&[], &raw.sinks)?;
+        let last = plan.last();
         for (option, is_given) in [
             ("--geoip", !self.geoip.is_empty()),
             ("--keylog", self.keylog.is_some()),
@@ -78,6 +80,8 @@ impl Detect {
         let described = described::read_or_warn(&mut raw);
         let identity = settings(&raw)?;
         let mut records = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
+        let reads = self.config.config.as_slice();
+        let confined = Confined::to(&raw, &Beyond { reads, last, ..Beyond::default() })?;
         records.is_of_now();
         records.is_without_end();
         let mut options = raw.options(Arc::clone(&identity), 1);
@@ -91,7 +95,8 @@ impl Detect {
         let sinks = way_out.as_ref().map(|way_out| way_out.delivery.observer());
         let source = format!("Worker of {}", config.group);
         let shown = page::shown(&raw, source, records.survey(described.as_ref()));
-        let live = Arc::new(Live::new(sinks).reloading(move || asking.ask()).showing(shown));
+        let live =
+            Arc::new(Live::new(sinks).reloading(move || asking.ask()).showing(shown).locked(confined.rows()));
         let origin = live.serve(server).map_err(Failure::running)?;
         records.show_on(live);
         if let Some(way_out) = way_out {
@@ -114,6 +119,7 @@ impl Detect {
         if !wait_for(&cluster, &config, &stop) {
             return records.finish(&Counters::default(), &[]).1;
         }
+        confined.tell();
         inform(&format!("{working}; the page is at {origin}/, metrics are at {origin}/metrics"));
         notifier.status(&working);
         notifier.ready();

@@ -93,7 +93,7 @@ impl Doctor {
 
 /// Everything there is to look at, in the order in which it is mended.
 fn examine(raw: &Raw, interfaces: &[String], shards: u64, makes_home: bool) -> Vec<Finding> {
-    let mut findings = rights::look();
+    let mut findings = rights::look(&raw.hardening);
     let folder = Path::new(INTERFACES);
     if interfaces.is_empty() {
         findings.extend(offers::look(folder));

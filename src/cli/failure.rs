@@ -1,5 +1,5 @@
 //! How a command fails: the exit code and what is said.
-//! It is given errors of the layers below and keeps the one distinction a caller makes: usage or running.
+//! It is given errors of the layers below and keeps the distinctions a caller makes: usage, rights or running.
 //! It promises one message on stderr, escaped, that begins with the program's name.
 
 use crate::config::ConfigError;
@@ -15,6 +15,8 @@ pub enum Failure {
     Usage(String),
     /// Failed while running: code 1.
     Running(String),
+    /// The system does not let it begin, or not as it was told to: code 77, `EX_NOPERM` of sysexits.
+    Rights(String),
     /// `--fail-on` was asked for and happened: code 4. Said by the alerts themselves.
     AlertRaised,
 }
@@ -33,6 +35,7 @@ impl Failure {
         let (message, code) = match self {
             Self::Usage(message) => (message, 2),
             Self::Running(message) => (message, 1),
+            Self::Rights(message) => (message, 77),
             Self::AlertRaised => return ExitCode::from(4),
         };
         let mut stderr = io::stderr().lock();
@@ -65,7 +68,7 @@ pub(super) fn without_numbers(message: &str) -> String {
 impl Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(message) | Self::Running(message) => f.write_str(message),
+            Self::Usage(message) | Self::Running(message) | Self::Rights(message) => f.write_str(message),
             Self::AlertRaised => f.write_str("an alert was raised"),
         }
     }

@@ -3,6 +3,7 @@
 //! It promises that a configuration that cannot be used changes nothing, and that what takes effect at the next start
 //! alone is named.
 
+use super::confine::out_of_reach;
 use super::run::Wire;
 use super::systemd::Notifier;
 use super::{ConfigArgs, Failure, described, replay};
@@ -90,6 +91,9 @@ impl Reloader {
             if !CHANGEABLE.iter().any(|changeable| key.starts_with(changeable)) {
                 (self.tell)(&format!("{key} has changed: it takes effect when this process is started anew"));
             }
+        }
+        if let Some(why) = out_of_reach(&raw) {
+            return Err(Failure::running(why));
         }
         // What was learned under one way of writing names is not told in another.
         raw.privacy.clone_from(&self.started.privacy);

@@ -2,6 +2,7 @@
 //! It is given files and options, runs the pipeline over them as one timeline, and writes what was asked for.
 //! It promises that nothing is written before every file is known to be a capture.
 
+use super::confine::{Beyond, Confined};
 use super::explain::ExplainArgs;
 use super::records::{OutputArgs, ReaderGone, Records, Shipping, Tally};
 use super::stopping::Stopping;
@@ -91,8 +92,10 @@ impl Replay {
         let keys = keylog::read(&raw, &mut timeline)?;
         let described = described::read_or_warn(&mut raw);
         let identity = settings(&raw)?;
+        let last = plan.last();
         let mut outputs = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
         let shards = self.shards.map_or_else(machine_shards, |shards| shards as usize);
+        let confined = Confined::to(&raw, &Beyond { reads: &self.files, last, ..Beyond::default() })?;
         let shipping = Shipping::arrange(&mut raw, identity.state_id())?;
         let mut options = raw.options(identity, shards);
         options.keys = keys;
@@ -123,7 +126,7 @@ impl Replay {
         if let Some(server) = server {
             let sinks = way_out.as_ref().map(|way_out| way_out.delivery.observer());
             let shown = page::shown(&raw, page::files(&self.files), outputs.survey(described.as_ref()));
-            let live = Arc::new(Live::new(sinks).showing(shown));
+            let live = Arc::new(Live::new(sinks).showing(shown).locked(confined.rows()));
             let origin = live.serve(server).map_err(Failure::running)?;
             warn(&format!("the page is at {origin}/, metrics are at {origin}/metrics"));
             outputs.show_on(live);

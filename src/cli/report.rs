@@ -83,7 +83,7 @@ impl Report {
             let report = state::report(&mut raw, self.state.as_deref(), range)?;
             return write(&report, form, &place);
         }
-        let (report, damage) = self.capture.report(&mut raw, range)?;
+        let (report, damage) = self.capture.report(&mut raw, range, &self.output)?;
         write(&report, form, &place)?;
         damage.map_or(Ok(()), Err)
     }

@@ -1,8 +1,9 @@
 //! `heelguard run`: the live sensor.
 //! It is given interfaces and options, captures until it is told to stop, and writes what was asked for.
-//! It promises that rights are given up as soon as interfaces and outputs are open, and before a byte of traffic is
-//! looked at.
+//! It promises that rights are given up as soon as interfaces and outputs are open, and system calls and folders as soon
+//! as the configuration is understood: both before a byte of traffic is looked at, and before any thread is there.
 
+use super::confine::{Beyond, Confined};
 use super::records::{OutputArgs, Shipping};
 use super::reload::{Reloader, asking};
 use super::replay::{SHARDS_MAX, machine_shards, run_to_end, settings};
@@ -110,6 +111,7 @@ impl Run {
         let server = Server::bind(&raw.web).map_err(Failure::running)?;
         let shards = self.shards.map_or_else(machine_shards, |shards| shards as usize);
         let mut opened = live::open(&raw.capture.live, shards).map_err(refused)?;
+        let last = plan.last();
         // Where the caller stands is often no place for the user to write.
         let mut records = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
         let user = self.wire.user.as_deref();
@@ -128,6 +130,8 @@ impl Run {
         }
         let described = described::read_or_warn(&mut raw);
         let identity = settings(&raw)?;
+        let reads = self.config.config.as_slice();
+        let confined = Confined::to(&raw, &Beyond { captures: true, reads, last })?;
         records.is_of_now();
         records.is_without_end();
         let shipping = Shipping::arrange(&mut raw, identity.state_id())?;
@@ -146,7 +150,8 @@ impl Run {
         let sinks = way_out.as_ref().map(|way_out| way_out.delivery.observer());
         let source = format!("Live on {}", raw.capture.live.interfaces.join(", "));
         let shown = page::shown(&raw, source, records.survey(described.as_ref()));
-        let live = Arc::new(Live::new(sinks).reloading(move || asking.ask()).showing(shown));
+        let live =
+            Arc::new(Live::new(sinks).reloading(move || asking.ask()).showing(shown).locked(confined.rows()));
         let origin = live.serve(server).map_err(Failure::running)?;
         records.show_on(live);
         records.listens_to(opened.observer);
@@ -188,6 +193,7 @@ impl Run {
             taps.push(Box::new(Listening(tap, mtu)));
         }
         opened.supervisor.start(Arc::clone(&tell)).map_err(started)?;
+        confined.tell();
         inform(&format!("{listening}; the page is at {origin}/, metrics are at {origin}/metrics"));
         notifier.status(&listening);
         notifier.ready();
@@ -214,6 +220,7 @@ fn smallest_mtu(interfaces: &[String]) -> Option<u32> {
 fn refused(error: OpenError) -> Failure {
     match error {
         OpenError::Setting(message) => Failure::usage(message),
+        OpenError::Rights(message) => Failure::Rights(message),
         OpenError::System(message) => Failure::running(message),
     }
 }

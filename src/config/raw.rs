@@ -3,6 +3,7 @@
 //! It promises to refuse unknown keys, and values that are of the right type but make no sense.
 
 use crate::capture::live;
+use crate::hardening;
 use crate::identity;
 use crate::openapi;
 use crate::pipeline;
@@ -50,6 +51,8 @@ pub struct Raw {
     pub scale: scale::Config,
     /// `[web]`
     pub web: web::Config,
+    /// `[hardening]`
+    pub hardening: hardening::Config,
     /// `[[suppress]]`
     pub suppress: Vec<Suppression>,
     /// `[detectors.<name>]`

@@ -129,6 +129,19 @@ impl Checkpoint {
     }
 }
 
+/// Makes the folder of state with mode 0700 where it is missing.
+pub fn make_folder(folder: &Path) -> Result<(), String> {
+    let shown = folder.display();
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    if folder.is_file() {
+        return Err(format!("state.dir {shown} is a file; name a folder"));
+    }
+    builder.create(folder).map_err(|error| format!("cannot make state folder {shown}: {error}"))
+}
+
 /// The folder that state is kept in; nobody else uses it while this lives.
 #[derive(Debug)]
 pub struct Store {
@@ -142,14 +155,7 @@ impl Store {
     pub fn open(folder: &Path) -> Result<Self, String> {
         let fail =
             |what: &str, error: io::Error| format!("{what} state folder {}: {error}", folder.display());
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        if folder.is_file() {
-            return Err(format!("state.dir {} is a file; name a folder", folder.display()));
-        }
-        builder.create(folder).map_err(|error| fail("cannot make", error))?;
+        make_folder(folder)?;
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);
         #[cfg(unix)]

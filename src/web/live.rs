@@ -32,6 +32,8 @@ pub struct Live {
     sinks: Option<Observer>,
     /// Has the configuration read anew, where that can be done.
     reload: Option<Box<dyn Fn() + Send + Sync>>,
+    /// What this process took from itself, and whether that holds.
+    locks: Vec<(&'static str, bool)>,
     /// The pages, where people look.
     site: Option<Site>,
 }
@@ -61,6 +63,12 @@ impl Live {
     #[must_use]
     pub fn showing(self, shown: Shown) -> Self {
         Self { site: Some(Site::new(shown)), ..self }
+    }
+
+    /// With what this process took from itself.
+    #[must_use]
+    pub fn locked(self, locks: Vec<(&'static str, bool)>) -> Self {
+        Self { locks, ..self }
     }
 
     /// Where transactions are to be written down for the pages, if there are any.
@@ -160,7 +168,8 @@ impl Live {
 
     fn metrics(&self) -> String {
         let Moment { counters, rows, sinks, .. } = self.moment();
-        exposition(&Exhibit { counters: &counters, sinks: &sinks, live: &rows, process: Process::now() })
+        let (locks, process) = (self.locks.as_slice(), Process::now());
+        exposition(&Exhibit { counters: &counters, sinks: &sinks, live: &rows, locks, process })
     }
 
     fn statuses(&self) -> Vec<Status> {

@@ -27,6 +27,8 @@ pub(super) struct Exhibit<'a> {
     pub(super) counters: &'a Counters,
     pub(super) sinks: &'a [Status],
     pub(super) live: &'a LiveRows,
+    /// What the process took from itself, and whether that holds.
+    pub(super) locks: &'a [(&'static str, bool)],
     /// Nothing where the system does not say.
     pub(super) process: Option<Process>,
 }
@@ -42,6 +44,7 @@ pub(super) fn exposition(exhibit: &Exhibit<'_>) -> String {
     queues(&mut page, &exhibit.live.queues);
     troubles(&mut page, &exhibit.live.troubles);
     latencies(&mut page, &exhibit.live.latencies);
+    locks(&mut page, exhibit.locks);
     if let Some(process) = &exhibit.process {
         self::process(&mut page, process);
     }
@@ -263,6 +266,13 @@ fn latencies(page: &mut Page, latencies: &[LatencyRow]) {
         }
         page.part("_sum", &[("stage", row.stage)], row.sum_s);
         page.part("_count", &[("stage", row.stage)], row.count);
+    }
+}
+
+fn locks(page: &mut Page, locks: &[(&'static str, bool)]) {
+    page.family("heelguard_hardening", "gauge", "Whether what the process took from itself is gone.");
+    for &(name, holds) in locks {
+        page.series(&[("lock", name)], u8::from(holds));
     }
 }
 

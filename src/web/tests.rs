@@ -426,7 +426,8 @@ fn a_sink_that_is_down_makes_a_sensor_degraded_not_dead() {
     assert!(degraded.starts_with("{\"status\":\"degraded\"") && degraded.contains("refused"), "{degraded}");
     let (counters, sinks) = (Counters::default(), [status(State::Down)]);
     let live = LiveRows::default();
-    let text = exposition(&Exhibit { counters: &counters, sinks: &sinks, live: &live, process: None });
+    let text =
+        exposition(&Exhibit { counters: &counters, sinks: &sinks, live: &live, locks: &[], process: None });
     for line in [
         "heelguard_sink_up{sink=\"kafka\",lane=\"alerts\"} 0\n",
         "heelguard_sink_records_total{sink=\"kafka\",lane=\"alerts\",outcome=\"lost\"} 1\n",

@@ -20,6 +20,7 @@ Every command has its help: `heelguard --help`, `heelguard replay --help`. The s
 | 1 | failed while running; the message names the file, interface or peer, and the cause |
 | 2 | wrong usage or configuration; the message names the key, the line and what is allowed |
 | 4 | `replay --fail-on`: an alert of that severity, or a worse one, was raised |
+| 77 | the system does not allow what is needed: packets may not be captured, or a lock that `[hardening]` insists on cannot be closed; the message says how to get it |
 
 Standard output carries records only; progress, warnings and logs go to standard error.
 ";

@@ -51,6 +51,8 @@ fn every_finding_is_one_line_and_the_code_says_whether_one_is_bad() {
     for check in [
         "rights",
         "core dumps",
+        "seccomp",
+        "landlock",
         "interface",
         "kernel",
         "memory",
@@ -234,6 +236,21 @@ fn a_user_that_nobody_knows_is_refused_with_the_command_that_makes_one() {
         .run(&["doctor", "--user", "no-such-user-here"])
         .fails_with(1, &["no-such-user-here", "useradd --system"]);
     bench.run(&["doctor", "--user", "a:b"]).fails_with(1, &["a:b"]);
+}
+
+#[test]
+fn locks_that_a_run_would_close_are_tried_and_the_doctor_goes_on() {
+    let bench = Bench::new();
+    let off = ["--set", "hardening.seccomp=off", "--set", "hardening.landlock=off"];
+    for lock in ["seccomp", "landlock"] {
+        let tried = finding(&doctor(&bench, &[]), lock, None).clone();
+        assert_ne!(tried["state"], "bad", "{tried}");
+        let told = finding(&doctor(&bench, &off), lock, None).clone();
+        assert_eq!(
+            (&told["state"], &told["found"]),
+            (&"warn".into(), &"a run goes without: off in the configuration".into())
+        );
+    }
 }
 
 #[test]

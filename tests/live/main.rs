@@ -8,6 +8,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "it is a test"
 )]
 
@@ -17,6 +18,9 @@ mod alerts;
 mod conversation;
 mod directions;
 mod ending;
+#[path = "../support/figures.rs"]
+#[allow(dead_code, reason = "these proofs are as long as they can be")]
+mod figures;
 mod interfaces;
 mod manager;
 mod network;

@@ -50,7 +50,7 @@ fn without_rights_it_says_how_to_get_them() {
         command.args(["--inh-caps=-all", "--bounding-set=-all", env!("CARGO_BIN_EXE_heelguard")]);
         place.arguments(&mut command, "refused", &["-i", cable.near, "--set", &backend]);
         let words = ["mirror: ", "sudo setcap cap_net_raw=ep $(command -v heelguard)", "`--user NAME`"];
-        check(refused(command), 1, &words);
+        check(refused(command), 77, &words);
     }
 }
 

@@ -62,7 +62,8 @@ fn the_service_may_listen_and_nothing_else() {
         assert_eq!(values(&unit, deaf), Vec::<&str>::new(), "{deaf} leaves nothing to hear");
     }
     // Nothing privileged comes back in: the sensor has its one right already, and gives up nothing more with it.
-    assert_eq!(values(&unit, "SystemCallFilter"), ["@system-service", "~@privileged @resources"]);
+    let locks = "seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self";
+    assert_eq!(values(&unit, "SystemCallFilter"), ["@system-service", "~@privileged @resources", locks]);
     assert_eq!(values(&unit, "LimitCORE"), ["0"]);
     assert_eq!(values(&unit, "RestartPreventExitStatus"), ["2"], "a wrong configuration stays wrong");
 }

@@ -95,6 +95,9 @@ pub enum OpenError {
     /// A setting, or what it names, is at fault.
     #[error("{0}")]
     Setting(String),
+    /// This user may not listen.
+    #[error("{0}")]
+    Rights(String),
     /// The system refused.
     #[error("{0}")]
     System(String),
@@ -142,7 +145,7 @@ fn names() -> Vec<String> {
 
 /// What it takes to be allowed to.
 fn not_permitted(name: &str) -> OpenError {
-    OpenError::System(format!(
+    OpenError::Rights(format!(
         "{name}: packets may not be captured by this user. Either give the program the right with `sudo setcap \
          cap_net_raw=ep $(command -v heelguard)`, or run it as root, with `--user NAME` to give rights up at once"
     ))

@@ -36,10 +36,7 @@ fn judge(rings: &Rings, allowed: u64) -> Finding {
 /// Whether a crash could write secrets to disk.
 #[cfg(target_os = "linux")]
 pub(super) fn core_dumps() -> Finding {
-    use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
-    let none = getrlimit(Resource::Core).current == Some(0);
-    let hidden = dumpable_behavior() == Ok(DumpableBehavior::NotDumpable);
-    if none && hidden {
+    if crate::hardening::core_dumps_are_off() == (true, true) {
         return Finding::new("core dumps", State::Ok, "are off");
     }
     Finding::new("core dumps", State::Warn, "a crash may write what was heard to disk")

@@ -17,7 +17,7 @@ pub(in crate::cli) struct Status {
     pub(in crate::cli) users: [u32; 4],
     groups_of: [u32; 4],
     groups: Vec<u32>,
-    pub(super) threads: u32,
+    pub(in crate::cli) threads: u32,
     inheritable: u64,
     pub(super) permitted: u64,
     effective: u64,
@@ -71,6 +71,11 @@ impl Status {
     /// Whether nothing but the right to capture is there.
     pub(in crate::cli) fn is_modest(&self) -> bool {
         self.permitted & !NET_RAW == 0
+    }
+
+    /// Whether no program it starts gets more rights than it has.
+    pub(in crate::cli) fn is_bound(&self) -> bool {
+        self.no_new_privs
     }
 
     /// Whether there is nothing to give up: the right to capture is there, in effect, and no other in any set.

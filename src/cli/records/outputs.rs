@@ -117,6 +117,11 @@ fn colours(to_terminal: bool) -> Colours {
 }
 
 impl Plan {
+    /// What is not opened before the end: a file, or a folder for several.
+    pub(in crate::cli) fn last(&self) -> Option<PathBuf> {
+        self.learn_openapi.clone().filter(|path| path.as_os_str() != "-")
+    }
+
     /// Opens every output: from here on files exist. A run that `goes_on` from kept state adds to the alerts and
     /// transactions that are there; what it knows already is not told again.
     pub(in crate::cli) fn open(&self, labels: Labels, goes_on: bool) -> Result<Records, Failure> {

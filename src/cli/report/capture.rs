@@ -3,6 +3,7 @@
 //! It promises that detectors see the whole of the captures, so that an alert of the period knows what came before.
 
 use crate::capture::replay::Timeline;
+use crate::cli::confine::{Beyond, Confined};
 use crate::cli::progress::Progress;
 use crate::cli::replay::{SHARDS_MAX, machine_shards, settings};
 use crate::cli::{Failure, described, keylog, page, warn};
@@ -13,7 +14,7 @@ use crate::report::{Kind, Range, Report, Sight, Source, Told, of_ledger};
 use clap::Args;
 use heelguard_detectors::alert::Alert;
 use heelguard_detectors::transaction::Transaction;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Which captures, and what helps to read them.
 #[derive(Args, Debug)]
@@ -36,14 +37,21 @@ pub(super) struct CaptureArgs {
 }
 
 impl CaptureArgs {
-    /// The report, and what is damaged of the captures.
-    pub(super) fn report(self, raw: &mut Raw, range: Range) -> Result<(Report, Option<Failure>), Failure> {
+    /// The report, which goes to `output`, and what is damaged of the captures.
+    pub(super) fn report(
+        self,
+        raw: &mut Raw,
+        range: Range,
+        output: &Path,
+    ) -> Result<(Report, Option<Failure>), Failure> {
         if !self.geoip.is_empty() {
             raw.geoip.databases.clone_from(&self.geoip);
         }
         if let Some(keylog) = &self.keylog {
             raw.tls.keylog.clone_from(keylog);
         }
+        // What a sensor has learned is its own: captures are told from themselves alone.
+        raw.state = checkpoint::Config::default();
         let mut timeline = Timeline::open(&self.files).map_err(Failure::running)?;
         let keys = keylog::read(raw, &mut timeline)?;
         let described = described::read_or_warn(raw);
@@ -51,8 +59,8 @@ impl CaptureArgs {
         let mut options = raw.options(settings(raw)?, shards);
         options.keys = keys;
         options.described = described;
-        // What a sensor has learned is its own: captures are told from themselves alone.
-        options.state = checkpoint::Config::default();
+        let last = Some(output.to_owned()).filter(|output| output.as_os_str() != "-");
+        Confined::to(raw, &Beyond { reads: &self.files, last, ..Beyond::default() })?;
         let mut gathered = Gathered { ledger: Ledger::default(), range, progress: Progress::new() };
         let run = pipeline::run(&mut timeline, &options, &mut gathered);
         gathered.progress.end();

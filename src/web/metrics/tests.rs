@@ -207,6 +207,7 @@ fn fullest() -> String {
         counters: &counters,
         sinks: &sinks.collect::<Vec<_>>(),
         live: &live,
+        locks: &[("seccomp", true), ("landlock", false)],
         process: Some(Process::default()),
     })
 }
@@ -239,7 +240,8 @@ fn the_fullest_page_is_lawful_and_small() {
 #[test]
 fn an_empty_sensor_has_every_name_of_the_closed_lists() {
     let (counters, live) = Default::default();
-    let page = exposition(&Exhibit { counters: &counters, sinks: &[], live: &live, process: None });
+    let page =
+        exposition(&Exhibit { counters: &counters, sinks: &[], live: &live, locks: &[], process: None });
     let families = read(&page);
     assert_eq!(families["heelguard_anomaly_total"].series.len(), Anomaly::ALL.len());
     assert_eq!(families["heelguard_packets_dropped_total"].series.len(), DropReason::ALL.len());
@@ -255,6 +257,7 @@ fn names_that_operators_choose_cannot_break_the_page() {
         counters: &Counters::default(),
         sinks: &[status(name, "alerts")],
         live: &LiveRows { interfaces, ..LiveRows::default() },
+        locks: &[],
         process: None,
     });
     let families = read(&page);
