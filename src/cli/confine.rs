@@ -7,9 +7,7 @@ use super::{Failure, inform};
 use crate::config::{Raw, files};
 use crate::hardening::{Lock, Needs, confine, core_dumps_are_off};
 use crate::pipeline::checkpoint;
-use std::fs::File;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What a command needs beyond what the configuration says.
 #[derive(Default)]
@@ -62,16 +60,15 @@ impl Confined {
     }
 }
 
-/// Why a configuration that is read anew cannot be used: a file that this process may no longer reach.
-pub(super) fn out_of_reach(raw: &Raw) -> Option<String> {
-    let is_refused =
-        |path: &Path| File::open(path).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied);
-    let path = files(raw).into_iter().find(|path| is_refused(path))?;
-    Some(format!(
-        "{}: this process may not read it; where its user may, it stands outside the folders that were named at the \
-         start (hardening.landlock): start this process anew",
-        path.display()
-    ))
+/// What a configuration that is read anew may meet: a file that was not named when the locks were closed.
+pub(super) fn explained(why: &str) -> String {
+    if !why.contains("Permission denied") {
+        return why.to_owned();
+    }
+    format!(
+        "{why}; where this user may read it, it stands outside the folders that were named at the start \
+         (hardening.landlock): start this process anew"
+    )
 }
 
 fn needs(raw: &Raw, beyond: &Beyond<'_>, is_root: bool) -> Result<Needs, Failure> {

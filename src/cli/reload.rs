@@ -3,7 +3,7 @@
 //! It promises that a configuration that cannot be used changes nothing, and that what takes effect at the next start
 //! alone is named.
 
-use super::confine::out_of_reach;
+use super::confine::explained;
 use super::run::Wire;
 use super::systemd::Notifier;
 use super::{ConfigArgs, Failure, described, replay};
@@ -74,6 +74,7 @@ impl Reloader {
                         }
                     }
                     Err(why) => {
+                        let why = explained(&why.to_string());
                         (self.tell)(&format!("the configuration stays as it was: {why}"));
                         self.notifier.ready();
                     }
@@ -91,9 +92,6 @@ impl Reloader {
             if !CHANGEABLE.iter().any(|changeable| key.starts_with(changeable)) {
                 (self.tell)(&format!("{key} has changed: it takes effect when this process is started anew"));
             }
-        }
-        if let Some(why) = out_of_reach(&raw) {
-            return Err(Failure::running(why));
         }
         // What was learned under one way of writing names is not told in another.
         raw.privacy.clone_from(&self.started.privacy);

@@ -105,7 +105,7 @@ fn a_file_that_a_new_configuration_names_outside_its_folders_is_told_and_changes
     sensor.signal(rustix::process::Signal::HUP);
     sensor.says("the configuration stays as it was: ", 1);
     let said = sensor.said();
-    assert!(said.contains(&format!("{}: this process may not read it", list.display())), "{said}");
+    assert!(said.contains(&format!("{}: Permission denied; where this user may", list.display())), "{said}");
     assert!(said.contains("start this process anew"), "{said}");
     // In a folder that it knows, a new file can be named, and a configuration that was renamed into place is read.
     let near = place.path("keys.txt");
