@@ -80,10 +80,19 @@ impl Needs {
         self.reads.extend(paths.into_iter().flatten().map(around));
     }
 
-    /// A file that is made, or put aside and made again; or a folder for such.
+    /// A file that is made, or put aside and made again; or a folder for such. Where the folder is still to come, the
+    /// nearest above it that is there: a sink that waits for its folder must find it.
     pub fn output(&mut self, path: &Path) {
-        self.writes.push(if path.is_dir() { path.to_owned() } else { around(path) });
+        let folder = if path.is_dir() { path.to_owned() } else { around(path) };
+        self.writes.push(nearest(&folder).unwrap_or(folder));
     }
+}
+
+/// The folder, or the nearest above it that is there, unless that is everything.
+fn nearest(folder: &Path) -> Option<PathBuf> {
+    let here =
+        |above: &Path| if above.as_os_str().is_empty() { PathBuf::from(".") } else { above.to_owned() };
+    folder.ancestors().map(here).find(|above| above.exists()).filter(|above| above.parent().is_some())
 }
 
 /// The folder around a file, or the file itself where that would be everything, or what is private to root.
@@ -112,6 +121,14 @@ mod tests {
         ] {
             assert_eq!(around(Path::new(file)), Path::new(folder), "{file}");
         }
+    }
+
+    #[test]
+    fn a_folder_that_is_still_to_come_can_be_made_and_that_gives_nobody_everything() {
+        let nearest = |folder: &str| nearest(Path::new(folder)).map(|found| found.display().to_string());
+        assert_eq!(nearest("no-such-folder/nor-this").as_deref(), Some("."));
+        assert_eq!(nearest("/proc/no-such-folder/nor-this").as_deref(), Some("/proc"));
+        assert_eq!(nearest("/no-such-folder/nor-this"), None);
     }
 
     #[test]
