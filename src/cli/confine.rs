@@ -74,8 +74,9 @@ pub(super) fn explained(why: &str) -> String {
 fn needs(raw: &Raw, beyond: &Beyond<'_>, is_root: bool) -> Result<Needs, Failure> {
     let mut needs = Needs::of_every_run(is_root);
     needs.captures = beyond.captures;
-    files(raw).iter().for_each(|path| needs.file(path));
-    beyond.reads.iter().for_each(|path| needs.file(path));
+    for path in files(raw).iter().chain(beyond.reads) {
+        needs.file(path);
+    }
     raw.sinks.files().for_each(|(_, path)| needs.output(path));
     beyond.last.iter().for_each(|path| needs.output(path));
     let state = &raw.state.dir;

@@ -82,6 +82,7 @@ impl Detect {
         let mut records = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
         let reads = self.config.config.as_slice();
         let confined = Confined::to(&raw, &Beyond { reads, last, ..Beyond::default() })?;
+        confined.tell();
         records.is_of_now();
         records.is_without_end();
         let mut options = raw.options(Arc::clone(&identity), 1);
@@ -119,7 +120,6 @@ impl Detect {
         if !wait_for(&cluster, &config, &stop) {
             return records.finish(&Counters::default(), &[]).1;
         }
-        confined.tell();
         inform(&format!("{working}; the page is at {origin}/, metrics are at {origin}/metrics"));
         notifier.status(&working);
         notifier.ready();

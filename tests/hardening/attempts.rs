@@ -159,9 +159,9 @@ fn map(protection: i32) -> io::Result<()> {
 }
 
 fn call(number: i64, arguments: [i64; 6]) -> io::Result<()> {
-    let [a, b, c, d, e, f] = arguments;
+    let [first, second, third, fourth, fifth, sixth] = arguments;
     // SAFETY: no argument is a pointer to anything of this process: they are zeros, numbers and flags. A new mapping is
     // nobody's.
-    let answer = unsafe { libc::syscall(number, a, b, c, d, e, f) };
+    let answer = unsafe { libc::syscall(number, first, second, third, fourth, fifth, sixth) };
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
