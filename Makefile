@@ -14,6 +14,9 @@ CALIBRATION_ARGS ?=
 # Loops of `make kill-loop`, of those in tests/kill/main.rs; and how many seconds broker and database are away.
 KILL_LOOPS ?= all
 OUTAGE_S ?= 180
+# Seconds of `make fuzz` for each target, and which targets: FUZZ_TARGETS="http1 hpack".
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?=
 # Newer compilers know more lints than this source was checked against: LINT_ARGS= only shows them.
 LINT_ARGS ?= -D warnings
 
@@ -21,7 +24,7 @@ LINT_ARGS ?= -D warnings
 SERVICES := tests/support/services/install.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kill-loop services lint fmt bench soak scale calibration build deb-tools deb notices supply reproduce book setup clean
+.PHONY: help demo test fuzz kill-loop services lint fmt bench soak scale calibration build deb-tools deb notices supply reproduce book setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +35,9 @@ demo: setup ## build, replay a generated day with attacks in it, show its alerts
 test: setup lint services ## lints, then every test: the whole gate
 	$(CARGO) test --workspace --locked --no-fail-fast
 	@$(SERVICES) --check || [ "$$HEELGUARD_SERVICES" != required ]
+
+fuzz: ## fuzz every parser, FUZZ_SECONDS each (FUZZ_TARGETS="http1 hpack"); needs cargo-fuzz and a nightly compiler
+	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_TARGETS="$(FUZZ_TARGETS)" tests/fuzz/run.sh
 
 kill-loop: setup services ## kill the sensor 460 times, take its sinks and its disk away, and find seeded bugs: half an hour
 	HEELGUARD_SERVICES=required HEELGUARD_KILL=$(KILL_LOOPS) HEELGUARD_OUTAGE_S=$(OUTAGE_S) \

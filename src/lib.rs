@@ -28,4 +28,6 @@ pub mod web;
 pub mod cli;
 pub mod config;
 pub mod demo;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod hardening;

@@ -23,6 +23,8 @@ mod responses;
 mod seen;
 mod services;
 
+#[doc(hidden)]
+pub use h2::fuzzing::header_blocks;
 pub use handler::HttpHandler;
 pub use seen::{Bytes, Seen};
 pub use services::{ServiceCounts, Services};

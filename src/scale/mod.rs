@@ -15,6 +15,7 @@ mod board;
 pub mod config;
 mod dealer;
 pub mod frame;
+pub(crate) mod fuzzing;
 mod lanes;
 mod log;
 mod news;

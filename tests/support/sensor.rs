@@ -111,7 +111,7 @@ fn values(records: &[u8]) -> Vec<Value> {
 }
 
 /// One settings value for all runs: the country table is read once, the key never changes.
-fn settings() -> Arc<Settings> {
+pub fn settings() -> Arc<Settings> {
     static SETTINGS: OnceLock<Arc<Settings>> = OnceLock::new();
     let build = || {
         let raw = config::load(None, &[]).expect("the defaults are valid");

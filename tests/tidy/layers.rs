@@ -11,7 +11,7 @@ const LAYERS: [&str; 15] = [
 ];
 
 /// What puts the layers together may name all of them.
-const PROGRAM: [&str; 4] = ["cli", "config", "main", "lib"];
+const PROGRAM: [&str; 5] = ["cli", "config", "main", "lib", "fuzzing"];
 
 /// What leaves the sensor knows alerts and records, not packets and messages.
 const OUTSIDE: [(&str, &[&str]); 5] = [

@@ -6,6 +6,7 @@ mod block;
 mod fields;
 mod floods;
 mod frame;
+pub(super) mod fuzzing;
 mod heads;
 mod hpack;
 mod message;

@@ -9,6 +9,7 @@ mod cursor;
 mod disk;
 #[cfg(any(test, feature = "seeded-bugs"))]
 mod fault;
+pub(crate) mod fuzzing;
 mod lane;
 mod opening;
 mod progress;

@@ -30,11 +30,14 @@ pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = Line> {
 }
 
 fn line(text: &[u8]) -> Option<Line> {
-    let text = text.trim_ascii();
+    let text = text.trim_ascii_start();
     if text.is_empty() || text.starts_with(b"#") {
         return None;
     }
-    Some(secret(text).unwrap_or(Line::Junk))
+    if text.len() > LINE_BYTES_MAX {
+        return Some(Line::Junk);
+    }
+    Some(secret(text.trim_ascii_end()).unwrap_or(Line::Junk))
 }
 
 /// `LABEL client_random secret`; `None` for what is something else.

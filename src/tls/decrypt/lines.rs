@@ -62,7 +62,10 @@ impl Lines {
             return;
         }
         if self.begun.len() + piece.len() > LINE_BYTES_MAX {
-            store.count_junk();
+            // A comment may be as long as it likes.
+            if self.begun.first().or(piece.first()) != Some(&b'#') {
+                store.count_junk();
+            }
             self.forget();
             self.passing = true;
             return;

@@ -29,6 +29,17 @@ fn a_line_too_long_to_be_one_is_passed_over() {
 }
 
 #[test]
+fn a_line_too_long_is_junk_however_it_comes_and_a_comment_never() {
+    for (long, junk) in [("EXPORTER_SECRET ", 1), ("CLIENT_RANDOM ", 1), ("# ", 0)] {
+        let text = format!("{}\n{long}{}\n{}", line(1), "a5".repeat(4_000), line(2));
+        for size in [1, 700, text.len()] {
+            let pieces: Vec<&[u8]> = text.as_bytes().chunks(size).collect();
+            assert_eq!(read(&pieces), (2, junk), "{long}in pieces of {size}");
+        }
+    }
+}
+
+#[test]
 fn the_last_line_needs_no_end() {
     assert_eq!(read(&[line(1).as_bytes()]), (1, 0));
     assert_eq!(read(&[&line(1).as_bytes()[..40]]), (0, 1));

@@ -1,0 +1,126 @@
+//! A secret at each place where requests and answers carry one, with any bytes around it.
+//! Nothing that leaves the sensor has the secret in it: not the record, not the frame for workers, not as base64 or in any
+//! other form that a leak can take.
+
+use super::bodies::sighting;
+use super::input::{Input, Turn, piece};
+use super::wire::{CLIENT, SERVER, found};
+use crate::support::secrets::leaked;
+use heelguard::flow::Origin;
+use heelguard::http::{Config, Exchange};
+use heelguard::pipeline::Phase;
+use heelguard::scale::frame::{Frame, Sender};
+use heelguard::sinks::record::TransactionRecord;
+use heelguard_detectors::time::EventTime;
+
+const SECRET: &str = "s3cr3tZq7Wx9Lk2Vb8Nm";
+/// The same where a token is three parts in base64.
+const SIGNATURE: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA";
+
+/// Where the secret stands; `~` is any bytes.
+const REQUESTS: [&str; 16] = [
+    "GET /~ HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer SECRET\r\n~\r\n\r\n",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Basic BASIC\r\nX-~: ~\r\n\r\n",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nCookie: ~=~; session=SECRET; ~=~\r\n\r\n",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nX-Api-Key: SECRET\r\nX-Forwarded-For: ~\r\n\r\n",
+    "GET /x?~=~&access_token=SECRET&~ HTTP/1.1\r\nHost: api.example.com\r\nUser-Agent: ~\r\n\r\n",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.SIGNATURE\r\nTraceparent: ~\r\nReferer: ~\r\n\r\n",
+    "POST /login HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: application/json\r\nContent-Length: LENGTH\r\n\r\n{\"username\":\"ann\",\"password\":\"SECRET\",\"~\":\"~\"}",
+    "POST /login HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: LENGTH\r\n\r\nusername=ann&password=SECRET&~=~",
+    "POST /oauth/token HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: LENGTH\r\n\r\ngrant_type=refresh_token&refresh_token=SECRET&client_id=~&client_secret=SECRET",
+    "POST /login HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: LENGTH\r\n\r\n--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nSECRET\r\n--b\r\nContent-Disposition: form-data; name=\"~\"\r\n\r\n~\r\n--b--\r\n",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Digest username=\"ann\", realm=\"~\", nonce=\"~\", uri=\"/\", response=\"SECRET\", ~\r\n\r\n",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: AWS4-HMAC-SHA256 Credential=AKIA/~/s3/aws4_request, SignedHeaders=host, Signature=SECRET~\r\n\r\n",
+    "GET http://ann:SECRET@api.example.com/~ HTTP/1.1\r\nHost: api.example.com\r\n\r\n",
+    "GET /reset/~ HTTP/1.1\r\nHost: api.example.com\r\nX-Csrf-Token: SECRET\r\nX-Auth-Token: SECRET\r\nProxy-Authorization: Basic BASIC\r\n\r\n",
+    "POST /graphql HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: application/json\r\nContent-Length: LENGTH\r\n\r\n{\"query\":\"mutation { login(user: \\\"ann\\\", password: \\\"SECRET\\\") { id } }\",\"~\":\"~\"}",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: ~\r\nAuthorization: Bearer SECRET\r\nDpop: ~\r\n\r\n",
+];
+
+const ANSWERS: [&str; 5] = [
+    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: LENGTH\r\n\r\n{\"access_token\":\"SECRET\",\"~\":\"~\"}",
+    "HTTP/1.1 200 OK\r\nSet-Cookie: ~=~; Path=/\r\nSet-Cookie: session=SECRET; ~; HttpOnly\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 302 Found\r\nLocation: https://~.example.com/cb?~&code=SECRET&state=~\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 401 No\r\nWww-Authenticate: Bearer realm=\"~\", error=\"~\"\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nX-Auth-Token: SECRET\r\nContent-Type: ~\r\nContent-Length: LENGTH\r\n\r\n~",
+];
+
+pub fn run(data: &[u8]) {
+    // What says the secret itself, elsewhere and in pieces, proves nothing.
+    let says = |secret: &str| (0..=secret.len() - 5).any(|at| holds(data, &secret.as_bytes()[at..at + 5]));
+    if says(SECRET) || says(SIGNATURE) {
+        return;
+    }
+    let mut input = Input::new(data);
+    let (request, answer) = (input.one_of(&REQUESTS), input.one_of(&ANSWERS));
+    let [request, answer] = [request, answer].map(|template| filled(template, &mut input));
+    let turns = [Turn { kind: CLIENT, bytes: &request }, Turn { kind: SERVER, bytes: &answer }];
+    let exchanges = found(&Config::default(), Origin::Handshake, &turns, None).exchanges;
+    let output = output(exchanges);
+    let told = leaked(&output, [SECRET, SIGNATURE].into_iter().map(str::to_owned));
+    assert!(told.is_empty(), "{told:?} in {}", String::from_utf8_lossy(&output));
+}
+
+fn holds(data: &[u8], part: &[u8]) -> bool {
+    data.windows(part.len()).any(|window| window == part)
+}
+
+/// Everything that leaves.
+fn output(exchanges: Vec<Exchange>) -> Vec<u8> {
+    let mut output = Vec::new();
+    let mut sightings = Vec::new();
+    for exchange in exchanges {
+        let sighting = sighting(exchange);
+        serde_json::to_writer(&mut output, &TransactionRecord::new(&sighting.transaction)).expect("written");
+        sightings.push(Box::new(sighting));
+    }
+    frame(sightings).write(&mut output);
+    output
+}
+
+/// A frame for workers.
+pub fn frame(sightings: Vec<Box<heelguard::identity::Sighting>>) -> Frame {
+    let [tenant, sensor, pair] = ["acme", "one", ""].map(Into::into);
+    Frame {
+        sender: Sender { tenant, sensor, pair, key: [1; 8], run: 7 },
+        number: 1,
+        sent_ms: 2,
+        watermark: EventTime::from_secs(3),
+        phase: Phase::Goes,
+        sightings,
+        connections: Vec::new(),
+        seconds: Vec::new(),
+    }
+}
+
+/// The template with bytes of the input in it. They begin nothing anew: a place that a line's end, a quote or a separator
+/// opens is another place than the one that is asked about.
+fn filled(template: &str, input: &mut Input<'_>) -> Vec<u8> {
+    let basic = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, format!("ann:{SECRET}"));
+    let template =
+        template.replace("SECRET", SECRET).replace("SIGNATURE", SIGNATURE).replace("BASIC", &basic);
+    let mut out = Vec::new();
+    for (n, text) in template.split('~').enumerate() {
+        if n > 0 {
+            out.extend(input.piece().iter().filter(|byte| !b"\r\n\"\\".contains(byte)));
+        }
+        out.extend(text.as_bytes());
+    }
+    let head = out.windows(4).position(|window| window == b"\r\n\r\n").map_or(out.len(), |at| at + 4);
+    let length = (out.len() - head).to_string();
+    match out.windows(6).position(|window| window == b"LENGTH") {
+        Some(at) => [&out[..at], length.as_bytes(), &out[at + 6..]].concat(),
+        None => out,
+    }
+}
+
+pub fn seeds() -> Vec<Vec<u8>> {
+    let words = ["ann", "a=b; c", "%2f..%2f", "x", "10.0.0.1, 203.0.113.9", "token", "\u{e9}", "password"];
+    let places = (0_u8..).take(REQUESTS.len());
+    places
+        .map(|request| {
+            let words = words.iter().cycle().skip(usize::from(request)).take(5);
+            [vec![request, request % 5], words.flat_map(piece).collect()].concat()
+        })
+        .collect()
+}
