@@ -5,20 +5,29 @@
 use super::bodies::sighting;
 use super::input::{Input, Turn, piece};
 use super::wire::{CLIENT, SERVER, found};
-use crate::support::secrets::leaked;
+use crate::support::secrets::{forms, leaked};
+use aho_corasick::AhoCorasick;
 use heelguard::flow::Origin;
 use heelguard::http::{Config, Exchange};
 use heelguard::pipeline::Phase;
 use heelguard::scale::frame::{Frame, Sender};
 use heelguard::sinks::record::TransactionRecord;
 use heelguard_detectors::time::EventTime;
+use std::sync::LazyLock;
 
 const SECRET: &str = "s3cr3tZq7Wx9Lk2Vb8Nm";
 /// The same where a token is three parts in base64.
 const SIGNATURE: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA";
 
+/// Every form that a leak can take, to be looked for a thousand times a second.
+static FORMS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let forms = [SECRET, SIGNATURE].into_iter().flat_map(|secret| forms(secret).into_iter().map(|(_, form)| form));
+    AhoCorasick::new(forms).expect("patterns fit")
+});
+
 /// Where the secret stands; `~` is any bytes.
-const REQUESTS: [&str; 16] = [
+const REQUESTS: [&str; 17] = [
+    "GET /verify/SECRET/~?again=SECRET&~ HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer SECRET\r\nReferer: https://a/SECRET\r\n\r\n",
     "GET /~ HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer SECRET\r\n~\r\n\r\n",
     "GET /x HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Basic BASIC\r\nX-~: ~\r\n\r\n",
     "GET /x HTTP/1.1\r\nHost: api.example.com\r\nCookie: ~=~; session=SECRET; ~=~\r\n\r\n",
@@ -57,8 +66,10 @@ pub fn run(data: &[u8]) {
     let turns = [Turn { kind: CLIENT, bytes: &request }, Turn { kind: SERVER, bytes: &answer }];
     let exchanges = found(&Config::default(), Origin::Handshake, &turns, None).exchanges;
     let output = output(exchanges);
-    let told = leaked(&output, [SECRET, SIGNATURE].into_iter().map(str::to_owned));
-    assert!(told.is_empty(), "{told:?} in {}", String::from_utf8_lossy(&output));
+    if FORMS.is_match(&output) {
+        let told = leaked(&output, [SECRET, SIGNATURE].into_iter().map(str::to_owned));
+        assert!(told.is_empty(), "{told:?} in {}", String::from_utf8_lossy(&output));
+    }
 }
 
 fn holds(data: &[u8], part: &[u8]) -> bool {

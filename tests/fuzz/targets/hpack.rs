@@ -87,5 +87,14 @@ pub fn seeds() -> Vec<Vec<u8>> {
         third.extend(encoder.block([("x-b", "", Form::Plain)]));
         seeds.push([&first, &second, &third].map(piece).concat());
     }
+    // Tables in which three entries of 47, 36 and 40 bytes have room, or just not.
+    for capacity in [83, 122, 123, 124] {
+        let mut encoder = Encoder::new(false);
+        let fields = [("accept", "text/html"), ("x-a", "1"), ("cookie", "ab"), ("accept", "text/html")];
+        let mut block = Vec::new();
+        encoder.resize(capacity, &mut block);
+        block.extend(encoder.indexed(fields));
+        seeds.push([piece(block), piece([0xc0]), piece([0xbf]), piece([0xbe])].concat());
+    }
     seeds
 }
