@@ -83,7 +83,7 @@ impl Connection {
     fn response_head(&mut self, cx: &mut Context<'_>, at: EventTime, parsed: Parsed) {
         let status = parsed.status_meant;
         if (100..200).contains(&status) && status != 101 {
-            self.interim_head(cx);
+            self.interim_head(cx, parsed.form);
             return;
         }
         // Only a response whose end nobody could tell is still open here.
@@ -119,10 +119,11 @@ impl Connection {
     }
 
     /// A 1xx that announces the final response; more than the limit of them are no courtesy.
-    fn interim_head(&mut self, cx: &mut Context<'_>) {
+    fn interim_head(&mut self, cx: &mut Context<'_>, form: Form) {
         cx.shared.counters.http.interim += 1;
         self.interim = self.interim.saturating_add(1);
-        if self.interim == cx.shared.config.interim_responses_max.saturating_add(1) {
+        let is_too_many = self.interim == cx.shared.config.interim_responses_max.saturating_add(1);
+        if is_too_many || form != Form::Strict {
             flag_flow(cx, Anomaly::Http1Malformed);
         }
         self.responses.restart();

@@ -450,6 +450,16 @@ fn ten_thousand_interim_answers_are_flagged_once() {
 }
 
 #[test]
+fn an_interim_answer_that_no_client_reads_is_not_passed_over_in_silence() {
+    for head in
+        ["HTTP//.1 100 O\r\u{1c}K\n\r\n", "HTTP/1.1 100 Continue\n\n", "HTTP/1.1 103 Hints\r\nA : b\r\n\r\n"]
+    {
+        let expected = expect!["#0 GET / -> 200(2) whole [http1.malformed]\n"];
+        check(&[('C', "GET / HTTP/1.1\r\n\r\n"), ('S', &[head, OK].concat())], &expected);
+    }
+}
+
+#[test]
 fn roles_of_a_joined_flow_follow_from_its_content() {
     // The capture took the server for the initiator.
     let mut wire = Wire::midstream();
