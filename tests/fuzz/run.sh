@@ -2,6 +2,7 @@
 # Runs fuzz targets under libFuzzer, one after the other (`make fuzz`).
 #   FUZZ_SECONDS   seconds for each (60)
 #   FUZZ_TARGETS   names of targets (all)
+#   FUZZ_TIMEOUT   seconds that an input may take by the clock (1); more where other work has the processors
 #   FUZZ_UNTIL     goes round and round until this file is there (once)
 # Takes the nightly compiler and cargo-fuzz. Executions and seconds are added up in target/fuzz/totals.tsv, over all runs;
 # inputs that were faults are kept in target/fuzz/faults, new ones of a corpus in target/fuzz/corpus.
@@ -28,7 +29,7 @@ fuzz() {
         [ ! -d $folder ] || given+=($folder)
     done
     # A mutation of what is there finds more than a long input of its own.
-    $bin/$name -max_total_time=$seconds -rss_limit_mb=512 -timeout=1 -max_len=8192 -print_final_stats=1 \
+    $bin/$name -max_total_time=$seconds -rss_limit_mb=512 -timeout=${FUZZ_TIMEOUT:-1} -report_slow_units=60 -max_len=8192 -print_final_stats=1 \
         -artifact_prefix=$home/faults/$name- $home/corpus/$name "${given[@]}" > $log 2>&1 || faults=$((faults + 1))
     executions=$(awk '/^stat::number_of_executed_units:/ {n = $2} /^#[0-9]+/ {last = substr($1, 2)} END {print n ? n : last + 0}' $log)
     printf '%s\t%s\t%s\n' $name "$executions" $((SECONDS - begun)) >> $home/totals.tsv

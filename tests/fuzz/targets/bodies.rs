@@ -80,6 +80,9 @@ pub fn sighting(exchange: Exchange) -> Sighting {
     Extractor::new(SETTINGS.get_or_init(settings).clone()).extract(exchange)
 }
 
+/// Type of request and answer, path, status, both bodies.
+type Seed<'s> = (u8, u8, u8, u8, &'s [u8], &'s [u8]);
+
 pub fn seeds() -> Vec<Vec<u8>> {
     let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm4iLCJhbXIiOlsibWZhIl0sImV4cCI6MTc5NTI1NTIwMH0.c2lnbmF0dXJl";
     let json = format!(
@@ -89,7 +92,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let soap = "<?xml version=\"1.0\"?><s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\"><s:Body><Login><user>ann</user><password>p&amp;q</password></Login></s:Body></s:Envelope>";
     let graphql = "{\"operationName\":\"Login\",\"query\":\"mutation Login($p: String!) { login(user: \\\"ann\\\", password: $p) { token ...F } } fragment F on T { id }\",\"variables\":{\"p\":\"x\"}}";
     let grpc = [&[0, 0, 0, 0, 12][..], b"\x0a\x03ann\x12\x05words"].concat();
-    let bodies: [(u8, u8, u8, u8, &[u8], &[u8]); 12] = [
+    let bodies: [Seed<'_>; 12] = [
         (0, 0, 0, 0, b"{\"username\":\"ann\",\"password\":\"p\\u0041\",\"code\":\"123456\"}", json.as_bytes()),
         (1, 0, 1, 0, b"grant_type=password&username=ann&password=a%20b+c", json.as_bytes()),
         (2, 0, 0, 4, multipart.as_bytes(), b"{\"error\":\"invalid_grant\"}"),

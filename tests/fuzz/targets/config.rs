@@ -20,7 +20,7 @@ pub fn run(data: &[u8]) {
         Err(ConfigError::Refused { place, problem }) => {
             let mut parts = place.rsplitn(3, ':').map(|part| part.parse::<usize>().ok());
             let (column, line) = (parts.next().flatten(), parts.next().flatten());
-            let lines = data.iter().filter(|&&byte| byte == b'\n').count() + 1;
+            let lines = data.split(|&byte| byte == b'\n').count();
             assert!(column.is_some_and(|column| column > 0), "{place}: {problem}");
             assert!(line.is_some_and(|line| (1..=lines).contains(&line)), "{place}: {problem}");
             assert!(!problem.trim().is_empty(), "{place} says what is wrong");

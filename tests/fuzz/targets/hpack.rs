@@ -19,7 +19,7 @@ pub fn run(data: &[u8]) {
     for (block, ours) in blocks.iter().zip(ours) {
         let Ok(theirs) = decoder.decode(block) else { return };
         let theirs: Vec<[Vec<u8>; 2]> =
-            theirs.into_iter().map(|(name, value)| [name.to_vec(), value.to_vec()]).collect();
+            theirs.into_iter().map(|(name, value)| [name, value].map(Into::into)).collect();
         let Some(ours) = ours else {
             assert!(resizes_late(block), "another decoder reads {theirs:?}");
             return;
@@ -40,7 +40,7 @@ fn resizes_late(mut block: &[u8]) -> bool {
             0x20..0x40 => (5, 0),
             0..0x20 => (4, 1),
         };
-        fields += usize::from(first < 0x20 || first >= 0x40);
+        fields += usize::from(!(0x20..0x40).contains(&first));
         let Some(index) = integer(&mut block, bits) else { return false };
         for _ in 0..if index == 0 { 2 * strings } else { strings } {
             let Some(length) = integer(&mut block, 7) else { return false };

@@ -86,7 +86,7 @@ pub fn cuts(seed: u8) -> impl FnMut() -> usize {
 }
 
 /// Bytes in such pieces.
-pub fn in_pieces<'b>(mut bytes: &'b [u8], mut cut: impl FnMut() -> usize) -> impl Iterator<Item = &'b [u8]> {
+pub fn in_pieces(mut bytes: &[u8], mut cut: impl FnMut() -> usize) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (piece, rest) = bytes.split_at(cut().min(bytes.len()));
         bytes = rest;

@@ -41,7 +41,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     tcp.payload = b"GET / HTTP/1.1\r\n\r\n".to_vec();
     tcp.flags |= TcpFlags::PSH;
     let mut six = Tcp::new(endpoint("[2001:db8::1]:4000"), endpoint("[2001:db8::2]:80"));
-    six.payload = tcp.payload.clone();
+    six.payload.clone_from(&tcp.payload);
     let mut tagged = tcp.clone();
     tagged.vlans = vec![7, 8];
     tagged.options.timestamps = Some((1, 2));

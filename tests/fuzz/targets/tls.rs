@@ -33,7 +33,7 @@ fn told(choice: u8, turns: &[Turn<'_>], cut: Option<u8>) -> String {
         let way = direction(turn);
         match &mut cut {
             _ if turn.kind & 6 == CLIENT_GAP => {
-                connection.gap(way, now, turn.bytes.len() as u64 + 1, &mut shared)
+                connection.gap(way, now, turn.bytes.len() as u64 + 1, &mut shared);
             }
             None => connection.data(way, now, turn.bytes, &mut shared),
             Some(cut) => {
