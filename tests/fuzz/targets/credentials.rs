@@ -21,7 +21,8 @@ const SIGNATURE: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA";
 
 /// Every form that a leak can take, to be looked for a thousand times a second.
 static FORMS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    let forms = [SECRET, SIGNATURE].into_iter().flat_map(|secret| forms(secret).into_iter().map(|(_, form)| form));
+    let forms =
+        [SECRET, SIGNATURE].into_iter().flat_map(|secret| forms(secret).into_iter().map(|(_, form)| form));
     AhoCorasick::new(forms).expect("patterns fit")
 });
 
