@@ -28,6 +28,8 @@ const QUIET_MIN: Duration = Duration::from_mins(10);
 const UPDATE_EVERY: Duration = Duration::from_mins(5);
 /// The span the cap on alerts is counted in.
 const CAP_WITHIN: Duration = Duration::from_mins(1);
+/// A rule that told this part of the cap within that span is loud.
+const LOUD_SHARE: usize = 20;
 
 /// What was raised and what became of it; findings = open + update + suppressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,8 +93,8 @@ pub(crate) struct Episodes {
     open: HashMap<u128, Episode, RandomState>,
     /// When an episode may close, then its order and key; the true deadline may have moved on since.
     deadlines: BinaryHeap<Reverse<(EventTime, u64, u128)>>,
-    /// Times of the alerts told within `CAP_WITHIN`.
-    told: VecDeque<EventTime>,
+    /// The alerts told within `CAP_WITHIN`: when, and by which rule.
+    told: VecDeque<(EventTime, &'static str)>,
     per_minute_max: usize,
     /// Who was cut off since the cap was reached.
     capped: Loudest,
@@ -214,12 +216,12 @@ impl Episodes {
             self.silenced[silence.entry] += 1;
             Outcome::Silenced(silence.entry)
         } else {
-            let has_room = self.has_room(crossing.severity, now);
+            let has_room = self.has_room(desk.rule, crossing.severity, now);
             self.note(desk.rule, crossing, now, has_room, tell, alerts)
         };
         self.count(outcome);
         match outcome {
-            Outcome::Open | Outcome::Update => self.told.push_back(now),
+            Outcome::Open | Outcome::Update => self.told.push_back((now, desk.rule.name)),
             Outcome::Capped => self.tell_cap(desk.rule, crossing.about.subject(), now, alerts),
             Outcome::Nothing | Outcome::Silenced(_) => {}
         }
@@ -345,17 +347,22 @@ impl Episodes {
     }
 
     /// Whether one more may be told. What is slight leaves half of the room, and what is medium a quarter, to what is
-    /// grave: a flood of small things hides nothing.
-    fn has_room(&mut self, severity: Severity, now: EventTime) -> bool {
-        while self.told.front().is_some_and(|&told| now.since(told) > CAP_WITHIN) {
+    /// grave: a flood of small things hides nothing. Nor does a flood of grave ones: a rule that tells much leaves an
+    /// eighth to those that tell little, whose alerts count for graver than they are.
+    fn has_room(&mut self, rule: &Rule, severity: Severity, now: EventTime) -> bool {
+        while self.told.front().is_some_and(|&(told, _)| now.since(told) > CAP_WITHIN) {
             self.told.pop_front();
         }
-        let kept_free = match severity {
-            Severity::Info | Severity::Low => self.per_minute_max / 2,
-            Severity::Medium => self.per_minute_max / 4,
-            Severity::High | Severity::Critical => 0,
+        let most = self.per_minute_max;
+        let own = self.told.iter().filter(|(_, by)| *by == rule.name).count();
+        let is_loud = own >= most.div_ceil(LOUD_SHARE);
+        let kept_free = match (severity, is_loud) {
+            (Severity::Info | Severity::Low, true) => most / 2,
+            (Severity::Info | Severity::Low, false) | (Severity::Medium, true) => most / 4,
+            (Severity::High | Severity::Critical, true) => most / 8,
+            _ => 0,
         };
-        self.told.len() < self.per_minute_max - kept_free
+        self.told.len() < most - kept_free
     }
 
     /// Says once an episode that the cap was reached, and by whom.

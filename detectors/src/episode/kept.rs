@@ -9,6 +9,7 @@ use crate::rules;
 use crate::saved::{Damaged, Saved};
 use crate::time::EventTime;
 use std::cmp::Reverse;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ impl Episodes {
             episode.save(out);
         }
         self.losses.save(out);
-        self.told.save(out);
+        self.told.iter().map(|&(at, _)| at).collect::<VecDeque<_>>().save(out);
         self.capped.save(out);
         self.opened.save(out);
     }
@@ -42,7 +43,8 @@ impl Episodes {
             }
         }
         self.losses = Saved::load(from)?;
-        self.told = Saved::load(from)?;
+        // By whom is not kept: for the rest of a minute no rule is loud.
+        self.told = VecDeque::<EventTime>::load(from)?.into_iter().map(|at| (at, "")).collect();
         self.capped = Saved::load(from)?;
         self.opened = Saved::load(from)?;
         Ok(())

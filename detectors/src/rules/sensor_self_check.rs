@@ -26,7 +26,8 @@
 //! - Identity flood: tables give up keys because they are full, 1,000 a minute or more; the alert names the fastest
 //!   table and the setting that bounds it.
 //! - Alert limit: more than `limits.alerts_per_minute_max` alerts a minute (half as many of low severity, three quarters
-//!   of medium); the rest is counted and the loudest detectors and subjects are named.
+//!   of medium, and an eighth is left to detectors that tell little); the rest is counted and the loudest detectors and
+//!   subjects are named.
 //! - Alert delay, where traffic is read while it happens: one alert in a hundred of the last minute took more than five
 //!   seconds from the packet that completed it to the outputs.
 //! - Spool, where traffic is read while it happens: more than half of the room for records that wait for sinks is used;

@@ -100,6 +100,17 @@ fn a_flood_of_alerts_is_capped_and_said_so() {
 }
 
 #[test]
+fn a_flood_of_grave_alerts_leaves_room_to_a_rule_that_tells_little() {
+    let story = "10:00:00 203.0.113.{1..250} -> use GET /all 200 user=root jwt=none unsigned every 50ms
+        10:00:30 198.51.100.7 -> mfa POST /mfa 401 user=ann x3 every 1s";
+    let (alerts, runtime) = run(story, RuntimeConfig::default());
+    let told = |name: &str| alerts.iter().filter(|alert| alert.detector == name).count();
+    assert!(told("unsigned_jwt") >= 170 && told("unsigned_jwt") <= 175, "{}", told("unsigned_jwt"));
+    assert_eq!(told("mfa_failure_burst"), 1);
+    assert_balanced(&runtime);
+}
+
+#[test]
 fn a_suppressed_finding_is_counted_and_not_told() {
     let config = || {
         let text = r#"
