@@ -170,6 +170,11 @@ impl Accounts {
         Some(id)
     }
 
+    /// Since when the account is known.
+    pub(super) fn first(&self, id: AccountId) -> Option<EventTime> {
+        self.order.first(self.root(id)?.place)
+    }
+
     /// The account of `name`, made if it is new; `shown` is the name records will use.
     pub(super) fn find_or_make(
         &mut self,

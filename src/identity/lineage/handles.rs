@@ -194,6 +194,13 @@ impl Handles {
         self.enter(held, Tenure { first: now, known: false });
     }
 
+    /// Counts a handle from this time on, if that is earlier.
+    pub(super) fn count_from(&mut self, fingerprint: Fingerprint, first: EventTime) {
+        if let Some(&place) = self.places.get(&fingerprint) {
+            self.order.count_from(place, first);
+        }
+    }
+
     /// Puts a handle of a checkpoint into its place; they come in the order of eviction.
     pub(super) fn put_back(&mut self, held: Held, tenure: Tenure) {
         if !self.places.contains_key(&held.fingerprint) {

@@ -11,7 +11,7 @@ use super::handles::{Line, LineId, Proved};
 use super::names::{self, Name};
 use super::sessions::has_new;
 use crate::identity::clues::{Clues, Handle, HandleKind};
-use heelguard_detectors::identity::{CredentialKind, PrincipalKind, ProofLevel};
+use heelguard_detectors::identity::{CredentialKind, Fingerprint, PrincipalKind, ProofLevel};
 use heelguard_detectors::transaction::{Activity, Transaction};
 
 impl Lineage {
@@ -140,7 +140,16 @@ impl Lineage {
         }
         let is_new = self.handles.get(handle.fingerprint).is_none_or(|held| held.line != line);
         self.handles.bind(handle.fingerprint, handle.kind, line, proved, tx.end);
+        self.count_from_account(handle.fingerprint, account);
         is_new
+    }
+
+    /// What an account was given is as old as the account: once it is used, no flood of strangers pushes it out. A
+    /// guesser at second factors would have each guess forgotten with its ticket otherwise.
+    fn count_from_account(&mut self, fingerprint: Fingerprint, account: Option<AccountId>) {
+        if let Some(first) = account.and_then(|account| self.accounts.first(account)) {
+            self.handles.count_from(fingerprint, first);
+        }
     }
 
     /// A key is a line of its own. It belongs to whom the answer names, else to the caller.
@@ -218,6 +227,7 @@ impl Lineage {
         });
         for handle in kept {
             self.handles.bind(handle.fingerprint, handle.kind, line, proved, tx.end);
+            self.count_from_account(handle.fingerprint, Some(account));
         }
         self.handles.let_go(line);
     }

@@ -90,6 +90,18 @@ impl Order {
         self.link(place);
     }
 
+    /// Counts a place from this time on, if that is earlier: when it is used next it may be known.
+    pub(super) fn count_from(&mut self, place: u32, first: EventTime) {
+        if let Some(link) = self.links.get_mut(place) {
+            link.tenure.first = link.tenure.first.min(first);
+        }
+    }
+
+    /// Since when a place has been held.
+    pub(super) fn first(&self, place: u32) -> Option<EventTime> {
+        self.links.get(place).map(|link| link.tenure.first)
+    }
+
     /// Gives a place up.
     pub(super) fn leave(&mut self, place: u32) {
         self.unlink(place);

@@ -37,6 +37,28 @@ fn a_flood_of_new_names_and_sessions_leaves_those_in_use_alone() {
 }
 
 #[test]
+fn a_ticket_in_use_of_a_known_account_outlives_a_flood_of_strangers() {
+    let mut lineage = memory(100, 100);
+    let mut see = |step: Sighting| lineage.attribute(step).principal;
+    see(login(API, "ann", LoginOutcome::Success).at(0));
+    see(login(API, "ann", LoginOutcome::SecondFactor).issues(HandleKind::Challenge, "t").at(700));
+    see(login(API, "new", LoginOutcome::SecondFactor).issues(HandleKind::Challenge, "u").at(700));
+    for ticket in ["t", "u"] {
+        see(step(API, Activity::Mfa).presents(HandleKind::Challenge, ticket).at(701));
+    }
+    for n in 0..1000 {
+        see(step(API, Activity::Use).presents(HandleKind::Session, &format!("f{n}")).at(702));
+    }
+    let mut whose = |ticket: &str| {
+        see(step(API, Activity::Mfa).presents(HandleKind::Challenge, ticket).at(703))
+            .id
+            .map(|id| id.to_string())
+    };
+    assert_eq!(whose("t").as_deref(), Some("ann"));
+    assert_eq!(whose("u"), None);
+}
+
+#[test]
 fn who_was_forgotten_is_unknown_and_not_somebody_else() {
     let mut lineage = memory(1000, 3);
     for n in 0..50 {
