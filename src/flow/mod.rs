@@ -7,6 +7,7 @@ mod conversation;
 mod delivery;
 mod fifo;
 mod halfopen;
+mod keepers;
 mod key;
 mod linger;
 mod overlap;
@@ -138,6 +139,11 @@ pub trait StreamHandler: Sized {
         false
     }
 
+    /// Bytes it keeps of messages that are not whole, or wait for their answers.
+    fn kept_bytes(&self) -> usize {
+        0
+    }
+
     /// The flow is over; `at` is when that became known (for idleness: last packet plus timeout).
     fn closed(self, flow: FlowInfo, at: EventTime, reason: CloseReason, shared: &mut Self::Shared);
 }
@@ -159,6 +165,9 @@ pub struct Config {
     /// Out-of-order bytes held for all flows, overhead included. Beyond it, the hole that has been open
     /// longest counts as lost.
     pub buffer_bytes_max: usize,
+    /// Bytes kept of all flows' messages that are not whole, or wait for their answers. Beyond it, the flow that has
+    /// kept more than 4 KiB for longest is given up, and where there is none one that was not used lately.
+    pub message_bytes_max: usize,
     /// A flow without segments for this long is over.
     pub idle_timeout_ms: u64,
     /// The same for a flow whose handler could not read on if it were forgotten. Those that are idle beyond
@@ -191,6 +200,7 @@ impl Default for Config {
             direction_buffer_bytes_max: 1 << 20,
             direction_segments_max: 2048,
             buffer_bytes_max: 256 << 20,
+            message_bytes_max: 128 << 20,
             idle_timeout_ms: 600_000,
             kept_idle_timeout_ms: 3_600_000,
             half_open_timeout_ms: 30_000,

@@ -3,6 +3,7 @@
 //! It promises that an idle flow takes little.
 
 use super::conversation::Conversation;
+use super::keepers::Kept;
 use super::key::FlowKey;
 use super::{Config, StreamHandler};
 use heelguard_detectors::time::EventTime;
@@ -19,7 +20,16 @@ pub(super) struct Slot<H> {
     pub(super) held_bytes: u32,
     /// Its entry in `holders`.
     pub(super) holder: Option<NonZeroU64>,
+    pub(super) kept: Kept,
     pub(super) flow: Conversation<H>,
+}
+
+/// A flow that a look-up found.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub(super) key: FlowKey,
+    pub(super) hash: u64,
+    pub(super) id: u32,
 }
 
 /// What says who is given up at the limit.

@@ -1,15 +1,17 @@
 //! All flows of a shard: found by key, looked at when their time comes, given up at a limit.
 //! It is given segments in order of time and calls each flow's handler.
 //! It promises bounded memory, and that a flow's fate depends on its own segments and on packet time alone:
-//! how late a sweep comes changes nothing. Only the limits (`flows_max`, `buffer_bytes_max`) look across flows.
+//! how late a sweep comes changes nothing. Only the limits (`flows_max`, `buffer_bytes_max`, `message_bytes_max`) look
+//! across flows.
 
 use super::accept::carries;
 use super::conversation::{Context, Conversation, Fate};
 use super::halfopen::{HalfOpenTable, Recorded, Unanswered};
+use super::keepers::{Keepers, Kept};
 use super::key::{ByHash, FlowKey};
 use super::linger::{Late, Linger};
 use super::recent::ByteHash;
-use super::slot::{Slot, Usage, slot_mut};
+use super::slot::{Found, Slot, Usage, slot_mut};
 use super::{CloseReason, Config, StreamHandler};
 use crate::decode::{Segment, TcpFlags};
 use crate::metrics::Counters;
@@ -45,16 +47,9 @@ pub struct FlowTable<H: StreamHandler> {
     holders: BTreeMap<NonZeroU64, u32>,
     holders_ever: NonZeroU64,
     held_bytes: usize,
+    keepers: Keepers,
     /// The hand of the CLOCK that chooses whom to give up at `flows_max`.
     hand: usize,
-}
-
-/// A flow that a look-up found.
-#[derive(Clone, Copy)]
-struct Found {
-    key: FlowKey,
-    hash: u64,
-    id: u32,
 }
 
 impl<H: StreamHandler> FlowTable<H> {
@@ -80,6 +75,7 @@ impl<H: StreamHandler> FlowTable<H> {
             holders: BTreeMap::new(),
             holders_ever: NonZeroU64::MIN,
             held_bytes: 0,
+            keepers: Keepers::new(),
             hand: 0,
             config,
         }
@@ -176,7 +172,9 @@ impl<H: StreamHandler> FlowTable<H> {
         let usage = std::mem::replace(&mut slot.usage, Usage::Used);
         match slot.flow.segment(segment, &mut ctx) {
             Fate::Closed(reason) => self.close(id, segment.time, reason, shared),
-            Fate::Open if slot.held_bytes == 0 && slot.flow.is_quiet() && usage != Usage::Overtime => {}
+            Fate::Open if slot.held_bytes == 0 && slot.flow.is_quiet() && usage != Usage::Overtime => {
+                self.note_kept(id, segment.time, shared);
+            }
             Fate::Open => self.settle(id, segment.time, shared),
         }
     }
@@ -294,7 +292,8 @@ impl<H: StreamHandler> FlowTable<H> {
         }
         let armed = flow.deadline(&self.config, self.config.idle_timeout());
         let usage = Usage::Unused;
-        let slot = Slot { key, armed, usage, rival: false, held_bytes: 0, holder: None, flow };
+        let kept = Kept::default();
+        let slot = Slot { key, armed, usage, rival: false, held_bytes: 0, holder: None, kept, flow };
         let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
@@ -338,6 +337,7 @@ impl<H: StreamHandler> FlowTable<H> {
             self.holders.remove(&holder);
         }
         self.held_bytes -= slot.held_bytes as usize;
+        self.keepers.leave(slot.kept);
         self.free.push(id);
         self.counters.flows.open -= 1;
         match reason {
@@ -418,6 +418,20 @@ impl<H: StreamHandler> FlowTable<H> {
         {
             self.release(longest_waiting, at, shared);
         }
+        self.note_kept(id, at, shared);
+    }
+
+    /// Notes what the flow's handler keeps, and keeps the limit on that.
+    fn note_kept(&mut self, id: u32, at: EventTime, shared: &mut H::Shared) {
+        let Some(slot) = slot_mut(&mut self.slots, id) else { return };
+        if self.keepers.note(id, &mut slot.kept, slot.flow.handler.kept_bytes()) {
+            while self.keepers.bytes > self.config.message_bytes_max {
+                match self.keepers.longest() {
+                    Some(longest) => self.close(longest, at, CloseReason::Evicted, shared),
+                    None => self.give_up_unused(at, shared),
+                }
+            }
+        }
     }
 
     fn note_held(&mut self, id: u32) {
@@ -454,14 +468,20 @@ impl<H: StreamHandler> FlowTable<H> {
         }
     }
 
-    /// Gives up one flow if the table is full: that whose overtime ends first, or by CLOCK, so that one that was used
-    /// since the hand last came by stays.
+    /// Gives up one flow if the table is full.
     fn make_room(&mut self, at: EventTime, shared: &mut H::Shared) {
         while self.index.len() >= self.config.flows_max.max(1) {
-            if let Some(&(_, id)) = self.overtime.first() {
-                self.close(id, at, CloseReason::Evicted, shared);
-                continue;
-            }
+            self.give_up_unused(at, shared);
+        }
+    }
+
+    /// Gives up the flow whose overtime ends first, or one by CLOCK, so that one that was used since the hand last came
+    /// by stays.
+    fn give_up_unused(&mut self, at: EventTime, shared: &mut H::Shared) {
+        if let Some(&(_, id)) = self.overtime.first() {
+            return self.close(id, at, CloseReason::Evicted, shared);
+        }
+        while !self.index.is_empty() {
             self.hand = if self.hand + 1 < self.slots.len() { self.hand + 1 } else { 0 };
             let Some(Some(slot)) = self.slots.get_mut(self.hand) else { continue };
             if slot.usage == Usage::Used {
@@ -469,7 +489,7 @@ impl<H: StreamHandler> FlowTable<H> {
                 continue;
             }
             let id = u32::try_from(self.hand).unwrap_or(u32::MAX);
-            self.close(id, at, CloseReason::Evicted, shared);
+            return self.close(id, at, CloseReason::Evicted, shared);
         }
     }
 

@@ -96,6 +96,12 @@ impl Connection {
         self.client
     }
 
+    /// Bytes of messages that are not whole, or wait.
+    pub(super) fn kept_bytes(&self) -> usize {
+        let answer = self.answer.as_ref().map_or(0, |answer| answer.bytes());
+        self.requests.kept_bytes() + self.responses.kept_bytes() + self.waiting.bytes() + answer
+    }
+
     /// The next exchange's ordinal.
     pub(super) fn ordinal(&self) -> u32 {
         self.waiting.ordinal()

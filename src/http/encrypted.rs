@@ -5,7 +5,7 @@
 use super::HttpHandler;
 use super::connection::Context;
 use super::services::ServiceKind;
-use crate::flow::{CloseReason, Direction};
+use crate::flow::{CloseReason, Direction, StreamHandler};
 use crate::tls::{Connection, Inside};
 use heelguard_detectors::time::EventTime;
 
@@ -28,6 +28,11 @@ impl std::fmt::Debug for Encrypted {
 }
 
 impl Encrypted {
+    /// Bytes of messages inside; what waits to be made clear has limits of its own.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.inside.as_ref().map_or(0, StreamHandler::kept_bytes)
+    }
+
     /// A connection whose first bytes came at `began`; `client` is the side that must begin, where that is certain.
     pub(super) fn new(
         client: Option<Direction>,

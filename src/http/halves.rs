@@ -126,6 +126,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// Bytes it keeps.
+    pub(super) fn bytes(&self) -> usize {
+        self.message.head.len() + self.message.body.prefix.len()
+    }
+
     /// A response whose head was read.
     pub(super) fn new(
         message: Message,

@@ -123,6 +123,16 @@ impl StreamHandler for HttpHandler {
     }
 
     /// Fields of HTTP/2 name what was said before; sealed records are opened one after the other.
+    fn kept_bytes(&self) -> usize {
+        match &self.state {
+            State::Looking(look) => look.held.iter().map(|held| held.bytes.len()).sum(),
+            State::Http1(connection) => connection.kept_bytes(),
+            State::Http2(connection) => connection.kept_bytes(),
+            State::Tls(encrypted) => encrypted.kept_bytes(),
+            State::Opaque => 0,
+        }
+    }
+
     fn is_worth_keeping(&self) -> bool {
         match &self.state {
             State::Http2(_) => true,

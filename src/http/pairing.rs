@@ -47,6 +47,11 @@ impl Waiting {
         self.ordinal
     }
 
+    /// Bytes that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// How many wait.
     pub(super) fn len(&self) -> usize {
         self.queue.len()

@@ -214,6 +214,11 @@ impl Reader {
         self.kept = Vec::new();
     }
 
+    /// Bytes of a head that came in pieces, or held ones.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.kept.len()
+    }
+
     /// What was held, and since when; the next byte starts a message.
     pub(super) fn release(&mut self) -> (Vec<u8>, EventTime) {
         self.state = State::Start;

@@ -115,6 +115,11 @@ impl Purpose {
 }
 
 impl Open {
+    /// Bytes of the block so far.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The stream whose CONTINUATION must come next.
     pub(super) fn stream(&self) -> u32 {
         self.purpose.stream

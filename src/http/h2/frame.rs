@@ -207,6 +207,11 @@ impl Head {
 }
 
 impl Reader {
+    /// Bytes of a frame that came in pieces.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.kept.len()
+    }
+
     /// The client's direction, from its first byte.
     pub(super) fn of_client() -> Self {
         Self::in_state(State::Preface)

@@ -72,6 +72,10 @@ struct Lane {
 }
 
 impl Lane {
+    fn kept_bytes(&self) -> usize {
+        self.reader.kept_bytes() + self.block.as_ref().map_or(0, |block| block.kept_bytes())
+    }
+
     fn new(reader: Reader) -> Self {
         Self { reader, decoder: Decoder::new(), block: None, floods: Floods::default(), losses: 0 }
     }
@@ -104,6 +108,11 @@ impl Lane {
 }
 
 impl Connection {
+    /// Bytes of messages and header blocks that are not whole, or wait.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.streams.bytes() + self.requests.kept_bytes() + self.responses.kept_bytes()
+    }
+
     /// A connection whose client sends in direction `client`; `joined` says of which directions, requests and answers,
     /// the beginning was not seen.
     pub(super) fn new(client: Direction, joined: [bool; 2], ordinal: u32) -> Self {
