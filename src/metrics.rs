@@ -19,8 +19,8 @@ macro_rules! counter_struct {
         pub struct $name { $($(#[doc = $doc])* pub $field: u64,)* }
 
         impl $name {
-            /// Adds the other set to this one.
-            pub fn add(&mut self, other: &Self) { $(self.$field += other.$field;)* }
+            /// Adds the other set to this one; what is full stays full.
+            pub fn add(&mut self, other: &Self) { $(self.$field = self.$field.saturating_add(other.$field);)* }
 
             /// Names and values, in the order of the list.
             pub fn rows(&self) -> Vec<(&'static str, u64)> { vec![$((stringify!($field), self.$field),)*] }

@@ -8,6 +8,7 @@ mod tidy {
     mod catalogue;
     mod documents;
     mod format;
+    mod hashing;
     mod layers;
     mod rules;
     mod safety;
