@@ -165,7 +165,8 @@ pub struct Config {
     /// Out-of-order bytes held for all flows, overhead included. Beyond it, the hole that has been open
     /// longest counts as lost.
     pub buffer_bytes_max: usize,
-    /// Bytes kept of all flows' messages that are not whole, or wait for their answers. Beyond it, the flow that has
+    /// Bytes kept of all flows' messages that are not whole, or wait for their answers, less than 1 KiB of a flow not
+    /// counted. Beyond it, the flow that has
     /// kept more than 4 KiB for longest is given up, and where there is none one that was not used lately.
     pub message_bytes_max: usize,
     /// A flow without segments for this long is over.

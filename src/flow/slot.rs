@@ -3,7 +3,6 @@
 //! It promises that an idle flow takes little.
 
 use super::conversation::Conversation;
-use super::keepers::Kept;
 use super::key::FlowKey;
 use super::{Config, StreamHandler};
 use heelguard_detectors::time::EventTime;
@@ -20,7 +19,6 @@ pub(super) struct Slot<H> {
     pub(super) held_bytes: u32,
     /// Its entry in `holders`.
     pub(super) holder: Option<NonZeroU64>,
-    pub(super) kept: Kept,
     pub(super) flow: Conversation<H>,
 }
 

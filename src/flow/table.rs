@@ -7,7 +7,7 @@
 use super::accept::carries;
 use super::conversation::{Context, Conversation, Fate};
 use super::halfopen::{HalfOpenTable, Recorded, Unanswered};
-use super::keepers::{Keepers, Kept};
+use super::keepers::Keepers;
 use super::key::{ByHash, FlowKey};
 use super::linger::{Late, Linger};
 use super::recent::ByteHash;
@@ -75,7 +75,7 @@ impl<H: StreamHandler> FlowTable<H> {
             holders: BTreeMap::new(),
             holders_ever: NonZeroU64::MIN,
             held_bytes: 0,
-            keepers: Keepers::new(),
+            keepers: Keepers::default(),
             hand: 0,
             config,
         }
@@ -292,8 +292,7 @@ impl<H: StreamHandler> FlowTable<H> {
         }
         let armed = flow.deadline(&self.config, self.config.idle_timeout());
         let usage = Usage::Unused;
-        let kept = Kept::default();
-        let slot = Slot { key, armed, usage, rival: false, held_bytes: 0, holder: None, kept, flow };
+        let slot = Slot { key, armed, usage, rival: false, held_bytes: 0, holder: None, flow };
         let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
@@ -337,7 +336,7 @@ impl<H: StreamHandler> FlowTable<H> {
             self.holders.remove(&holder);
         }
         self.held_bytes -= slot.held_bytes as usize;
-        self.keepers.leave(slot.kept);
+        self.keepers.leave(id);
         self.free.push(id);
         self.counters.flows.open -= 1;
         match reason {
@@ -423,8 +422,8 @@ impl<H: StreamHandler> FlowTable<H> {
 
     /// Notes what the flow's handler keeps, and keeps the limit on that.
     fn note_kept(&mut self, id: u32, at: EventTime, shared: &mut H::Shared) {
-        let Some(slot) = slot_mut(&mut self.slots, id) else { return };
-        if self.keepers.note(id, &mut slot.kept, slot.flow.handler.kept_bytes()) {
+        let Some(Slot { flow, .. }) = slot_mut(&mut self.slots, id) else { return };
+        if self.keepers.note(id, flow.handler.kept_bytes()) {
             while self.keepers.bytes > self.config.message_bytes_max {
                 match self.keepers.longest() {
                     Some(longest) => self.close(longest, at, CloseReason::Evicted, shared),

@@ -216,7 +216,7 @@ impl Reader {
 
     /// Bytes of a head that came in pieces, or held ones.
     pub(super) fn kept_bytes(&self) -> usize {
-        self.kept.len()
+        self.kept.capacity()
     }
 
     /// What was held, and since when; the next byte starts a message.

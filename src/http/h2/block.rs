@@ -117,7 +117,7 @@ impl Purpose {
 impl Open {
     /// Bytes of the block so far.
     pub(super) fn kept_bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.capacity()
     }
 
     /// The stream whose CONTINUATION must come next.

@@ -209,7 +209,7 @@ impl Head {
 impl Reader {
     /// Bytes of a frame that came in pieces.
     pub(super) fn kept_bytes(&self) -> usize {
-        self.kept.len()
+        self.kept.capacity()
     }
 
     /// The client's direction, from its first byte.
