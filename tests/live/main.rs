@@ -19,8 +19,8 @@ mod conversation;
 mod directions;
 mod ending;
 #[path = "../support/figures.rs"]
-#[allow(dead_code, reason = "these proofs are as long as they can be")]
 mod figures;
+mod flood;
 mod interfaces;
 mod manager;
 mod network;
