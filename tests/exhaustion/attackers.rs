@@ -35,7 +35,10 @@ impl Attackers {
         turns.push(password(6, STUFFER, "first@example.com", false));
         let begin = FLOOD_US / SECOND_US;
         turns.push(password(begin + 20, GUESSER, VICTIM, true));
-        turns.extend([(30, "111111"), (90, "222222"), (150, "333333")].map(|(at, digits)| code(begin + at, digits, false)));
+        turns.extend(
+            [(30, "111111"), (90, "222222"), (150, "333333")]
+                .map(|(at, digits)| code(begin + at, digits, false)),
+        );
         let step = FLOOD_SPAN_US / SECOND_US / ACCOUNTS;
         turns.extend((0..ACCOUNTS).map(|number| {
             password(begin + number * step, STUFFER, &format!("account{number}@example.com"), false)
@@ -49,7 +52,12 @@ fn password(at: u64, client: Ipv4Addr, account: &str, right: bool) -> Turn {
     let body = format!("{{\"username\":\"{account}\",\"password\":\"correct horse 41\"}}");
     let ticket = format!("{{\"error\":\"mfa_required\",\"mfa_token\":\"{}\"}}", ticket(at));
     let said = if right { ticket } else { "{\"error\":\"invalid_credentials\"}".to_owned() };
-    Turn { at_us: at * SECOND_US, client, request: post("/login", &body), answer: answer("401 Unauthorized", &said) }
+    Turn {
+        at_us: at * SECOND_US,
+        client,
+        request: post("/login", &body),
+        answer: answer("401 Unauthorized", &said),
+    }
 }
 
 fn code(at: u64, digits: &str, right: bool) -> Turn {
@@ -100,7 +108,9 @@ impl Voice for Attackers {
 pub fn are_told(alerts: &[Value]) {
     let is_told = |rule: &str, subject: &str| {
         alerts.iter().any(|alert| {
-            alert["rule"] == rule && alert["status"] == "open" && alert["subject"]["value"].as_str().unwrap().contains(subject)
+            alert["rule"] == rule
+                && alert["status"] == "open"
+                && alert["subject"]["value"].as_str().unwrap().contains(subject)
         })
     };
     assert!(is_told("MFA-01", VICTIM), "the wrong codes for {VICTIM} were not told");

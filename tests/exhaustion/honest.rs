@@ -67,7 +67,11 @@ impl Told {
     /// Takes the record of a transaction with `HOST`.
     pub fn take(&mut self, record: &Value) {
         self.records += 1;
-        assert_eq!((&record["completeness"], &record["response"]["status"]), (&"whole".into(), &200.into()), "{record}");
+        assert_eq!(
+            (&record["completeness"], &record["response"]["status"]),
+            (&"whole".into(), &200.into()),
+            "{record}"
+        );
         assert_eq!(record["repeat_of"], Value::Null, "{record}");
         self.paths.insert(record["request"]["path"].as_str().unwrap().to_owned());
         let fingerprints = record["credentials"].as_array().unwrap();
@@ -78,7 +82,11 @@ impl Told {
 
     /// Each of so many requests is told once, with its own key.
     pub fn are_all(&self, requests: u64) {
-        assert_eq!((self.records, self.paths.len() as u64), (requests, requests), "honest requests told, and different ones");
+        assert_eq!(
+            (self.records, self.paths.len() as u64),
+            (requests, requests),
+            "honest requests told, and different ones"
+        );
         let keys: BTreeSet<&String> = self.keys.values().flatten().collect();
         assert!(self.keys.values().all(|keys| keys.len() == 1), "{:?}", self.keys);
         assert_eq!((self.keys.len(), keys.len() as u64), (keys.len(), CONNECTIONS), "{:?}", self.keys);

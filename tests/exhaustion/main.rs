@@ -25,4 +25,5 @@ mod story;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../bench/live/used.rs"]
+#[expect(dead_code, reason = "of memory the peak alone is asked for")]
 mod used;

@@ -6,14 +6,14 @@ use crate::floods::client;
 use crate::packet::Connection;
 use crate::story::{Beat, Out, Voice};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
-use std::fmt::Write as _;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 const SERVER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 8), 80);
 const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-/// Requests in a segment, as a client sends them that does not wait for answers.
-pub const TOGETHER: u64 = 100;
+/// Requests in a segment, as a client sends them that does not wait for answers; and connections that take turns.
+const TOGETHER: u64 = 100;
+const CONNECTIONS: u64 = 1_000;
 
 /// What is new in each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +32,19 @@ pub struct Requests {
     beat: Beat,
     count: u64,
     said: u64,
+    connections: Vec<Connection>,
 }
 
 impl Requests {
     pub fn new(new: New, begin_us: u64, span_us: u64, count: u64) -> Self {
         let together = if new == New::ForgedToken { 1 } else { TOGETHER };
-        Self { new, beat: Beat::new(begin_us, span_us, count.div_ceil(together)), count, said: 0 }
+        Self {
+            new,
+            beat: Beat::new(begin_us, span_us, count.div_ceil(together)),
+            count,
+            said: 0,
+            connections: Vec::new(),
+        }
     }
 
     fn request(&self, number: u64) -> String {
@@ -80,14 +87,19 @@ impl Voice for Requests {
 
     fn speak(&mut self, wire: &mut Out) -> io::Result<()> {
         let beat = self.beat.next();
-        let until = if self.new == New::ForgedToken { self.said + 1 } else { self.count.min(self.said + TOGETHER) };
-        let (mut asked, mut answered) = (String::new(), String::new());
-        for number in self.said..until {
-            write!(asked, "{}", self.request(number)).unwrap();
-            answered.push_str(ANSWER);
+        let joined = Connection::joined(client(self.network(), beat), SERVER);
+        if self.new == New::ForgedToken {
+            let mut connection = joined;
+            return wire.exchange(&mut connection, self.request(beat).as_bytes(), ANSWER.as_bytes());
         }
+        let until = self.count.min(self.said + TOGETHER);
+        let asked: String = (self.said..until).map(|number| self.request(number)).collect();
+        let answered = ANSWER.repeat(usize::try_from(until - self.said).unwrap());
         self.said = until;
-        let mut connection = Connection::joined(client(self.network(), beat), SERVER);
-        wire.exchange(&mut connection, asked.as_bytes(), answered.as_bytes())
+        if beat < CONNECTIONS {
+            self.connections.push(joined);
+        }
+        let connection = &mut self.connections[usize::try_from(beat % CONNECTIONS).unwrap()];
+        wire.exchange(connection, asked.as_bytes(), answered.as_bytes())
     }
 }

@@ -29,7 +29,10 @@ impl Room {
             let room = Self { events: folder.join(events), folder };
             std::fs::write(room.folder.join(limit), bytes.to_string()).ok()?;
             // Without swap in the kernel there is nothing to limit.
-            let _ = std::fs::write(room.folder.join(swap), if *swap == "memory.swap.max" { "0".to_owned() } else { bytes.to_string() });
+            let _ = std::fs::write(
+                room.folder.join(swap),
+                if *swap == "memory.swap.max" { "0".to_owned() } else { bytes.to_string() },
+            );
             room.events.exists().then_some(room)
         })
     }

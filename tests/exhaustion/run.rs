@@ -14,9 +14,6 @@ use std::io::{BufRead as _, BufReader, PipeReader};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-/// The memory that a control group gives: a quarter beyond the bar, so that the kernel is the last to act.
-const ROOM_BYTES: u64 = 1_342_177_280;
-
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// What came of it.
@@ -42,8 +39,8 @@ impl Outcome {
     }
 }
 
-/// Tells a story to the program.
-pub fn run(mut voices: Vec<Box<dyn Voice>>, settings: &[String]) -> Outcome {
+/// Tells a story to the program, which the kernel kills if it takes more memory than the room has.
+pub fn run(mut voices: Vec<Box<dyn Voice>>, settings: &[String], room_bytes: u64) -> Outcome {
     let home = tempfile::tempdir().unwrap();
     let file = |name: &str| home.path().join(name);
     let (story, to_program) = std::io::pipe().unwrap();
@@ -52,7 +49,7 @@ pub fn run(mut voices: Vec<Box<dyn Voice>>, settings: &[String]) -> Outcome {
     command.args(["replay", "--format", "jsonl", "--transactions", "-"]);
     command.args(["--alerts".into(), file("alerts"), "--stats".into(), file("stats")]);
     command.args(settings.iter().flat_map(|setting| ["--set", setting])).arg("-");
-    let room = Room::of(ROOM_BYTES);
+    let room = Room::of(room_bytes);
     let mut command = if let Some(room) = &room { room.holds(&command) } else { command };
     command.stdin(story).stdout(records).stderr(File::create(file("said")).unwrap());
     let begun = Instant::now();
