@@ -13,14 +13,16 @@ use crate::suppress::Silence;
 use crate::time::EventTime;
 use ahash::RandomState;
 use loudest::Loudest;
+use room::Room;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap};
 use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 mod kept;
 mod loudest;
+mod room;
 
 /// A subject quiet for this long is a new episode when it comes back, unless its window is longer.
 const QUIET_MIN: Duration = Duration::from_mins(10);
@@ -28,8 +30,6 @@ const QUIET_MIN: Duration = Duration::from_mins(10);
 const UPDATE_EVERY: Duration = Duration::from_mins(5);
 /// The span the cap on alerts is counted in.
 const CAP_WITHIN: Duration = Duration::from_mins(1);
-/// A rule that told this part of the cap within that span is loud.
-const LOUD_SHARE: usize = 20;
 
 /// What was raised and what became of it; findings = open + update + suppressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,9 +93,8 @@ pub(crate) struct Episodes {
     open: HashMap<u128, Episode, RandomState>,
     /// When an episode may close, then its order and key; the true deadline may have moved on since.
     deadlines: BinaryHeap<Reverse<(EventTime, u64, u128)>>,
-    /// The alerts told within `CAP_WITHIN`: when, and by which rule.
-    told: VecDeque<(EventTime, &'static str)>,
-    per_minute_max: usize,
+    /// For alerts within `CAP_WITHIN`.
+    room: Room,
     /// Who was cut off since the cap was reached.
     capped: Loudest,
     opened: u64,
@@ -166,8 +165,7 @@ impl Episodes {
             losses: Losses::default(),
             open: HashMap::with_hasher(RandomState::new()),
             deadlines: BinaryHeap::new(),
-            told: VecDeque::new(),
-            per_minute_max: per_minute_max.max(1),
+            room: Room::new(per_minute_max),
             capped: Loudest::default(),
             opened: 0,
             counters: AlertCounters::default(),
@@ -216,12 +214,12 @@ impl Episodes {
             self.silenced[silence.entry] += 1;
             Outcome::Silenced(silence.entry)
         } else {
-            let has_room = self.has_room(desk.rule, crossing.severity, now);
+            let has_room = self.room.is_left(desk.rule, crossing.severity, now);
             self.note(desk.rule, crossing, now, has_room, tell, alerts)
         };
         self.count(outcome);
         match outcome {
-            Outcome::Open | Outcome::Update => self.told.push_back((now, desk.rule.name)),
+            Outcome::Open | Outcome::Update => self.room.take(desk.rule, now),
             Outcome::Capped => self.tell_cap(desk.rule, crossing.about.subject(), now, alerts),
             Outcome::Nothing | Outcome::Silenced(_) => {}
         }
@@ -346,25 +344,6 @@ impl Episodes {
         }
     }
 
-    /// Whether one more may be told. What is slight leaves half of the room, and what is medium a quarter, to what is
-    /// grave: a flood of small things hides nothing. Nor does a flood of grave ones: a rule that tells much leaves an
-    /// eighth to those that tell little, whose alerts count for graver than they are.
-    fn has_room(&mut self, rule: &Rule, severity: Severity, now: EventTime) -> bool {
-        while self.told.front().is_some_and(|&(told, _)| now.since(told) > CAP_WITHIN) {
-            self.told.pop_front();
-        }
-        let most = self.per_minute_max;
-        let own = self.told.iter().filter(|(_, by)| *by == rule.name).count();
-        let is_loud = own >= most.div_ceil(LOUD_SHARE);
-        let kept_free = match (severity, is_loud) {
-            (Severity::Info | Severity::Low, true) => most / 2,
-            (Severity::Info | Severity::Low, false) | (Severity::Medium, true) => most / 4,
-            (Severity::High | Severity::Critical, true) => most / 8,
-            _ => 0,
-        };
-        self.told.len() < most - kept_free
-    }
-
     /// Says once an episode that the cap was reached, and by whom.
     fn tell_cap(&mut self, rule: &Rule, subject: Subject, now: EventTime, alerts: &mut Vec<Alert>) {
         let sensor = self.sensor.clone();
@@ -380,7 +359,7 @@ impl Episodes {
             self.capped = Loudest::default();
         }
         self.capped.add(rule, subject);
-        let per_minute_max = self.per_minute_max;
+        let per_minute_max = self.room.per_minute_max;
         let capped = std::mem::take(&mut self.capped);
         let outcome =
             self.note(&SENSOR, &crossing, now, true, || cap_finding(per_minute_max, &capped), alerts);

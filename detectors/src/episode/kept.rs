@@ -9,7 +9,6 @@ use crate::rules;
 use crate::saved::{Damaged, Saved};
 use crate::time::EventTime;
 use std::cmp::Reverse;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +27,7 @@ impl Episodes {
             episode.save(out);
         }
         self.losses.save(out);
-        self.told.iter().map(|&(at, _)| at).collect::<VecDeque<_>>().save(out);
+        self.room.times().save(out);
         self.capped.save(out);
         self.opened.save(out);
     }
@@ -43,8 +42,7 @@ impl Episodes {
             }
         }
         self.losses = Saved::load(from)?;
-        // By whom is not kept: for the rest of a minute no rule is loud.
-        self.told = VecDeque::<EventTime>::load(from)?.into_iter().map(|at| (at, "")).collect();
+        self.room.remember(Saved::load(from)?);
         self.capped = Saved::load(from)?;
         self.opened = Saved::load(from)?;
         Ok(())
