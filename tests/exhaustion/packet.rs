@@ -98,10 +98,9 @@ impl<W: Write> Wire<W> {
         self.frame.extend(connection.next[1 - side].to_be_bytes());
         self.frame.extend([5 << 4, flags, 0xff, 0xff, 0, 0, 0, 0]);
         self.frame.extend(payload);
-        let [a, b, c, d] = from.ip().octets();
-        let [e, f, g, h] = to.ip().octets();
-        let [i, j] = u16::try_from(20 + payload.len()).unwrap().to_be_bytes();
-        let sum = checksum(&[&[a, b, c, d, e, f, g, h, 0, 6, i, j], &self.frame[start..]]);
+        let length = u16::try_from(20 + payload.len()).unwrap().to_be_bytes();
+        let pseudo = [&from.ip().octets()[..], &to.ip().octets(), &[0, 6], &length].concat();
+        let sum = checksum(&[&pseudo, &self.frame[start..]]);
         self.frame[start + 16..start + 18].copy_from_slice(&sum.to_be_bytes());
         self.put()
     }

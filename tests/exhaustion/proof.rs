@@ -62,11 +62,10 @@ fn part_of(bytes: u64) -> u64 {
 /// A flood of packets, in a time that lets its table fill.
 fn packets(kind: Kind) -> Box<dyn Voice> {
     let (count, span_s) = match kind {
-        Kind::Syns => (1_000_000, 20),
+        Kind::Syns | Kind::Fragments => (1_000_000, 20),
         Kind::HalfRequests => (500_000, 500),
         // A hole is given up after three seconds.
         Kind::Holes => (200_000, 3),
-        Kind::Fragments => (1_000_000, 20),
         Kind::Heads => (5_000, 500),
     };
     // The last second of all is that of the longest.

@@ -55,9 +55,8 @@ impl Beat {
 /// Tells it into the pipe; gives the packets written.
 pub fn tell(voices: &mut [Box<dyn Voice>], pipe: PipeWriter) -> io::Result<u64> {
     let mut wire = Wire::new(BufWriter::with_capacity(CHUNK_BYTES, pipe))?;
-    let due = |voice: &Box<dyn Voice>| voice.due_us();
     while let Some((at_us, next)) =
-        voices.iter().enumerate().filter_map(|(place, voice)| Some((due(voice)?, place))).min()
+        voices.iter().enumerate().filter_map(|(place, voice)| Some((voice.due_us()?, place))).min()
     {
         wire.now_us = wire.now_us.max(BEGIN_US + at_us);
         voices[next].speak(&mut wire)?;
