@@ -9,6 +9,8 @@ DEMO_ARGS ?=
 # Further options of the measurement: BENCH_ARGS=--quick uses captures a tenth as large, --live is the wire alone.
 BENCH_ARGS ?=
 SOAK_ARGS ?=
+# Further options of the proofs: HARDEN_ARGS=--list names them, --quick takes the forms of `make test`.
+HARDEN_ARGS ?=
 # Further options of the calibration: CALIBRATION_ARGS=--write renews the tables of detectors/README.md.
 CALIBRATION_ARGS ?=
 # Loops of `make kill-loop`, of those in tests/kill/main.rs; and how many seconds broker and database are away.
@@ -24,7 +26,7 @@ LINT_ARGS ?= -D warnings
 SERVICES := tests/support/services/install.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz kill-loop services lint fmt bench soak scale calibration build deb-tools deb notices supply reproduce book setup clean
+.PHONY: help demo test fuzz kill-loop services lint fmt bench soak scale calibration build deb-tools deb notices supply reproduce harden book setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -84,6 +86,9 @@ supply: setup notices ## licences, sources and known holes of every crate, and a
 	$(CARGO) cyclonedx --quiet --format json --describe binaries --no-build-deps
 	@mv heelguard_bin.cdx.json target/package/heelguard.cdx.json
 	$(CARGO) deny --locked check advisories
+
+harden: setup services ## every proof of safety in its long form, and the table of docs/hardening.md (HARDEN_ARGS="--write kernel kills"); hours
+	$(CARGO) bench --locked --bench harden -- $(HARDEN_ARGS)
 
 reproduce: setup ## build what is delivered twice from nothing and compare the bytes: half an hour
 	tests/tools/reproduce.sh

@@ -24,6 +24,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use support::craft::{Tcp, pcap_of_frames};
+use support::figures::figure;
 use support::replay::heelguard;
 
 /// What `spent` tells of a run.
@@ -487,14 +488,13 @@ fn no_small_capture_costs_much() {
         )
         .expect("written");
     }
-    eprintln!("{figures}");
+    figure("F13", "captures that cost more than 5 s or 256 MB", &beyond.to_string(), beyond == 0);
     assert_eq!(beyond, 0, "\n{figures}");
 }
 
 fn run(home: &Path, capture: &Path) -> Result<table::Cost, String> {
     let mut command = heelguard(home);
     command.args(["replay", "--shards", "1", "--alerts", "/dev/null", "--transactions", "/dev/null"]);
-    command.arg(capture);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.arg(capture).stdout(Stdio::null()).stderr(Stdio::null());
     spent::by(command)
 }

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use support::conversation::pcap;
+use support::figures::figure;
 use support::replay::{Replay, folder, replay};
 
 /// Wrong codes and long lists, one connection a second.
@@ -215,6 +216,8 @@ fn a_lossy_capture_of_http2_shows_no_request_that_was_not_made() {
             let told = Claims::of(&run.transactions);
             assert_eq!(told.beyond(&truth), [""; 0], "{name}, {percent} % lost");
             let found = told.count() * 100 / truth.count();
+            let what = format!("{name}, {percent} % lost");
+            figure("F4", &what, &format!("0 of {} under a wrong credential", told.count()), true);
             println!("{name}, {percent} % lost: {} of {} requests", told.count(), truth.count());
             assert!(found >= found_min, "{name}, {percent} % lost: {found} % found, not {found_min} %");
         }

@@ -75,7 +75,7 @@ fn who_forwards_says_where_to() {
         &[],
         &expect![[r#"
             c.toml:2:1: unknown key `scale.forwards`; did you mean `forward`?
-              allowed: forward, sink, sightings_topic, lanes_topic, state_topic, group, partitions, sensors, pair, lateness_ms, idle_s, snapshot_s, tenant_rate_max, held_max"#]],
+              allowed: forward, sink, sightings_topic, lanes_topic, keys_topic, state_topic, group, partitions, sensors, pair, lateness_ms, idle_s, snapshot_s, tenant_rate_max, held_max"#]],
     );
 }
 

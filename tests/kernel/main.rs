@@ -16,6 +16,9 @@ mod chance;
 #[allow(dead_code, reason = "other test crates use the rest of it")]
 #[path = "../support/craft.rs"]
 mod craft;
+#[path = "../support/figures.rs"]
+#[allow(dead_code, reason = "the number of connections has a setting of its own")]
+mod figures;
 mod judge;
 mod moves;
 mod peer;

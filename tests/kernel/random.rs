@@ -2,6 +2,7 @@
 
 use crate::chance::Chance;
 use crate::craft;
+use crate::figures::figure;
 use crate::judge::{Case, Outcome};
 use crate::moves::{Fault, Move, Piece};
 use crate::peer::{Link, Role, Terms};
@@ -363,6 +364,11 @@ fn ten_thousand_connections_by_chance_are_read_as_the_kernel_reads_them() {
             .expect("written");
     }
     eprintln!("{table}");
+    let sum = |of: fn(&Tally) -> usize| all.values().map(of).sum::<usize>();
+    let (flagged, wrong) = (sum(|tally| tally.flagged), sum(|tally| tally.wrong));
+    let what = format!("{cases} random connections beside the kernel");
+    figure("F2", &what, &format!("{wrong} read otherwise without a word"), wrong == 0);
+    figure("F3", &what, &format!("{flagged} differences, each with its signal; {wrong} silent"), wrong == 0);
     assert!(complaints.is_empty(), "{complaints}\n{table}");
 }
 

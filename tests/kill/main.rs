@@ -14,6 +14,9 @@
 
 #[path = "../support/conversation.rs"]
 mod conversation;
+#[path = "../support/figures.rs"]
+#[allow(dead_code, reason = "these loops have names of their own for their sizes")]
+mod figures;
 mod kills;
 mod outage;
 #[path = "../support/proxy.rs"]
@@ -25,6 +28,7 @@ mod spool;
 mod traffic;
 mod truth;
 
+use figures::figure;
 use kills::{Kafka, Outcome, Plan};
 use proxy::Proxy;
 use services::Service;
@@ -132,9 +136,23 @@ fn a_sensor_that_is_killed_again_and_again_delivers_every_alert() {
     }
     eprintln!();
     show(&outcomes);
+    tell(&outcomes);
     for (outcome, should) in &outcomes {
         assert_eq!(outcome.is_good(), *should, "{outcome:#?}");
         assert!(outcome.opens_quickly() || !should, "{outcome:#?}");
+    }
+}
+
+/// What is to be told of the loops that must be good, and of those that must not.
+fn tell(outcomes: &[(Outcome, bool)]) {
+    let (good, bad): (Vec<_>, Vec<_>) = outcomes.iter().partition(|(_, should)| *should);
+    let kills: usize = good.iter().map(|(outcome, _)| outcome.at_calls + outcome.at_random).sum();
+    let wrong: usize = good.iter().map(|(outcome, _)| outcome.wrong.len()).sum();
+    figure("F8", &format!("{kills} kills"), &format!("{wrong} alerts lost, invented or changed"), wrong == 0);
+    if !bad.is_empty() {
+        let found = bad.iter().filter(|(outcome, _)| !outcome.is_good()).count();
+        let (what, all) = (format!("delivery: {} seeded bugs", bad.len()), found == bad.len());
+        figure("F20", &what, &format!("{found} found"), all);
     }
 }
 

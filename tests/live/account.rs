@@ -1,5 +1,6 @@
 //! What is sent is what is processed and what is counted as dropped, to the packet.
 
+use crate::figures::figure;
 use crate::network::Network;
 use crate::page;
 use crate::sensor::Place;
@@ -34,6 +35,8 @@ fn overrun(shards: &'static str) {
     let ended = sensor.end();
     ended.has_received(arrived);
     let dropped = ended.live("kernel_dropped");
+    let what = format!("a ring that overran, {shards} shards");
+    figure("F7", &what, &format!("{arrived} sent = read + {dropped} dropped by the kernel"), true);
     assert!(dropped > 0, "{}", ended.stats);
     assert!(ended.live("ring_freezes") > 0, "{}", ended.stats);
     assert_eq!((ended.live("lost"), ended.live("misrouted")), (0, 0));

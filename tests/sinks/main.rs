@@ -23,5 +23,6 @@ mod services;
 mod clickhouse;
 mod faults;
 mod kafka;
+mod locked;
 mod smoke;
 mod webhook;
