@@ -88,7 +88,7 @@ supply: setup notices ## licences, sources and known holes of every crate, and a
 	$(CARGO) deny --locked check advisories
 
 harden: setup services ## every proof of safety in its long form, and the table of docs/hardening.md (HARDEN_ARGS="--write kernel kills"); hours
-	$(CARGO) bench --locked --bench harden -- $(HARDEN_ARGS)
+	$(CARGO) run --quiet --locked --example harden -- $(HARDEN_ARGS)
 
 reproduce: setup ## build what is delivered twice from nothing and compare the bytes: half an hour
 	tests/tools/reproduce.sh

@@ -1,12 +1,14 @@
-//! `cargo bench --bench harden`: every proof of safety in its long form, one after the other, and the table of what was
+//! `make harden`: every proof of safety in its long form, one after the other, and the table of what was
 //! promised and what was measured.
 //! It is given the names of proofs (all of them, where none is named), runs each as its own command, and gathers the figures
 //! that they tell (`tests/support/figures.rs`).
 //! It promises that a promise without a figure, and a proof that failed, stand in the table as such.
 //!
-//! Options behind `--`: `--quick` (the forms of `make test`), `--write` (renews docs/hardening.md), `--list`, names.
+//! Options, in `HARDEN_ARGS`: `--quick` (the forms of `make test`), `--write` (renews docs/hardening.md), `--list`, names.
 
+#[path = "../bench/document.rs"]
 mod document;
+#[path = "../bench/machine.rs"]
 mod machine;
 
 use serde_json::Value;
@@ -46,29 +48,49 @@ const PROMISES: [(&str, &str); 20] = [
     ("F20", "Every proof finds the bugs that are put in for it"),
 ];
 
-/// Proofs: a name, the command, and what its success alone says, where no figure does.
-const PROOFS: &[(&str, &[&str], Option<(&str, &str)>)] = &[
-    ("lints", &["make", "lint"], Some(("F17", "clippy's panic family over the whole source, as errors"))),
-    ("kernel", &["cargo", "test", "--locked", "--test", "kernel"], None),
-    ("loss", &["cargo", "test", "--locked", "--test", "loss"], None),
-    ("bombs", &["cargo", "test", "--locked", "--test", "bombs"], None),
-    ("locks", &["cargo", "test", "--locked", "--test", "hardening"], None),
-    (
+/// A proof: its name, its command, and which promise its success alone tells of, in words.
+struct Proof {
+    name: &'static str,
+    command: &'static str,
+    alone: Option<(&'static str, &'static str)>,
+}
+
+const fn proof(name: &'static str, command: &'static str) -> Proof {
+    Proof { name, command, alone: None }
+}
+
+const fn alone(
+    name: &'static str,
+    command: &'static str,
+    promise: &'static str,
+    what: &'static str,
+) -> Proof {
+    Proof { name, command, alone: Some((promise, what)) }
+}
+
+const PROOFS: &[Proof] = &[
+    alone("lints", "make lint", "F17", "clippy's panic family over the whole source, as errors"),
+    proof("kernel", "cargo test --locked --test kernel"),
+    proof("loss", "cargo test --locked --test loss"),
+    proof("bombs", "cargo test --locked --test bombs"),
+    proof("locks", "cargo test --locked --test hardening"),
+    alone(
         "service",
-        &["cargo", "test", "--locked", "--test", "tidy", "service"],
-        Some(("F12", "the units, judged by systemd-analyze")),
+        "cargo test --locked --test tidy service",
+        "F12",
+        "the units, judged by systemd-analyze",
     ),
-    ("live", &["cargo", "test", "--locked", "--test", "live"], None),
-    ("faults", &["cargo", "test", "--locked", "--test", "faults"], None),
-    ("page", &["cargo", "test", "--locked", "--test", "page", "--test", "door"], None),
-    ("leaks", &["cargo", "test", "--locked", "--test", "leaks"], None),
-    ("threads", &["cargo", "test", "--locked", "--test", "corpus"], None),
-    ("floods", &["cargo", "test", "--locked", "--test", "exhaustion"], None),
-    ("kills", &["make", "kill-loop"], None),
-    ("mutants", &["make", "mutants"], None),
-    ("fuzz", &["make", "fuzz"], None),
-    ("supply", &["make", "supply"], Some(("F18", "licences, sources, known holes, bill of materials"))),
-    ("reproduce", &["make", "reproduce"], Some(("F18", "two builds from nothing are equal"))),
+    proof("live", "cargo test --locked --test live"),
+    proof("faults", "cargo test --locked --test faults"),
+    proof("page", "cargo test --locked --test page --test door"),
+    proof("leaks", "cargo test --locked --test leaks"),
+    proof("threads", "cargo test --locked --test corpus"),
+    proof("floods", "cargo test --locked --test exhaustion"),
+    proof("kills", "make kill-loop"),
+    proof("mutants", "make mutants"),
+    proof("fuzz", "make fuzz"),
+    alone("supply", "make supply", "F18", "licences, sources, known holes, bill of materials"),
+    alone("reproduce", "make reproduce", "F18", "two builds from nothing are equal"),
 ];
 
 /// A figure that a proof told.
@@ -79,10 +101,12 @@ struct Figure {
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
     if has("--list") {
-        PROOFS.iter().for_each(|(name, command, _)| say(&format!("{name:<10} {}", command.join(" "))));
+        for Proof { name, command, .. } in PROOFS {
+            say(&format!("{name:<10} {command}"));
+        }
         return ExitCode::SUCCESS;
     }
     let named: Vec<&str> =
@@ -104,17 +128,18 @@ fn say(text: &str) {
 
 /// Whether every proof that ran succeeded.
 fn harden(named: &[&str], is_quick: bool, write: bool) -> Result<bool, String> {
-    if let Some(unknown) = named.iter().find(|name| PROOFS.iter().all(|(known, ..)| known != *name)) {
+    if let Some(unknown) = named.iter().find(|name| PROOFS.iter().all(|proof| proof.name != **name)) {
         return Err(format!("`{unknown}` is no proof; --list names them"));
     }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("harden");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/harden");
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let path = folder.join("figures.jsonl");
     let mut ran = Vec::new();
-    for (name, command, alone) in PROOFS.iter().filter(|(name, ..)| named.is_empty() || named.contains(name))
+    for Proof { name, command, alone } in
+        PROOFS.iter().filter(|proof| named.is_empty() || named.contains(&proof.name))
     {
         forget(&path, name)?;
-        say(&format!("{name}: {}", command.join(" ")));
+        say(&format!("{name}: {command}"));
         let (is_good, took) = run(name, command, &folder, is_quick)?;
         say(&format!("{name}: {} after {} s", if is_good { "good" } else { "FAILED" }, took.as_secs()));
         if let Some((promise, what)) = alone {
@@ -137,14 +162,15 @@ fn harden(named: &[&str], is_quick: bool, write: bool) -> Result<bool, String> {
 }
 
 /// Runs a proof. What it says goes to a file of its own, its figures to another, and from there to those of all.
-fn run(name: &str, command: &[&str], folder: &Path, is_quick: bool) -> Result<(bool, Duration), String> {
+fn run(name: &str, command: &str, folder: &Path, is_quick: bool) -> Result<(bool, Duration), String> {
     let failed = |error: std::io::Error| format!("{name}: {error}");
-    let [program, arguments @ ..] = command else { return Err(format!("{name} has no command")) };
+    let mut words = command.split(' ');
+    let program = words.next().ok_or_else(|| format!("{name} has no command"))?;
     let said = std::fs::File::create(folder.join(format!("{name}.log"))).map_err(failed)?;
     let told = folder.join(format!("{name}.jsonl"));
     let _ = std::fs::remove_file(&told);
     let mut process = Command::new(program);
-    process.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    process.args(words).current_dir(env!("CARGO_MANIFEST_DIR"));
     process.env("HEELGUARD_FIGURES", &told).env("HEELGUARD_SERVICES", "required");
     process.env("HEELGUARD_HARDEN", if is_quick { "quick" } else { "long" });
     process.stdout(said.try_clone().map_err(failed)?).stderr(said);
