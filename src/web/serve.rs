@@ -13,7 +13,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinSet, yield_now};
 use tokio::time::timeout;
 
 /// How much strangers on this machine may take up.
@@ -74,6 +74,8 @@ pub(super) async fn serve(listener: TcpListener, mut seal: Option<Seal>, router:
                 }
             }),
         });
+        // Who came with a request is heard before a crowd behind can push it out.
+        yield_now().await;
     }
 }
 

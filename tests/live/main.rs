@@ -28,6 +28,7 @@ mod page;
 mod reload;
 mod rights;
 mod sensor;
+mod siege;
 mod traffic;
 mod usage;
 #[path = "../support/wire.rs"]

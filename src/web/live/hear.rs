@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -65,7 +66,7 @@ fn respond(door: &Door, head: &Parts, form: &[u8]) -> Response<Body> {
     let (reload, wish) = RELOAD;
     let asked = Asked {
         method: head.method.as_str(),
-        host: word("host"),
+        host: host(head),
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         origin: word("origin"),
@@ -79,6 +80,16 @@ fn respond(door: &Door, head: &Parts, form: &[u8]) -> Response<Body> {
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     door.respond(&asked, now.as_secs())
+}
+
+/// The name that a request is for, where it says one and no other: between two, a program in front of this one may have
+/// looked at either.
+fn host(head: &Parts) -> Option<&str> {
+    let mut fields = head.headers.get_all(header::HOST).iter();
+    let host = fields.next()?.to_str().ok()?;
+    let is_said_alone = fields.next().is_none();
+    let authority = head.uri.authority().map_or(host, Authority::as_str);
+    (is_said_alone && authority.eq_ignore_ascii_case(host)).then_some(host)
 }
 
 #[cfg(test)]
