@@ -65,5 +65,6 @@ fn the_service_may_listen_and_nothing_else() {
     let locks = "seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self";
     assert_eq!(values(&unit, "SystemCallFilter"), ["@system-service", "~@privileged @resources", locks]);
     assert_eq!(values(&unit, "LimitCORE"), ["0"]);
+    assert_eq!(values(&unit, "MemorySwapMax"), ["0"]);
     assert_eq!(values(&unit, "RestartPreventExitStatus"), ["2"], "a wrong configuration stays wrong");
 }
