@@ -121,8 +121,8 @@ impl Scrapes {
 }
 
 fn gauge(page: &str, name: &str) -> u64 {
-    let value = page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok());
-    value.unwrap_or_else(|| panic!("{name} is not on the page of metrics")) as u64
+    let value = page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("{name} is not on the page of metrics"))
 }
 
 /// Sends everything, and asks for the metrics in each tick.
