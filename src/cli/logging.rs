@@ -3,6 +3,7 @@
 //! It promises silence by default: warnings and errors of a command are told without it.
 
 use super::Failure;
+use std::io::IsTerminal as _;
 use tracing::level_filters::LevelFilter;
 
 /// The environment variable that sets the level when the command line does not.
@@ -25,6 +26,12 @@ pub(super) fn start(asked: Option<&str>) -> Result<(), Failure> {
         )));
     }
     let filter: LevelFilter = level.parse().unwrap_or(LevelFilter::OFF);
-    tracing_subscriber::fmt().with_max_level(filter).with_writer(std::io::stderr).init();
+    // A journal or a file is not painted.
+    let is_terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_max_level(filter)
+        .with_ansi(is_terminal)
+        .with_writer(std::io::stderr)
+        .init();
     Ok(())
 }

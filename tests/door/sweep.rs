@@ -20,6 +20,8 @@ const TOKEN: &str = "5f0c1b7e93a84d26b1e0c7f2a95d3846";
 const BROKER: &str = "Juniper-slate-4471-broker";
 const DATABASE: &str = "Harbor-quill-9925-database";
 const ROUTING: &str = "Copper-finch-3310-webhook";
+/// Captures of more are for the long form.
+const QUICK_BYTES_MAX: usize = 1_500_000;
 /// Pages that are looked at of each run.
 const PAGES_QUICK: usize = 60;
 
@@ -145,11 +147,15 @@ fn a_running_sensor_tells_no_secret_anywhere() {
     let Some(realauth) = folder("HEELGUARD_REALAUTH") else { return };
     let (mut swept, mut bytes, mut runs) = (0, 0, 0);
     let captures = realauth::captures(&realauth);
-    let share = if long() { 1 } else { 5 };
+    let share = if long() { 1 } else { 3 };
     for (capture, labels) in captures.iter().step_by(share) {
         let place = tempfile::tempdir().unwrap();
         let raw = std::fs::read(capture).unwrap();
+        if !long() && raw.len() > QUICK_BYTES_MAX {
+            continue;
+        }
         let running = sensor(place.path(), &raw);
+        assert!(!running.said().contains('\u{1b}'), "the log paints what is no terminal");
         let mut everything = pages(running.address, if long() { usize::MAX } else { PAGES_QUICK });
         everything.extend(told_by_kernel(running.id()));
         assert!(running.end().success(), "{}", capture.display());
