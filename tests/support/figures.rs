@@ -3,6 +3,8 @@
 //! It promises that the line is written where `make harden` gathers them, and shown otherwise; it judges nothing: a test
 //! asserts its promise itself.
 
+#![allow(clippy::print_stdout, reason = "a test says what it found")]
+
 use serde_json::json;
 use std::io::Write as _;
 
