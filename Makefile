@@ -16,6 +16,8 @@ CALIBRATION_ARGS ?=
 # Loops of `make kill-loop`, of those in tests/kill/main.rs; and how many seconds broker and database are away.
 KILL_LOOPS ?= all
 OUTAGE_S ?= 180
+# Seeded bugs of `make mutants`: those of a suite (MUTANTS=tcp) or one (MUTANTS=tcp/no_paws); all where it is empty.
+MUTANTS ?=
 # Seconds of `make fuzz` for each target, and which targets: FUZZ_TARGETS="http1 hpack".
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?=
@@ -26,7 +28,7 @@ LINT_ARGS ?= -D warnings
 SERVICES := tests/support/services/install.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz kill-loop services lint fmt bench soak scale calibration build deb-tools deb notices supply reproduce harden book setup clean
+.PHONY: help demo test fuzz kill-loop mutants services lint fmt bench soak scale calibration build deb-tools deb notices supply reproduce harden book setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +46,9 @@ fuzz: ## fuzz every parser, FUZZ_SECONDS each (FUZZ_TARGETS="http1 hpack"); need
 kill-loop: setup services ## kill the sensor 460 times, take its sinks and its disk away, and find seeded bugs: half an hour
 	HEELGUARD_SERVICES=required HEELGUARD_KILL=$(KILL_LOOPS) HEELGUARD_OUTAGE_S=$(OUTAGE_S) \
 		$(CARGO) test --locked --features seeded-bugs --test kill -- --nocapture --test-threads=1
+
+mutants: setup ## put seeded bugs in, one at a time, and see that its tests fail: an hour or two (MUTANTS=tcp, MUTANTS=tcp/no_paws)
+	MUTANTS=$(MUTANTS) $(CARGO) run --locked --example mutants
 
 services: ## Kafka and ClickHouse for the tests, in target/services; without them those tests are not run
 	@$(SERVICES) || [ "$$HEELGUARD_SERVICES" != required ]

@@ -10,6 +10,7 @@ mod tidy {
     mod format;
     mod hashing;
     mod layers;
+    mod mutants;
     mod rules;
     mod safety;
     #[cfg(target_os = "linux")]

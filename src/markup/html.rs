@@ -141,3 +141,24 @@ pub(crate) fn grouped(number: u64) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_neither_begins_markup_nor_ends_an_attribute() {
+        let word = r#"<b a="1" c='2'>&amp;"#;
+        let escaped = "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt;&amp;amp;";
+        let written = |write: fn(&mut Html, &str)| {
+            let mut html = Html::new();
+            write(&mut html, word);
+            html.into_string()
+        };
+        assert_eq!(written(|html, word| _ = html.text(word)), escaped);
+        assert_eq!(written(|html, word| _ = html.wire(word)), format!("<bdi>{escaped}</bdi>"));
+        assert_eq!(written(|html, word| _ = html.jointed(word)), format!("<bdi>{escaped}</bdi>"));
+        let part = "%3Cb%20a%3D%221%22%20c%3D%272%27%3E%26amp%3B";
+        assert_eq!(written(|html, word| _ = html.part(word)), part);
+    }
+}
