@@ -61,6 +61,19 @@ fn told(fault: &PanicHookInfo<'_>) -> String {
     )
 }
 
+/// Where parsers are made to fail.
+#[cfg(test)]
+pub(crate) mod poison {
+    /// Who reads this fails.
+    pub(crate) const POISON: &[u8] = b"a parser fails here";
+
+    /// Stands where parsers work.
+    #[track_caller]
+    pub(crate) fn fail_at(bytes: &[u8]) {
+        assert!(memchr::memmem::find(bytes, POISON).is_none(), "as it was told to");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -159,6 +159,18 @@ mod tests {
         assert_eq!(before, after);
     }
 
+    /// Where the configuration turns the other locks off, which bring it too, this is all that forbids it.
+    #[test]
+    fn rights_never_come_back() {
+        let bound = || {
+            linux::forbid_new().unwrap();
+            std::fs::read_to_string("/proc/thread-self/status").unwrap()
+        };
+        // It ends with its thread.
+        let status = std::thread::spawn(bound).join().unwrap();
+        assert!(status.contains("\nNoNewPrivs:\t1\n"), "{status}");
+    }
+
     #[test]
     fn what_is_left_is_said() {
         let said = |user: Option<&str>, keeps_capture| {

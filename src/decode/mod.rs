@@ -176,6 +176,8 @@ impl Decoder {
     pub fn decode<'a>(&'a mut self, packet: Packet<'a>) -> Option<Segment<'a>> {
         let Self { layers, counters } = self;
         counters.packets.read += 1;
+        #[cfg(test)]
+        crate::fault::poison::fail_at(packet.data);
         if packet.data.len() < packet.original_len as usize {
             counters.anomalies.count(Anomaly::CaptureTruncated);
         }

@@ -55,11 +55,7 @@ impl<'o> Decoding<'o> {
     /// Hands the packet's segment to `take`, where it has one.
     pub(super) fn decode(&mut self, packet: Packet<'_>, take: impl FnOnce(&Segment<'_>)) {
         let (now, decoder) = (packet.time, &mut self.decoder);
-        let fault = match contain(|| {
-            #[cfg(test)]
-            tests::fail_at(packet.data);
-            decoder.decode(packet)
-        }) {
+        let fault = match contain(|| decoder.decode(packet)) {
             Ok(segment) => {
                 if let Some(segment) = segment {
                     take(&segment);
@@ -175,4 +171,4 @@ impl<'o> Parsing<'o> {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

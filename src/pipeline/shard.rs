@@ -77,7 +77,7 @@ impl Shard {
             self.flows.push(segment, &mut self.http);
         }
         #[cfg(test)]
-        super::guard::tests::fail_at(segment.payload);
+        crate::fault::poison::fail_at(segment.payload);
         if !self.http.exchanges.is_empty() || !self.http.tls.connections.is_empty() {
             self.extract();
         }

@@ -4,6 +4,7 @@ use super::*;
 use crate::capture::replay::Progress as Reading;
 use crate::capture::{CaptureError, LinkType, Next, Offload};
 use crate::decode::{Endpoint, TcpFlags, TcpOptions, Tenant, Tunnel, Vlans};
+use crate::fault::poison::{POISON, fail_at};
 use crate::identity::config::{Identity, Network, Privacy};
 use crate::identity::geo::Geo;
 use crate::identity::secret::Keyring;
@@ -13,15 +14,6 @@ use heelguard_detectors::alert::Alert;
 use heelguard_detectors::runtime::RuntimeConfig;
 use heelguard_detectors::transaction::Transaction;
 use std::time::Instant;
-
-/// Who reads this fails.
-const POISON: &[u8] = b"a parser fails here";
-
-/// Stands where parsers work.
-#[track_caller]
-pub(in crate::pipeline) fn fail_at(bytes: &[u8]) {
-    assert!(memchr::memmem::find(bytes, POISON).is_none(), "as it was told to");
-}
 
 fn options() -> Options {
     let keyring = Keyring::ephemeral().unwrap();
@@ -140,6 +132,18 @@ fn two_faults_in_a_minute_are_lived_with_and_a_third_is_not() {
 }
 
 #[test]
+fn who_begins_anew_reads_by_the_settings_in_force() {
+    let (options, later) = (options(), options().identity);
+    let mut parsing = Parsing::new(&options);
+    parsing.reconfigure(Arc::clone(&later));
+    let users = || [&options.identity, &later].map(Arc::strong_count);
+    let before = users();
+    ask(&mut parsing, 40_000, 0, std::str::from_utf8(POISON).unwrap());
+    assert_eq!(parsing.report(0, at(1), None).warnings.len(), 1);
+    assert_eq!(users(), before);
+}
+
+#[test]
 fn a_packet_at_which_a_decoder_fails_is_dropped_by_name() {
     let options = options();
     let mut decoding = Decoding::new(&options.decode);
@@ -157,12 +161,8 @@ fn a_packet_at_which_a_decoder_fails_is_dropped_by_name() {
         decoding.decode(packet, |_| taken += 1);
     }
     let counters = decoding.counters();
-    assert_eq!(
-        (taken, counters.packets.read),
-        (0, 2),
-        "the one that failed before it was counted is no packet read"
-    );
-    assert_eq!(counters.faults.decoders, 1);
+    assert_eq!((taken, counters.packets.read), (0, 3));
+    assert_eq!((counters.faults.decoders, counters.dropped.get(DropReason::Fault)), (1, 1));
     assert_eq!(counters.imbalance_so_far(), None);
 }
 

@@ -171,7 +171,7 @@ fn a_right_code_ends_the_count_and_what_was_not_seen_does_so_after_a_while() {
         "10:00:00 203.0.113.7 -> mfa POST /mfa/verify 401 user=u{1..5} x3 every 1s
          10:00:20 203.0.113.7 -> mfa POST /mfa/verify - user=u{1..5} every 1s
          10:01:00 203.0.113.7 -> mfa POST /mfa/verify 401 user=u{1..5} x3 every 1s
-         10:01:20 203.0.113.7 -> mfa POST /mfa/verify 401 user=u{1..5} gap every 1s
+         10:01:20 203.0.113.7 -> mfa POST /mfa/verify 401 user=u{1..5} code=7 gap every 1s
          10:02:00 203.0.113.7 -> mfa POST /mfa/verify 401 user=u{1..5} x3 every 1s",
         expect![""],
     );

@@ -134,6 +134,11 @@ fn sizes_within_what_the_receiver_allows_are_obeyed() {
     check(&mut decoder, "3fe13f 82", &[":method: GET"]);
     // Two changes at the start of a block, the smaller one first (section 4.2).
     check(&mut decoder, "20 3fe11f 82", &[":method: GET"]);
+    // What there is no room for any more is gone: the first of two entries, then both.
+    check(&mut decoder, "4001610162 4001630164 bf be", &["a: b", "c: d", "a: b", "c: d"]);
+    check(&mut decoder, "3f06 be", &["c: d"]);
+    check(&mut decoder, "bf", &["broken"]);
+    check(&mut decoder, "20 3fe11f be", &["broken"]);
 }
 
 #[test]
