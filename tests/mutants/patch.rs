@@ -8,11 +8,11 @@ use std::path::Path;
 
 /// A seeded bug.
 #[derive(Debug)]
-pub struct Mutant {
+pub(super) struct Mutant {
     /// What is wrong, in words.
-    pub words: String,
+    pub(super) words: String,
     /// What `cargo test` is given.
-    pub red: Vec<String>,
+    pub(super) red: Vec<String>,
     /// What is replaced, by file.
     changes: BTreeMap<String, Vec<Change>>,
 }
@@ -26,7 +26,7 @@ struct Change {
 
 impl Mutant {
     /// Reads a patch.
-    pub fn read(text: &str) -> Result<Self, String> {
+    fn read(text: &str) -> Result<Self, String> {
         let mut lines = text.lines();
         let words = lines
             .next()
@@ -43,8 +43,7 @@ impl Mutant {
         for line in lines {
             if let Some(path) = line.strip_prefix("+++ b/") {
                 file = Some(path.to_owned());
-            } else if line.starts_with("--- ") || file.is_none() {
-            } else if let Some(file) = &file {
+            } else if let Some(file) = file.as_ref().filter(|_| !line.starts_with("--- ")) {
                 let all = changes.entry(file.clone()).or_default();
                 if line.starts_with("@@ ") {
                     all.push(Change::default());
@@ -60,7 +59,7 @@ impl Mutant {
     }
 
     /// Each file with the bug in it.
-    pub fn apply(&self, root: &Path) -> Result<Vec<(String, String)>, String> {
+    pub(super) fn apply(&self, root: &Path) -> Result<Vec<(String, String)>, String> {
         let with_bug = |(file, changes): (&String, &Vec<Change>)| {
             let mut text =
                 std::fs::read_to_string(root.join(file)).map_err(|why| format!("{file}: {why}"))?;
@@ -96,7 +95,7 @@ impl Change {
 }
 
 /// Every seeded bug of a tree, by name, each read or why not.
-pub fn all(root: &Path) -> std::io::Result<BTreeMap<String, Result<Mutant, String>>> {
+pub(super) fn all(root: &Path) -> std::io::Result<BTreeMap<String, Result<Mutant, String>>> {
     let mut found = BTreeMap::new();
     for suite in std::fs::read_dir(root.join("tests/mutants"))? {
         let suite = suite?;

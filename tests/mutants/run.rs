@@ -4,7 +4,13 @@
 //! mistake in the patch and is told as one. That the tests pass without bugs is what `make test` says.
 
 #[path = "../support/figures.rs"]
-#[allow(dead_code, reason = "a seeded bug has one size")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "it is written for tests; a seeded bug has one size"
+)]
 mod figures;
 mod patch;
 
