@@ -267,6 +267,14 @@ fn with_more_secrets_than_can_be_compared_every_text_is_one() {
 }
 
 #[test]
+fn the_password_of_basic_is_hidden_by_itself() {
+    let value = format!("Basic {}", BASE64_STANDARD.encode("annabel:Harbor rill 99"));
+    let mut presented = Presented::default();
+    presented.authorization(b"Authorization", value.as_bytes());
+    assert!(presented.tells(b"/Harbor rill 99/") && !presented.tells(b"/annabel/"));
+}
+
+#[test]
 fn masking_ends_whatever_the_secret_is() {
     for secret in ["secret", "{secret}", "t}{secr", "}{secret", "aaaaaa", "secret}x"] {
         let mut presented = Presented::default();
