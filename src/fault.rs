@@ -5,8 +5,11 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::io::Write as _;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::pin::pin;
+use std::task::Poll;
 use std::thread;
 
 thread_local! {
@@ -31,6 +34,17 @@ pub fn contain<T>(work: impl FnOnce() -> T) -> Result<T, Fault> {
     let done = panic::catch_unwind(AssertUnwindSafe(work));
     CONTAINED.set(before);
     done.map_err(Fault)
+}
+
+/// The same for work that waits in between. Nothing of it runs any more after it failed.
+pub async fn contain_future<T>(work: impl Future<Output = T>) -> Result<T, Fault> {
+    let mut work = pin!(work);
+    poll_fn(|context| match contain(|| work.as_mut().poll(context)) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(done)) => Poll::Ready(Ok(done)),
+        Err(fault) => Poll::Ready(Err(fault)),
+    })
+    .await
 }
 
 /// From here on panics of this thread end what panicked and not the process: who runs the thread sees to the rest.
@@ -90,5 +104,25 @@ mod tests {
         assert!(!CONTAINED.get());
         let passed = contain(|| contain(|| panic!("on")).unwrap_or_else(|fault| fault.pass_on()));
         assert!(passed.is_err());
+    }
+    #[test]
+    fn work_that_waits_is_contained_each_time_it_goes_on_and_at_no_other_time() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let waits = |fails: bool| async move {
+            assert!(CONTAINED.get(), "before it waited");
+            tokio::task::yield_now().await;
+            assert!(CONTAINED.get(), "after it waited");
+            assert!(!fails, "on purpose");
+        };
+        let others = async {
+            for _ in 0..3 {
+                assert!(!CONTAINED.get(), "while it waits");
+                tokio::task::yield_now().await;
+            }
+        };
+        let both = async { tokio::join!(contain_future(waits(true)), contain_future(waits(false)), others) };
+        let (failed, went_well, ()) = runtime.block_on(both);
+        assert!(failed.is_err() && went_well.is_ok());
+        assert!(!CONTAINED.get());
     }
 }

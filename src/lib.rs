@@ -3,6 +3,7 @@
 //! plus the vocabulary in `heelguard-detectors`. See `src/ARCHITECTURE.md`.
 
 pub mod fault;
+pub mod files;
 pub mod metrics;
 
 pub mod capture;

@@ -17,7 +17,7 @@ use crate::scale::{self, Worker};
 use crate::sinks::kafka::Cluster;
 use crate::sinks::record::imbalance;
 use crate::sinks::spool::Full;
-use crate::web::{Live, Server};
+use crate::web::{Live, Readings, Server};
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -96,8 +96,9 @@ impl Detect {
         let sinks = way_out.as_ref().map(|way_out| way_out.delivery.observer());
         let source = format!("Worker of {}", config.group);
         let shown = page::shown(&raw, source, records.survey(described.as_ref()));
-        let live =
-            Arc::new(Live::new(sinks).reloading(move || asking.ask()).showing(shown).locked(confined.rows()));
+        let readings = Arc::<Readings>::default();
+        let reloading = Live::new(sinks).reloading(move || asking.ask(), Arc::clone(&readings));
+        let live = Arc::new(reloading.telling(Arc::clone(&tell)).showing(shown).locked(confined.rows()));
         let origin = live.serve(server).map_err(Failure::running)?;
         records.show_on(live);
         if let Some(way_out) = way_out {
@@ -113,6 +114,7 @@ impl Detect {
             tell,
             notifier: notifier.clone(),
             survey: records.survey(described.as_ref()),
+            readings,
         };
         let changes = reloader.start(asked);
         records

@@ -12,6 +12,7 @@ use crate::identity::Settings;
 use crate::openapi::Survey;
 use crate::pipeline::Options;
 use crate::sinks::delivery::Tell;
+use crate::web::Readings;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
 
@@ -42,6 +43,8 @@ pub(super) struct Reloader {
     pub(super) notifier: Notifier,
     /// What the page shows of descriptions.
     pub(super) survey: Arc<Survey>,
+    /// What came of it, for the metrics.
+    pub(super) readings: Arc<Readings>,
 }
 
 /// Who may ask for a configuration to be read anew; asking twice before it is done is asking once.
@@ -69,11 +72,13 @@ impl Reloader {
                 self.notifier.reloading();
                 match self.read() {
                     Ok(options) => {
+                        self.readings.note(true);
                         if sender.send(Box::new(options)).is_err() {
                             break;
                         }
                     }
                     Err(why) => {
+                        self.readings.note(false);
                         let why = explained(&why.to_string());
                         (self.tell)(&format!("the configuration stays as it was: {why}"));
                         self.notifier.ready();

@@ -18,7 +18,7 @@ use crate::config::Raw;
 use crate::metrics::Counters;
 use crate::pipeline::{self, Source};
 use crate::sinks::spool::Full;
-use crate::web::{Live, Server};
+use crate::web::{Live, Readings, Server};
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -150,8 +150,9 @@ impl Run {
         let sinks = way_out.as_ref().map(|way_out| way_out.delivery.observer());
         let source = format!("Live on {}", raw.capture.live.interfaces.join(", "));
         let shown = page::shown(&raw, source, records.survey(described.as_ref()));
-        let live =
-            Arc::new(Live::new(sinks).reloading(move || asking.ask()).showing(shown).locked(confined.rows()));
+        let readings = Arc::<Readings>::default();
+        let reloading = Live::new(sinks).reloading(move || asking.ask(), Arc::clone(&readings));
+        let live = Arc::new(reloading.telling(Arc::clone(&tell)).showing(shown).locked(confined.rows()));
         let origin = live.serve(server).map_err(Failure::running)?;
         records.show_on(live);
         records.listens_to(opened.observer);
@@ -170,6 +171,7 @@ impl Run {
             tell: Arc::clone(&tell),
             notifier: notifier.clone(),
             survey: records.survey(described.as_ref()),
+            readings,
         };
         let started = |error: std::io::Error| Failure::running(format!("cannot start a thread: {error}"));
         if let Some((keys, follower)) = keylog {

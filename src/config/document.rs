@@ -3,6 +3,7 @@
 //! It promises places in lines and columns from 1, columns in characters.
 
 use super::ConfigError;
+use crate::files;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
@@ -31,23 +32,26 @@ impl Document {
     /// The leaves of the file at `path`.
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
         let unreadable = |cause| ConfigError::Unreadable { path: path.to_owned(), cause };
-        let size = std::fs::metadata(path).map_err(unreadable)?.len();
-        if size > FILE_BYTES_MAX {
-            return Err(unreadable(std::io::Error::other(format!(
-                "{size} bytes are more than a configuration may have ({FILE_BYTES_MAX})"
-            ))));
+        let bytes = files::read(path, FILE_BYTES_MAX).map_err(unreadable)?;
+        let name = path.display().to_string();
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Self::parse(text, &name),
+            Err(error) => {
+                let (line, column) = Lines::of(&String::from_utf8_lossy(&bytes)).place(error.valid_up_to());
+                let place = format!("{name}:{line}:{column}");
+                Err(ConfigError::Refused { place, problem: "a byte that is not UTF-8".to_owned() })
+            }
         }
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        Self::parse(&text, &path.display().to_string())
     }
 
     /// The leaves of `text`, which came from `name`.
     pub(super) fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
-        let place = |at: usize| {
-            let (line, column) = line_and_column(text, at);
+        let mut lines = Lines::of(text);
+        let mut place = |at: usize| {
+            let (line, column) = lines.place(at);
             format!("{name}:{line}:{column}")
         };
-        let refuse = |error: &toml::de::Error| ConfigError::Refused {
+        let mut refuse = |error: &toml::de::Error| ConfigError::Refused {
             place: place(error.span().map_or(0, |span| span.start)),
             problem: error.message().replace('\n', ", "),
         };
@@ -56,11 +60,12 @@ impl Document {
         let values: Table = toml::from_str(text).map_err(|error| refuse(&error))?;
         let mut leaves = Vec::new();
         walk(spans.get_ref(), &values, &mut Vec::new(), &mut |path, value, at| {
-            leaves.push((at, Leaf { path: path.to_vec(), value: value.clone(), place: place(at) }));
+            leaves.push((at, path.to_vec(), value.clone()));
         });
         // Tables are sorted by key; errors are told in the order of the file.
-        leaves.sort_by_key(|(at, _)| *at);
-        Ok(Self { leaves: leaves.into_iter().map(|(_, leaf)| leaf).collect() })
+        leaves.sort_by_key(|(at, ..)| *at);
+        let leaf = |(at, path, value)| Leaf { path, value, place: place(at) };
+        Ok(Self { leaves: leaves.into_iter().map(leaf).collect() })
     }
 
     /// Adds one `KEY=VALUE`. The value is TOML; what is not TOML is a string.
@@ -149,10 +154,29 @@ fn word_or_value(text: &str) -> Value {
     }
 }
 
-/// Line and column of a byte, from 1.
-fn line_and_column(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..at).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
-    (line, column)
+/// Lines and columns of bytes, from 1. What is asked for in order costs one look at the text, not one each.
+struct Lines<'a> {
+    text: &'a str,
+    /// Where the line begins in which the last byte was, and its number.
+    begins: usize,
+    number: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, begins: 0, number: 1 }
+    }
+
+    fn place(&mut self, at: usize) -> (usize, usize) {
+        if at < self.begins {
+            (self.begins, self.number) = (0, 1);
+        }
+        let between = self.text.get(self.begins..at).unwrap_or_default();
+        if let Some(end) = between.rfind('\n') {
+            self.number += between.matches('\n').count();
+            self.begins += end + 1;
+        }
+        let column = self.text.get(self.begins..at).unwrap_or_default().chars().count() + 1;
+        (self.number, column)
+    }
 }

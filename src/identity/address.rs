@@ -6,10 +6,14 @@
 //! `none` takes a class away.
 
 use super::prefixes::Prefix;
+use crate::files;
 use heelguard_detectors::identity::AddressClass;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::LazyLock;
+
+/// More than every network that is announced.
+const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// Hand-written; a test reads it, so that here it cannot fail.
 static BUILTIN: LazyLock<List> =
@@ -26,7 +30,7 @@ impl Classes {
         let mut own = List::default();
         for path in paths {
             let shown = path.display();
-            let text = std::fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
+            let text = files::read_text(path, FILE_BYTES_MAX).map_err(|error| format!("{shown}: {error}"))?;
             own.read(&text).map_err(|(line, wrong)| format!("{shown}:{line}: {wrong}"))?;
         }
         own.settle();

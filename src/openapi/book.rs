@@ -6,6 +6,7 @@
 use super::spec::{self, Operation, Spec};
 use super::tree::Tree;
 use super::{Config, File, document};
+use crate::files;
 use ahash::RandomState;
 use heelguard_detectors::contents::ParameterPlace;
 use heelguard_detectors::identity::Location;
@@ -249,7 +250,7 @@ impl Book {
 fn load(path: &Path) -> Result<(Spec, Vec<String>), String> {
     let cannot = |error: std::io::Error| format!("cannot be read: {error}");
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(cannot)?;
+    let file = files::open(path).map_err(cannot)?;
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(format!("has more than {} MiB; split it into several files", FILE_BYTES_MAX >> 20));

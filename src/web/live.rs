@@ -13,7 +13,7 @@ use super::site::{Asked, Site, answer};
 use super::{Error, Moment, Origin, Server, Shown};
 use crate::ledger::Ledger;
 use crate::metrics::{Counters, InterfaceRow, LiveRows};
-use crate::sinks::delivery::Observer;
+use crate::sinks::delivery::{Observer, Tell};
 use crate::sinks::record::ServiceRow;
 use crate::sinks::status::{State, Status};
 use axum::body::Body;
@@ -21,9 +21,33 @@ use axum::http::{Response, StatusCode};
 use heelguard_detectors::alert::Alert;
 use serde::Serialize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 #[allow(clippy::disallowed_types, reason = "counters are put here a few times a second, and read by scrapes")]
 type Mutex<T> = std::sync::Mutex<T>;
+
+/// How it went when the configuration was read anew; shared between who reads and who tells.
+#[derive(Debug, Default)]
+pub struct Readings {
+    done: AtomicU64,
+    failed: AtomicU64,
+    has_failed_last: AtomicBool,
+}
+
+impl Readings {
+    /// One more, and whether it can be used.
+    pub fn note(&self, went_well: bool) {
+        let count = if went_well { &self.done } else { &self.failed };
+        count.fetch_add(1, Ordering::Relaxed);
+        self.has_failed_last.store(!went_well, Ordering::Relaxed);
+    }
+
+    /// Those that went well, those that failed, and whether the last one went well.
+    pub(super) fn told(&self) -> (u64, u64, bool) {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (count(&self.done), count(&self.failed), !self.has_failed_last.load(Ordering::Relaxed))
+    }
+}
 
 /// What is known of a running sensor.
 #[derive(Default)]
@@ -32,8 +56,12 @@ pub struct Live {
     sinks: Option<Observer>,
     /// Has the configuration read anew, where that can be done.
     reload: Option<Box<dyn Fn() + Send + Sync>>,
+    /// What came of that.
+    readings: Arc<Readings>,
     /// What this process took from itself, and whether that holds.
     locks: Vec<(&'static str, bool)>,
+    /// Says a line to the operator, where there is somebody to read it.
+    tell: Option<Tell>,
     /// The pages, where people look.
     site: Option<Site>,
 }
@@ -53,10 +81,16 @@ impl Live {
         Self { sinks, ..Self::default() }
     }
 
-    /// With a way to read the configuration anew.
+    /// With a way to read the configuration anew, and what comes of it.
     #[must_use]
-    pub fn reloading(self, reload: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { reload: Some(Box::new(reload)), ..self }
+    pub fn reloading(self, reload: impl Fn() + Send + Sync + 'static, readings: Arc<Readings>) -> Self {
+        Self { reload: Some(Box::new(reload)), readings, ..self }
+    }
+
+    /// With somebody who reads what goes wrong.
+    #[must_use]
+    pub fn telling(self, tell: Tell) -> Self {
+        Self { tell: Some(tell), ..self }
     }
 
     /// With pages for people.
@@ -122,7 +156,8 @@ impl Live {
         let door = Door { live: Arc::clone(self), access: server.access };
         let limits = Limits::default();
         let router = hear::router(door, limits.head_within);
-        let serve = move || runtime.block_on(serve(listener, server.seal, router, limits));
+        let tell = self.tell.clone().unwrap_or_else(|| Arc::new(|_: &str| ()));
+        let serve = move || runtime.block_on(serve(listener, server.seal, router, limits, tell));
         std::thread::Builder::new().name("metrics".to_owned()).spawn(serve).map_err(refused)?;
         Ok(origin)
     }
@@ -169,7 +204,8 @@ impl Live {
     fn metrics(&self) -> String {
         let Moment { counters, rows, sinks, .. } = self.moment();
         let (locks, process) = (self.locks.as_slice(), Process::now());
-        exposition(&Exhibit { counters: &counters, sinks: &sinks, live: &rows, locks, process })
+        let readings = &self.readings;
+        exposition(&Exhibit { counters: &counters, sinks: &sinks, live: &rows, locks, readings, process })
     }
 
     fn statuses(&self) -> Vec<Status> {

@@ -2,6 +2,7 @@
 //! It is given every counter, the sinks' statuses, a live sensor's rows and the process, and gives a page.
 //! It promises closed label sets: no label holds a word of traffic, so the number of series is fixed.
 
+use super::live::Readings;
 use super::process::Process;
 use crate::metrics::{Counters, DropReason, InterfaceRow, LatencyRow, LiveRows, QueueRow};
 use crate::sinks::status::{State, Status};
@@ -29,6 +30,8 @@ pub(super) struct Exhibit<'a> {
     pub(super) live: &'a LiveRows,
     /// What the process took from itself, and whether that holds.
     pub(super) locks: &'a [(&'static str, bool)],
+    /// What came of reading the configuration anew.
+    pub(super) readings: &'a Readings,
     /// Nothing where the system does not say.
     pub(super) process: Option<Process>,
 }
@@ -45,6 +48,7 @@ pub(super) fn exposition(exhibit: &Exhibit<'_>) -> String {
     troubles(&mut page, &exhibit.live.troubles);
     latencies(&mut page, &exhibit.live.latencies);
     locks(&mut page, exhibit.locks);
+    readings(&mut page, exhibit.readings);
     if let Some(process) = &exhibit.process {
         self::process(&mut page, process);
     }
@@ -274,6 +278,28 @@ fn locks(page: &mut Page, locks: &[(&'static str, bool)]) {
     for &(name, holds) in locks {
         page.series(&[("lock", name)], u8::from(holds));
     }
+}
+
+fn readings(page: &mut Page, readings: &Readings) {
+    let (done, failed, is_well) = readings.told();
+    page.family(
+        "heelguard_config_reloads_total",
+        "counter",
+        "Times the configuration was read anew and taken.",
+    );
+    page.series(&[], done);
+    page.family(
+        "heelguard_config_reload_failed_total",
+        "counter",
+        "Times the configuration was read anew and could not be used; the one before stays in force.",
+    );
+    page.series(&[], failed);
+    page.family(
+        "heelguard_config_last_reload_ok",
+        "gauge",
+        "Whether the configuration that was read last is in force.",
+    );
+    page.series(&[], u8::from(is_well));
 }
 
 /// The names are those that every exporter uses.

@@ -19,7 +19,7 @@ mod views;
 #[cfg(test)]
 mod tests;
 
-pub use live::Live;
+pub use live::{Live, Readings};
 
 use crate::ledger::Ledger;
 use crate::markup::html;

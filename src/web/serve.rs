@@ -1,9 +1,12 @@
 //! Connections to the page and to what machines ask: HTTP/1 over a listener, the same for both.
 //! It is given a listener that has its port and a router that answers, and serves until it is dropped.
 //! It promises that nobody keeps others away: connections are counted, the oldest makes room for the newest, and a
-//! handshake, a request head or the reading of an answer that does not come in time ends its connection.
+//! handshake, a request head or the reading of an answer that does not come in time ends its connection; and what fails
+//! on a connection ends that one.
 
 use super::seal::Seal;
+use crate::fault::contain_future;
+use crate::sinks::delivery::Tell;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -48,14 +51,31 @@ const HEADERS_MAX: usize = 64;
 /// The system has no descriptor for a connection: that passes, but not at once.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// A page that cannot be reached is told so often at the most.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
 /// Answers every connection of a listener, for as long as it is polled; under TLS where there is a seal.
-pub(super) async fn serve(listener: TcpListener, mut seal: Option<Seal>, router: Router, limits: Limits) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    mut seal: Option<Seal>,
+    router: Router,
+    limits: Limits,
+    tell: Tell,
+) {
+    let mut told: Option<Instant> = None;
     let mut connections = JoinSet::new();
     let mut open: VecDeque<AbortHandle> = VecDeque::with_capacity(limits.connections_max);
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(PAUSE).await;
-            continue;
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(why) => {
+                if told.is_none_or(|last| last.elapsed() >= TELL_EVERY) {
+                    told = Some(Instant::now());
+                    tell(&format!("the page takes no connections for now: {why}; all else goes on"));
+                }
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
         };
         while connections.try_join_next().is_some() {}
         open.retain(|connection| !connection.is_finished());
@@ -66,17 +86,23 @@ pub(super) async fn serve(listener: TcpListener, mut seal: Option<Seal>, router:
         }
         let router = router.clone();
         open.push_back(match seal.as_mut().map(|seal| seal.acceptor(Instant::now())) {
-            None => connections.spawn(converse(stream, router, limits)),
-            Some(acceptor) => connections.spawn(async move {
+            None => connections.spawn(alone(converse(stream, router, limits))),
+            Some(acceptor) => connections.spawn(alone(async move {
                 // What goes wrong with a handshake concerns its client alone.
                 if let Ok(Ok(stream)) = timeout(limits.head_within, acceptor.accept(stream)).await {
                     converse(stream, router, limits).await;
                 }
-            }),
+            })),
         });
         // Who came with a request is heard before a crowd behind can push it out.
         yield_now().await;
     }
+}
+
+/// A connection whose failure is its own: a visitor must not be able to end the sensor.
+async fn alone(connection: impl Future<Output = ()>) {
+    // The fault was told, by its place.
+    let _ = contain_future(connection).await;
 }
 
 /// One connection from its first request to its last. What goes wrong with it concerns its client alone.
@@ -120,7 +146,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(async || "yes");
         let router = router.route("/long", get(async || vec![b'x'; LONG_BYTES]));
-        std::thread::spawn(move || runtime.block_on(serve(listener, None, router, limits)));
+        let nobody: Tell = std::sync::Arc::new(|_: &str| ());
+        std::thread::spawn(move || runtime.block_on(serve(listener, None, router, limits, nobody)));
         address
     }
 

@@ -426,14 +426,26 @@ fn a_sink_that_is_down_makes_a_sensor_degraded_not_dead() {
     assert!(degraded.starts_with("{\"status\":\"degraded\"") && degraded.contains("refused"), "{degraded}");
     let (counters, sinks) = (Counters::default(), [status(State::Down)]);
     let live = LiveRows::default();
-    let text =
-        exposition(&Exhibit { counters: &counters, sinks: &sinks, live: &live, locks: &[], process: None });
+    let readings = super::Readings::default();
+    readings.note(true);
+    readings.note(false);
+    let text = exposition(&Exhibit {
+        counters: &counters,
+        sinks: &sinks,
+        live: &live,
+        locks: &[],
+        readings: &readings,
+        process: None,
+    });
     for line in [
         "heelguard_sink_up{sink=\"kafka\",lane=\"alerts\"} 0\n",
         "heelguard_sink_records_total{sink=\"kafka\",lane=\"alerts\",outcome=\"lost\"} 1\n",
         "heelguard_sink_spooled_records{sink=\"kafka\",lane=\"alerts\"} 2\n",
         "heelguard_sink_oldest_unsent_seconds{sink=\"kafka\",lane=\"alerts\"} 12.5\n",
         "heelguard_sink_delivery_seconds{sink=\"kafka\",lane=\"alerts\",quantile=\"0.99\"} 0.25\n",
+        "heelguard_config_reloads_total 1\n",
+        "heelguard_config_reload_failed_total 1\n",
+        "heelguard_config_last_reload_ok 0\n",
     ] {
         assert!(text.contains(line), "{line} is not in {text}");
     }

@@ -9,13 +9,13 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "it is a test"
 )]
 
 #[path = "../support/conversation.rs"]
 mod conversation;
 #[path = "../support/figures.rs"]
-#[allow(dead_code, reason = "these loops have names of their own for their sizes")]
 mod figures;
 mod kills;
 mod outage;

@@ -1,6 +1,7 @@
 //! Broker and database away while traffic goes on, and a disk that fills.
 //! Small here; `HEELGUARD_OUTAGE_S` asks for an outage of so many seconds, `make kill-loop` for minutes.
 
+use super::figures::{figure, sized};
 use super::sensor::{Guard, Place};
 use super::services::Service;
 use super::traffic::{Traffic, packets_in};
@@ -113,7 +114,7 @@ impl Running {
 /// How long sinks are away.
 fn outage() -> Duration {
     let wanted = std::env::var("HEELGUARD_OUTAGE_S").ok().and_then(|seconds| seconds.parse().ok());
-    Duration::from_secs(wanted.unwrap_or(6))
+    Duration::from_secs(wanted.unwrap_or(sized(6, 300)))
 }
 
 #[test]
@@ -189,6 +190,17 @@ fn nothing_is_dropped_while_broker_and_database_are_away() {
         let expected = serde_json::json!({"queued": all, "delivered": all, "spooled": 0, "lost": 0});
         assert_eq!(*account, expected, "{sink}");
     }
+    figure(
+        "F9",
+        "both sinks away: alerts lost, and how long they took to drain",
+        &format!(
+            "0 of {count} after {} s away, drained in {:.1} s, the sensor never held up for more than {:.1} s",
+            outage().as_secs(),
+            drained.as_secs_f64(),
+            stalled.as_secs_f64()
+        ),
+        stalled < STALL_MAX && drained < Duration::from_mins(10),
+    );
     assert!(stalled < STALL_MAX, "the sensor did not read for {stalled:?}");
     assert!(most < at_rest + GROWTH_MAX_KIB, "{at_rest} KiB became {most} KiB");
     assert!(lag < LAG_MAX_S, "{lag} s");
@@ -362,5 +374,11 @@ fn a_full_disk_costs_transactions_and_no_alert_as_long_as_its_reserve_lasts() {
     let expected =
         serde_json::json!({"queued": 2 * all, "delivered": 2 * all - lost, "spooled": 0, "lost": lost});
     assert_eq!(stats["sinks"]["file"], expected);
+    figure(
+        "F10",
+        "full disk: alerts lost while the reserve lasts, and what is counted of the rest",
+        &format!("0 of {all} alerts; {lost} of {all} transactions lost, every one counted"),
+        stalled < STALL_MAX,
+    );
     assert!(stalled < STALL_MAX, "the sensor did not read for {stalled:?}");
 }

@@ -14,6 +14,9 @@
 
 mod account;
 mod alerts;
+#[path = "../faults/broken.rs"]
+#[expect(dead_code, reason = "here it counts that they are refused, not what is said")]
+mod broken;
 #[path = "../support/conversation.rs"]
 mod conversation;
 mod directions;
@@ -29,6 +32,7 @@ mod reload;
 mod rights;
 mod sensor;
 mod siege;
+mod starved;
 mod traffic;
 mod usage;
 #[path = "../support/wire.rs"]

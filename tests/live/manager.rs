@@ -7,15 +7,23 @@ use rustix::process::Signal;
 use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 
 /// What came to the socket so far.
-struct Manager {
+pub struct Manager {
     socket: UnixDatagram,
     told: RefCell<Vec<String>>,
 }
 
 impl Manager {
-    fn told(&self) -> Vec<String> {
+    /// One that listens at this path.
+    pub fn at(path: &Path) -> Self {
+        let manager = Self { socket: UnixDatagram::bind(path).unwrap(), told: RefCell::default() };
+        manager.socket.set_nonblocking(true).unwrap();
+        manager
+    }
+
+    pub fn told(&self) -> Vec<String> {
         let mut buffer = [0; 1_024];
         loop {
             match self.socket.recv(&mut buffer) {
@@ -30,7 +38,7 @@ impl Manager {
         self.told.borrow().clone()
     }
 
-    fn times(&self, wanted: &str) -> usize {
+    pub fn times(&self, wanted: &str) -> usize {
         self.told().iter().filter(|line| *line == wanted).count()
     }
 }
@@ -41,8 +49,7 @@ fn a_manager_is_told_of_start_reload_end_and_that_it_lives() {
     let cable = network.cable("mirror");
     let place = Place::new();
     let path = place.path("notify");
-    let manager = Manager { socket: UnixDatagram::bind(&path).unwrap(), told: RefCell::default() };
-    manager.socket.set_nonblocking(true).unwrap();
+    let manager = Manager::at(&path);
     let mut command = place.command("one", &["-i", cable.near, "--shards", "2"]);
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "1500000");
     let mut sensor = place.start_command("one", command);

@@ -1,5 +1,7 @@
 //! The configuration is read anew while traffic goes on.
 
+use crate::broken::{BROKEN, clear};
+use crate::figures::{figure, sized};
 use crate::network::Network;
 use crate::page;
 use crate::sensor::{Place, Sensor};
@@ -20,27 +22,99 @@ fn limit(failures: u32) -> String {
     format!("[detectors.mfa_failure_burst]\nfailures = {failures}\n")
 }
 
+/// What may come to resident memory with each reload, in the second half of them: a configuration is a hundred times as
+/// large.
+const GROWTH_MAX_KIB: f64 = 8.0;
+
+fn resident_kib(sensor: &Sensor) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", sensor.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// How much a row of numbers rises from one to the next: the line that is nearest to all of them.
+fn slope(row: &[f64]) -> f64 {
+    let middle = (row.len() - 1) as f64 / 2.0;
+    let mean = row.iter().sum::<f64>() / row.len() as f64;
+    let away = |place: usize| place as f64 - middle;
+    let risen: f64 = row.iter().enumerate().map(|(place, value)| away(place) * (value - mean)).sum();
+    risen / (0..row.len()).map(|place| away(place).powi(2)).sum::<f64>()
+}
+
 #[test]
-fn a_hundred_reloads_cost_no_packet_and_no_transaction() {
+fn a_hundred_reloads_cost_no_packet_no_transaction_and_no_memory() {
     let Some(network) = Network::new() else { return };
     let cable = network.cable("mirror");
     let place = Place::new();
     let mut sensor = place.start("one", &["-i", cable.near, "--shards", "2"]);
-    for number in 0..100 {
+    let reloads: u16 = sized(100, 1_000);
+    let mut resident = Vec::new();
+    for number in 0..reloads {
         cable.send(&exchanges(number * 10..number * 10 + 5));
         sensor.signal(Signal::HUP);
         cable.send(&exchanges(number * 10 + 5..number * 10 + 10));
-        if number % 10 == 9 {
-            // Signals that come while one is worked off are one; now and then all are.
-            sensor.says(IN_FORCE, usize::from(number) / 10 + 1);
-        }
+        sensor.until("the configuration that was read", |sensor| {
+            (page::counter(sensor.address, "config_reloads") > number.into()).then_some(())
+        });
+        resident.push(resident_kib(&sensor));
     }
+    sensor.says(IN_FORCE, reloads.into());
     let arrived = sensor.hears(&cable);
     let ended = sensor.end();
     ended.has_read(arrived);
-    assert_eq!((ended.whole(), ended.transactions.len()), (1_000, 1_000));
+    let all = usize::from(reloads) * 10;
+    assert_eq!((ended.whole(), ended.transactions.len()), (all as u64, all));
     assert_eq!((ended.live("kernel_dropped"), ended.live("lost")), (0, 0));
-    assert!(ended.said.matches(IN_FORCE).count() >= 10, "{}", ended.said);
+    let rises = slope(&resident[resident.len() / 2..]);
+    let reached = rises < GROWTH_MAX_KIB;
+    let measured =
+        format!("{rises:.1} KiB each in the second half of {reloads}; {arrived} of {arrived} packets read");
+    figure("F15", "resident memory that a reload under traffic leaves behind", &measured, reached);
+    assert!(reached, "{rises} KiB a reload: {resident:?}");
+}
+
+#[test]
+fn no_broken_configuration_changes_what_is_in_force_or_costs_a_packet() {
+    let Some(network) = Network::new() else { return };
+    let cable = network.cable("mirror");
+    let place = Place::new();
+    let file = place.path("heelguard.toml");
+    std::fs::write(&file, limit(3)).unwrap();
+    let path = file.display().to_string();
+    let mut sensor = place.start("one", &["-i", cable.near, "--shards", "2", "--config", &path]);
+    let mut expected = 0;
+    for (number, broken) in (0..).zip(BROKEN) {
+        cable.send(&exchanges(number * 2..number * 2 + 1));
+        broken.put(&file);
+        sensor.signal(Signal::HUP);
+        cable.send(&exchanges(number * 2 + 1..number * 2 + 2));
+        expected += 1;
+        sensor.until(broken.name, |sensor| {
+            (page::counter(sensor.address, "config_reload_failed") == expected).then_some(())
+        });
+    }
+    let told = sensor.said_times("the configuration stays as it was: ");
+    assert_eq!(told as u64, expected, "each is told once: {}", sensor.said());
+    let is_well = |sensor: &Sensor| {
+        let (_, metrics) = page::ask(sensor.address, "GET", "/metrics", "");
+        metrics.contains("heelguard_config_last_reload_ok 1\n")
+    };
+    assert!(!is_well(&sensor));
+    assert_eq!(sensor.said_times(IN_FORCE), 0);
+    // What was in force still is, and a file that can be used is taken.
+    cable.send(&codes("alice", 50_001, 3, false));
+    sensor.until("alice's alert", |sensor| (bursts_of(sensor, "alice") == 1).then_some(()));
+    clear(&file);
+    std::fs::write(&file, limit(4)).unwrap();
+    sensor.signal(Signal::HUP);
+    sensor.says(IN_FORCE, 1);
+    assert!(is_well(&sensor));
+    let arrived = sensor.hears(&cable);
+    let ended = sensor.end();
+    ended.has_read(arrived);
+    assert_eq!(ended.transactions.len(), BROKEN.len() * 2 + 4);
+    let measured = format!("{expected} of {}, {arrived} of {arrived} packets read", BROKEN.len());
+    figure("F15", "broken configurations read anew that changed nothing", &measured, true);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! It promises that every record was read once at start-up: a torn download is an error then, not a silence later.
 
 use super::Located;
+use crate::files;
 use heelguard_detectors::identity::{Country, Place};
 use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 use serde::Deserialize;
@@ -44,6 +45,9 @@ pub enum GeoError {
     },
 }
 
+/// The largest that are sold have a tenth of it.
+const FILE_BYTES_MAX: u64 = 4 << 30;
+
 /// One database.
 pub(super) struct Database {
     reader: Reader<Vec<u8>>,
@@ -53,7 +57,7 @@ impl Database {
     /// Reads and verifies a file.
     pub(super) fn open(path: &Path) -> Result<Self, GeoError> {
         let bytes =
-            std::fs::read(path).map_err(|source| GeoError::Unreadable { path: path.to_owned(), source })?;
+            files::read(path, FILE_BYTES_MAX).map_err(|source| GeoError::Unreadable { path: path.to_owned(), source })?;
         let damaged = |source| GeoError::Damaged { path: path.to_owned(), source };
         let reader = Reader::from_source(bytes).map_err(damaged)?;
         if !knows_anything(&reader).map_err(damaged)? {

@@ -6,9 +6,9 @@ use super::config::{Config, IssuerKeys};
 use super::document::keys_of_set;
 use super::keys::PublicKey;
 use super::known::{self, SecretList};
+use crate::files;
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl fmt::Debug for TokenReference {
 
 fn read_keys(path: &Path) -> Result<Vec<PublicKey>, String> {
     let mut text = Vec::new();
-    let file = File::open(path).map_err(|error| error.to_string())?;
+    let file = files::open(path).map_err(|error| error.to_string())?;
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
     if text.len() as u64 > FILE_BYTES_MAX {
         return Err(format!("more than {FILE_BYTES_MAX} bytes"));

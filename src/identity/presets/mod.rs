@@ -11,8 +11,12 @@ pub(crate) use format::Preset;
 pub(crate) use routes::{Routes, Rule};
 pub(crate) use vocabulary::Vocabulary;
 
+use crate::files;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+
+/// A file larger than this is no preset.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// The files of this folder: names and texts, sorted.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/presets.rs"));
@@ -48,7 +52,7 @@ pub(crate) fn vocabulary(names: &[String], paths: &[PathBuf]) -> Result<Vocabula
 
 fn read(path: &Path) -> Result<Preset, String> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {file}: {error}"))?;
+    let text = files::read_text(path, FILE_BYTES_MAX).map_err(|error| format!("cannot read {file}: {error}"))?;
     Preset::parse(&file, &text)
 }
 

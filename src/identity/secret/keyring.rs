@@ -3,6 +3,7 @@
 //! for marks of requests, and marks of one-time codes under a key that lives ten minutes of packet time.
 //! It promises that keys are wiped when a keyring ends, and that a missing key is made for its owner alone.
 
+use crate::files;
 use crate::identity::shape;
 use heelguard_detectors::identity::Fingerprint;
 use heelguard_detectors::time::EventTime;
@@ -91,7 +92,7 @@ impl Keyring {
 
     /// Reads the key file, or makes it with mode 0600. It holds 64 hex digits and a line end.
     pub fn load_or_create(path: &Path) -> Result<Self, String> {
-        match std::fs::File::open(path) {
+        match files::open(path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 let key = Zeroizing::new(random_key()?);
                 write_private(path, &key)
@@ -104,7 +105,7 @@ impl Keyring {
 
     /// Takes the key before this one too. A file that is named and missing is an error: nothing is made.
     pub fn with_previous(mut self, path: &Path) -> Result<Self, String> {
-        let key = read_key(path, std::fs::File::open(path))?;
+        let key = read_key(path, files::open(path))?;
         self.previous = Some(Generation::new(&key));
         if self.previous.as_ref().is_some_and(|previous| previous.id == self.current.id) {
             return Err(format!("key file {} holds the current key, not the one before it", path.display()));

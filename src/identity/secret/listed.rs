@@ -4,12 +4,12 @@
 //! errors name file and line alone.
 
 use super::Keyring;
+use crate::files;
 use ahash::RandomState;
 use heelguard_detectors::identity::{Fingerprint, KnownKey, Notoriety};
 use heelguard_detectors::transaction::Transaction;
 use ring::digest;
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -37,7 +37,7 @@ impl ListedKeys {
         let shown = path.display();
         let fail = |error: std::io::Error| format!("{shown}: {error}");
         let mut text = Vec::new();
-        let file = File::open(path).map_err(fail)?;
+        let file = files::open(path).map_err(fail)?;
         file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).map_err(fail)?;
         if text.len() as u64 > FILE_BYTES_MAX {
             return Err(format!("{shown}: more than {FILE_BYTES_MAX} bytes"));

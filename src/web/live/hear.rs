@@ -1,11 +1,13 @@
 //! A request on its way to the door: its words, its form, and a thread that has the time to make a page.
 //! It is given requests from the one thread that holds all connections, and gives answers.
 //! It promises that a probe waits for no page, that at most `RENDERS_MAX` pages are made at once, and that a form which
-//! does not come is not waited for.
+//! does not come is not waited for; and that a page which cannot be made costs its visitor that page, nobody anything
+//! else.
 
 use super::super::door::{Door, RELOAD};
 use super::super::site::{Asked, FORM_BYTES_MAX};
 use super::{is_for_machines, plain};
+use crate::fault::contain;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -48,17 +50,24 @@ async fn hear(State(ear): State<Ear>, request: Request) -> Response<Body> {
     // A body that is too long for a form of ours is none.
     let form = form.unwrap_or_default();
     if is_for_machines(head.uri.path()) {
-        return respond(&ear.door, &head, &form);
+        return made(|| respond(&ear.door, &head, &form));
     }
     let permit = ear.renders.acquire_owned().await;
     let render = move || {
         // It ends with the rendering, not with a client who is gone before.
         let _permit = permit;
-        respond(&ear.door, &head, &form)
+        made(|| respond(&ear.door, &head, &form))
     };
-    tokio::task::spawn_blocking(render)
-        .await
-        .unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "this page could not be made\n"))
+    tokio::task::spawn_blocking(render).await.unwrap_or_else(|_| not_made())
+}
+
+/// An answer, or that there is none.
+fn made(answer: impl FnOnce() -> Response<Body>) -> Response<Body> {
+    contain(answer).unwrap_or_else(|_| not_made())
+}
+
+fn not_made() -> Response<Body> {
+    plain(StatusCode::INTERNAL_SERVER_ERROR, "this page could not be made\n")
 }
 
 fn respond(door: &Door, head: &Parts, form: &[u8]) -> Response<Body> {
@@ -97,6 +106,7 @@ fn host(head: &Parts) -> Option<&str> {
 mod tests {
     use super::*;
     use crate::ledger::Ledger;
+    use crate::sinks::delivery::Tell;
     use crate::sinks::record::samples;
     use crate::web::Shown;
     use crate::web::access::Access;
@@ -125,7 +135,10 @@ mod tests {
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let router = router(door, form_within);
-        std::thread::spawn(move || runtime.block_on(serve(listener, None, router, Limits::default())));
+        let nobody: Tell = Arc::new(|_: &str| ());
+        std::thread::spawn(move || {
+            runtime.block_on(serve(listener, None, router, Limits::default(), nobody));
+        });
         (live, address)
     }
 

@@ -95,6 +95,12 @@ const ALERTING: &[(&str, &str, &str, &str)] = &[
         "more memory than the default limits need",
     ),
     (
+        "HeelguardReloadFailed",
+        "heelguard_config_last_reload_ok == 0",
+        "0m",
+        "the configuration that was read last cannot be used; the log names the key, the one before is in force",
+    ),
+    (
         "HeelguardRestarts",
         "changes(process_start_time_seconds[1h]) > 2 and on(instance, job) heelguard_build_info",
         "0m",
@@ -208,6 +214,7 @@ fn fullest() -> String {
         sinks: &sinks.collect::<Vec<_>>(),
         live: &live,
         locks: &[("seccomp", true), ("landlock", false)],
+        readings: &Readings::default(),
         process: Some(Process::default()),
     })
 }
@@ -239,9 +246,15 @@ fn the_fullest_page_is_lawful_and_small() {
 
 #[test]
 fn an_empty_sensor_has_every_name_of_the_closed_lists() {
-    let (counters, live) = Default::default();
-    let page =
-        exposition(&Exhibit { counters: &counters, sinks: &[], live: &live, locks: &[], process: None });
+    let (counters, live, readings) = Default::default();
+    let page = exposition(&Exhibit {
+        counters: &counters,
+        sinks: &[],
+        live: &live,
+        locks: &[],
+        readings: &readings,
+        process: None,
+    });
     let families = read(&page);
     assert_eq!(families["heelguard_anomaly_total"].series.len(), Anomaly::ALL.len());
     assert_eq!(families["heelguard_packets_dropped_total"].series.len(), DropReason::ALL.len());
@@ -258,6 +271,7 @@ fn names_that_operators_choose_cannot_break_the_page() {
         sinks: &[status(name, "alerts")],
         live: &LiveRows { interfaces, ..LiveRows::default() },
         locks: &[],
+        readings: &Readings::default(),
         process: None,
     });
     let families = read(&page);
