@@ -31,16 +31,19 @@ pub fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
     String::from_utf8(content).map_err(|_| io::Error::other("no text in UTF-8"))
 }
 
+/// Opens whatever it is, and waits for nobody.
 #[cfg(unix)]
-fn open_now(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags};
+pub fn open_now(path: &Path) -> io::Result<File> {
+    use rustix::fs::{CWD, Mode, OFlags, openat};
     // Opening a pipe otherwise waits for somebody to write.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+    // Not `open`: that system call is not among those that a sensor keeps.
+    Ok(openat(CWD, path, flags, Mode::empty())?.into())
 }
 
+/// Opens whatever it is.
 #[cfg(not(unix))]
-fn open_now(path: &Path) -> io::Result<File> {
+pub fn open_now(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 

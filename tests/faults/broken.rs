@@ -64,7 +64,7 @@ pub const BROKEN: &[Broken] = &[
     broken("YAML", Text("sensor:\n  name: a\n"), &[":1:"]),
     broken("JSON", Text("{\"sensor\": {\"name\": \"a\"}}\n"), &[":1:1:"]),
     broken("a NUL", Bytes(b"[sensor]\nname = \"a\0b\"\n"), &[":2:"]),
-    broken("a file of NULs", Bytes(&[0; 512]), &[":1:1:"]),
+    broken("a file of NULs", Bytes(&[0; 512]), &[":1:"]),
     broken("Latin-1", Bytes(b"[sensor]\nname = \"M\xfcnchen\"\n"), &[":2:10:", "UTF-8"]),
     broken("UTF-16", Bytes(b"\xff\xfe[\0w\0e\0b\0]\0"), &[":1:1:", "UTF-8"]),
     broken("half of a written file", Text("[limits]\nflows_max = 7\n[detectors.mfa_fai"), &[":3:"]),
@@ -152,8 +152,8 @@ pub const BROKEN: &[Broken] = &[
         &[":2:1:", "spool.alerts_reserve_pct"],
     ),
     broken(
-        "a threshold of none",
-        Text("[detectors.mfa_failure_burst]\nfailures = 0\n"),
+        "a threshold of less than none",
+        Text("[detectors.mfa_failure_burst]\nfailures = -1\n"),
         &[":2:1:", "mfa_failure_burst.failures"],
     ),
     broken(
@@ -203,7 +203,7 @@ pub const BROKEN: &[Broken] = &[
         &["nothere"],
     ),
     broken("a preset file that is a folder", Text("[identity]\npreset_files = [\"/\"]\n"), &["/"]),
-    broken("a list that never ends", Text("[identity]\naddress_classes = [\"/dev/zero\"]\n"), &["/dev/zero"]),
+    broken("a list that never ends", Text("[network]\naddress_classes = [\"/dev/zero\"]\n"), &["/dev/zero"]),
     // What is no file to be read.
     broken("no file", Made(|_| ()), &["No such file"]),
     broken("a folder", Made(|path| fs::create_dir(path).unwrap()), &["directory"]),

@@ -4,13 +4,14 @@ use crate::broken::{BROKEN, Broken};
 use crate::support::conversation;
 use crate::support::figures::figure;
 use crate::support::replay::heelguard;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-/// An answer takes no longer.
-const ANSWER_MAX: Duration = Duration::from_secs(1);
+/// An answer takes no longer; a program that is not optimised is several times as slow.
+const ANSWER_MAX: Duration = Duration::from_secs(if cfg!(debug_assertions) { 4 } else { 1 });
 
 /// What is wrong with an answer, if anything is.
 fn wrong(broken: &Broken, path: &Path, output: &Output, took: Duration) -> Option<String> {
@@ -83,7 +84,7 @@ fn a_configuration_that_may_not_be_read_is_told_and_an_empty_one_is_the_defaults
     if !rustix::process::geteuid().is_root() {
         return;
     }
-    // The folder is its owner's alone.
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     let Ok(output) = check().uid(65_534).gid(65_534).output() else { return };
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");

@@ -12,6 +12,15 @@
 )]
 
 mod broken;
+mod clock;
+mod clocks;
 mod configurations;
+mod same;
+mod spools;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../kill/traffic.rs"]
+#[expect(dead_code, reason = "it is fed whole here")]
+mod traffic;
+
+use support::conversation;

@@ -5,6 +5,7 @@
 
 use super::KeyStore;
 use super::lines::Lines;
+use crate::files;
 use heelguard_detectors::time::EventTime;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -203,7 +204,7 @@ impl Log {
     /// Opens without waiting, and goes to the last so many bytes.
     fn open(path: &Path, bytes_max: u64) -> Result<Self, KeyLogError> {
         let failed = |cause| KeyLogError::Io { path: path.to_owned(), cause };
-        let mut file = open_now(path).map_err(failed)?;
+        let mut file = files::open_now(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         let is_fifo = is_fifo(&metadata);
         if !metadata.is_file() && !is_fifo {
@@ -254,19 +255,6 @@ impl Log {
     fn wait(&self, path: &Path) -> Result<(), KeyLogError> {
         Err(KeyLogError::Silent { path: path.to_owned() })
     }
-}
-
-#[cfg(unix)]
-fn open_now(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags};
-    // Opening a FIFO otherwise waits for somebody to write.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
-}
-
-#[cfg(not(unix))]
-fn open_now(path: &Path) -> io::Result<File> {
-    File::open(path)
 }
 
 #[cfg(unix)]
