@@ -52,7 +52,7 @@ const HEADERS_MAX: usize = 64;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A page that cannot be reached is told so often at the most.
-const TELL_EVERY: Duration = Duration::from_secs(60);
+const TELL_EVERY: Duration = Duration::from_mins(1);
 
 /// Answers every connection of a listener, for as long as it is polled; under TLS where there is a seal.
 pub(super) async fn serve(

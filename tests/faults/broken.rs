@@ -132,8 +132,8 @@ pub const BROKEN: &[Broken] = &[
         Text("[capture]\ninterfaces = \"eth0\"\n"),
         &[":2:1:", "capture.interfaces"],
     ),
-    broken("a value where a section belongs", Text("web = 5\n"), &[":1:1:", "web"]),
-    broken("a list where a section belongs", Text("[[web]]\nlisten = \"a\"\n"), &[":1:", "web"]),
+    broken("a value where a section belongs", Text("network = 5\n"), &[":1:1:", "network"]),
+    broken("a list where a section belongs", Text("[[network]]\ninternal = []\n"), &[":1:", "network"]),
     broken(
         "a section where a value belongs",
         Text("[limits.flows_max]\na = 1\n"),
@@ -166,11 +166,15 @@ pub const BROKEN: &[Broken] = &[
         Text("[network]\ninternal = [\"10.0.0.0/99\"]\n"),
         &[":2:1:", "network.internal", "10.0.0.0/99"],
     ),
-    broken("an address without a port", Text("[web]\nlisten = \"127.0.0.1\"\n"), &[":2:1:", "web.listen"]),
     broken(
-        "a page for everybody",
-        Text("[web]\nlisten = \"0.0.0.0:9470\"\n"),
-        &[":2:1:", "web.listen", "web.token_file"],
+        "a certificate without its key",
+        Text("[web]\ncert_file = \"a.pem\"\n"),
+        &[":2:1:", "web.cert_file", "web.key_file"],
+    ),
+    broken(
+        "a way to write names that does not exist",
+        Text("[privacy]\nprincipals = \"maybe\"\n"),
+        &[":2:1:", "privacy.principals", "hashed"],
     ),
     broken(
         "a preset that does not exist",

@@ -20,7 +20,7 @@ impl Clock {
         assert!(compiled.expect("there is a C compiler").success());
         let clock = Self(library);
         let mut date = Command::new("date");
-        clock.off(&mut date.arg("+%Y"), 4_000_000_000, false);
+        clock.off(date.arg("+%Y"), 4_000_000_000, false);
         let year: i32 = String::from_utf8(date.output().unwrap().stdout).unwrap().trim().parse().unwrap();
         assert!(year > 2140, "{year}");
         clock

@@ -166,7 +166,7 @@ fn a_spool_full_of_records_opens_within_two_seconds() {
             break;
         }
         taken += 1;
-        if taken % 500 == 0 {
+        if taken.is_multiple_of(500) {
             spool.sync();
         }
     }

@@ -119,3 +119,30 @@ fn a_file_that_a_new_configuration_names_outside_its_folders_is_told_and_changes
     let arrived = sensor.hears(&cable);
     sensor.end().has_read(arrived);
 }
+
+#[test]
+fn a_key_log_that_is_replaced_is_read_under_every_lock() {
+    let Some(network) = Network::new() else { return };
+    let cable = network.cable("mirror");
+    let place = Place::new();
+    let log = place.path("keys.log");
+    let line = |number: u8| format!("CLIENT_RANDOM {number:064x} {}\n", "a5".repeat(48));
+    std::fs::write(&log, line(1)).unwrap();
+    let path = log.display().to_string();
+    let mut sensor = place.start("one", &["-i", cable.near, "--keylog", &path]);
+    let reads = |sensor: &mut Sensor, count: u64| {
+        sensor.until(&format!("secret {count}"), |sensor| {
+            // Counters are published while packets come.
+            cable.send(&exchanges(0..1));
+            (page::counter(sensor.address, "secrets_taken") >= count).then_some(())
+        });
+    };
+    reads(&mut sensor, 1);
+    let new = place.path("new.log");
+    std::fs::write(&new, line(2)).unwrap();
+    std::fs::rename(&new, &log).unwrap();
+    reads(&mut sensor, 2);
+    assert!(!sensor.said().contains("not permitted"), "{}", sensor.said());
+    let arrived = sensor.hears(&cable);
+    sensor.end().has_read(arrived);
+}
