@@ -8,7 +8,6 @@
     dead_code,
     unreachable_pub,
     clippy::expect_used,
-    clippy::print_stdout,
     reason = "it is written for tests; a seeded bug has one size"
 )]
 mod figures;

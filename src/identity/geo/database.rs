@@ -56,8 +56,8 @@ pub(super) struct Database {
 impl Database {
     /// Reads and verifies a file.
     pub(super) fn open(path: &Path) -> Result<Self, GeoError> {
-        let bytes =
-            files::read(path, FILE_BYTES_MAX).map_err(|source| GeoError::Unreadable { path: path.to_owned(), source })?;
+        let bytes = files::read(path, FILE_BYTES_MAX)
+            .map_err(|source| GeoError::Unreadable { path: path.to_owned(), source })?;
         let damaged = |source| GeoError::Damaged { path: path.to_owned(), source };
         let reader = Reader::from_source(bytes).map_err(damaged)?;
         if !knows_anything(&reader).map_err(damaged)? {

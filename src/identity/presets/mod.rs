@@ -52,7 +52,8 @@ pub(crate) fn vocabulary(names: &[String], paths: &[PathBuf]) -> Result<Vocabula
 
 fn read(path: &Path) -> Result<Preset, String> {
     let file = path.display().to_string();
-    let text = files::read_text(path, FILE_BYTES_MAX).map_err(|error| format!("cannot read {file}: {error}"))?;
+    let text =
+        files::read_text(path, FILE_BYTES_MAX).map_err(|error| format!("cannot read {file}: {error}"))?;
     Preset::parse(&file, &text)
 }
 
