@@ -47,11 +47,6 @@ pub async fn contain_future<T>(work: impl Future<Output = T>) -> Result<T, Fault
     .await
 }
 
-/// From here on panics of this thread end what panicked and not the process: who runs the thread sees to the rest.
-pub fn contain_thread() {
-    CONTAINED.set(true);
-}
-
 /// From here on each panic is told by its place, and ends the process where nobody contains it.
 pub fn watch() {
     panic::set_hook(Box::new(|fault| {
