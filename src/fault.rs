@@ -47,6 +47,12 @@ pub async fn contain_future<T>(work: impl Future<Output = T>) -> Result<T, Fault
     .await
 }
 
+/// Whether what is done now may fail.
+#[cfg(test)]
+pub(crate) fn is_contained() -> bool {
+    CONTAINED.get()
+}
+
 /// From here on each panic is told by its place, and ends the process where nobody contains it.
 pub fn watch() {
     panic::set_hook(Box::new(|fault| {

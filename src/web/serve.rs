@@ -129,6 +129,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 #[allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 mod tests {
     use super::*;
+    use crate::fault::is_contained;
     use axum::routing::get;
     use std::io::{ErrorKind, Read as _, Write as _};
     use std::net::{SocketAddr, TcpStream as Client};
@@ -145,6 +146,7 @@ mod tests {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(async || "yes");
+        let router = router.route("/contained", get(async || is_contained().to_string()));
         let router = router.route("/long", get(async || vec![b'x'; LONG_BYTES]));
         let nobody: Tell = std::sync::Arc::new(|_: &str| ());
         std::thread::spawn(move || runtime.block_on(serve(listener, None, router, limits, nobody)));
@@ -185,6 +187,15 @@ mod tests {
         assert!(is_closed(&mut slow) && is_closed(&mut silent));
         assert!(began.elapsed() >= Duration::from_millis(250), "not before its time");
         assert!(is_closed(&mut usual), "one that says nothing any more is idle, too");
+    }
+
+    #[test]
+    fn a_fault_on_a_connection_would_end_that_one_and_not_the_sensor() {
+        let mut client = client(server(Limits::default()));
+        client.write_all(b"GET /contained HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with("true"), "{answer}");
     }
 
     #[test]

@@ -172,6 +172,16 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_fails_costs_its_visitor_that_page() {
+        let answer = made(|| {
+            assert!(!crate::fault::is_contained(), "a fault, and it is contained");
+            plain(StatusCode::OK, "made\n")
+        });
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(made(|| plain(StatusCode::OK, "made\n")).status(), StatusCode::OK);
+    }
+
+    #[test]
     fn a_probe_waits_for_no_page() {
         let (live, address) = served(PATIENCE);
         // While the counters are being put, no page gets them.
