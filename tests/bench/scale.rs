@@ -3,7 +3,8 @@
 //! workers, and computes a model from what one core did.
 //! It promises that every figure of docs/scale-out.md comes from one run of this command.
 //!
-//! Options behind `--`: `--quick` (a tenth of the traffic), `--write` (renews docs/scale-out.md).
+//! Options behind `--`: `--quick` (a tenth of the traffic), `--write` (renews docs/scale-out.md), `--transactions` (only what
+//! transactions of Kafka would cost).
 
 #[allow(dead_code, reason = "of the captures only one kind is needed")]
 mod captures;
@@ -25,6 +26,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
+use transactions::Cost;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_heelguard");
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -38,7 +40,9 @@ fn main() -> ExitCode {
         return made.map_or_else(|problem| told(&problem), |()| ExitCode::SUCCESS);
     }
     let is = |name: &str| arguments.iter().any(|argument| argument == name);
-    match bench(is("--quick"), is("--write")) {
+    let outcome =
+        if is("--transactions") { transactions_alone() } else { bench(is("--quick"), is("--write")) };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => told(&problem),
     }
@@ -52,6 +56,13 @@ fn told(problem: &str) -> ExitCode {
 /// Progress and problems; the tables alone go to standard output.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn transactions_alone() -> Result<(), String> {
+    let kafka = Service::kafka().ok_or("Kafka is not installed: make services")?;
+    let Cost { plain_ms, committed_ms } = transactions::measure(kafka.get("PLAINTEXT"))?;
+    say(&format!("twelve parcels, written: {plain_ms:.1} ms; in a transaction: {committed_ms:.1} ms"));
+    Ok(())
 }
 
 fn bench(is_quick: bool, write: bool) -> Result<(), String> {
