@@ -108,6 +108,8 @@ struct Figure {
     what: String,
     measured: String,
     reached: bool,
+    /// Of the form that `make test` runs, which is smaller than what is promised.
+    is_quick: bool,
 }
 
 fn main() -> ExitCode {
@@ -226,10 +228,9 @@ fn table(path: &Path) -> Result<String, String> {
             failed.push(text("proof"));
             continue;
         }
-        let length = if line["long"] == false { " (quick form)" } else { "" };
-        let (what, measured) = (format!("{}{length}", text("what")), text("measured"));
-        let reached = line["reached"] == true;
-        figures.entry(text("promise")).or_default().push(Figure { what, measured, reached });
+        let (what, measured) = (text("what"), text("measured"));
+        let (reached, is_quick) = (line["reached"] == true, line["long"] == false);
+        figures.entry(text("promise")).or_default().push(Figure { what, measured, reached, is_quick });
     }
     let mut text = format!("{}; made by `make harden`.\n\n", machine::machine());
     text += "| | promised | measured | |\n|---|---|---|---|\n";
@@ -237,12 +238,13 @@ fn table(path: &Path) -> Result<String, String> {
         let told = figures.remove(promise).unwrap_or_default();
         let word = match told.as_slice() {
             [] => "not measured",
-            all if all.iter().all(|figure| figure.reached) => "reached",
-            _ => "**missed**",
+            all if all.iter().any(|figure| !figure.reached) => "**missed**",
+            all if all.iter().any(|figure| figure.is_quick) => "holds in its quick form",
+            _ => "reached",
         };
         let measured: Vec<String> = told
             .iter()
-            .map(|Figure { what, measured, reached }| {
+            .map(|Figure { what, measured, reached, .. }| {
                 format!("{what}: {measured}{}", if *reached { "" } else { " **(missed)**" })
             })
             .collect();
