@@ -121,10 +121,12 @@ impl Extractor {
         }
     }
 
-    /// Reads by other settings from here on; what was counted stays.
+    /// Reads by other settings from here on; what was counted stays, and texts, which hang on no setting: rows that live
+    /// longer share them, and would hold others anew after each reload.
     pub fn reconfigure(&mut self, settings: Arc<Settings>) {
-        let (counters, looked) = (std::mem::take(&mut self.counters), std::mem::take(&mut self.looked));
-        *self = Self { counters, looked, hits: self.hits, ..Self::new(settings) };
+        let before = std::mem::replace(self, Self::new(settings));
+        let Self { counters, looked, hits, texts, .. } = before;
+        (self.counters, self.looked, self.hits, self.texts) = (counters, looked, hits, texts);
     }
 
     /// Oddities that were noted here.

@@ -23,7 +23,7 @@ fn limit(failures: u32) -> String {
 }
 
 /// What may come to resident memory with each reload, in the second half of them, if they are to leave nothing behind. It is
-/// told, and not insisted on: under traffic the allocator keeps more for some two thousand reloads, and then no more.
+/// told, and not insisted on: the allocator takes memory by megabytes, and a hundred reloads are few beside that.
 const GROWTH_MAX_KIB: f64 = 8.0;
 /// What is insisted on: less than what one configuration takes.
 const CONFIGURATION_KIB: f64 = 640.0;

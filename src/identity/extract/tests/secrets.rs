@@ -160,6 +160,19 @@ fn a_list_of_compromised_keys_that_was_read_anew_holds_for_keys_that_were_met_be
 }
 
 #[test]
+fn what_records_share_they_share_over_a_reload() {
+    let mut extractor = extractor();
+    let mut path = || {
+        let seen = extractor.extract(exchange("GET /v1/orders HTTP/1.1", "200"));
+        let path = seen.transaction.request.unwrap().path;
+        let settings = Arc::clone(&extractor.settings);
+        extractor.reconfigure(settings);
+        path
+    };
+    assert!(Arc::ptr_eq(&path(), &path()));
+}
+
+#[test]
 fn hashed_names_are_written_nowhere() {
     let privacy = Privacy { principals: Principals::Hashed, ..Privacy::default() };
     let keyring = Keyring::from_bytes(&[7; 32]).unwrap();
