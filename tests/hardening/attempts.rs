@@ -1,5 +1,5 @@
 //! What somebody who has taken the sensor over would try, and what the sensor itself must still be able to do.
-//! Each attempt is given a folder with `state` and `elsewhere` in it as the place where it stands.
+//! Each attempt is given a folder with `state`, `given` (to be read) and `elsewhere` in it as the place where it stands.
 //! It promises to do no harm where it succeeds.
 #![allow(unsafe_code, reason = "what no library offers is asked of the kernel itself")]
 
@@ -87,6 +87,7 @@ pub const ATTEMPTS: &[(&str, Attempt)] = &[
     ("read another process", wrong_anyway(Outcome::Killed, || call(libc::SYS_process_vm_readv, [0; 6]))),
     // Is refused.
     ("start a program", refused(EPERM, || Command::new("/bin/true").status().map(drop))),
+    ("be two processes", refused(EPERM, twin)),
     ("have code that was data", refused(EPERM, || map(libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC))),
     ("have other code", refused(EPERM, || map(libc::PROT_READ | libc::PROT_EXEC))),
     ("wait for visitors", refused(EPERM, || TcpListener::bind("127.0.0.1:0").map(drop))),
@@ -107,10 +108,13 @@ pub const ATTEMPTS: &[(&str, Attempt)] = &[
     ("look into another folder", refused(EACCES, || fs::read_dir("elsewhere").map(drop))),
     ("write into another folder", refused(EACCES, || fs::write("elsewhere/new", "text"))),
     ("change a file elsewhere", refused(EACCES, || fs::write("elsewhere/there", "text"))),
+    ("write where it is to read", refused(EACCES, || fs::write("given/new", "text"))),
+    ("change what it is to read", refused(EACCES, || fs::write("given/there", "text"))),
     ("remove a file elsewhere", refused(EACCES, || fs::remove_file("elsewhere/there"))),
     ("move a file out", refused(EACCES, || fs::rename("state/there", "elsewhere/here"))),
     // The sensor's own work.
     ("keep state", works(keep_state)),
+    ("read what is named", works(|| fs::read("given/there").map(drop))),
     ("read names of far sides", works(|| fs::read("/etc/hosts").map(drop))),
     ("read about itself", works(|| fs::read("/proc/self/status").map(drop))),
     ("start a thread with a name", works(thread)),
@@ -139,6 +143,17 @@ fn thread() -> io::Result<()> {
         }
     };
     std::thread::Builder::new().name("named".to_owned()).spawn(look)?.join().expect("it ends")
+}
+
+/// Another process with the same memory, which ends at once.
+fn twin() -> io::Result<()> {
+    // SAFETY: what has no child goes on as it was; the child touches nothing and ends without running what would run at
+    // the end of a process.
+    match unsafe { libc::fork() } {
+        0 => unsafe { libc::_exit(0) },
+        child if child < 0 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
 }
 
 /// Nobody is at this port: that is found out, not forbidden.

@@ -43,6 +43,7 @@ fn config(is_locked: bool) -> Config {
 fn needs(state: &Path) -> Needs {
     let mut needs = Needs::of_every_run(rustix::process::geteuid().is_root());
     needs.writes.push(state.to_owned());
+    needs.file(&state.with_file_name("given").join("there"));
     needs
 }
 
@@ -60,7 +61,7 @@ fn a_child_tries() {
 /// What becomes of an attempt.
 fn tries(name: &str, is_locked: bool) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
-    for inner in ["state", "elsewhere"] {
+    for inner in ["state", "given", "elsewhere"] {
         std::fs::create_dir(folder.path().join(inner)).unwrap();
         std::fs::write(folder.path().join(inner).join("there"), "text").unwrap();
     }
