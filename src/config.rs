@@ -7,6 +7,7 @@ mod document;
 mod effective;
 mod files;
 mod keyfile;
+mod memory;
 mod nearest;
 mod raw;
 
@@ -60,7 +61,8 @@ pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Raw, ConfigErro
 }
 
 /// Raw values of a whole table, checked by the layers that own them.
-fn understand(table: toml::Table) -> Result<Raw, String> {
+fn understand(mut table: toml::Table) -> Result<Raw, String> {
+    memory::share_out(&mut table);
     let raw = Raw::deserialize(table).map_err(|error| error.message().to_owned())?;
     raw.check()?;
     Ok(raw)

@@ -213,6 +213,20 @@ fn at_the_flow_limit_the_unused_gives_way() {
 }
 
 #[test]
+fn at_the_limit_of_connections_bytes_the_unused_gives_way() {
+    let mut story = Story::new(Config { connection_bytes_max: 64 << 10, ..Config::default() });
+    story.push(handshake().into_iter().chain([client(0, "a"), client(1, "b")]));
+    for number in 1..500 {
+        story.push(handshake().map(|tcp| from_client(number, tcp)));
+        story.push([client(2 + i64::from(number), "c")]);
+    }
+    let flows = story.counters().flows.clone();
+    assert_eq!((flows.opened, flows.evicted + flows.open), (500, 500));
+    assert!((50..=150).contains(&flows.open), "{}", flows.open);
+    assert!(!story.end().contains("Midstream"), "the busy flow lived on");
+}
+
+#[test]
 fn pinned_holes_stay_within_the_memory_limit() {
     let mut story = Story::new(Config { buffer_bytes_max: 1 << 20, ..Config::default() });
     let body = "x".repeat(1400);

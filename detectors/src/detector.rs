@@ -45,6 +45,12 @@ pub trait Detector: Send {
     /// Keys given up because a table was full.
     fn evicted(&self) -> u64;
 
+    /// Keys held.
+    fn keys(&self) -> usize;
+
+    /// Gives up so many keys of its largest table: all rules together hold too many. They count as evicted.
+    fn shed(&mut self, keys: usize);
+
     /// The same for each table by name.
     fn evicted_by_table(&self) -> Vec<(&'static str, u64)> {
         Vec::new()
@@ -79,6 +85,17 @@ macro_rules! tables {
             0 $(+ self.$table.evicted())+
         }
 
+        fn keys(&self) -> usize {
+            0 $(+ self.$table.len())+
+        }
+
+        fn shed(&mut self, keys: usize) {
+            let largest = [$(self.$table.len()),+].into_iter().max();
+            $(if Some(self.$table.len()) == largest {
+                return self.$table.shed(keys);
+            })+
+        }
+
         fn evicted_by_table(&self) -> Vec<(&'static str, u64)> {
             vec![$((stringify!($table), self.$table.evicted())),+]
         }
@@ -111,6 +128,12 @@ macro_rules! stateless {
         fn evicted(&self) -> u64 {
             0
         }
+
+        fn keys(&self) -> usize {
+            0
+        }
+
+        fn shed(&mut self, _: usize) {}
 
         fn save(&self, _: &mut crate::slice::Slice<'_>) {}
 

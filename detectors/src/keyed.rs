@@ -32,8 +32,6 @@ const RECENT: usize = 4;
 pub struct Keyed<K, S> {
     places: Index,
     slots: Slots<Slot<K, S>>,
-    /// Slots whose key is gone, from one to the next by `after`.
-    free: u32,
     /// New keys and known keys, each in the order of being queued.
     queues: [Queue; 2],
     /// The latest look-ups, the latest first; a key may be there twice.
@@ -79,7 +77,6 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
         Self {
             places: Index::new(limit),
             slots: Slots::default(),
-            free: NONE,
             queues: [empty; 2],
             recent: [NONE; RECENT],
             limit,
@@ -179,12 +176,30 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
     }
 
     fn evict_for_one(&mut self) {
-        let reserve = self.limit / 4;
+        if let Some(age) = self.next_to_go(self.limit) {
+            self.evict(age);
+        }
+    }
+
+    /// Gives up so many keys, each as if what is held were all there is room for.
+    pub fn shed(&mut self, keys: usize) {
+        for _ in 0..keys {
+            if let Some(age) = self.next_to_go(self.len()) {
+                self.evict(age);
+            }
+        }
+    }
+
+    /// Of which age one goes before another key comes, if there is room for so many.
+    fn next_to_go(&self, limit: usize) -> Option<Age> {
+        let reserve = limit / 4;
         let [new, known] = self.queues;
-        if new.len + reserve >= self.limit {
-            self.evict(Age::New);
-        } else if new.len + known.len >= self.limit {
-            self.evict(if known.len > reserve { Age::Known } else { Age::New });
+        if new.len + reserve >= limit {
+            Some(Age::New)
+        } else if new.len + known.len >= limit {
+            Some(if known.len > reserve { Age::Known } else { Age::New })
+        } else {
+            None
         }
     }
 
@@ -207,13 +222,7 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
     fn add(&mut self, hash: u64, key: K, now: EventTime) -> u32 {
         let state = S::default();
         let slot = Slot { key, last: now, queued: now, first: now, before: NONE, after: NONE, state };
-        let place = if self.free == NONE {
-            self.slots.push(slot)
-        } else {
-            let place = self.free;
-            self.free = std::mem::replace(&mut self.slots[place], slot).after;
-            place
-        };
+        let place = self.slots.add(slot);
         self.places.insert(hash, place);
         self.link(place);
         place
@@ -232,7 +241,7 @@ impl<K: Hash + Eq + Clone, S: Default> Keyed<K, S> {
         // What the state holds on the heap is given back now, not when the slot is used again.
         slot.state = S::default();
         slot.before = FREE;
-        slot.after = std::mem::replace(&mut self.free, place);
+        self.slots.free(place);
     }
 
     fn requeue(&mut self, place: u32) {
@@ -284,9 +293,8 @@ impl<K: Hash + Eq + Clone + Saved, S: Default + Saved> Keyed<K, S> {
         let head = out.len();
         0_u32.save(out);
         let (mut place, mut keys) = (from, 0_u32);
-        while (place as usize) < self.slots.len() && (keys == 0 || out.len() < full_at) {
-            let slot = &self.slots[place];
-            if slot.before != FREE {
+        while (place as usize) < self.slots.end() && (keys == 0 || out.len() < full_at) {
+            if let Some(slot) = self.slots.get(place).filter(|slot| slot.before != FREE) {
                 slot.key.save(out);
                 slot.state.save(out);
                 (slot.first, slot.last, slot.queued).save(out);
@@ -297,7 +305,7 @@ impl<K: Hash + Eq + Clone + Saved, S: Default + Saved> Keyed<K, S> {
         if let Some(count) = out.get_mut(head..head + size_of::<u32>()) {
             count.copy_from_slice(&keys.to_le_bytes());
         }
-        if (place as usize) < self.slots.len() {
+        if (place as usize) < self.slots.end() {
             return Some(place);
         }
         if keys > 0 {
@@ -334,7 +342,7 @@ impl<K: Hash + Eq + Clone + Saved, S: Default + Saved> Keyed<K, S> {
                 let (first, last, queued) = Saved::load(from)?;
                 let slot = Slot { key, last, queued, first, before: NONE, after: NONE, state };
                 let age = slot.age();
-                order[age as usize].push((queued, loaded.slots.push(slot)));
+                order[age as usize].push((queued, loaded.slots.add(slot)));
             }
         }
         for (queued, place) in order.iter_mut().flat_map(|places| {

@@ -2,6 +2,8 @@
 //! It is given a configuration and transactions in order of `end`, then `id`, and appends alerts to a list.
 //! It promises the same alerts for the same transactions, however often `advance` is called in between.
 
+mod room;
+
 use crate::alert::Alert;
 use crate::detector::{Detector, Facts, Findings, Several};
 use crate::episode::{Desk, Episodes};
@@ -17,6 +19,7 @@ use crate::suppress::{Silence, Suppression};
 use crate::time::EventTime;
 use crate::tls::TlsConnection;
 use crate::transaction::Transaction;
+use room::Room;
 use std::fmt;
 use std::sync::Arc;
 
@@ -63,13 +66,15 @@ impl Default for RuntimeConfig {
 pub struct Limits {
     /// Keys in each table of each rule (default 200,000: a busy site's accounts in under 100 MB a rule).
     pub keys_per_table_max: usize,
+    /// Keys in all tables of all rules. Beyond it, a rule that holds more than its equal part gives up keys.
+    pub keys_max: usize,
     /// Opened and updated alerts in any minute (default 200: more than people can read).
     pub alerts_per_minute_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { keys_per_table_max: 200_000, alerts_per_minute_max: 200 }
+        Self { keys_per_table_max: 200_000, keys_max: 1_000_000, alerts_per_minute_max: 200 }
     }
 }
 
@@ -94,6 +99,7 @@ pub struct Runtime {
     clock: EventTime,
     /// The detector that is told the time next.
     next: usize,
+    room: Room,
     episodes: Episodes,
     watch: Option<Box<Watch>>,
     suppress: Vec<Suppression>,
@@ -147,8 +153,20 @@ impl Runtime {
             episodes.listen();
         }
         let roster = Roster::new(detectors.iter().map(|(desk, _)| (desk.rule, desk.needs)));
-        let clock = EventTime::ZERO;
-        Ok(Self { detectors, roster, lanes, clock, next: 0, episodes, watch, suppress, sections, limits })
+        let (clock, room) = (EventTime::ZERO, Room::new(detectors.len(), limits.keys_max));
+        Ok(Self {
+            detectors,
+            roster,
+            lanes,
+            clock,
+            next: 0,
+            room,
+            episodes,
+            watch,
+            suppress,
+            sections,
+            limits,
+        })
     }
 
     /// Shows the next transaction to every detector that it says something to; alerts are appended.
@@ -225,9 +243,9 @@ impl Runtime {
     /// Lets the rules about the sensor itself look at what was told so far, and at the tables.
     pub fn check_up(&mut self, health: &Health, now: EventTime, alerts: &mut Vec<Alert>) {
         self.episodes.expire(now, alerts);
+        let limit = if self.room.is_full() { "limits.keys_max" } else { "limits.keys_per_table_max" };
         let tables = self.detectors.iter().flat_map(|(desk, detector)| {
-            let named =
-                |(table, keys)| (format!("{}.{table}", desk.rule.name), "limits.keys_per_table_max", keys);
+            let named = |(table, keys)| (format!("{}.{table}", desk.rule.name), limit, keys);
             detector.evicted_by_table().into_iter().map(named)
         });
         let others = health.evicted.iter().map(|&(table, limit, keys)| (table.to_owned(), limit, keys));
@@ -247,6 +265,7 @@ impl Runtime {
         self.episodes.expire(now, alerts);
         if let Some((_, detector)) = self.detectors.get_mut(self.next) {
             detector.advance(now);
+            self.room.look_at(self.next, &mut **detector);
         }
         self.next = (self.next + 1) % self.detectors.len().max(1);
     }

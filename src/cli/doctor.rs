@@ -103,7 +103,7 @@ fn examine(raw: &Raw, interfaces: &[String], shards: u64, makes_home: bool) -> V
     }
     let mib = raw.capture.live.ring_mib.into();
     let rings = machine::Rings { interfaces: interfaces.len().max(1) as u64, shards, mib };
-    findings.extend(machine::look(&rings));
+    findings.extend(machine::look(&rings, raw.limits.memory_mib));
     findings.push(limits::open_files(&rings));
     findings.extend(places::look(raw, makes_home));
     findings.extend(sinks(raw));

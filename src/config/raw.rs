@@ -16,6 +16,7 @@ use heelguard_detectors::rules;
 use heelguard_detectors::runtime::{self, Runtime, RuntimeConfig};
 use heelguard_detectors::suppress::Suppression;
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -93,6 +94,9 @@ impl Default for Sensor {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
+    /// The memory, in MiB, that everything from the wire may take with the program itself: limits of tables and buffers
+    /// that are not written follow it.
+    pub memory_mib: u64,
     /// Flows and reassembly.
     #[serde(flatten)]
     pub flow: flow::Config,
@@ -111,8 +115,17 @@ pub struct Limits {
     pub route_words_max: usize,
     /// Keys in each table of each detector.
     pub keys_per_table_max: usize,
+    /// Keys in all tables of all detectors.
+    pub keys_max: usize,
     /// Opened and updated alerts in any minute.
     pub alerts_per_minute_max: usize,
+}
+
+impl Limits {
+    /// Sizes that make sense: smaller, the program itself has no room.
+    pub(super) const MEMORY_MIB: RangeInclusive<u64> = 256..=1 << 20;
+    /// What the built-in limits are made for.
+    pub(super) const MEMORY_MIB_DEFAULT: u64 = 1024;
 }
 
 impl Default for Limits {
@@ -121,6 +134,7 @@ impl Default for Limits {
         let routes = identity::RoutesConfig::default();
         let detection = runtime::Limits::default();
         Self {
+            memory_mib: Self::MEMORY_MIB_DEFAULT,
             flow: flow::Config::default(),
             http: http::Config::default(),
             handles_max: lineage.handles_max,
@@ -129,6 +143,7 @@ impl Default for Limits {
             routes_per_host_max: routes.routes_per_host_max,
             route_words_max: routes.words_per_place_max,
             keys_per_table_max: detection.keys_per_table_max,
+            keys_max: detection.keys_max,
             alerts_per_minute_max: detection.alerts_per_minute_max,
         }
     }
@@ -157,6 +172,9 @@ impl Raw {
         if limits.values().any(|limit| limit.as_integer() == Some(0)) {
             return Err("a limit of 0 leaves nothing to work with; wanted 1 or more".to_owned());
         }
+        if !Limits::MEMORY_MIB.contains(&self.limits.memory_mib) {
+            return Err("wanted 256 to 1048576 MiB".to_owned());
+        }
         self.capture.live.check()?;
         self.tls.check()?;
         self.spool.check()?;
@@ -181,6 +199,7 @@ impl Raw {
             suppress: self.suppress.clone(),
             limits: runtime::Limits {
                 keys_per_table_max: self.limits.keys_per_table_max,
+                keys_max: self.limits.keys_max,
                 alerts_per_minute_max: self.limits.alerts_per_minute_max,
             },
             watch: None,
@@ -193,8 +212,8 @@ impl Raw {
         pipeline::Options {
             shards,
             decode: self.capture.decode.clone(),
-            flow: self.limits.flow.clone(),
-            tls: self.tls.clone(),
+            flow: self.limits.flow.of_one(shards),
+            tls: self.tls.of_one(shards),
             keys: None,
             http: self.limits.http.clone(),
             lineage: identity::LineageConfig {

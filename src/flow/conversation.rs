@@ -297,6 +297,11 @@ impl<H: StreamHandler> Conversation<H> {
         if segment.src == self.info.initiator { Direction::FromInitiator } else { Direction::FromResponder }
     }
 
+    /// When its last segment came.
+    pub(super) fn last_seen(&self) -> EventTime {
+        self.last_seen
+    }
+
     fn touch(&mut self, time: EventTime) -> EventTime {
         self.last_seen = self.last_seen.max(time);
         self.last_seen

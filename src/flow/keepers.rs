@@ -1,77 +1,81 @@
-//! How much the handlers of all flows keep of messages that are not whole, or wait for their answers.
-//! It is told what each flow keeps whenever that may have changed; what an ordinary request takes is not counted.
-//! It promises the exact sum of the rest, and of those who keep much the one that has done so for longest.
+//! How much memory all flows take, and who keeps much of messages that are not whole or wait for their answers.
+//! It is told what each flow's handler keeps whenever that may have changed, and notes the flow's share in its slot.
+//! It promises exact sums of what it was told, and of those who keep much the one that has done so for longest.
 
-use ahash::RandomState;
-use std::collections::{BTreeMap, HashMap};
+use super::Kept;
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
-/// Less than this counts as nothing: flows that keep so little are bounded by their number.
-const LITTLE_BYTES: usize = 1_024;
-/// From here on a flow keeps much: an ordinary request is shorter.
-const MUCH_BYTES: usize = 4_096;
+/// From here on a flow keeps much of messages: an ordinary request is shorter.
+const MUCH_BYTES: u32 = 4_096;
 
-/// The sum, and who keeps what.
-#[derive(Default)]
+/// The sums, and who keeps much.
 pub(super) struct Keepers {
-    pub(super) bytes: usize,
-    /// A bit for each flow, set while it is in `kept`: nearly none is, and to learn so must cost nothing.
-    keeps: Vec<u64>,
-    kept: HashMap<u32, Kept, RandomState>,
+    /// Bytes of messages.
+    pub(super) messages: usize,
+    /// Bytes of connections: what a flow always takes, and what its handler keeps as long as it lives.
+    pub(super) connections: usize,
+    /// What a flow takes before its handler keeps anything.
+    flow_bytes: u32,
     /// In the order in which it became much.
-    much: BTreeMap<u64, u32>,
-    ever: u64,
+    much: BTreeMap<NonZeroU64, u32>,
+    ever: NonZeroU64,
 }
 
-/// What one flow keeps.
-#[derive(Clone, Copy, Default)]
-struct Kept {
-    bytes: usize,
+/// What one flow takes of the sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Share {
+    messages: u32,
+    connection: u32,
     /// Its entry among those who keep much.
-    place: Option<u64>,
+    place: Option<NonZeroU64>,
 }
 
 impl Keepers {
-    /// The flow with this number keeps so many bytes now; whether the sum has grown.
-    pub(super) fn note(&mut self, id: u32, bytes: usize) -> bool {
-        if bytes < LITTLE_BYTES {
-            self.leave(id);
+    /// Of flows that take so many bytes themselves.
+    pub(super) fn new(flow_bytes: usize) -> Self {
+        let (flow_bytes, much) = (u32::try_from(flow_bytes).unwrap_or(u32::MAX), BTreeMap::new());
+        Self { messages: 0, connections: 0, flow_bytes, much, ever: NonZeroU64::MIN }
+    }
+
+    /// The flow with this number keeps so much now; whether a sum has grown.
+    pub(super) fn note(&mut self, id: u32, share: &mut Share, kept: Kept) -> bool {
+        let size = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let connection = size(kept.standing).saturating_add(self.flow_bytes);
+        let before = std::mem::replace(&mut share.messages, size(kept.messages));
+        let stood = std::mem::replace(&mut share.connection, connection);
+        if (share.messages, share.connection) == (before, stood) {
             return false;
         }
-        let (word, bit) = place_of(id);
-        self.keeps.resize(self.keeps.len().max(word + 1), 0);
-        if let Some(word) = self.keeps.get_mut(word) {
-            *word |= bit;
-        }
-        let kept = self.kept.entry(id).or_default();
-        let before = std::mem::replace(&mut kept.bytes, bytes);
-        self.bytes = self.bytes - before + bytes;
-        match kept.place {
-            None if bytes >= MUCH_BYTES => {
-                self.ever += 1;
-                kept.place = Some(self.ever);
+        self.messages = self.messages - before as usize + share.messages as usize;
+        self.connections = self.connections - stood as usize + connection as usize;
+        match share.place {
+            None if share.messages >= MUCH_BYTES => {
+                self.ever = self.ever.saturating_add(1);
+                share.place = Some(self.ever);
                 self.much.insert(self.ever, id);
             }
-            Some(place) if bytes < MUCH_BYTES => {
-                kept.place = None;
+            Some(place) if share.messages < MUCH_BYTES => {
+                share.place = None;
                 self.much.remove(&place);
             }
             _ => {}
         }
-        bytes > before
+        share.messages > before || connection > stood
     }
 
-    /// A flow keeps nothing any more, or is over.
-    pub(super) fn leave(&mut self, id: u32) {
-        let (word, bit) = place_of(id);
-        match self.keeps.get_mut(word) {
-            Some(word) if *word & bit != 0 => *word &= !bit,
-            _ => return,
-        }
-        let Some(kept) = self.kept.remove(&id) else { return };
-        self.bytes -= kept.bytes;
-        if let Some(place) = kept.place {
+    /// A flow is over.
+    pub(super) fn leave(&mut self, share: Share) {
+        self.messages -= share.messages as usize;
+        self.connections -= share.connection as usize;
+        if let Some(place) = share.place {
             self.much.remove(&place);
         }
+    }
+
+    /// What connections will take with one more.
+    pub(super) fn with_one_more(&self) -> usize {
+        self.connections + self.flow_bytes as usize
     }
 
     /// The flow that has kept much for longest.
@@ -80,27 +84,38 @@ impl Keepers {
     }
 }
 
-/// The word of a flow's bit, and the bit.
-fn place_of(id: u32) -> (usize, u64) {
-    (id as usize / 64, 1 << (id % 64))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_sum_is_exact_and_the_longest_goes_first() {
-        let mut keepers = Keepers::default();
-        for (id, bytes) in [(0, 2_000), (1, 5_000), (2, 4_096), (1, 9_000), (2, 4_095), (0, 8_000)] {
-            keepers.note(id, bytes);
+    fn the_sums_are_exact_and_the_longest_goes_first() {
+        let (mut keepers, mut shares) = (Keepers::new(100), [Share::default(); 3]);
+        let mut note = |keepers: &mut Keepers, id: u32, messages| {
+            let share = &mut shares[id as usize];
+            keepers.note(id, share, Kept { messages, standing: 10 });
+            *share
+        };
+        for (id, bytes) in [(0, 2_000), (1, 5_000), (2, 4_096), (1, 9_000), (2, 4_095)] {
+            note(&mut keepers, id, bytes);
         }
-        assert_eq!((keepers.bytes, keepers.longest()), (21_095, Some(1)));
-        keepers.leave(1);
-        assert_eq!((keepers.bytes, keepers.longest()), (12_095, Some(0)));
-        keepers.note(0, 1_023);
-        assert_eq!((keepers.bytes, keepers.longest()), (4_095, None));
-        keepers.leave(2);
-        assert_eq!((keepers.bytes, keepers.longest(), keepers.kept.len()), (0, None, 0));
+        let first = note(&mut keepers, 0, 8_000);
+        assert_eq!((keepers.messages, keepers.connections, keepers.longest()), (21_095, 330, Some(1)));
+        let second = note(&mut keepers, 1, 9_000);
+        keepers.leave(second);
+        assert_eq!((keepers.messages, keepers.connections, keepers.longest()), (12_095, 220, Some(0)));
+        assert_ne!(first, note(&mut keepers, 0, 0));
+        assert_eq!((keepers.messages, keepers.longest(), keepers.with_one_more()), (4_095, None, 320));
+        let third = note(&mut keepers, 2, 4_095);
+        keepers.leave(third);
+        assert_eq!((keepers.messages, keepers.connections), (0, 110));
+    }
+
+    #[test]
+    fn only_growth_can_reach_a_limit() {
+        let (mut keepers, mut share) = (Keepers::new(100), Share::default());
+        let mut note = |messages, standing| keepers.note(0, &mut share, Kept { messages, standing });
+        assert!(note(0, 0), "a flow takes room itself");
+        assert!(!note(0, 0) && note(1, 0) && !note(1, 0) && note(1, 1) && !note(0, 1) && note(0, 2));
     }
 }

@@ -96,6 +96,15 @@ pub enum CloseReason {
     CaptureEnd,
 }
 
+/// What a handler keeps, in bytes, beside itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Of messages that are not whole, or wait for their answers.
+    pub messages: usize,
+    /// As long as the connection: its state, and tables that what comes refers to.
+    pub standing: usize,
+}
+
 /// A protocol above TCP: one value per flow. `flow` knows no protocol.
 pub trait StreamHandler: Sized {
     /// Where all handlers of a shard put what they find, with their configuration and counters.
@@ -139,16 +148,16 @@ pub trait StreamHandler: Sized {
         false
     }
 
-    /// Bytes it keeps of messages that are not whole, or wait for their answers.
-    fn kept_bytes(&self) -> usize {
-        0
+    /// What it keeps now.
+    fn kept(&self) -> Kept {
+        Kept::default()
     }
 
     /// The flow is over; `at` is when that became known (for idleness: last packet plus timeout).
     fn closed(self, flow: FlowInfo, at: EventTime, reason: CloseReason, shared: &mut Self::Shared);
 }
 
-/// Limits and timeouts of one shard's flows. Times are packet time.
+/// Limits and timeouts of flows. Times are packet time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -165,8 +174,10 @@ pub struct Config {
     /// Out-of-order bytes held for all flows, overhead included. Beyond it, the hole that has been open
     /// longest counts as lost.
     pub buffer_bytes_max: usize,
-    /// Bytes kept of all flows' messages that are not whole, or wait for their answers, less than 1 KiB of a flow not
-    /// counted. Beyond it, the flow that has
+    /// Bytes that connections take with their state, their HPACK tables and unfinished handshakes. Beyond it, one that
+    /// was not used lately is given up.
+    pub connection_bytes_max: usize,
+    /// Bytes kept of all flows' messages that are not whole, or wait for their answers. Beyond it, the flow that has
     /// kept more than 4 KiB for longest is given up, and where there is none one that was not used lately.
     pub message_bytes_max: usize,
     /// A flow without segments for this long is over.
@@ -196,12 +207,13 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             flows_max: 1_000_000,
-            half_open_max: 262_144,
-            closing_max: 262_144,
+            half_open_max: 131_072,
+            closing_max: 131_072,
             direction_buffer_bytes_max: 1 << 20,
             direction_segments_max: 2048,
-            buffer_bytes_max: 256 << 20,
-            message_bytes_max: 128 << 20,
+            buffer_bytes_max: 64 << 20,
+            connection_bytes_max: 256 << 20,
+            message_bytes_max: 64 << 20,
             idle_timeout_ms: 600_000,
             kept_idle_timeout_ms: 3_600_000,
             half_open_timeout_ms: 30_000,
@@ -214,6 +226,21 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The part that one of so many shards has of the limits on tables and memory.
+    #[must_use]
+    pub fn of_one(&self, shards: usize) -> Self {
+        let part = |whole: usize| (whole / shards.max(1)).max(1);
+        Self {
+            flows_max: part(self.flows_max),
+            half_open_max: part(self.half_open_max),
+            closing_max: part(self.closing_max),
+            connection_bytes_max: part(self.connection_bytes_max),
+            buffer_bytes_max: part(self.buffer_bytes_max),
+            message_bytes_max: part(self.message_bytes_max),
+            ..self.clone()
+        }
+    }
+
     fn idle_timeout(&self) -> Duration {
         Duration::from_millis(self.idle_timeout_ms)
     }

@@ -3,6 +3,7 @@
 //! It promises that an idle flow takes little.
 
 use super::conversation::Conversation;
+use super::keepers::Share;
 use super::key::FlowKey;
 use super::{Config, StreamHandler};
 use heelguard_detectors::time::EventTime;
@@ -13,14 +14,20 @@ pub(super) struct Slot<H> {
     pub(super) key: FlowKey,
     /// Its entry in `timers`.
     pub(super) armed: EventTime,
-    pub(super) usage: Usage,
+    /// The usual time to be idle is over, and the flow is kept all the same.
+    pub(super) is_overtime: bool,
     /// A SYN that is not its own came: its endpoints may be in use again.
     pub(super) rival: bool,
     pub(super) held_bytes: u32,
     /// Its entry in `holders`.
     pub(super) holder: Option<NonZeroU64>,
+    /// What it takes of the sums of `Keepers`.
+    pub(super) share: Share,
     pub(super) flow: Conversation<H>,
 }
+
+/// What a table takes for a flow beside its slot: a timer, places in the index and the list.
+const NOTES_BYTES: usize = 160;
 
 /// A flow that a look-up found.
 #[derive(Clone, Copy)]
@@ -30,24 +37,13 @@ pub(super) struct Found {
     pub(super) id: u32,
 }
 
-/// What says who is given up at the limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Usage {
-    /// No segment came since the hand last passed.
-    Unused,
-    /// One did.
-    Used,
-    /// The usual time to be idle is over, and the flow is kept all the same.
-    Overtime,
-}
-
 impl<H: StreamHandler> Slot<H> {
+    /// What a flow takes before its handler keeps anything.
+    pub(super) const BYTES: usize = size_of::<Self>() + NOTES_BYTES;
+
     /// When it has to be looked at again if no segment comes.
     pub(super) fn deadline(&self, config: &Config) -> EventTime {
-        let idle = match self.usage {
-            Usage::Overtime => config.kept_idle_timeout(),
-            Usage::Unused | Usage::Used => config.idle_timeout(),
-        };
+        let idle = if self.is_overtime { config.kept_idle_timeout() } else { config.idle_timeout() };
         self.flow.deadline(config, idle)
     }
 }

@@ -1,17 +1,19 @@
 //! All flows of a shard: found by key, looked at when their time comes, given up at a limit.
 //! It is given segments in order of time and calls each flow's handler.
 //! It promises bounded memory, and that a flow's fate depends on its own segments and on packet time alone:
-//! how late a sweep comes changes nothing. Only the limits (`flows_max`, `buffer_bytes_max`, `message_bytes_max`) look
+//! how late a sweep comes changes nothing. Only the limits (`flows_max` and those in bytes) look
 //! across flows.
+
+mod room;
 
 use super::accept::carries;
 use super::conversation::{Context, Conversation, Fate};
 use super::halfopen::{HalfOpenTable, Recorded, Unanswered};
-use super::keepers::Keepers;
+use super::keepers::{Keepers, Share};
 use super::key::{ByHash, FlowKey};
 use super::linger::{Late, Linger};
 use super::recent::ByteHash;
-use super::slot::{Found, Slot, Usage, slot_mut};
+use super::slot::{Found, Slot, slot_mut};
 use super::{CloseReason, Config, StreamHandler};
 use crate::decode::{Segment, TcpFlags};
 use crate::metrics::Counters;
@@ -48,7 +50,7 @@ pub struct FlowTable<H: StreamHandler> {
     holders_ever: NonZeroU64,
     held_bytes: usize,
     keepers: Keepers,
-    /// The hand of the CLOCK that chooses whom to give up at `flows_max`.
+    /// Where those stand of whom one is given up next at a limit.
     hand: usize,
 }
 
@@ -75,7 +77,7 @@ impl<H: StreamHandler> FlowTable<H> {
             holders: BTreeMap::new(),
             holders_ever: NonZeroU64::MIN,
             held_bytes: 0,
-            keepers: Keepers::default(),
+            keepers: Keepers::new(Slot::<H>::BYTES),
             hand: 0,
             config,
         }
@@ -169,10 +171,10 @@ impl<H: StreamHandler> FlowTable<H> {
             config: &self.config,
             key: &self.byte_hash,
         };
-        let usage = std::mem::replace(&mut slot.usage, Usage::Used);
+        let was_overtime = std::mem::take(&mut slot.is_overtime);
         match slot.flow.segment(segment, &mut ctx) {
             Fate::Closed(reason) => self.close(id, segment.time, reason, shared),
-            Fate::Open if slot.held_bytes == 0 && slot.flow.is_quiet() && usage != Usage::Overtime => {
+            Fate::Open if slot.held_bytes == 0 && slot.flow.is_quiet() && !was_overtime => {
                 self.note_kept(id, segment.time, shared);
             }
             Fate::Open => self.settle(id, segment.time, shared),
@@ -291,8 +293,8 @@ impl<H: StreamHandler> FlowTable<H> {
             self.close(other, segment.time, CloseReason::Evicted, shared);
         }
         let armed = flow.deadline(&self.config, self.config.idle_timeout());
-        let usage = Usage::Unused;
-        let slot = Slot { key, armed, usage, rival: false, held_bytes: 0, holder: None, flow };
+        let (rival, is_overtime, share) = (false, false, Share::default());
+        let slot = Slot { key, armed, is_overtime, rival, held_bytes: 0, holder: None, share, flow };
         let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
@@ -305,9 +307,6 @@ impl<H: StreamHandler> FlowTable<H> {
         self.counters.flows.opened += 1;
         self.counters.flows.open += 1;
         self.push_to_flow(id, hash, key, segment, shared);
-        if let Some(slot) = slot_mut(&mut self.slots, id) {
-            slot.usage = Usage::Unused;
-        }
     }
 
     /// Flows that were one SYN with data and nothing else.
@@ -336,7 +335,7 @@ impl<H: StreamHandler> FlowTable<H> {
             self.holders.remove(&holder);
         }
         self.held_bytes -= slot.held_bytes as usize;
-        self.keepers.leave(id);
+        self.keepers.leave(slot.share);
         self.free.push(id);
         self.counters.flows.open -= 1;
         match reason {
@@ -372,9 +371,9 @@ impl<H: StreamHandler> FlowTable<H> {
             match slot.flow.fire(deadline, &mut ctx) {
                 Fate::Open => {}
                 Fate::Closed(CloseReason::Idle)
-                    if slot.usage != Usage::Overtime && slot.flow.handler.is_worth_keeping() =>
+                    if !slot.is_overtime && slot.flow.handler.is_worth_keeping() =>
                 {
-                    slot.usage = Usage::Overtime;
+                    slot.is_overtime = true;
                 }
                 Fate::Closed(reason) => {
                     self.close(id, deadline, reason, shared);
@@ -398,97 +397,8 @@ impl<H: StreamHandler> FlowTable<H> {
         self.overtime.remove(&(slot.armed, id));
         slot.armed = deadline;
         self.timers.insert((deadline, id));
-        if slot.usage == Usage::Overtime {
+        if slot.is_overtime {
             self.overtime.insert((deadline, id));
-        }
-    }
-
-    /// Keeps the table's notes true after a flow's holes or state may have changed, and the memory limit.
-    fn settle(&mut self, id: u32, at: EventTime, shared: &mut H::Shared) {
-        self.note_held(id);
-        let is_listed = |slot: &Slot<H>| self.overtime.contains(&(slot.armed, id));
-        if slot_mut(&mut self.slots, id)
-            .is_some_and(|slot| slot.deadline(&self.config) < slot.armed || is_listed(slot))
-        {
-            self.arm(id);
-        }
-        while self.held_bytes + self.half_open.data_bytes() > self.config.buffer_bytes_max
-            && let Some((_, &longest_waiting)) = self.holders.first_key_value()
-        {
-            self.release(longest_waiting, at, shared);
-        }
-        self.note_kept(id, at, shared);
-    }
-
-    /// Notes what the flow's handler keeps, and keeps the limit on that.
-    fn note_kept(&mut self, id: u32, at: EventTime, shared: &mut H::Shared) {
-        let Some(Slot { flow, .. }) = slot_mut(&mut self.slots, id) else { return };
-        if self.keepers.note(id, flow.handler.kept_bytes()) {
-            while self.keepers.bytes > self.config.message_bytes_max {
-                match self.keepers.longest() {
-                    Some(longest) => self.close(longest, at, CloseReason::Evicted, shared),
-                    None => self.give_up_unused(at, shared),
-                }
-            }
-        }
-    }
-
-    fn note_held(&mut self, id: u32) {
-        let Some(slot) = slot_mut(&mut self.slots, id) else { return };
-        let held_bytes = u32::try_from(slot.flow.held_bytes()).unwrap_or(u32::MAX);
-        self.held_bytes = self.held_bytes - slot.held_bytes as usize + held_bytes as usize;
-        slot.held_bytes = held_bytes;
-        match slot.holder {
-            None if held_bytes > 0 => {
-                self.holders_ever = self.holders_ever.saturating_add(1);
-                slot.holder = Some(self.holders_ever);
-                self.holders.insert(self.holders_ever, id);
-            }
-            Some(holder) if held_bytes == 0 => {
-                slot.holder = None;
-                self.holders.remove(&holder);
-            }
-            _ => {}
-        }
-    }
-
-    /// Makes a flow give up its holes for the memory limit.
-    fn release(&mut self, id: u32, at: EventTime, shared: &mut H::Shared) {
-        let Some(slot) = slot_mut(&mut self.slots, id) else { return };
-        let mut ctx = Context {
-            shared: &mut *shared,
-            counters: &mut self.counters,
-            config: &self.config,
-            key: &self.byte_hash,
-        };
-        match slot.flow.release_held(at, &mut ctx) {
-            Fate::Closed(reason) => self.close(id, at, reason, shared),
-            Fate::Open => self.note_held(id),
-        }
-    }
-
-    /// Gives up one flow if the table is full.
-    fn make_room(&mut self, at: EventTime, shared: &mut H::Shared) {
-        while self.index.len() >= self.config.flows_max.max(1) {
-            self.give_up_unused(at, shared);
-        }
-    }
-
-    /// Gives up the flow whose overtime ends first, or one by CLOCK, so that one that was used since the hand last came
-    /// by stays.
-    fn give_up_unused(&mut self, at: EventTime, shared: &mut H::Shared) {
-        if let Some(&(_, id)) = self.overtime.first() {
-            return self.close(id, at, CloseReason::Evicted, shared);
-        }
-        while !self.index.is_empty() {
-            self.hand = if self.hand + 1 < self.slots.len() { self.hand + 1 } else { 0 };
-            let Some(Some(slot)) = self.slots.get_mut(self.hand) else { continue };
-            if slot.usage == Usage::Used {
-                slot.usage = Usage::Unused;
-                continue;
-            }
-            let id = u32::try_from(self.hand).unwrap_or(u32::MAX);
-            return self.close(id, at, CloseReason::Evicted, shared);
         }
     }
 

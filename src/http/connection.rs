@@ -98,8 +98,8 @@ impl Connection {
 
     /// Bytes of messages that are not whole, or wait.
     pub(super) fn kept_bytes(&self) -> usize {
-        let answer = self.answer.as_ref().map_or(0, |answer| answer.bytes());
-        self.requests.kept_bytes() + self.responses.kept_bytes() + self.waiting.bytes() + answer
+        let answer = self.answer.as_ref().map_or(0, |answer| size_of::<Answer>() + answer.bytes());
+        self.requests.kept_bytes() + self.responses.kept_bytes() + self.waiting.kept_bytes() + answer
     }
 
     /// The next exchange's ordinal.

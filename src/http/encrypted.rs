@@ -5,7 +5,7 @@
 use super::HttpHandler;
 use super::connection::Context;
 use super::services::ServiceKind;
-use crate::flow::{CloseReason, Direction, StreamHandler};
+use crate::flow::{CloseReason, Direction, Kept, StreamHandler};
 use crate::tls::{Connection, Inside};
 use heelguard_detectors::time::EventTime;
 
@@ -28,9 +28,12 @@ impl std::fmt::Debug for Encrypted {
 }
 
 impl Encrypted {
-    /// Bytes of messages inside; what waits to be made clear has limits of its own.
-    pub(super) fn kept_bytes(&self) -> usize {
-        self.inside.as_ref().map_or(0, StreamHandler::kept_bytes)
+    /// Messages and tables inside, and handshake messages that are not whole; what waits to be made clear has limits of
+    /// its own.
+    pub(super) fn kept(&self) -> Kept {
+        let inside = self.inside.as_ref().map_or_else(Kept::default, StreamHandler::kept);
+        let messages = inside.messages + self.connection.kept_bytes();
+        Kept { messages, standing: inside.standing + size_of::<Self>() }
     }
 
     /// A connection whose first bytes came at `began`; `client` is the side that must begin, where that is certain.

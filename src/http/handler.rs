@@ -10,7 +10,7 @@ use super::opening::{self, Opening};
 use super::preamble::{self, Preamble};
 use super::seen::Bytes;
 use super::services::ServiceKind;
-use crate::flow::{CloseReason, Direction, FlowInfo, Origin, StreamHandler};
+use crate::flow::{CloseReason, Direction, FlowInfo, Kept, Origin, StreamHandler};
 use heelguard_detectors::anomaly::Anomaly;
 use heelguard_detectors::time::EventTime;
 use std::net::IpAddr;
@@ -61,6 +61,12 @@ struct Look {
 struct Held {
     bytes: Vec<u8>,
     since: EventTime,
+}
+
+impl Look {
+    fn kept_bytes(&self) -> usize {
+        self.held.iter().map(|held| held.bytes.len()).sum()
+    }
 }
 
 /// What looks like frames of HTTP/2 is.
@@ -122,17 +128,19 @@ impl StreamHandler for HttpHandler {
         self.end_half(&mut Context { flow, shared, proxied_for: self.proxied_for }, direction, at);
     }
 
-    /// Fields of HTTP/2 name what was said before; sealed records are opened one after the other.
-    fn kept_bytes(&self) -> usize {
+    fn kept(&self) -> Kept {
         match &self.state {
-            State::Looking(look) => look.held.iter().map(|held| held.bytes.len()).sum(),
-            State::Http1(connection) => connection.kept_bytes(),
-            State::Http2(connection) => connection.kept_bytes(),
-            State::Tls(encrypted) => encrypted.kept_bytes(),
-            State::Opaque => 0,
+            State::Looking(look) => Kept { messages: look.kept_bytes(), standing: size_of::<Look>() },
+            State::Http1(connection) => {
+                Kept { messages: connection.kept_bytes(), standing: size_of::<Connection>() }
+            }
+            State::Http2(connection) => connection.kept(),
+            State::Tls(encrypted) => encrypted.kept(),
+            State::Opaque => Kept::default(),
         }
     }
 
+    /// Fields of HTTP/2 name what was said before; sealed records are opened one after the other.
     fn is_worth_keeping(&self) -> bool {
         match &self.state {
             State::Http2(_) => true,

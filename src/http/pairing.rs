@@ -47,14 +47,14 @@ impl Waiting {
         self.ordinal
     }
 
-    /// Bytes that wait.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// How many wait.
     pub(super) fn len(&self) -> usize {
         self.queue.len()
+    }
+
+    /// Bytes that are kept of them, with the requests themselves.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.bytes + self.queue.len() * size_of::<Pending>() + self.overflow.capacity() * size_of::<Expect>()
     }
 
     /// Whether no answer is due.

@@ -119,7 +119,7 @@ fn points(counters: &Counters) -> Vec<Point> {
             "connections",
             (flows.evicted, flows.opened),
             "of the connections were given up for want of room",
-            "Raise limits.flows_max.",
+            "Raise limits.memory_mib.",
         ),
         point(
             "not whole",

@@ -67,6 +67,11 @@ struct Part<'b> {
 struct Malformed;
 
 impl Connection {
+    /// Bytes it keeps of handshake messages that are not whole.
+    pub fn kept_bytes(&self) -> usize {
+        self.sides.iter().map(|side| side.joiner.kept_bytes()).sum()
+    }
+
     /// A connection whose first bytes came at `began`. `client` is the side that must speak first, where that is
     /// certain; `is_joined` when the beginning was not seen.
     pub fn new(client: Option<Direction>, is_joined: bool, began: EventTime) -> Self {

@@ -72,6 +72,11 @@ impl Joiner {
         (self.left == 0).then(|| Joined::Message(self.finish()))
     }
 
+    /// Bytes it keeps of a message that is not whole.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.kept.capacity()
+    }
+
     /// Bytes of a record's body were lost: the message that they belong to cannot be read, nor where it ends.
     pub(super) fn lost(&mut self) {
         self.is_broken = true;

@@ -136,19 +136,59 @@ fn a_connection_of_http1_is_over_as_soon_as_ever() {
 
 #[test]
 fn silent_ones_give_way_to_those_that_come() {
-    for (minutes, survives) in [(20, false), (5, true)] {
+    for (minutes, is_used, survives) in [(20, false, false), (5, false, false), (5, true, true)] {
         let mut sensor = Sensor::new(Config { flows_max: 3, ..Config::default() });
         let mut connection = connected(&mut sensor);
         sensor.wait(minutes);
-        // One too many; of those that are in time, the one that was used stays.
-        for number in 1..=3 {
-            sensor.open(number);
+        sensor.open(1);
+        sensor.open(2);
+        if is_used {
+            again(&mut sensor, 3, &mut connection);
         }
+        // One too many; of those that are in time, the one unused for longest goes.
+        sensor.open(3);
         let flows = &sensor.flows.counters().flows;
         assert_eq!((flows.open, flows.evicted), (3, 1), "{minutes} minutes");
-        again(&mut sensor, 3, &mut connection);
+        again(&mut sensor, 5, &mut connection);
         let told = sensor.end();
         let requests = told.matches("GET /a -> 200 whole").count();
-        assert_eq!(requests, 1 + usize::from(survives), "{minutes} minutes: {told}");
+        assert_eq!(requests, 1 + usize::from(is_used) + usize::from(survives), "{minutes} minutes: {told}");
+    }
+}
+
+/// What each connection holds is not much, and there are many: tables for later fields count, and so do hellos that are
+/// never whole.
+#[test]
+fn what_connections_hold_has_a_limit_that_the_busy_one_does_not_pay_for() {
+    const ROOM: usize = 200 << 10;
+    let fill = |sensor: &mut Sensor, number: u16, with: &str| {
+        let (mut line, mut ours) = (sensor.open(number), Peer::default());
+        match with {
+            "table" => {
+                sensor.client(&mut line, [PREFACE, &settings(&[])].concat());
+                sensor.client(&mut line, ours.get(1, "/a", &"x".repeat(3_000)));
+            }
+            "hello" => sensor.client(
+                &mut line,
+                [b"\x16\x03\x01\x10\x00\x01\x00\x20\x00".as_slice(), &[3; 3_500]].concat(),
+            ),
+            _ => sensor.client(&mut line, "GET / HTTP/1.1\r\nHost: a\r\n"),
+        }
+    };
+    for (with, least, most) in [("table", 20, 60), ("hello", 80, 250), ("head", 120, 400)] {
+        let config = Config { connection_bytes_max: ROOM, message_bytes_max: ROOM * 2, ..Config::default() };
+        let mut sensor = Sensor::new(config);
+        let mut connection = connected(&mut sensor);
+        for number in 1..=1_000 {
+            fill(&mut sensor, number, with);
+            if number % 4 == 0 {
+                again(&mut sensor, 1 + 2 * u32::from(number), &mut connection);
+            }
+        }
+        let flows = sensor.flows.counters().flows.clone();
+        assert!((least..=most).contains(&flows.open), "{with}: {} flows", flows.open);
+        assert_eq!(flows.opened, flows.open + flows.evicted, "{with}");
+        let told = sensor.end();
+        assert_eq!(told.matches("whole authorization=Bearer tok-A").count(), 251, "{with}");
     }
 }

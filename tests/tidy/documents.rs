@@ -74,10 +74,10 @@ fn every_limit_is_told_with_its_default() {
         .text
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "))
-        .filter_map(|(key, rest)| Some((key, rest.split(" |").next()?)))
+        .filter_map(|(key, rest)| Some((key, rest.split(" |").next()?.trim_end_matches(" *"))))
         .collect();
-    let settings: toml::Table =
-        document("deploy/heelguard.toml").text.parse().expect("the settings are TOML");
+    let text = document("deploy/heelguard.toml").text;
+    let settings: toml::Table = text.parse().expect("the settings are TOML");
     let mut limits = BTreeSet::new();
     for section in ["capture", "limits", "scale", "spool", "tls"] {
         let keys = settings.get(section).and_then(toml::Value::as_table).expect("the section is there");
@@ -88,6 +88,21 @@ fn every_limit_is_told_with_its_default() {
     for (key, default) in &limits {
         if !told.contains(&(*key, default.as_str())) {
             complaints.file(LIMITS, format_args!("needs a row `{key}` | {default} | what happens | counter"));
+        }
+    }
+    // Those that follow the one number are marked, and no others.
+    let mut comment = String::new();
+    for line in text.lines() {
+        match line.split_once(" = ") {
+            _ if line.starts_with('#') => comment += line.trim_start_matches('#'),
+            Some((key, value)) => {
+                let follows = comment.contains("ollows") && comment.contains("memory_mib");
+                if follows != page.text.contains(&format!("| `{key}` | {value} * |")) {
+                    complaints.file(LIMITS, format_args!("a star at the default of `{key}`: {follows}"));
+                }
+                comment.clear();
+            }
+            None => comment.clear(),
         }
     }
     for (key, default) in told {

@@ -115,7 +115,7 @@ fn a_flood_of_new_keys_leaves_known_ones() {
     assert_eq!(table.len(), 1_000);
     assert!((0..250).all(|key| table.get(&key, at(602)).is_some()));
     assert_eq!(table.evicted(), 1_000_000 - 750);
-    assert!(table.slots.len() <= 1_000);
+    assert!(table.slots.capacity() <= 1_024);
 }
 
 #[test]
@@ -147,4 +147,26 @@ fn idle_keys_are_forgotten_within_the_budget() {
     table.expire(at(3601), 100);
     assert!(table.is_empty());
     assert_eq!(table.evicted(), 0);
+}
+
+#[test]
+fn what_is_shed_is_what_a_full_table_would_give_up_and_its_room_is_given_back() {
+    let mut table: Keyed<u32, u32> = Keyed::new(100_000, IDLE);
+    for now in [0, 600] {
+        for key in 0..1_000 {
+            table.entry(&key, at(now));
+        }
+    }
+    for key in 10_000..50_000 {
+        table.entry(&key, at(601));
+    }
+    table.shed(38_000);
+    assert_eq!((table.len(), table.evicted()), (3_000, 38_000));
+    // A quarter of what is left are known: one in three of them stayed.
+    let known = (0..1_000).filter(|key| table.get(key, at(602)).is_some()).count();
+    assert_eq!(known, 750);
+    assert!((49_000..50_000).all(|key| table.get(&key, at(602)).is_some()), "the newest stay");
+    assert!(table.slots.capacity() <= 6 * 1_024, "{}", table.slots.capacity());
+    table.shed(10_000);
+    assert!(table.is_empty());
 }

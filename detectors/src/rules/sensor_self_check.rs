@@ -398,6 +398,12 @@ impl Detector for State {
         0
     }
 
+    fn keys(&self) -> usize {
+        0
+    }
+
+    fn shed(&mut self, _: usize) {}
+
     fn save(&self, slice: &mut Slice<'_>) {
         slice.whole(|out| {
             self.silence.save(out);

@@ -182,6 +182,14 @@ impl Detector for State {
         self.voices.evicted()
     }
 
+    fn keys(&self) -> usize {
+        self.voices.len()
+    }
+
+    fn shed(&mut self, keys: usize) {
+        self.voices.shed(keys);
+    }
+
     fn evicted_by_table(&self) -> Vec<(&'static str, u64)> {
         vec![("voices", self.voices.evicted())]
     }

@@ -9,8 +9,8 @@ use std::path::Path;
 /// `TPACKET_V3` came with 3.2.
 const KERNEL_MIN: (u32, u32) = (3, 2);
 
-/// What the sensor's own tables want at least, beside the rings.
-const TABLES_MIB: u64 = 256;
+/// What the sensor wants at least, beside the rings.
+const LEAST_MIB: u64 = 256;
 
 /// The rings of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +32,12 @@ impl Rings {
 }
 
 /// Looks at kernel, memory and clock.
-pub(super) fn look(rings: &Rings) -> Vec<Finding> {
+pub(super) fn look(rings: &Rings, memory_mib: u64) -> Vec<Finding> {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cgroup = cgroup_limit_mib(Path::new("/sys/fs/cgroup"), &read("/proc/self/cgroup"));
     vec![
         kernel(read("/proc/sys/kernel/osrelease").trim()),
-        memory(rings, available_mib(&read("/proc/meminfo")), cgroup),
+        memory(rings, memory_mib, available_mib(&read("/proc/meminfo")), cgroup),
         clock(),
     ]
 }
@@ -58,24 +58,28 @@ fn kernel(release: &str) -> Finding {
 }
 
 /// Rings are memory of the kernel and count against the machine; tables count against the control group, too.
-fn memory(rings: &Rings, available: Option<u64>, limit: Option<u64>) -> Finding {
+fn memory(rings: &Rings, memory_mib: u64, available: Option<u64>, limit: Option<u64>) -> Finding {
     let wanted = rings.mib_in_all();
     let Rings { interfaces, shards, mib } = rings;
-    let words = format!("{wanted} MiB of rings (interfaces {interfaces} x shards {shards} x {mib} MiB)");
+    let words = format!(
+        "{wanted} MiB of rings (interfaces {interfaces} x shards {shards} x {mib} MiB), {memory_mib} MiB at most beside them"
+    );
     let Some(available) = available else {
         return Finding::new("memory", State::Warn, format!("{words}; what is available cannot be told"));
     };
-    if wanted.saturating_add(TABLES_MIB) > available {
+    if wanted.saturating_add(LEAST_MIB) > available {
         let found = format!("{words}, and {available} MiB are available");
         return Finding::new("memory", State::Bad, found)
             .mend("use fewer shards (--shards) or smaller rings");
     }
-    if let Some(limit) = limit.filter(|limit| *limit < TABLES_MIB) {
-        let found = format!(
-            "{words}; the control group allows {limit} MiB, the tables want {TABLES_MIB} MiB and more"
-        );
+    if let Some(limit) = limit.filter(|limit| *limit < memory_mib) {
+        let found = format!("{words}; the control group allows {limit} MiB");
         return Finding::new("memory", State::Warn, found)
-            .mend(format!("allow {TABLES_MIB} MiB (MemoryMax=)"));
+            .mend(format!("allow {memory_mib} MiB (MemoryMax=), or lower limits.memory_mib"));
+    }
+    if wanted.saturating_add(memory_mib) > available {
+        let found = format!("{words}, and {available} MiB are available: a flood could take them all");
+        return Finding::new("memory", State::Warn, found).mend("lower limits.memory_mib");
     }
     Finding::new("memory", State::Ok, format!("{words}; {available} MiB are available"))
 }
@@ -144,19 +148,21 @@ mod tests {
 
     #[test]
     fn rings_must_fit_into_what_is_free() {
-        assert_eq!(memory(&RINGS, Some(768), None).state, State::Ok);
-        let tight = memory(&RINGS, Some(767), None);
+        assert_eq!(memory(&RINGS, 1_024, Some(1_536), None).state, State::Ok);
+        assert_eq!(memory(&RINGS, 1_024, Some(1_535), None).state, State::Warn);
+        assert_eq!(memory(&RINGS, 1_024, Some(768), None).state, State::Warn);
+        let tight = memory(&RINGS, 1_024, Some(767), None);
         assert_eq!(tight.state, State::Bad);
         assert!(
             tight.found.contains("512 MiB of rings (interfaces 2 x shards 4 x 64 MiB)"),
             "{}",
             tight.found
         );
-        assert_eq!(memory(&RINGS, Some(4_000), Some(255)).state, State::Warn);
-        assert_eq!(memory(&RINGS, Some(4_000), Some(256)).state, State::Ok);
-        assert_eq!(memory(&RINGS, None, None).state, State::Warn);
+        assert_eq!(memory(&RINGS, 1_024, Some(4_000), Some(1_023)).state, State::Warn);
+        assert_eq!(memory(&RINGS, 1_024, Some(4_000), Some(1_024)).state, State::Ok);
+        assert_eq!(memory(&RINGS, 1_024, None, None).state, State::Warn);
         let endless = Rings { interfaces: u64::MAX, shards: u64::MAX, mib: u64::MAX };
-        assert_eq!(memory(&endless, Some(4_000), None).state, State::Bad);
+        assert_eq!(memory(&endless, 1_024, Some(4_000), None).state, State::Bad);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use super::framing::Facts;
 use super::halves::{Cut, Pending};
 use super::services::ServiceKind;
 use crate::decode::Endpoint;
-use crate::flow::{CloseReason, Direction};
+use crate::flow::{CloseReason, Direction, Kept};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use block::{Begun, Block, Content, Limits, Open};
@@ -72,8 +72,9 @@ struct Lane {
 }
 
 impl Lane {
-    fn kept_bytes(&self) -> usize {
-        self.reader.kept_bytes() + self.block.as_ref().map_or(0, |block| block.kept_bytes())
+    fn kept(&self) -> Kept {
+        let messages = self.reader.kept_bytes() + self.block.as_ref().map_or(0, |block| block.kept_bytes());
+        Kept { messages, standing: self.decoder.table_bytes() }
     }
 
     fn new(reader: Reader) -> Self {
@@ -108,9 +109,13 @@ impl Lane {
 }
 
 impl Connection {
-    /// Bytes of messages and header blocks that are not whole, or wait.
-    pub(super) fn kept_bytes(&self) -> usize {
-        self.streams.bytes() + self.requests.kept_bytes() + self.responses.kept_bytes()
+    /// Messages and header blocks that are not whole, or wait; and the tables of both directions.
+    pub(super) fn kept(&self) -> Kept {
+        let (requests, responses) = (self.requests.kept(), self.responses.kept());
+        Kept {
+            messages: self.streams.kept_bytes() + requests.messages + responses.messages,
+            standing: size_of::<Self>() + requests.standing + responses.standing,
+        }
     }
 
     /// A connection whose client sends in direction `client`; `joined` says of which directions, requests and answers,

@@ -201,6 +201,11 @@ impl Streams {
         self.bytes
     }
 
+    /// The same with the streams themselves.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.bytes + self.open.len() * size_of::<Stream>()
+    }
+
     /// An open stream.
     pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut Stream> {
         let place = self.place(id).ok()?;

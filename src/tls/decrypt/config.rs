@@ -18,8 +18,7 @@ pub struct Config {
     pub secret_wait_ms: u64,
     /// Bytes of sealed records that wait in one connection.
     pub held_bytes_per_connection_max: usize,
-    /// Bytes of sealed records that wait in all connections of one shard; beyond it, those that wait longest are given
-    /// up.
+    /// Bytes of sealed records that wait in all connections; beyond it, those that wait longest are given up.
     pub held_bytes_max: usize,
 }
 
@@ -36,6 +35,12 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The part that one of so many shards has of the limits on what waits.
+    #[must_use]
+    pub fn of_one(&self, shards: usize) -> Self {
+        Self { held_bytes_max: (self.held_bytes_max / shards.max(1)).max(1), ..self.clone() }
+    }
+
     /// What cannot be, naming the key and what is allowed.
     pub fn check(&self) -> Result<(), String> {
         let limits = [

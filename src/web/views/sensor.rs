@@ -131,9 +131,9 @@ fn places(counters: &Counters) -> Vec<Loss> {
         row("Sent twice by the mirror", copies, "segments", "mirror each packet at one place"),
         row("One direction only", one_way, "connections", "mirror receive and transmit of the port"),
         row("Never seen", missing, "bytes", "look for drops at the mirror port, then at the kernel’s"),
-        row("Given up for a limit", (flows.evicted, flows.opened), "connections", "raise limits.flows_max"),
+        row("Given up for a limit", (flows.evicted, flows.opened), "connections", "raise limits.memory_mib"),
         row("Not whole", (partial, all), "transactions", "they count where a rule can take them"),
-        row("Identity given up", (evicted.handles, all), "sessions", "raise limits.handles_max"),
+        row("Identity given up", (evicted.handles, all), "sessions", "raise limits.memory_mib"),
         row(
             "Not told",
             (alerts.suppressed, alerts.findings),

@@ -109,6 +109,14 @@ impl Outbreaks {
         self.routes.evicted()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.routes.len()
+    }
+
+    pub(super) fn shed(&mut self, keys: usize) {
+        self.routes.shed(keys);
+    }
+
     pub(super) fn touched(&self, table: &'static str, at: EventTime) -> Vec<Entry> {
         self.routes.touched(table, at)
     }

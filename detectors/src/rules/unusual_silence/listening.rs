@@ -174,6 +174,14 @@ impl Listening {
         self.voices.evicted()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.voices.len()
+    }
+
+    pub(super) fn shed(&mut self, keys: usize) {
+        self.voices.shed(keys);
+    }
+
     pub(super) fn touched(&self, table: &'static str, at: EventTime) -> Vec<Entry> {
         self.voices.touched(table, at)
     }

@@ -33,6 +33,11 @@ impl Decoder {
         Self { table: Table::new(), allowed: DEFAULT_CAPACITY, typical: [0; 2] }
     }
 
+    /// Bytes that its table takes.
+    pub(in crate::http::h2) fn table_bytes(&self) -> usize {
+        self.table.bytes()
+    }
+
     /// The receiver allows a table of this size.
     pub(in crate::http::h2) fn allow(&mut self, size: u32) {
         self.allowed = self.allowed.max(size);

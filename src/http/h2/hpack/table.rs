@@ -82,6 +82,11 @@ impl Table {
         Self { entries: VecDeque::new(), text: Vec::new(), dropped: 0, size: 0, capacity, whole }
     }
 
+    /// Bytes that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.capacity() + self.entries.capacity() * size_of::<Entry>()
+    }
+
     /// The entry inserted `age`-th last, from 0.
     pub(super) fn get(&self, age: usize) -> Lookup<'_> {
         let place = self.entries.len().checked_sub(age.saturating_add(1));
