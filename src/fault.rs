@@ -90,47 +90,6 @@ pub(crate) mod poison {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::future::{Future as _, poll_fn};
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-
-    #[test]
-    fn what_fails_is_contained_and_what_does_not_is_given_back() {
-        assert_eq!(contain(|| 7).unwrap(), 7);
-        let nested = contain(|| {
-            assert!(contain(|| panic!("inside")).is_err());
-            assert!(CONTAINED.get(), "still inside the outer one");
-            8
-        });
-        assert_eq!(nested.unwrap(), 8);
-        assert!(!CONTAINED.get());
-        let passed = contain(|| contain(|| panic!("on")).unwrap_or_else(|fault| fault.pass_on()));
-        assert!(passed.is_err());
-    }
-
-    #[test]
-    fn work_that_waits_is_contained_each_time_it_goes_on_and_at_no_other_time() {
-        let waits_once = |fails: bool| {
-            let mut has_waited = false;
-            poll_fn(move |_| {
-                assert!(CONTAINED.get(), "while it goes on");
-                if !std::mem::replace(&mut has_waited, true) {
-                    return Poll::Pending;
-                }
-                assert!(!fails, "on purpose");
-                Poll::Ready(())
-            })
-        };
-        let mut context = Context::from_waker(Waker::noop());
-        let (failing, well) = (contain_future(waits_once(true)), contain_future(waits_once(false)));
-        let (mut failing, mut well) = (pin!(failing), pin!(well));
-        assert!(failing.as_mut().poll(&mut context).is_pending());
-        assert!(well.as_mut().poll(&mut context).is_pending());
-        assert!(!CONTAINED.get(), "while it waits");
-        assert!(matches!(failing.as_mut().poll(&mut context), Poll::Ready(Err(_))));
-        assert!(matches!(well.as_mut().poll(&mut context), Poll::Ready(Ok(()))));
-        assert!(!CONTAINED.get());
-    }
-}
+pub(crate) mod ending;
+#[cfg(test)]
+mod tests;

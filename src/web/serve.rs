@@ -190,6 +190,15 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_of_the_page_itself_ends_the_process() {
+        let name = concat!(module_path!(), "::a_fault_of_the_page_itself_ends_the_process");
+        crate::fault::ending::ends(name, "page", "without a name", || {
+            // Nobody has room for so many.
+            server(Limits { connections_max: usize::MAX, ..Limits::default() });
+        });
+    }
+
+    #[test]
     fn a_fault_on_a_connection_would_end_that_one_and_not_the_sensor() {
         let mut client = client(server(Limits::default()));
         client.write_all(b"GET /contained HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();

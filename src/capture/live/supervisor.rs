@@ -205,4 +205,17 @@ mod tests {
         assert!(trouble(&Failure::NotPermitted).is_some_and(|words| words.contains("CAP_NET_RAW")));
         assert_eq!(trouble(&Failure::System("the ring: no".to_owned())).as_deref(), Some("the ring: no"));
     }
+
+    #[test]
+    fn a_watcher_that_fails_ends_the_process_for_no_interface_would_come_back() {
+        let name = concat!(
+            module_path!(),
+            "::a_watcher_that_fails_ends_the_process_for_no_interface_would_come_back"
+        );
+        crate::fault::ending::ends(name, "watcher", "interfaces", || {
+            let (watcher, _, _) = watcher(true);
+            watcher.interfaces[0].lose();
+            watcher.start(Arc::new(|line: &str| panic!("{line}"))).unwrap();
+        });
+    }
 }

@@ -36,6 +36,7 @@ impl Destination for Far {
         let bodies: Vec<_> =
             batch.records().map(|record| String::from_utf8_lossy(record.body).into_owned()).collect();
         script.asked.push(bodies.join(" "));
+        crate::fault::poison::fail_at(bodies.join(" ").as_bytes());
         script.answers.pop_front().unwrap_or(Ok(Delivered::default()))
     }
 }
@@ -161,4 +162,13 @@ fn a_worker_in_trouble_stops_at_once_and_what_waits_stays() {
     assert_eq!(join(threads, patience), 0);
     assert!(began.elapsed() < Duration::from_secs(5));
     assert_eq!(story.spool.account(&story.reading).spooled, 1);
+}
+
+#[test]
+fn a_worker_that_fails_ends_the_process_and_not_itself_alone() {
+    let name = concat!(module_path!(), "::a_worker_that_fails_ends_the_process_and_not_itself_alone");
+    crate::fault::ending::ends(name, "worker", "far-alerts", || {
+        let poison = std::str::from_utf8(crate::fault::poison::POISON).unwrap();
+        story(Script::default(), &[poison]).end();
+    });
 }

@@ -3,6 +3,7 @@
 mod bounds;
 mod chance;
 mod damage;
+mod fault;
 mod model;
 mod plain;
 mod real;

@@ -1,0 +1,91 @@
+//! Faults that are contained, and those that end a process.
+
+use super::ending::ends;
+use super::*;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+#[test]
+fn what_fails_is_contained_and_what_does_not_is_given_back() {
+    assert_eq!(contain(|| 7).unwrap(), 7);
+    let nested = contain(|| {
+        assert!(contain(|| panic!("inside")).is_err());
+        assert!(CONTAINED.get(), "still inside the outer one");
+        8
+    });
+    assert_eq!(nested.unwrap(), 8);
+    assert!(!CONTAINED.get());
+    let passed = contain(|| contain(|| panic!("on")).unwrap_or_else(|fault| fault.pass_on()));
+    assert!(passed.is_err());
+}
+
+#[test]
+fn work_that_waits_is_contained_each_time_it_goes_on_and_at_no_other_time() {
+    let waits_once = |fails: bool| {
+        let mut has_waited = false;
+        poll_fn(move |_| {
+            assert!(CONTAINED.get(), "while it goes on");
+            if !std::mem::replace(&mut has_waited, true) {
+                return Poll::Pending;
+            }
+            assert!(!fails, "on purpose");
+            Poll::Ready(())
+        })
+    };
+    let mut context = Context::from_waker(Waker::noop());
+    let (failing, well) = (contain_future(waits_once(true)), contain_future(waits_once(false)));
+    let (mut failing, mut well) = (pin!(failing), pin!(well));
+    assert!(failing.as_mut().poll(&mut context).is_pending());
+    assert!(well.as_mut().poll(&mut context).is_pending());
+    assert!(!CONTAINED.get(), "while it waits");
+    assert!(matches!(failing.as_mut().poll(&mut context), Poll::Ready(Err(_))));
+    assert!(matches!(well.as_mut().poll(&mut context), Poll::Ready(Ok(()))));
+    assert!(!CONTAINED.get());
+}
+
+fn fail() {
+    panic!("{}", ending::WORDS);
+}
+
+#[test]
+fn what_nobody_contains_ends_the_process_wherever_it_is() {
+    let ends = |case: &str, thread: &str, work: fn()| {
+        let name = concat!(module_path!(), "::what_nobody_contains_ends_the_process_wherever_it_is");
+        ends(name, case, thread, work);
+    };
+    const NAMELESS: &str = "without a name";
+    ends("in a thread", "far-alerts", || {
+        thread::Builder::new().name("far-alerts".to_owned()).spawn(fail).unwrap();
+    });
+    ends("in a scope that would wait for it", NAMELESS, || {
+        thread::scope(|scope| _ = scope.spawn(fail));
+    });
+    ends("after faults that were contained", NAMELESS, || {
+        thread::spawn(|| {
+            contain(|| contain(fail)).unwrap().unwrap_err();
+            fail();
+        });
+    });
+    ends("beside work that is contained", NAMELESS, || {
+        thread::spawn(|| contain(|| thread::spawn(fail).join()).unwrap().unwrap());
+    });
+    ends("in a task, which a runtime would swallow", NAMELESS, || {
+        thread::spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async { tokio::spawn(async { fail() }).await.unwrap() });
+        });
+    });
+}
+
+#[test]
+fn what_is_contained_is_told_by_its_place_and_ends_nothing() {
+    let name = concat!(module_path!(), "::what_is_contained_is_told_by_its_place_and_ends_nothing");
+    let work = || {
+        thread::spawn(|| contain(fail).unwrap_err()).join().unwrap();
+        std::process::exit(7);
+    };
+    let (status, said) = ending::run(name, "contained", work).unwrap();
+    assert_eq!(status.code(), Some(7), "{said}");
+    assert!(said.contains("src/fault/tests.rs:") && !said.contains(ending::WORDS), "{said}");
+}
