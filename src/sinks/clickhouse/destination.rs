@@ -4,7 +4,7 @@
 
 use super::config::Config;
 use super::ddl::{self, Column};
-use super::rows::{self, Block, Table};
+use super::rows::{self, Table};
 use super::server::{Fault, Server, WORK_TIMEOUT};
 use super::tables;
 use crate::sinks::destination::{Delivered, Destination, Limits, Refused, Trouble};
@@ -181,13 +181,10 @@ impl ClickHouse {
         let Some((_, columns)) = self.columns.iter().find(|(known, _)| *known == table) else {
             return Ok(false);
         };
-        let mut block = Block::new(columns);
-        for place in places.clone() {
-            let Some(record) = batch.get(place).filter(|record| table.takes(record.kind)) else { continue };
-            if let Err(reason) = rows::add(&mut block, &record, &self.labels) {
-                refused.insert(place, reason);
-            }
-        }
+        let taken =
+            |place| batch.get(place).filter(|record| table.takes(record.kind)).map(|record| (place, record));
+        let records: Vec<_> = places.clone().filter_map(taken).collect();
+        let block = rows::block(columns, &records, &self.labels, refused);
         if block.is_empty() {
             return Ok(false);
         }

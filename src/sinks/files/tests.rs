@@ -89,3 +89,15 @@ fn two_kinds_in_one_file_are_refused() {
     let said = config.check("jsonl").unwrap_err();
     assert_eq!(said, "sinks.jsonl.transactions: alerts are written to /var/log/a.jsonl too");
 }
+
+#[test]
+fn a_record_at_which_this_program_fails_is_refused_and_the_others_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("alerts.jsonl");
+    let mut sink = sink(&path, |_| {});
+    let poison = std::str::from_utf8(crate::fault::poison::POISON).unwrap();
+    let delivered = sink.deliver(&batch(0, &["{\"n\":0}", poison, "{\"n\":2}"])).unwrap();
+    let [refused] = &*delivered.refused else { panic!("{delivered:?}") };
+    assert!(refused.index == 1 && refused.reason.contains("a fault of this program"), "{refused:?}");
+    assert_eq!(read(&path), "{\"n\":0}\n{\"n\":2}\n");
+}

@@ -15,6 +15,7 @@ pub use family::signature_id;
 
 use super::record::Labels;
 use super::spool::Kind;
+use crate::fault::contain;
 use json::Json;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,11 @@ pub enum FormError {
     /// A rule that this version does not know has no number.
     #[error("the rule {0} has no signature number in this version")]
     Rule(String),
+    /// A fault of ours: it would fail each time, so that it must not hold up the records behind it.
+    #[error(
+        "the record cannot be written, a fault of this program: please report it with the line of its place"
+    )]
+    Fault,
 }
 
 impl Form {
@@ -71,18 +77,31 @@ impl Form {
         out: &mut Vec<u8>,
     ) -> Result<(), FormError> {
         let start = out.len();
-        let written = match kind {
+        let written = contain(|| self.write_any(kind, native, labels, out));
+        let written = written.unwrap_or(Err(FormError::Fault));
+        if written.is_err() {
+            out.truncate(start);
+        }
+        written
+    }
+
+    fn write_any(
+        self,
+        kind: Kind,
+        native: &[u8],
+        labels: &Labels,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FormError> {
+        #[cfg(test)]
+        crate::fault::poison::fail_at(native);
+        match kind {
             Kind::Alert => self.write_alert(native, out),
             Kind::Transaction => self.write_transaction(native, labels, out),
             Kind::Connection | Kind::Inventory | Kind::Health | Kind::Sightings => {
                 out.extend_from_slice(native);
                 Ok(())
             }
-        };
-        if written.is_err() {
-            out.truncate(start);
         }
-        written
     }
 
     fn write_alert(self, native: &[u8], out: &mut Vec<u8>) -> Result<(), FormError> {

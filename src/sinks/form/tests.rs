@@ -89,6 +89,17 @@ fn what_is_no_record_is_an_error_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_record_at_which_this_program_fails_is_an_error_and_leaves_nothing_behind() {
+    let poison = std::str::from_utf8(crate::fault::poison::POISON).unwrap();
+    let body = alert(&Alert { message: poison.to_owned(), ..samples::alert() });
+    for form in Form::ALL {
+        let mut out = b"before".to_vec();
+        let result = form.write(Kind::Alert, &body, &samples::labels(), &mut out);
+        assert!(matches!(result, Err(FormError::Fault)) && out == b"before", "{form:?}");
+    }
+}
+
+#[test]
 fn a_rule_of_a_later_version_has_no_signature_and_no_made_up_one() {
     let later = Alert { rule: "ZZZ-01", ..samples::alert() };
     let error = written(Form::Eve, Kind::Alert, &alert(&later)).unwrap_err();

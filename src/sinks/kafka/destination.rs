@@ -15,6 +15,7 @@ use super::shorten::shortened;
 use super::token::TokenSource;
 use super::topics::{self, Topic};
 use super::trouble;
+use crate::fault::contain;
 use rdkafka::types::RDKafkaErrorCode as Code;
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -154,7 +155,11 @@ impl Kafka {
         let record = batch.get(index).ok_or(Code::InvalidArgument)?;
         let native = match extent {
             Extent::Whole => Cow::Borrowed(record.body),
-            Extent::Shortened => shortened(record.body).map(Cow::Owned).ok_or(Code::MessageSizeTooLarge)?,
+            Extent::Shortened => {
+                // What fails at this one stays refused, as too large as it is.
+                let shortened = contain(|| shortened(record.body)).ok().flatten();
+                Cow::Owned(shortened.ok_or(Code::MessageSizeTooLarge)?)
+            }
         };
         let Config { form, .. } = self.config;
         let (schema, payload) = match (record.kind, form) {

@@ -7,12 +7,13 @@ use super::config::{Body, Config, TIMEOUT_MAX_S, check_header_value};
 use super::filter::Filter;
 use super::signature::Signer;
 use super::{cut, pagerduty, slack};
+use crate::fault::contain;
 use crate::sinks::clock::now_ms;
 use crate::sinks::destination::{Delivered, Destination, Limits, Refused, Trouble};
 use crate::sinks::escape::for_terminal;
-use crate::sinks::form::Form;
 use crate::sinks::form::json::Json;
 use crate::sinks::form::native::Alert;
+use crate::sinks::form::{Form, FormError};
 use crate::sinks::http::{Answer, HttpClient};
 use crate::sinks::record::Labels;
 use crate::sinks::secret::resolve;
@@ -255,7 +256,7 @@ impl Progress {
 
 impl Webhook {
     fn attempt(&self, record: &Record<'_>) -> Verdict {
-        match self.request(record) {
+        match contain(|| self.request(record)).unwrap_or_else(|_| Err(FormError::Fault.to_string())) {
             Err(reason) => Verdict::Refused(reason),
             Ok(None) => Verdict::LeftOut,
             Ok(Some(request)) => self.send(request),
@@ -264,6 +265,8 @@ impl Webhook {
 
     /// The request for a record; `None` for what the filters leave out.
     fn request(&self, record: &Record<'_>) -> Result<Option<Request>, String> {
+        #[cfg(test)]
+        crate::fault::poison::fail_at(record.body);
         let no_alert = |error: serde_json::Error| format!("the record is no alert: {error}");
         let alert = Alert::parse(record.body).map_err(no_alert)?;
         if !self.filter.takes(&alert) {
@@ -386,6 +389,7 @@ fn content(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sinks::spool::Kind;
 
     #[test]
     fn an_alert_is_over_only_by_a_clock_that_was_set() {
@@ -406,5 +410,17 @@ mod tests {
         for tail in ["hooks.example.com/x", "hooks.example.com/?key=x", "me:x@hooks.example.com/"] {
             assert!(!is_bare(&format!("https://{tail}")), "{tail}");
         }
+    }
+
+    #[test]
+    fn an_alert_at_which_this_program_fails_is_refused_before_anything_is_sent() {
+        let config = Config { url: "http://127.0.0.1:9/".to_owned(), ..Config::default() };
+        let labels = crate::sinks::record::samples::labels();
+        let mut webhook = open(&config, "webhook", &labels, Lane::Alerts).unwrap();
+        let mut batch = Batch::new(1, Lane::Alerts, 0);
+        let body = crate::fault::poison::POISON;
+        batch.push(0, &Record { kind: Kind::Alert, raised_ms: 1, id: 1, key: 1, body });
+        let [refused] = &*webhook.deliver(&batch).unwrap().refused else { panic!("one") };
+        assert!(refused.reason.contains("a fault of this program"), "{refused:?}");
     }
 }

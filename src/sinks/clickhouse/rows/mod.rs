@@ -10,12 +10,14 @@ mod inventory;
 mod transaction;
 mod values;
 
-pub(super) use block::Block;
-
+use super::ddl::Column;
+use crate::fault::contain;
+use crate::sinks::form::FormError;
 use crate::sinks::record::Labels;
 use crate::sinks::spool::{Kind, Lane, Record};
-use block::Row;
+use block::{Block, Row};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// A table that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +81,41 @@ impl Origin<'_> {
     }
 }
 
+/// The block of a table's records, each with its place in their batch; those that become no row are noted with the
+/// reason. A record at which this program itself fails would fail each time: it is one of them.
+pub(super) fn block(
+    columns: &[Column],
+    records: &[(usize, Record<'_>)],
+    labels: &Labels,
+    refused: &mut BTreeMap<usize, String>,
+) -> Block {
+    type Placed<'a> = (usize, Record<'a>);
+    let row = |block: &mut Block, (place, record): &Placed<'_>| {
+        add(block, record, labels).map_err(|reason| (*place, reason)).err()
+    };
+    let mut block = Block::new(columns);
+    let filled = contain(|| records.iter().filter_map(|record| row(&mut block, record)).collect::<Vec<_>>());
+    let fault = match filled {
+        Ok(none) => {
+            refused.extend(none);
+            return block;
+        }
+        Err(fault) => fault,
+    };
+    // Half a row spoils its block. A block for each alone shows which it is.
+    let fails = |record: &&Placed<'_>| contain(|| row(&mut Block::new(columns), record)).is_err();
+    let (faulty, whole): (Vec<&_>, Vec<&_>) = records.iter().partition(fails);
+    if faulty.is_empty() {
+        fault.pass_on();
+    }
+    refused.extend(faulty.iter().map(|(place, _)| (*place, FormError::Fault.to_string())));
+    let mut block = Block::new(columns);
+    refused.extend(whole.into_iter().filter_map(|record| row(&mut block, record)));
+    block
+}
+
 /// Adds a record's row to the block of its table; the error says what in the record does not fit.
-pub(super) fn add(block: &mut Block, record: &Record<'_>, labels: &Labels) -> Result<(), String> {
+fn add(block: &mut Block, record: &Record<'_>, labels: &Labels) -> Result<(), String> {
     let raised_ms = i64::try_from(record.raised_ms).unwrap_or(i64::MAX);
     let origin = Origin { raised_ms, id: record.id, tenant: &labels.tenant, sensor: &labels.sensor };
     match record.kind {
@@ -91,6 +126,8 @@ pub(super) fn add(block: &mut Block, record: &Record<'_>, labels: &Labels) -> Re
         Kind::Health => read::<health::Health>(record)?.write(&origin, &mut block.row()),
         Kind::Sightings => return Err(format!("no table takes {}", record.kind.schema())),
     }
+    #[cfg(test)]
+    crate::fault::poison::fail_at(record.body);
     Ok(())
 }
 

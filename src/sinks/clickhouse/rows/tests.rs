@@ -239,3 +239,26 @@ impl ToJson for TransactionRecord<'_> {
         serde_json::to_value(self).unwrap()
     }
 }
+
+#[test]
+fn a_record_at_which_this_program_fails_is_refused_and_spoils_no_other() {
+    let called = |path: &str| {
+        let mut exchange = samples::transaction();
+        exchange.request.as_mut().unwrap().path = path.into();
+        serde_json::to_vec(&TransactionRecord::new(&exchange)).unwrap()
+    };
+    let (well, other) = (called("/well"), called("/other"));
+    let fatal = called(std::str::from_utf8(crate::fault::poison::POISON).unwrap());
+    let record = |body| Record { kind: Kind::Transaction, raised_ms: 1, id: 7, key: 8, body };
+    let columns = ddl::columns(Table::Transactions.name());
+    let block_of = |records: &[(usize, Record<'_>)]| {
+        let mut refused = BTreeMap::new();
+        let block = block(&columns, records, &samples::labels(), &mut refused).into_bytes();
+        (block, refused)
+    };
+    let among = [(4, record(&*well)), (5, record(&fatal)), (6, record(b"{}")), (7, record(&other))];
+    let (rows, refused) = block_of(&among);
+    assert_eq!(rows, block_of(&[(4, record(&well)), (7, record(&other))]).0, "nothing of it is left behind");
+    assert_eq!(refused.keys().collect::<Vec<_>>(), [&5, &6]);
+    assert_eq!(refused[&5], FormError::Fault.to_string());
+}
