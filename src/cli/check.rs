@@ -8,6 +8,7 @@ use crate::config::{self, Keys, Raw};
 use crate::identity::Settings;
 use crate::identity::geo::Geo;
 use crate::identity::secret::Keyring;
+use crate::web;
 use clap::Args;
 
 /// Validate a configuration.
@@ -56,6 +57,7 @@ fn files(raw: &Raw) -> Result<Vec<String>, String> {
     }
     warnings.extend(described.warnings);
     raw.sinks.try_open(&raw.labels())?;
+    web::try_files(&raw.web)?;
     Settings::build(&raw.network, &raw.identity, &raw.privacy, keyring, geo)?.with_tokens(&raw.identity)?;
     Ok(warnings)
 }

@@ -129,7 +129,7 @@ impl Settings {
 
     /// With the files read that `[identity.jwt]` names.
     pub fn with_tokens(self, identity: &Identity) -> Result<Self, String> {
-        let tokens = TokenReference::load(&identity.jwt).map_err(|why| format!("identity.jwt: {why}"))?;
+        let tokens = TokenReference::load(&identity.jwt).map_err(|why| format!("identity.jwt.{why}"))?;
         Ok(Self { tokens: Arc::new(tokens), ..self })
     }
 

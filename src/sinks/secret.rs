@@ -2,8 +2,7 @@
 //! It is given what the configuration says and gives the value once, when a sink starts or connects again.
 //! It promises that a message names the setting and never the value.
 
-use std::fs::File;
-use std::io::Read as _;
+use crate::files;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -29,12 +28,8 @@ pub fn resolve(setting: &str, written: &str, file: &Path) -> Result<Option<Zeroi
         return Ok(None);
     }
     let unreadable = |why: &dyn std::fmt::Display| format!("{setting}_file {}: {why}", file.display());
-    let mut text = Zeroizing::new(String::new());
-    let source = File::open(file).map_err(|error| unreadable(&error))?;
-    let bytes = source.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text).map_err(|e| unreadable(&e))?;
-    if bytes as u64 > SECRET_BYTES_MAX {
-        return Err(unreadable(&"too long for a secret"));
-    }
+    let bytes = files::read_secret(file, SECRET_BYTES_MAX).map_err(|error| unreadable(&error))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| unreadable(&"no text in UTF-8"))?;
     let value = text.trim_end_matches(['\r', '\n']);
     if value.is_empty() {
         return Err(unreadable(&"the file is empty"));

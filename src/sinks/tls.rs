@@ -2,11 +2,15 @@
 //! It is given the files that a section's settings name, and gives what rustls and the HTTP client need.
 //! It promises that certificates are always checked, and that a file that does not fit is named with its setting.
 
+use crate::files;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::path::Path;
 use std::sync::Arc;
+
+/// Authorities of a whole system are a quarter of that.
+pub(super) const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// The files of one section; an empty path means: not set.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +74,9 @@ impl TlsFiles<'_> {
     /// Our certificate with its chain, and its key.
     fn own(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
         let chain = self.certificates("cert_file", self.cert_file)?;
-        let key = PrivateKeyDer::from_pem_file(self.key_file)
+        let key = files::read_secret(self.key_file, FILE_BYTES_MAX)
+            .map_err(|error| self.misfit("key_file", self.key_file, &error.to_string()))?;
+        let key = PrivateKeyDer::from_pem_slice(&key)
             .map_err(|error| self.misfit("key_file", self.key_file, &pem_text(&error, "private key")))?;
         Ok((chain, key))
     }
@@ -96,8 +102,9 @@ impl TlsFiles<'_> {
 
     fn certificates(&self, key: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
         let misfit = |error: pem::Error| self.misfit(key, file, &pem_text(&error, "certificate"));
-        let found = CertificateDer::pem_file_iter(file).map_err(misfit)?;
-        let found = found.collect::<Result<Vec<_>, _>>().map_err(misfit)?;
+        let text =
+            files::read(file, FILE_BYTES_MAX).map_err(|error| self.misfit(key, file, &error.to_string()))?;
+        let found = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>().map_err(misfit)?;
         if found.is_empty() {
             return Err(self.misfit(key, file, "holds no certificate in PEM form"));
         }
@@ -115,7 +122,6 @@ fn is_set(file: &Path) -> bool {
 
 fn pem_text(error: &pem::Error, wanted: &str) -> String {
     match error {
-        pem::Error::Io(error) => error.to_string(),
         pem::Error::NoItemsFound => format!("holds no {wanted} in PEM form"),
         other => other.to_string(),
     }

@@ -166,9 +166,7 @@ impl fmt::Display for Origin {
 impl Server {
     /// Reads the files and takes the port.
     pub fn bind(config: &Config) -> Result<Self, Error> {
-        config.check().map_err(Error::Settings)?;
-        let seal = Seal::read(&config.cert_file, &config.key_file).map_err(Error::Settings)?;
-        let access = Access::read(&config.token_file, seal.is_some()).map_err(Error::Settings)?;
+        let (seal, access) = guards(config).map_err(Error::Settings)?;
         let address = config.address().map_err(Error::Settings)?;
         let refused = |cause: std::io::Error| match cause.kind() {
             std::io::ErrorKind::AddrInUse => Error::Taken { address },
@@ -183,6 +181,19 @@ impl Server {
     fn origin(&self) -> Origin {
         Origin { is_sealed: self.seal.is_some(), address: self.address }
     }
+}
+
+/// Whether the files that the page needs can be used; takes no port.
+pub fn try_files(config: &Config) -> Result<(), String> {
+    guards(config).map(drop)
+}
+
+/// What stands before the page: TLS and the token, where they are wanted.
+fn guards(config: &Config) -> Result<(Option<Seal>, Access), String> {
+    config.check()?;
+    let seal = Seal::read(&config.cert_file, &config.key_file)?;
+    let access = Access::read(&config.token_file, seal.is_some())?;
+    Ok((seal, access))
 }
 
 /// Every page that would be served of a run that is over, as HTML, or the path where one is missing.

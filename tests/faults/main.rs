@@ -15,6 +15,7 @@ mod broken;
 mod clock;
 mod clocks;
 mod configurations;
+mod named;
 mod same;
 mod spools;
 #[path = "../support/mod.rs"]

@@ -20,7 +20,7 @@ const CITY_RADIUS_KM: f64 = 100.0;
 #[derive(Debug, thiserror::Error)]
 pub enum GeoError {
     /// It cannot be read.
-    #[error("cannot read GeoIP database {}: {source}", path.display())]
+    #[error("geoip.databases {}: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -28,7 +28,7 @@ pub enum GeoError {
         source: std::io::Error,
     },
     /// It is no MaxMind database, or a damaged one.
-    #[error("GeoIP database {} is damaged or of another format: {source}", path.display())]
+    #[error("geoip.databases {}: damaged, or of another format: {source}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -36,7 +36,7 @@ pub enum GeoError {
         source: MaxMindDbError,
     },
     /// It is sound, and holds neither countries nor cities nor autonomous systems.
-    #[error("GeoIP database {} ({kind}) knows neither country nor city nor ASN", path.display())]
+    #[error("geoip.databases {}: a database of {kind}, which knows neither country nor city nor ASN", path.display())]
     OfNoUse {
         /// The file.
         path: PathBuf,

@@ -4,10 +4,9 @@
 //! operator's list is wiped when it ends.
 
 use super::claims::base64_any;
+use crate::files;
 use heelguard_detectors::token::KnownSecret;
 use ring::{digest, hmac};
-use std::fs::File;
-use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -52,16 +51,9 @@ impl SecretList {
     /// The operator's list: every line that is not empty is a secret, as it stands.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let shown = path.display();
-        let fail = |error: std::io::Error| format!("secrets file {shown}: {error}");
-        let file = File::open(path).map_err(fail)?;
-        let length = file.metadata().map_err(fail)?.len();
-        if length > FILE_BYTES_MAX {
-            return Err(format!("secrets file {shown}: {length} bytes, {FILE_BYTES_MAX} is the limit"));
-        }
-        // Room for all of it at once: a buffer that grows leaves copies behind.
-        let mut text = Zeroizing::new(Vec::with_capacity(length as usize + 1));
-        file.take(FILE_BYTES_MAX).read_to_end(&mut text).map_err(fail)?;
-        Self::of_lines(&text).map_err(|why| format!("secrets file {shown}{why}"))
+        let fail = |error: std::io::Error| format!("secrets_file {shown}: {error}");
+        let text = files::read_secret(path, FILE_BYTES_MAX).map_err(fail)?;
+        Self::of_lines(&text).map_err(|why| format!("secrets_file {shown}{why}"))
     }
 
     fn of_lines(text: &[u8]) -> Result<Self, String> {

@@ -31,7 +31,7 @@ impl TokenReference {
             reference.own_secrets = Some(SecretList::read(&config.secrets_file)?);
         }
         for IssuerKeys { issuer, file } in &config.keys {
-            let keys = read_keys(file).map_err(|why| format!("key set {}: {why}", file.display()))?;
+            let keys = read_keys(file).map_err(|why| format!("keys {}: {why}", file.display()))?;
             reference.keys.entry(issuer.as_str().into()).or_default().extend(keys);
         }
         Ok(reference)

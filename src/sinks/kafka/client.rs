@@ -2,9 +2,10 @@
 //! It is given the checked configuration, and reads passwords and certificates anew each time a producer is made.
 //! It promises that no message holds a secret, and that what it gives away is kept from debug prints by librdkafka.
 
-use super::super::secret;
+use super::super::{secret, tls};
 use super::config::{Compression, Config, Mechanism};
 use super::property;
+use crate::files;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use std::path::Path;
 
@@ -95,6 +96,9 @@ fn common(config: &Config, section: &str) -> Result<ClientConfig, String> {
         // The context wants a log line as it stands in the code that writes it.
         .set("log.thread.name", "false");
     secure(config, section, &mut client)?;
+    for (name, file) in property::files(&config.properties) {
+        look_at(Path::new(file), &format!("{section}.properties.{name}"))?;
+    }
     Ok(client)
 }
 
@@ -126,12 +130,22 @@ fn secure(config: &Config, section: &str, client: &mut ClientConfig) -> Result<(
     Ok(())
 }
 
+/// Looks whether a file can be read to its end: librdkafka would wait for a pipe, and read on for ever. A folder of
+/// authorities is as good as a file to it.
+fn look_at(file: &Path, setting: &str) -> Result<(), String> {
+    if file.is_dir() {
+        return Ok(());
+    }
+    let read = files::read_secret(file, tls::FILE_BYTES_MAX);
+    read.map(drop).map_err(|cause| format!("{setting} {}: {cause}", file.display()))
+}
+
 /// A file that can be read, as librdkafka wants it named.
 fn path_or(file: &Path, otherwise: &str, section: &str, setting: &str) -> Result<String, String> {
     if file.as_os_str().is_empty() {
         return Ok(otherwise.to_owned());
     }
-    std::fs::File::open(file).map_err(|cause| format!("{section}.{setting} {}: {cause}", file.display()))?;
+    look_at(file, &format!("{section}.{setting}"))?;
     let text = file.to_str().ok_or_else(|| format!("{section}.{setting}: the path is no UTF-8"))?;
     Ok(text.to_owned())
 }

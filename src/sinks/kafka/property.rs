@@ -108,6 +108,16 @@ pub(super) fn check(
     }
 }
 
+/// Those that name a file, by librdkafka's way to name properties.
+pub(super) fn files(properties: &BTreeMap<String, Property>) -> impl Iterator<Item = (&str, &str)> {
+    properties.iter().filter_map(|(name, value)| match value {
+        Property::Text(file) if name.ends_with(".location") && file != "probe" => {
+            Some((name.as_str(), file.as_str()))
+        }
+        _ => None,
+    })
+}
+
 /// Sets them over what is there.
 pub(super) fn pass_on(properties: &BTreeMap<String, Property>, client: &mut ClientConfig) {
     for (name, value) in properties {
