@@ -203,4 +203,6 @@ impl Quic {
 }
 
 #[cfg(test)]
+mod collisions;
+#[cfg(test)]
 mod tests;
