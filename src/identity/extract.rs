@@ -53,9 +53,8 @@ pub struct Extractor {
     looked: ContentsCounters,
     /// Account names of this exchange, where they may not be written.
     hidden_names: Vec<Arc<str>>,
-    /// For the hashes that both legs of a proxy share: fixed, so that shards and sensors agree.
-    legs: RandomState,
-    /// For the marks of requests: known to the deployment alone, the same in all shards and sensors.
+    /// For the marks of requests, and for the hashes that both legs of a proxy share: known to the deployment alone, the
+    /// same in all shards and sensors.
     marks: RandomState,
     /// Absent only while an exchange is read.
     reading: Option<Box<Reading>>,
@@ -116,7 +115,6 @@ impl Extractor {
             counters: AnomalyCounters::default(),
             looked: ContentsCounters::default(),
             hidden_names: Vec::new(),
-            legs: RandomState::with_seeds(1, 2, 3, 4),
             marks: RandomState::with_seeds(a, b, c, d),
         }
     }

@@ -24,7 +24,12 @@ mod threads;
 mod verdicts;
 
 pub(crate) fn extractor() -> Extractor {
-    let keyring = Keyring::from_bytes(&[7; 32]).unwrap();
+    extractor_under(&[7; 32])
+}
+
+/// The same, of a deployment with another key.
+fn extractor_under(key: &[u8; 32]) -> Extractor {
+    let keyring = Keyring::from_bytes(key).unwrap();
     let settings = Settings::build(
         &Network::default(),
         &Identity::default(),

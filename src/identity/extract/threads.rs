@@ -184,14 +184,14 @@ impl Extractor {
 
     fn request_hash(&self, exchange: &Exchange, asked: &Asking<'_>, proved: &Proved) -> u64 {
         let body = exchange.request.as_ref().map(body_ends);
-        let mut hasher = self.legs.build_hasher();
+        let mut hasher = self.marks.build_hasher();
         (asked.method, asked.path, asked.query, body).hash(&mut hasher);
         proved.credentials.iter().for_each(|credential| credential.fingerprint.hash(&mut hasher));
         hasher.finish()
     }
 
     fn response_hash(&self, exchange: &Exchange) -> u64 {
-        self.legs.hash_one(exchange.response.as_ref().map(|message| (message.status(), body_ends(message))))
+        self.marks.hash_one(exchange.response.as_ref().map(|message| (message.status(), body_ends(message))))
     }
 }
 

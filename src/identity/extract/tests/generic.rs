@@ -356,3 +356,14 @@ fn both_legs_of_a_proxy_have_equal_hashes() {
     assert_ne!(front.clues.request_hash, other.clues.request_hash);
     assert_ne!(front.clues.response_hash, other.clues.response_hash);
 }
+
+#[test]
+fn nobody_without_the_key_knows_which_exchanges_have_equal_hashes() {
+    let hashes = |key: u8| {
+        let request = "POST /login HTTP/1.1\nHost: app.example\n\n{\"a\":1}";
+        let clues = extractor_under(&[key; 32]).extract(exchange(request, "200\n\n{}")).clues;
+        [clues.request_hash, clues.response_hash]
+    };
+    assert_eq!(hashes(7), hashes(7), "the same in every shard, at every sensor, after every start");
+    assert!(hashes(7).iter().zip(hashes(8)).all(|(one, other)| *one != other));
+}
