@@ -236,7 +236,7 @@ fn finding(tx: &Transaction, source: &Source, limits: &Thresholds) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use crate::story::check;
+    use crate::story::{check, check_rule};
     use expect_test::expect;
 
     #[test]
@@ -317,5 +317,24 @@ mod tests {
              10:00:01 203.0.113.{1..34} -> login POST /login 200 user=v{1..34} every 6s",
             expect![""],
         );
+    }
+
+    /// Somebody lets half of all logins fail for a week, silently, for the usual share to rise: the share that fires is
+    /// never asked to be more than ninety in a hundred.
+    #[test]
+    fn a_week_of_failing_logins_hides_no_outbreak() {
+        let week: String = (0..7)
+            .map(|day| {
+                format!(
+                    "{day}d+08:00:00 198.51.100.{{1..200}} -> login POST /login 200 user=h{{1..400}} every 90s\n\
+                     {day}d+08:00:30 203.0.113.{{1..200}} -> login POST /login 401 user=n{{1..400}} every 90s\n"
+                )
+            })
+            .collect();
+        let outbreak = "7d+21:00:00 192.0.2.{1..200} -> login POST /login 401 user=w{1..200} every 500ms
+             7d+21:00:00 198.51.100.{1..10} -> login POST /login 200 user=h{1..10} every 9.1s";
+        check_rule(&super::RULE, &(week + outbreak), expect![[r#"
+            21:00:50.000 ABU-01 credential_stuffing high POST api.example.com /login: 101 failed logins from 101 clients that tried one to three times each, in 50 s; 94 % of logins fail, usual are 50 %
+        "#]]);
     }
 }

@@ -1,6 +1,6 @@
 //! Stories of readers who take everything, and of those who only read a lot.
 
-use crate::story::check;
+use crate::story::{check, check_rule};
 use expect_test::expect;
 
 #[test]
@@ -158,4 +158,36 @@ fn refused_reads_give_nothing_away() {
             10:00:00.500 KEY-07 key_guessing info 4fe70c2b12730bbd30c371687045227c (dead): api_key 4fe70c2b of root refused 101 times in 0.5 s, the latest from 203.0.113.7 (limit 100 in 3600 s)
         "#]],
     );
+}
+
+/// Somebody takes nearly as much as may be taken, minute by minute for hours of each day, for the limit to rise: it is
+/// ten times what is learned, and that is a thousand at first, on the fourth day, and doubles at most from day to day.
+#[test]
+fn a_week_of_noise_raises_the_limit_by_no_more_than_its_bound() {
+    let trained = |days: u32, records: u32| {
+        let day = |day| {
+            format!(
+                "{day}d+08:00:00 203.0.113.7 -> use GET /stock 200 user=eve session=s items={records} x120 every 60s\n"
+            )
+        };
+        let noise: String = (0..days).map(day).collect();
+        let attack =
+            "20:00:00 203.0.113.7 -> use GET /stock 200 user=eve session=s items=4000 x60 every 800ms";
+        format!("{noise}{days}d+{attack}")
+    };
+    check_rule(&super::RULE, &trained(4, 9_000), expect![[r#"
+        20:00:04.000 EXF-01 bulk_extraction high user:eve: 24000 records in 4 s by eve on GET /stock (limit 20000 in 60 s)
+        20:00:47.200 EXF-01 bulk_extraction high (update) user:eve: 240000 records in 47.2 s by eve on GET /stock (limit 20000 in 60 s)
+    "#]]);
+    check_rule(&super::RULE, &trained(5, 9_000), expect![[r#"
+        20:00:08.000 EXF-01 bulk_extraction high user:eve: 44000 records in 8 s by eve on GET /stock (limit 40000 in 60 s)
+    "#]]);
+    check_rule(&super::RULE, &trained(7, 9_000), expect![[r#"
+        20:00:24.000 EXF-01 bulk_extraction high user:eve: 124000 records in 24 s by eve on GET /stock (limit 122880 in 60 s)
+    "#]]);
+    // Who reads little for a week is met by the rule's own limit.
+    check_rule(&super::RULE, &trained(7, 90), expect![[r#"
+        20:00:01.600 EXF-01 bulk_extraction high user:eve: 12000 records in 1.6 s by eve on GET /stock (limit 10000 in 60 s)
+        20:00:23.200 EXF-01 bulk_extraction high (update) user:eve: 120000 records in 23.2 s by eve on GET /stock (limit 10000 in 60 s)
+    "#]]);
 }
