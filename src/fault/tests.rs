@@ -70,12 +70,6 @@ fn what_nobody_contains_ends_the_process_wherever_it_is() {
     ends("beside work that is contained", NAMELESS, || {
         thread::spawn(|| contain(|| thread::spawn(fail).join()).unwrap().unwrap());
     });
-    ends("in a task, which a runtime would swallow", NAMELESS, || {
-        thread::spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            runtime.block_on(async { tokio::spawn(async { fail() }).await.unwrap() });
-        });
-    });
 }
 
 #[test]
