@@ -188,3 +188,20 @@ fn a_token_tells_which_of_its_claims_stand_in_the_path() {
     assert_eq!(told("/tenants/7/users/43").1, "tenant_id 2");
     assert_eq!(told("/orders").1, "");
 }
+
+#[test]
+fn a_method_is_written_to_thirty_two_bytes_and_escaped_and_a_longer_one_is_none() {
+    let written = |method: &str| {
+        let seen = see(&format!("{method} /v1/orders HTTP/1.1\nHost: api.example"), "200\n\n{}");
+        seen.transaction.request.unwrap().method
+    };
+    assert_eq!(&*written("GET"), "GET");
+    assert_eq!(&*written(&"M".repeat(32)), "M".repeat(32));
+    for long in [33, 4_096] {
+        assert_eq!(&*written(&"M".repeat(long)), "{secret}", "{long}");
+    }
+    for odd in ["A\u{1b}[31mB", &"\u{7f}".repeat(30), &"\u{9b}".repeat(16)] {
+        let told = written(odd);
+        assert!(told.len() <= 32 && !told.chars().any(char::is_control), "{told:?}");
+    }
+}
