@@ -141,7 +141,7 @@ impl Live {
     }
 
     fn moment(&self) -> Moment {
-        Moment { sinks: self.statuses(), ..self.with(|moment| moment.clone()) }
+        Moment { sinks: self.statuses(), locks: self.locks.clone(), ..self.with(|moment| moment.clone()) }
     }
 
     /// Serves on a thread of its own until the process ends; gives where.

@@ -108,6 +108,8 @@ struct Moment {
     services: Vec<ServiceRow>,
     rows: LiveRows,
     sinks: Vec<Status>,
+    /// What this process took from itself, and whether that holds.
+    locks: Vec<(&'static str, bool)>,
     /// Whether nothing more comes, so that nothing is between two stages.
     is_over: bool,
 }

@@ -43,6 +43,7 @@ pub(in crate::web) fn page(sight: &Sight<'_>) -> Page {
     cannot_see(&mut html, sight);
     machine(&mut html, sight);
     sinks(&mut html, sight);
+    locks(&mut html, sight);
     rooms(&mut html, sight);
     html.raw("<p><a href=\"/stats\">Every counter</a> · <a href=\"/metrics\">Metrics for Prometheus</a> · ");
     html.raw("<a href=\"/health/ready\">Readiness</a></p>");
@@ -275,6 +276,22 @@ fn sinks(html: &mut Html, sight: &Sight<'_>) {
         html.raw("<td>").wire(sink.trouble.as_deref().unwrap_or_default()).raw("</td></tr>");
     }
     close_table(html);
+}
+
+/// What a process that was taken over could not do any more.
+fn locks(html: &mut Html, sight: &Sight<'_>) {
+    if sight.moment.locks.is_empty() {
+        return;
+    }
+    html.raw("<h2>Locks</h2>");
+    open_table(html, "What this process took from itself", &["Lock", "State"]);
+    for (name, holds) in &sight.moment.locks {
+        html.raw("<tr><th scope=\"row\">").text(name.replace('_', " ")).raw("</th><td>");
+        html.raw(if *holds { "holds" } else { "<b class=\"high\">open</b>" }).raw("</td></tr>");
+    }
+    close_table(html);
+    html.raw("<p class=\"soft\">The line <code>hardening:</code> at the start says why one is open; ");
+    html.raw("<code>heelguard doctor</code> says what this machine can close.</p>");
 }
 
 fn rooms(html: &mut Html, sight: &Sight<'_>) {

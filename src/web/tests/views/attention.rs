@@ -211,3 +211,20 @@ fn an_alert_page_goes_from_what_happened_to_what_else_it_may_be() {
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in {page}");
     assert!(page.contains("<bdi>0.0009</bdi>") && page.contains("<bdi>465.1</bdi>"), "{page}");
 }
+
+#[test]
+fn which_locks_hold_and_which_do_not_stands_with_the_sensor() {
+    let live = |locks| {
+        let mut live = super::super::live(&[]);
+        let open = Arc::get_mut(&mut live.live).unwrap();
+        *open = std::mem::take(open).locked(locks);
+        live
+    };
+    assert!(
+        !get(&live(vec![]), "/sensor").1.contains("<h2>Locks</h2>"),
+        "a run that took nothing from itself"
+    );
+    let (_, page) = get(&live(vec![("seccomp", true), ("no_new_privs", false)]), "/sensor");
+    assert!(page.contains("seccomp</th><td>holds</td>"), "{page}");
+    assert!(page.contains("no new privs</th><td><b class=\"high\">open</b></td>"), "{page}");
+}
