@@ -50,11 +50,11 @@ fn fail() {
 
 #[test]
 fn what_nobody_contains_ends_the_process_wherever_it_is() {
+    const NAMELESS: &str = "without a name";
     let ends = |case: &str, thread: &str, work: fn()| {
         let name = concat!(module_path!(), "::what_nobody_contains_ends_the_process_wherever_it_is");
         ends(name, case, thread, work);
     };
-    const NAMELESS: &str = "without a name";
     ends("in a thread", "far-alerts", || {
         thread::Builder::new().name("far-alerts".to_owned()).spawn(fail).unwrap();
     });

@@ -181,9 +181,8 @@ impl ClickHouse {
         let Some((_, columns)) = self.columns.iter().find(|(known, _)| *known == table) else {
             return Ok(false);
         };
-        let taken =
-            |place| batch.get(place).filter(|record| table.takes(record.kind)).map(|record| (place, record));
-        let records: Vec<_> = places.clone().filter_map(taken).collect();
+        let find = |place| Some((place, batch.get(place).filter(|record| table.takes(record.kind))?));
+        let records: Vec<_> = places.clone().filter_map(find).collect();
         let block = rows::block(columns, &records, &self.labels, refused);
         if block.is_empty() {
             return Ok(false);
