@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet, yield_now};
-use tokio::time::timeout;
+use tokio::time::{sleep_until, timeout};
 
 /// How much strangers on this machine may take up.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +51,9 @@ const HEADERS_MAX: usize = 64;
 /// The system has no descriptor for a connection: that passes, but not at once.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// A handshake goes to and fro: for so long nobody is pushed out of it by a crowd that comes behind, which waits.
+const HANDSHAKE_WITHIN: Duration = Duration::from_millis(50);
+
 /// A page that cannot be reached is told so often at the most.
 const TELL_EVERY: Duration = Duration::from_mins(1);
 
@@ -64,7 +67,7 @@ pub(super) async fn serve(
 ) {
     let mut told: Option<Instant> = None;
     let mut connections = JoinSet::new();
-    let mut open: VecDeque<AbortHandle> = VecDeque::with_capacity(limits.connections_max);
+    let mut open: VecDeque<(Instant, AbortHandle)> = VecDeque::with_capacity(limits.connections_max);
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -78,14 +81,17 @@ pub(super) async fn serve(
             }
         };
         while connections.try_join_next().is_some() {}
-        open.retain(|connection| !connection.is_finished());
+        open.retain(|(_, connection)| !connection.is_finished());
         if open.len() >= limits.connections_max
-            && let Some(oldest) = open.pop_front()
+            && let Some((since, oldest)) = open.pop_front()
         {
+            if seal.is_some() {
+                sleep_until((since + HANDSHAKE_WITHIN).into()).await;
+            }
             oldest.abort();
         }
         let router = router.clone();
-        open.push_back(match seal.as_mut().map(|seal| seal.acceptor(Instant::now())) {
+        let connection = match seal.as_mut().map(|seal| seal.acceptor(Instant::now())) {
             None => connections.spawn(alone(converse(stream, router, limits))),
             Some(acceptor) => connections.spawn(alone(async move {
                 // What goes wrong with a handshake concerns its client alone.
@@ -93,7 +99,8 @@ pub(super) async fn serve(
                     converse(stream, router, limits).await;
                 }
             })),
-        });
+        };
+        open.push_back((Instant::now(), connection));
         // Who came with a request is heard before a crowd behind can push it out.
         yield_now().await;
     }
@@ -196,6 +203,18 @@ mod tests {
             // Nobody has room for so many.
             server(Limits { connections_max: usize::MAX, ..Limits::default() });
         });
+        crate::fault::ending::ends(
+            name,
+            "a task, whose fault a runtime would keep",
+            "without a name",
+            || {
+                std::thread::spawn(|| {
+                    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                    let fails = async { panic!("{}", crate::fault::ending::WORDS) };
+                    let _ = runtime.block_on(async { tokio::spawn(fails).await });
+                });
+            },
+        );
     }
 
     #[test]
