@@ -2,6 +2,7 @@
 //! `check` is given each in the place of each, and reads whatever a start would read.
 //! They promise an answer at once that names the file and its key.
 
+use crate::support::figures::figure;
 use crate::support::replay::heelguard;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -69,7 +70,7 @@ fn odd_files(folder: &Path) -> [(&'static str, PathBuf); 4] {
 fn a_named_file_that_is_none_is_told_with_its_key_and_never_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("c.toml");
-    let mut wrong = Vec::new();
+    let (mut wrong, mut tried) = (Vec::new(), 0);
     for (what, file) in odd_files(folder.path()) {
         for (key, text) in NAMED {
             let is_librdkafkas = key.starts_with("sinks.kafka.c") || key.ends_with("location");
@@ -77,6 +78,7 @@ fn a_named_file_that_is_none_is_told_with_its_key_and_never_waited_for() {
             if (what == "a folder" && is_librdkafkas) || (what == "nothing" && is_made) {
                 continue;
             }
+            tried += 1;
             std::fs::write(&config, text.replace("FILE", &format!("{file:?}"))).unwrap();
             let mut check = heelguard(folder.path());
             check.args(["check", "--config"]).arg(&config).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -94,6 +96,8 @@ fn a_named_file_that_is_none_is_told_with_its_key_and_never_waited_for() {
             }
         }
     }
+    let told = format!("{} of {tried}", tried - wrong.len());
+    figure("F15", "named files that are none, refused by file and key", &told, wrong.is_empty());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
