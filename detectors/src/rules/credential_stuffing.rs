@@ -333,8 +333,12 @@ mod tests {
             .collect();
         let outbreak = "7d+21:00:00 192.0.2.{1..200} -> login POST /login 401 user=w{1..200} every 500ms
              7d+21:00:00 198.51.100.{1..10} -> login POST /login 200 user=h{1..10} every 9.1s";
-        check_rule(&super::RULE, &(week + outbreak), expect![[r#"
+        check_rule(
+            &super::RULE,
+            &(week + outbreak),
+            expect![[r#"
             21:00:50.000 ABU-01 credential_stuffing high POST api.example.com /login: 101 failed logins from 101 clients that tried one to three times each, in 50 s; 94 % of logins fail, usual are 50 %
-        "#]]);
+        "#]],
+        );
     }
 }

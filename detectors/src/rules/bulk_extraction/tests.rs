@@ -175,19 +175,35 @@ fn a_week_of_noise_raises_the_limit_by_no_more_than_its_bound() {
             "20:00:00 203.0.113.7 -> use GET /stock 200 user=eve session=s items=4000 x60 every 800ms";
         format!("{noise}{days}d+{attack}")
     };
-    check_rule(&super::RULE, &trained(4, 9_000), expect![[r#"
+    check_rule(
+        &super::RULE,
+        &trained(4, 9_000),
+        expect![[r#"
         20:00:04.000 EXF-01 bulk_extraction high user:eve: 24000 records in 4 s by eve on GET /stock (limit 20000 in 60 s)
         20:00:47.200 EXF-01 bulk_extraction high (update) user:eve: 240000 records in 47.2 s by eve on GET /stock (limit 20000 in 60 s)
-    "#]]);
-    check_rule(&super::RULE, &trained(5, 9_000), expect![[r#"
+    "#]],
+    );
+    check_rule(
+        &super::RULE,
+        &trained(5, 9_000),
+        expect![[r#"
         20:00:08.000 EXF-01 bulk_extraction high user:eve: 44000 records in 8 s by eve on GET /stock (limit 40000 in 60 s)
-    "#]]);
-    check_rule(&super::RULE, &trained(7, 9_000), expect![[r#"
+    "#]],
+    );
+    check_rule(
+        &super::RULE,
+        &trained(7, 9_000),
+        expect![[r#"
         20:00:24.000 EXF-01 bulk_extraction high user:eve: 124000 records in 24 s by eve on GET /stock (limit 122880 in 60 s)
-    "#]]);
+    "#]],
+    );
     // Who reads little for a week is met by the rule's own limit.
-    check_rule(&super::RULE, &trained(7, 90), expect![[r#"
+    check_rule(
+        &super::RULE,
+        &trained(7, 90),
+        expect![[r#"
         20:00:01.600 EXF-01 bulk_extraction high user:eve: 12000 records in 1.6 s by eve on GET /stock (limit 10000 in 60 s)
         20:00:23.200 EXF-01 bulk_extraction high (update) user:eve: 120000 records in 23.2 s by eve on GET /stock (limit 10000 in 60 s)
-    "#]]);
+    "#]],
+    );
 }
