@@ -21,6 +21,8 @@ MUTANTS ?=
 # Seconds of `make fuzz` for each target, and which targets: FUZZ_TARGETS="http1 hpack".
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?=
+# Further options of cargo-deny in `make supply`: DENY_ARGS=--offline takes the advisories that were fetched before.
+DENY_ARGS ?=
 # Newer compilers know more lints than this source was checked against: LINT_ARGS= only shows them.
 LINT_ARGS ?= -D warnings
 
@@ -90,7 +92,7 @@ supply: setup notices ## licences, sources and known holes of every crate, and a
 	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
 	$(CARGO) cyclonedx --quiet --format json --describe binaries --no-build-deps
 	@mv heelguard_bin.cdx.json target/package/heelguard.cdx.json
-	$(CARGO) deny --locked check advisories
+	$(CARGO) deny $(DENY_ARGS) --locked check advisories
 
 harden: setup services ## every proof of safety in its long form, and the table of docs/hardening.md (HARDEN_ARGS="--write kernel kills"); hours
 	$(CARGO) run --quiet --locked --example harden -- $(HARDEN_ARGS)

@@ -48,7 +48,7 @@ pub struct LineageConfig {
 
 impl Default for LineageConfig {
     fn default() -> Self {
-        Self { handles_max: 600_000, accounts_max: 300_000, tokens: Arc::default(), key: [0; 8] }
+        Self { handles_max: 500_000, accounts_max: 250_000, tokens: Arc::default(), key: [0; 8] }
     }
 }
 
