@@ -64,7 +64,7 @@ impl Default for RuntimeConfig {
 /// How much the detectors may hold and say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Keys in each table of each rule (default 100,000: a site's accounts in under 50 MB a rule).
+    /// Keys in each table of each rule (default 80,000: a site's accounts in under 40 MB a rule).
     pub keys_per_table_max: usize,
     /// Keys in all tables of all rules. Beyond it, a rule that holds more than its equal part gives up keys.
     pub keys_max: usize,
@@ -74,7 +74,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { keys_per_table_max: 100_000, keys_max: 400_000, alerts_per_minute_max: 200 }
+        Self { keys_per_table_max: 80_000, keys_max: 300_000, alerts_per_minute_max: 200 }
     }
 }
 

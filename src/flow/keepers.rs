@@ -3,8 +3,7 @@
 //! It promises exact sums of what it was told, and of those who keep much the one that has done so for longest.
 
 use super::Kept;
-use std::collections::BTreeMap;
-use std::num::NonZeroU64;
+use super::turns::Turns;
 
 /// From here on a flow keeps much of messages: an ordinary request is shorter.
 const MUCH_BYTES: u32 = 4_096;
@@ -17,9 +16,8 @@ pub(super) struct Keepers {
     pub(super) connections: usize,
     /// What a flow takes before its handler keeps anything.
     flow_bytes: u32,
-    /// In the order in which it became much.
-    much: BTreeMap<NonZeroU64, u32>,
-    ever: NonZeroU64,
+    /// Those who keep much of messages.
+    much: Turns,
 }
 
 /// What one flow takes of the sums.
@@ -27,15 +25,13 @@ pub(super) struct Keepers {
 pub(super) struct Share {
     messages: u32,
     connection: u32,
-    /// Its entry among those who keep much.
-    place: Option<NonZeroU64>,
 }
 
 impl Keepers {
     /// Of flows that take so many bytes themselves.
     pub(super) fn new(flow_bytes: usize) -> Self {
-        let (flow_bytes, much) = (u32::try_from(flow_bytes).unwrap_or(u32::MAX), BTreeMap::new());
-        Self { messages: 0, connections: 0, flow_bytes, much, ever: NonZeroU64::MIN }
+        let flow_bytes = u32::try_from(flow_bytes).unwrap_or(u32::MAX);
+        Self { messages: 0, connections: 0, flow_bytes, much: Turns::default() }
     }
 
     /// The flow with this number keeps so much now; whether a sum has grown.
@@ -49,27 +45,20 @@ impl Keepers {
         }
         self.messages = self.messages - before as usize + share.messages as usize;
         self.connections = self.connections - stood as usize + connection as usize;
-        match share.place {
-            None if share.messages >= MUCH_BYTES => {
-                self.ever = self.ever.saturating_add(1);
-                share.place = Some(self.ever);
-                self.much.insert(self.ever, id);
-            }
-            Some(place) if share.messages < MUCH_BYTES => {
-                share.place = None;
-                self.much.remove(&place);
-            }
-            _ => {}
+        if share.messages >= MUCH_BYTES {
+            self.much.enter(id);
+        } else if before >= MUCH_BYTES {
+            self.much.leave(id);
         }
         share.messages > before || connection > stood
     }
 
     /// A flow is over.
-    pub(super) fn leave(&mut self, share: Share) {
+    pub(super) fn leave(&mut self, id: u32, share: Share) {
         self.messages -= share.messages as usize;
         self.connections -= share.connection as usize;
-        if let Some(place) = share.place {
-            self.much.remove(&place);
+        if share.messages >= MUCH_BYTES {
+            self.much.leave(id);
         }
     }
 
@@ -80,7 +69,7 @@ impl Keepers {
 
     /// The flow that has kept much for longest.
     pub(super) fn longest(&self) -> Option<u32> {
-        self.much.first_key_value().map(|(_, &id)| id)
+        self.much.longest()
     }
 }
 
@@ -102,12 +91,12 @@ mod tests {
         let first = note(&mut keepers, 0, 8_000);
         assert_eq!((keepers.messages, keepers.connections, keepers.longest()), (21_095, 330, Some(1)));
         let second = note(&mut keepers, 1, 9_000);
-        keepers.leave(second);
+        keepers.leave(1, second);
         assert_eq!((keepers.messages, keepers.connections, keepers.longest()), (12_095, 220, Some(0)));
         assert_ne!(first, note(&mut keepers, 0, 0));
         assert_eq!((keepers.messages, keepers.longest(), keepers.with_one_more()), (4_095, None, 320));
         let third = note(&mut keepers, 2, 4_095);
-        keepers.leave(third);
+        keepers.leave(2, third);
         assert_eq!((keepers.messages, keepers.connections), (0, 110));
     }
 

@@ -16,6 +16,7 @@ mod seq;
 mod slot;
 mod stream;
 mod table;
+mod turns;
 
 pub(crate) use key::FlowKey;
 pub use table::FlowTable;
@@ -207,13 +208,13 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             flows_max: 1_000_000,
-            half_open_max: 131_072,
-            closing_max: 131_072,
+            half_open_max: 100_000,
+            closing_max: 100_000,
             direction_buffer_bytes_max: 1 << 20,
             direction_segments_max: 2048,
-            buffer_bytes_max: 48 << 20,
-            connection_bytes_max: 160 << 20,
-            message_bytes_max: 48 << 20,
+            buffer_bytes_max: 40 << 20,
+            connection_bytes_max: 128 << 20,
+            message_bytes_max: 40 << 20,
             idle_timeout_ms: 600_000,
             kept_idle_timeout_ms: 3_600_000,
             half_open_timeout_ms: 30_000,

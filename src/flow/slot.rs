@@ -7,7 +7,6 @@ use super::keepers::Share;
 use super::key::FlowKey;
 use super::{Config, StreamHandler};
 use heelguard_detectors::time::EventTime;
-use std::num::NonZeroU64;
 
 /// A flow and the table's notes about it.
 pub(super) struct Slot<H> {
@@ -19,8 +18,6 @@ pub(super) struct Slot<H> {
     /// A SYN that is not its own came: its endpoints may be in use again.
     pub(super) rival: bool,
     pub(super) held_bytes: u32,
-    /// Its entry in `holders`.
-    pub(super) holder: Option<NonZeroU64>,
     /// What it takes of the sums of `Keepers`.
     pub(super) share: Share,
     pub(super) flow: Conversation<H>,

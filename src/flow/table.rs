@@ -14,13 +14,13 @@ use super::key::{ByHash, FlowKey};
 use super::linger::{Late, Linger};
 use super::recent::ByteHash;
 use super::slot::{Found, Slot, slot_mut};
+use super::turns::Turns;
 use super::{CloseReason, Config, StreamHandler};
 use crate::decode::{Segment, TcpFlags};
 use crate::metrics::Counters;
 use heelguard_detectors::anomaly::Anomaly;
 use heelguard_detectors::time::EventTime;
-use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU64;
+use std::collections::BTreeSet;
 
 /// At most this many deadlines are worked off in one call of `advance`.
 const EXPIRY_BUDGET: usize = 4096;
@@ -46,8 +46,7 @@ pub struct FlowTable<H: StreamHandler> {
     /// Those entries of `timers` whose flows are idle beyond the usual time: the first to give way.
     overtime: BTreeSet<(EventTime, u32)>,
     /// Flows that hold bytes out of order, the longest waiting first.
-    holders: BTreeMap<NonZeroU64, u32>,
-    holders_ever: NonZeroU64,
+    holders: Turns,
     held_bytes: usize,
     keepers: Keepers,
     /// Where those stand of whom one is given up next at a limit.
@@ -74,8 +73,7 @@ impl<H: StreamHandler> FlowTable<H> {
             linger: Linger::new(config.closing_max, config.closing_timeout()),
             timers: BTreeSet::new(),
             overtime: BTreeSet::new(),
-            holders: BTreeMap::new(),
-            holders_ever: NonZeroU64::MIN,
+            holders: Turns::default(),
             held_bytes: 0,
             keepers: Keepers::new(Slot::<H>::BYTES),
             hand: 0,
@@ -294,7 +292,7 @@ impl<H: StreamHandler> FlowTable<H> {
         }
         let armed = flow.deadline(&self.config, self.config.idle_timeout());
         let (rival, is_overtime, share) = (false, false, Share::default());
-        let slot = Slot { key, armed, is_overtime, rival, held_bytes: 0, holder: None, share, flow };
+        let slot = Slot { key, armed, is_overtime, rival, held_bytes: 0, share, flow };
         let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
@@ -331,11 +329,11 @@ impl<H: StreamHandler> FlowTable<H> {
         self.index.remove(&hash);
         self.timers.remove(&(slot.armed, id));
         self.overtime.remove(&(slot.armed, id));
-        if let Some(holder) = slot.holder {
-            self.holders.remove(&holder);
+        if slot.held_bytes > 0 {
+            self.holders.leave(id);
         }
         self.held_bytes -= slot.held_bytes as usize;
-        self.keepers.leave(slot.share);
+        self.keepers.leave(id, slot.share);
         self.free.push(id);
         self.counters.flows.open -= 1;
         match reason {

@@ -26,17 +26,17 @@ const ALERTS_PER_MINUTE_MAX: u64 = 200;
 /// The limits that the floods fill, with their defaults.
 const LIMITS: [(&str, u64); 13] = [
     ("flows_max", 1_000_000),
-    ("half_open_max", 131_072),
-    ("closing_max", 131_072),
-    ("connection_bytes_max", 167_772_160),
-    ("buffer_bytes_max", 50_331_648),
-    ("message_bytes_max", 50_331_648),
-    ("handles_max", 500_000),
-    ("accounts_max", 250_000),
+    ("half_open_max", 100_000),
+    ("closing_max", 100_000),
+    ("connection_bytes_max", 134_217_728),
+    ("buffer_bytes_max", 41_943_040),
+    ("message_bytes_max", 41_943_040),
+    ("handles_max", 400_000),
+    ("accounts_max", 200_000),
     ("route_hosts_max", 1_000),
     ("routes_per_host_max", 2_000),
-    ("keys_per_table_max", 100_000),
-    ("keys_max", 400_000),
+    ("keys_per_table_max", 80_000),
+    ("keys_max", 300_000),
     ("fragment_bytes_max", 33_554_432),
 ];
 

@@ -23,7 +23,7 @@ impl<H: StreamHandler> FlowTable<H> {
             self.arm(id);
         }
         while self.held_bytes + self.half_open.data_bytes() > self.config.buffer_bytes_max
-            && let Some((_, &longest_waiting)) = self.holders.first_key_value()
+            && let Some(longest_waiting) = self.holders.longest()
         {
             self.release(longest_waiting, at, shared);
         }
@@ -50,18 +50,11 @@ impl<H: StreamHandler> FlowTable<H> {
     fn note_held(&mut self, id: u32) {
         let Some(slot) = slot_mut(&mut self.slots, id) else { return };
         let held_bytes = u32::try_from(slot.flow.held_bytes()).unwrap_or(u32::MAX);
-        self.held_bytes = self.held_bytes - slot.held_bytes as usize + held_bytes as usize;
-        slot.held_bytes = held_bytes;
-        match slot.holder {
-            None if held_bytes > 0 => {
-                self.holders_ever = self.holders_ever.saturating_add(1);
-                slot.holder = Some(self.holders_ever);
-                self.holders.insert(self.holders_ever, id);
-            }
-            Some(holder) if held_bytes == 0 => {
-                slot.holder = None;
-                self.holders.remove(&holder);
-            }
+        let before = std::mem::replace(&mut slot.held_bytes, held_bytes);
+        self.held_bytes = self.held_bytes - before as usize + held_bytes as usize;
+        match (before, held_bytes) {
+            (0, 1..) => self.holders.enter(id),
+            (1.., 0) => self.holders.leave(id),
             _ => {}
         }
     }

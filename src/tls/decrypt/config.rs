@@ -26,10 +26,10 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             keylog: PathBuf::new(),
-            secrets_max: 200_000,
+            secrets_max: 100_000,
             secret_wait_ms: 5_000,
             held_bytes_per_connection_max: 256 << 10,
-            held_bytes_max: 64 << 20,
+            held_bytes_max: 32 << 20,
         }
     }
 }
