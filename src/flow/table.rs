@@ -49,6 +49,8 @@ pub struct FlowTable<H: StreamHandler> {
     holders: Turns,
     held_bytes: usize,
     keepers: Keepers,
+    /// Flows that end with the capture and have not yet, the oldest last.
+    ending: Option<Vec<u32>>,
     /// Where those stand of whom one is given up next at a limit.
     hand: usize,
 }
@@ -76,6 +78,7 @@ impl<H: StreamHandler> FlowTable<H> {
             holders: Turns::default(),
             held_bytes: 0,
             keepers: Keepers::new(Slot::<H>::BYTES),
+            ending: None,
             hand: 0,
             config,
         }
@@ -116,6 +119,22 @@ impl<H: StreamHandler> FlowTable<H> {
 
     /// The capture ends at `at`: what is due comes first, then all flows end, the oldest first.
     pub fn finish(&mut self, at: EventTime, shared: &mut H::Shared) {
+        while self.finish_some(at, usize::MAX, shared) {}
+    }
+
+    /// As `finish`, for so many flows; whether there are more.
+    pub fn finish_some(&mut self, at: EventTime, flows_max: usize, shared: &mut H::Shared) -> bool {
+        let mut ending = self.ending.take().unwrap_or_else(|| self.prepare_end(at, shared));
+        for id in ending.split_off(ending.len().saturating_sub(flows_max)).into_iter().rev() {
+            self.close(id, at, CloseReason::CaptureEnd, shared);
+        }
+        let is_more = !ending.is_empty();
+        self.ending = is_more.then_some(ending);
+        is_more
+    }
+
+    /// Does what is due at the end of the capture, and gives all flows, the oldest last.
+    fn prepare_end(&mut self, at: EventTime, shared: &mut H::Shared) -> Vec<u32> {
         while self.timers.first().is_some_and(|&(due, _)| due <= at) {
             self.advance(at, shared);
         }
@@ -131,9 +150,7 @@ impl<H: StreamHandler> FlowTable<H> {
             })
             .collect();
         open.sort_unstable();
-        for (_, _, id) in open {
-            self.close(id, at, CloseReason::CaptureEnd, shared);
-        }
+        open.into_iter().rev().map(|(_, _, id)| id).collect()
     }
 
     /// Segments, bytes, flows and anomalies.

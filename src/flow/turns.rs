@@ -44,7 +44,9 @@ mod tests {
     #[test]
     fn who_came_first_goes_first_and_comes_again_behind_the_others() {
         let mut turns = Turns::default();
-        [3, 1, 2, 3, 1].into_iter().for_each(|id| turns.enter(id));
+        for id in [3, 1, 2, 3, 1] {
+            turns.enter(id);
+        }
         assert_eq!(turns.longest(), Some(3));
         turns.leave(3);
         turns.leave(3);

@@ -21,6 +21,8 @@ use std::sync::Arc;
 
 /// Sightings after which a shard reports, a few megabytes.
 const SIGHTINGS_MAX: usize = 4_096;
+/// Flows that end in one go when the capture is over.
+const ENDED_AT_ONCE: usize = 1_024;
 
 pub(super) struct Shard {
     flows: FlowTable<HttpHandler>,
@@ -93,7 +95,10 @@ impl Shard {
 
     /// The capture is over: open flows end now.
     pub(super) fn finish(&mut self, now: EventTime) {
-        self.flows.finish(now, &mut self.http);
+        // What they tell is made smaller a part at a time, and takes the room of those that are over.
+        while self.flows.finish_some(now, ENDED_AT_ONCE, &mut self.http) {
+            self.extract();
+        }
         self.quic.finish(now, &mut self.http.tls);
         self.extract();
     }
