@@ -74,7 +74,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { keys_per_table_max: 80_000, keys_max: 300_000, alerts_per_minute_max: 200 }
+        Self { keys_per_table_max: 80_000, keys_max: 250_000, alerts_per_minute_max: 200 }
     }
 }
 

@@ -48,7 +48,7 @@ pub struct LineageConfig {
 
 impl Default for LineageConfig {
     fn default() -> Self {
-        Self { handles_max: 400_000, accounts_max: 200_000, tokens: Arc::default(), key: [0; 8] }
+        Self { handles_max: 350_000, accounts_max: 175_000, tokens: Arc::default(), key: [0; 8] }
     }
 }
 
