@@ -1,6 +1,7 @@
 //! The detectors at work: transactions in, alerts out.
 //! It is given a configuration and transactions in order of `end`, then `id`, and appends alerts to a list.
-//! It promises the same alerts for the same transactions, however often `advance` is called in between.
+//! It promises the same alerts for the same transactions, however often `advance` is called in between, as long as all
+//! rules together hold no more than `keys_max`.
 
 mod room;
 

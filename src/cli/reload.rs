@@ -27,6 +27,7 @@ const CHANGEABLE: &[&str] = &[
     "limits.route_",
     "limits.routes_",
     "limits.keys_per_table_max",
+    "limits.keys_max",
     "limits.alerts_per_minute_max",
 ];
 
