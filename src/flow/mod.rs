@@ -264,4 +264,4 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests_support;
+pub(crate) mod tests_support;

@@ -12,7 +12,7 @@ pub(super) fn server() -> Endpoint {
     Endpoint { ip: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5)), port: 8080 }
 }
 
-pub(super) fn segment(src: Endpoint, dst: Endpoint) -> Segment<'static> {
+pub(crate) fn segment(src: Endpoint, dst: Endpoint) -> Segment<'static> {
     Segment {
         time: EventTime::from_secs(1),
         src,

@@ -4,7 +4,8 @@
 //! They promise a ratio of work: the keys that a look-up would meet, whatever the machine.
 
 use super::*;
-use crate::decode::{Endpoint, TcpFlags, TcpOptions, Tenant, Tunnel, Vlans};
+use crate::decode::Endpoint;
+use crate::flow::tests_support;
 use std::hash::{Hash as _, Hasher};
 use std::net::Ipv4Addr;
 
@@ -37,24 +38,7 @@ impl Hasher for Known {
 
 fn key(ends: [(u32, u16); 2]) -> FlowKey {
     let [src, dst] = ends.map(|(ip, port)| Endpoint { ip: Ipv4Addr::from(ip).into(), port });
-    let segment = Segment {
-        time: EventTime::ZERO,
-        src,
-        dst,
-        vlans: Vlans::default(),
-        tunnel: Tunnel::default(),
-        tenant: Tenant::default(),
-        ttl: 64,
-        seq: 0,
-        ack: 0,
-        flags: TcpFlags::default(),
-        window: 0,
-        urgent: 0,
-        options: TcpOptions::default(),
-        payload: &[],
-        missing: 0,
-        is_datagram: true,
-    };
+    let segment = tests_support::segment(src, dst);
     FlowKey::of(&segment, &flow::Config::default())
 }
 

@@ -2,8 +2,8 @@
 
 use super::super::packet::tests::{sealed, vector};
 use super::*;
-use crate::decode::{Endpoint, TcpFlags, TcpOptions, Tenant, Tunnel, Vlans};
-use crate::flow::Direction;
+use crate::decode::Endpoint;
+use crate::flow::{Direction, tests_support};
 use crate::tls::{Seen, Transport};
 use heelguard_detectors::transaction::Completeness;
 
@@ -34,24 +34,9 @@ impl Bench {
             let host = if port == 443 { 5 } else { 7 };
             Endpoint { ip: [10, 0, 0, host].into(), port }
         });
-        let datagram = Segment {
-            time: EventTime::from_secs(secs),
-            src,
-            dst,
-            vlans: Vlans::default(),
-            tunnel: Tunnel::default(),
-            tenant: Tenant::default(),
-            ttl: 64,
-            seq: 0,
-            ack: 0,
-            flags: TcpFlags::default(),
-            window: 0,
-            urgent: 0,
-            options: TcpOptions::default(),
-            payload,
-            missing,
-            is_datagram: true,
-        };
+        let common = tests_support::segment(src, dst);
+        let time = EventTime::from_secs(secs);
+        let datagram = Segment { time, payload, missing, is_datagram: true, ..common };
         self.quic.push(&datagram, &mut self.shared)
     }
 
