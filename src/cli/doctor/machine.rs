@@ -12,6 +12,9 @@ const KERNEL_MIN: (u32, u32) = (3, 2);
 /// What the sensor wants at least, beside the rings.
 const LEAST_MIB: u64 = 256;
 
+/// What is little for one of several shards: they divide the memory.
+const SHARD_MIB: u64 = 256;
+
 /// The rings of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rings {
@@ -80,6 +83,11 @@ fn memory(rings: &Rings, memory_mib: u64, available: Option<u64>, limit: Option<
     if wanted.saturating_add(memory_mib) > available {
         let found = format!("{words}, and {available} MiB are available: a flood could take them all");
         return Finding::new("memory", State::Warn, found).mend("lower limits.memory_mib");
+    }
+    let shared = SHARD_MIB.saturating_mul(*shards);
+    if memory_mib < shared {
+        let found = format!("{words}, shared by {shards} shards: each has room for few connections");
+        return Finding::new("memory", State::Warn, found).mend(format!("set limits.memory_mib = {shared}"));
     }
     Finding::new("memory", State::Ok, format!("{words}; {available} MiB are available"))
 }
@@ -151,6 +159,10 @@ mod tests {
         assert_eq!(memory(&RINGS, 1_024, Some(1_536), None).state, State::Ok);
         assert_eq!(memory(&RINGS, 1_024, Some(1_535), None).state, State::Warn);
         assert_eq!(memory(&RINGS, 1_024, Some(768), None).state, State::Warn);
+        assert_eq!(
+            memory(&RINGS, 1_023, Some(4_000), None).mend.as_deref(),
+            Some("set limits.memory_mib = 1024")
+        );
         let tight = memory(&RINGS, 1_024, Some(767), None);
         assert_eq!(tight.state, State::Bad);
         assert!(
