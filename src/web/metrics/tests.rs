@@ -62,13 +62,13 @@ const ALERTING: &[(&str, &str, &str, &str)] = &[
         "HeelguardFlowsEvicted",
         "rate(heelguard_flows_evicted_total[5m]) > 1",
         "10m",
-        "more connections than `limits.flows_max`",
+        "more connections than `limits.memory_mib` has room for",
     ),
     (
         "HeelguardHandlesEvicted",
         "rate(heelguard_evicted_handles_total[5m]) > 1",
         "10m",
-        "more sessions and tokens than `limits.handles_max`: later uses have no person",
+        "more sessions and tokens than `limits.memory_mib` has room for: later uses have no person",
     ),
     (
         "HeelguardSinkDown",
