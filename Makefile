@@ -13,9 +13,10 @@ SOAK_ARGS ?=
 HARDEN_ARGS ?=
 # Further options of the calibration: CALIBRATION_ARGS=--write renews the tables of detectors/README.md.
 CALIBRATION_ARGS ?=
-# Loops of `make kill-loop`, of those in tests/kill/main.rs; and how many seconds broker and database are away.
+# Loops of `make kill-loop`, of those in tests/kill/main.rs.
 KILL_LOOPS ?= all
-OUTAGE_S ?= 180
+# Seconds for which `make outage` takes broker and database away.
+OUTAGE_S ?= 3600
 # Seeded bugs of `make mutants`: those of a suite (MUTANTS=tcp) or one (MUTANTS=tcp/no_paws); all where it is empty.
 MUTANTS ?=
 # Seconds of `make fuzz` for each target, and which targets: FUZZ_TARGETS="http1 hpack".
@@ -30,7 +31,7 @@ LINT_ARGS ?= -D warnings
 SERVICES := tests/support/services/install.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz kill-loop mutants services lint fmt bench soak scale calibration build deb-tools deb notices supply reproduce harden book setup clean
+.PHONY: help demo test fuzz kill-loop outage floods mutants services lint fmt bench soak scale calibration build deb-tools deb notices supply reproduce harden book setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -45,9 +46,17 @@ test: setup lint services ## lints, then every test: the whole gate
 fuzz: ## fuzz every parser, FUZZ_SECONDS each (FUZZ_TARGETS="http1 hpack"); needs cargo-fuzz and a nightly compiler
 	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_TARGETS="$(FUZZ_TARGETS)" tests/fuzz/run.sh
 
-kill-loop: setup services ## kill the sensor 460 times, take its sinks and its disk away, and find seeded bugs: half an hour
-	HEELGUARD_SERVICES=required HEELGUARD_KILL=$(KILL_LOOPS) HEELGUARD_OUTAGE_S=$(OUTAGE_S) \
-		$(CARGO) test --locked --features seeded-bugs --test kill -- --nocapture --test-threads=1
+kill-loop: setup services ## kill the sensor 460 times, by calls, by chance, by power, and find seeded bugs: half an hour
+	HEELGUARD_SERVICES=required HEELGUARD_KILL=$(KILL_LOOPS) \
+		$(CARGO) test --locked --features seeded-bugs --test kill killed_again -- --nocapture
+
+outage: setup services ## take broker, database and disk away from a sensor that reads on (OUTAGE_S=180): an hour
+	HEELGUARD_SERVICES=required HEELGUARD_OUTAGE_S=$(OUTAGE_S) \
+		$(CARGO) test --locked --test kill outage:: -- --nocapture --test-threads=1
+
+floods: build ## every flood of packets, requests and identities against the program that is delivered: half an hour
+	HEELGUARD_HARDEN=long HEELGUARD_PROGRAM=$(CURDIR)/target/release/heelguard \
+		$(CARGO) test --locked --test exhaustion -- --nocapture --test-threads=1
 
 mutants: setup ## put seeded bugs in, one at a time, and see that its tests fail: an hour or two (MUTANTS=tcp, MUTANTS=tcp/no_paws)
 	MUTANTS=$(MUTANTS) $(CARGO) run --locked --example mutants

@@ -1,5 +1,5 @@
 //! Broker and database away while traffic goes on, and a disk that fills.
-//! Small here; `HEELGUARD_OUTAGE_S` asks for an outage of so many seconds, `make kill-loop` for minutes.
+//! Small here; `HEELGUARD_OUTAGE_S` asks for an outage of so many seconds, `make outage` for an hour.
 
 use super::figures::{figure, sized};
 use super::sensor::{Guard, Place};

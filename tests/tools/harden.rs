@@ -85,8 +85,9 @@ const PROOFS: &[Proof] = &[
     proof("page", "cargo test --locked --test page --test door"),
     proof("leaks", "cargo test --locked --test leaks"),
     proof("threads", "cargo test --locked --test corpus"),
-    proof("floods", "cargo test --locked --test exhaustion"),
+    proof("floods", "make floods"),
     proof("kills", "make kill-loop"),
+    proof("outage", "make outage"),
     proof("mutants", "make mutants"),
     proof("fuzz", "make fuzz"),
     alone("supply", "make supply", "F18", "licences, sources, known holes, bill of materials"),
@@ -96,7 +97,9 @@ const PROOFS: &[Proof] = &[
 /// What `make test` runs of a proof that has a command of its own.
 fn quick(name: &str) -> Option<&'static str> {
     match name {
-        "kills" => Some("cargo test --locked --test kill"),
+        "floods" => Some("cargo test --locked --test exhaustion"),
+        "kills" => Some("cargo test --locked --test kill killed_again"),
+        "outage" => Some("cargo test --locked --test kill outage"),
         "fuzz" => Some("cargo test --locked --test fuzz"),
         "mutants" => Some("cargo test --locked --test tidy mutants"),
         _ => None,
