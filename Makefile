@@ -31,7 +31,7 @@ LINT_ARGS ?= -D warnings
 SERVICES := tests/support/services/install.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz kill-loop outage floods mutants services lint fmt bench soak scale calibration build deb-tools deb notices supply reproduce harden book setup clean
+.PHONY: help demo test fuzz kill-loop outage mutants services lint fmt bench soak scale calibration build deb-tools deb notices supply reproduce harden book setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -53,10 +53,6 @@ kill-loop: setup services ## kill the sensor 460 times, by calls, by chance, by 
 outage: setup services ## take broker, database and disk away from a sensor that reads on (OUTAGE_S=180): an hour
 	HEELGUARD_SERVICES=required HEELGUARD_OUTAGE_S=$(OUTAGE_S) \
 		$(CARGO) test --locked --test kill outage:: -- --nocapture --test-threads=1
-
-floods: build ## every flood of packets, requests and identities against the program that is delivered: half an hour
-	HEELGUARD_HARDEN=long HEELGUARD_PROGRAM=$(CURDIR)/target/release/heelguard \
-		$(CARGO) test --locked --test exhaustion -- --nocapture --test-threads=1
 
 mutants: setup ## put seeded bugs in, one at a time, and see that its tests fail: an hour or two (MUTANTS=tcp, MUTANTS=tcp/no_paws)
 	MUTANTS=$(MUTANTS) $(CARGO) run --locked --example mutants

@@ -49,7 +49,7 @@ fn thinned(capture: &[u8], nth: usize) -> Vec<u8> {
     })
 }
 
-/// The capture's packets that `keep` wants.
+/// The capture's packets that `keep` wants, which sees each behind the 16 bytes that a file puts before it.
 fn kept(capture: &[u8], mut keep: impl FnMut(&[u8]) -> bool) -> Vec<u8> {
     let (head, mut rest) = capture.split_at(24);
     let mut kept = head.to_vec();
@@ -64,13 +64,26 @@ fn kept(capture: &[u8], mut keep: impl FnMut(&[u8]) -> bool) -> Vec<u8> {
     kept
 }
 
-/// The capture with this share of its packets lost, whichever they are.
-fn holed(capture: &[u8], percent: u64, seed: u64) -> Vec<u8> {
+/// The capture with so many of a thousand packets lost, whichever they are.
+fn holed(capture: &[u8], per_mille: u64, seed: u64) -> Vec<u8> {
     let mut state = seed;
     kept(capture, |_| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % 100 >= percent
+        (state >> 33) % 1_000 >= per_mille
     })
+}
+
+/// How many bytes TCP carries in a capture that repeats none.
+fn carried(capture: &[u8]) -> u64 {
+    let mut bytes = 0;
+    kept(capture, |packet| {
+        let layers = etherparse::SlicedPacket::from_ethernet(&packet[16..]).expect("a whole packet");
+        if let Some(etherparse::TransportSlice::Tcp(tcp)) = layers.transport {
+            bytes += tcp.payload().len() as u64;
+        }
+        false
+    });
+    bytes
 }
 
 /// What records say: which request carried which credential, on which connection, and whose it is.
@@ -209,7 +222,7 @@ fn a_lossy_capture_of_http2_shows_no_request_that_was_not_made() {
         let truth = Claims::of(&run.transactions);
         assert!(truth.count() > 100 && !truth.owners.is_empty(), "{name}: {}", truth.count());
         for ((percent, seed), found_min) in SWEEP.into_iter().zip(found_min) {
-            let holed = holed(&whole, percent, seed);
+            let holed = holed(&whole, 10 * percent, seed);
             std::fs::write(&path, &holed).expect("written");
             let run = replay(&[&path], &options);
             account(&run);
@@ -221,5 +234,27 @@ fn a_lossy_capture_of_http2_shows_no_request_that_was_not_made() {
             println!("{name}, {percent} % lost: {} of {} requests", told.count(), truth.count());
             assert!(found >= found_min, "{name}, {percent} % lost: {found} % found, not {found_min} %");
         }
+    }
+}
+
+/// Packets lost in a thousand.
+const LOSSES: [u64; 5] = [1, 5, 10, 50, 200];
+
+#[test]
+fn the_bytes_that_were_lost_are_counted_by_those_that_were_not() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let path = home.path().join("capture.pcap");
+    let whole = traffic();
+    for per_mille in LOSSES {
+        let holed = holed(&whole, per_mille, 11);
+        std::fs::write(&path, &holed).expect("written");
+        let run = replay(&[&path], &[]);
+        account(&run);
+        let lost = carried(&whole) - carried(&holed);
+        let told = run.stats["bytes"]["missing"].as_u64().expect("a count");
+        let within = told.abs_diff(lost) * 10 <= lost;
+        let what = format!("lost bytes, {:.1} % of packets", per_mille as f64 / 10.0);
+        figure("F7", &what, &format!("{told} told of {lost}"), within);
+        assert!(lost > 0 && within, "{per_mille} of a thousand: {told} told of {lost}");
     }
 }

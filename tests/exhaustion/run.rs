@@ -11,7 +11,7 @@ use memchr::memmem;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, PipeReader};
-use std::process::{Child, Command};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -45,7 +45,7 @@ pub fn run(mut voices: Vec<Box<dyn Voice>>, settings: &[String], room_bytes: u64
     let file = |name: &str| home.path().join(name);
     let (story, to_program) = std::io::pipe().unwrap();
     let (from_program, records) = std::io::pipe().unwrap();
-    let mut command = program(home.path());
+    let mut command = heelguard(home.path());
     command.args(["replay", "--format", "jsonl", "--transactions", "-"]);
     command.args(["--alerts".into(), file("alerts"), "--stats".into(), file("stats")]);
     command.args(settings.iter().flat_map(|setting| ["--set", setting])).arg("-");
@@ -92,14 +92,6 @@ fn watch(child: &mut Child) -> Used {
         std::thread::sleep(LOOK_EVERY);
     }
     used
-}
-
-/// The program of this build, or the one that is named: the one that is delivered can be measured, too.
-fn program(home: &std::path::Path) -> Command {
-    let Some(path) = std::env::var_os("HEELGUARD_PROGRAM") else { return heelguard(home) };
-    let mut command = Command::new(path);
-    command.env("XDG_STATE_HOME", home);
-    command
 }
 
 /// Reads the records of transactions; keeps of them what concerns the honest.

@@ -81,7 +81,7 @@ fn a_flood_on_the_wire_delays_no_alert_and_hides_no_request() {
     let Some(network) = Network::new() else { return };
     let cable = network.cable("mirror");
     let place = Place::new();
-    let (ticks, connections) = sized((100, 10_000), (600, 300_000));
+    let (ticks, connections) = sized((100, 10_000), (600, 540_000));
     let flood = mischief(0..connections);
     let ring = ["-i", cable.near, "--shards", "2", "--set", "capture.ring_mib=64"];
     let mut sensor = place.start("one", &ring);

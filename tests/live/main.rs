@@ -28,6 +28,8 @@ mod interfaces;
 mod manager;
 mod network;
 mod page;
+#[path = "../support/program.rs"]
+mod program;
 mod reload;
 mod rights;
 mod sensor;

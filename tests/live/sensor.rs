@@ -4,6 +4,7 @@
 
 use crate::network::Cable;
 use crate::page;
+use crate::program::program;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::File;
@@ -29,7 +30,7 @@ impl Place {
 
     /// `heelguard run` that writes alerts, transactions and stats into files of this name.
     pub fn command(&self, name: &str, more: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_heelguard"));
+        let mut command = Command::new(program());
         self.arguments(&mut command, name, more);
         command
     }

@@ -152,7 +152,7 @@ impl Tree<'_> {
         // Expected files are those of the copy, though it lies inside of another tree.
         command.env("CARGO_WORKSPACE_DIR", &self.copy);
         // What a program with a bug measures is no figure of ours.
-        command.env_remove("HEELGUARD_FIGURES");
+        command.env_remove("HEELGUARD_FIGURES").env_remove("HEELGUARD_PROGRAM");
         command
     }
 

@@ -7,6 +7,7 @@
 pub mod conversation;
 pub mod craft;
 pub mod figures;
+pub mod program;
 pub mod realauth;
 pub mod replay;
 pub mod secrets;

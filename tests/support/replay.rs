@@ -2,6 +2,7 @@
 //! A test gives a capture and options; it gets records as JSON values and everything that was printed.
 //! It promises to fail loudly, with the program's own words, when the program does.
 
+use super::program::program;
 use serde_json::Value;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -51,7 +52,7 @@ pub fn replay(captures: &[&Path], options: &[&str]) -> Replay {
 
 /// The program, with a state folder of the test's own so that fingerprints agree between runs of one test.
 pub fn heelguard(state: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_heelguard"));
+    let mut command = Command::new(program());
     command.env("XDG_STATE_HOME", state);
     command
 }

@@ -20,6 +20,8 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 const PAGE: &str = "docs/hardening.md";
+/// What the long forms measure: the program that is delivered.
+const PROGRAM: &str = "target/release/heelguard";
 
 /// What is promised, in the order of its numbers.
 const PROMISES: [(&str, &str); 20] = [
@@ -85,7 +87,7 @@ const PROOFS: &[Proof] = &[
     proof("page", "cargo test --locked --test page --test door"),
     proof("leaks", "cargo test --locked --test leaks"),
     proof("threads", "cargo test --locked --test corpus"),
-    proof("floods", "make floods"),
+    proof("floods", "cargo test --locked --test exhaustion"),
     proof("kills", "make kill-loop"),
     proof("outage", "make outage"),
     proof("mutants", "make mutants"),
@@ -97,7 +99,6 @@ const PROOFS: &[Proof] = &[
 /// What `make test` runs of a proof that has a command of its own.
 fn quick(name: &str) -> Option<&'static str> {
     match name {
-        "floods" => Some("cargo test --locked --test exhaustion"),
         "kills" => Some("cargo test --locked --test kill killed_again"),
         "outage" => Some("cargo test --locked --test kill outage"),
         "fuzz" => Some("cargo test --locked --test fuzz"),
@@ -149,6 +150,13 @@ fn harden(named: &[&str], is_quick: bool, write: bool) -> Result<bool, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/harden");
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let path = folder.join("figures.jsonl");
+    if !is_quick {
+        let (is_built, took) = run("build", "make build", &folder, false)?;
+        say(&format!("{PROGRAM}: built after {} s", took.as_secs()));
+        if !is_built {
+            return Err(format!("{PROGRAM} is not built; see {}", folder.join("build.log").display()));
+        }
+    }
     let mut ran = Vec::new();
     for Proof { name, command, alone } in
         PROOFS.iter().filter(|proof| named.is_empty() || named.contains(&proof.name))
@@ -185,8 +193,12 @@ fn run(name: &str, command: &str, folder: &Path, is_quick: bool) -> Result<(bool
     let said = std::fs::File::create(folder.join(format!("{name}.log"))).map_err(failed)?;
     let told = folder.join(format!("{name}.jsonl"));
     let _ = std::fs::remove_file(&told);
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut process = Command::new(program);
-    process.args(words).current_dir(env!("CARGO_MANIFEST_DIR"));
+    process.args(words).current_dir(home);
+    if !is_quick {
+        process.env("HEELGUARD_PROGRAM", home.join(PROGRAM));
+    }
     process.env("HEELGUARD_FIGURES", &told).env("HEELGUARD_SERVICES", "required");
     process.env("HEELGUARD_HARDEN", if is_quick { "quick" } else { "long" });
     process.stdout(said.try_clone().map_err(failed)?).stderr(said);
