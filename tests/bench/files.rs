@@ -39,6 +39,8 @@ fn works(kind: Kind) -> &'static [Work] {
     }
 }
 
+/// Where all connections are to stay open, which are more than the default has room for.
+const ROOM_FOR_ALL: &str = "limits.memory_mib=12288";
 /// Peers are run so often at most.
 const PEER_RUNS_MAX: usize = 3;
 
@@ -129,6 +131,9 @@ impl Bench<'_> {
         let stats = self.folder.join("stats.json");
         let mut command = Command::new(env!("CARGO_BIN_EXE_heelguard"));
         command.args(["replay", "--alerts", "/dev/null", "--stats"]).arg(&stats).args(work.options);
+        if self.capture.kind.is_idle() {
+            command.args(["--set", ROOM_FOR_ALL]);
+        }
         if let Some(keys) = keys {
             command.arg("--keylog").arg(keys);
         }
