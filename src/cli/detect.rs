@@ -10,7 +10,7 @@ use super::run::Wire;
 use super::signals::{self, Stop};
 use super::systemd::Notifier;
 use super::way_out::WayOut;
-use super::{ConfigArgs, Failure, described, inform, page, warn};
+use super::{ConfigArgs, Failure, described, inform, page, privileges, warn};
 use crate::config::Raw;
 use crate::metrics::Counters;
 use crate::scale::{self, Worker};
@@ -80,6 +80,7 @@ impl Detect {
         let described = described::read_or_warn(&mut raw);
         let identity = settings(&raw)?;
         let mut records = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
+        privileges::drop_all().map_err(Failure::running)?;
         let reads = self.config.config.as_slice();
         let confined = Confined::to(&raw, &Beyond { reads, last, ..Beyond::default() })?;
         confined.tell();

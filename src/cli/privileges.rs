@@ -2,7 +2,8 @@
 //! `drop_to` is given a user or none, after the capture sockets are open and before any thread is there: on Linux these
 //! calls change the calling thread, and threads made later inherit what it has left.
 //! It promises that what remains is CAP_NET_RAW at the most (an interface that comes back is opened anew with it), that
-//! no program started later gets more, and that the kernel was asked whether it is so.
+//! no program started later gets more, and that the kernel was asked whether it is so. A worker, which opens no interface,
+//! keeps nothing.
 //!
 //! Root without a user stays uid 0, but without CAP_DAC_OVERRIDE: it can no longer read or write what belongs to
 //! others. That is wanted. A sensor started by hand as root would otherwise put files of root into the state folder of
@@ -41,6 +42,17 @@ impl fmt::Display for Dropped {
 /// message of an error says what to do; the process must end then, for it may be between two states.
 #[cfg(target_os = "linux")]
 pub(super) fn drop_to(user: Option<&str>) -> Result<Option<Dropped>, String> {
+    give_up(user, true)
+}
+
+/// Keeps no capability, and is otherwise like `drop_to`.
+#[cfg(target_os = "linux")]
+pub(super) fn drop_all() -> Result<Option<Dropped>, String> {
+    give_up(None, false)
+}
+
+#[cfg(target_os = "linux")]
+fn give_up(user: Option<&str>, captures: bool) -> Result<Option<Dropped>, String> {
     let before = Status::read()?;
     if before.threads != 1 {
         return Err(format!("rights can be given up by one thread only, and {} run already", before.threads));
@@ -54,7 +66,8 @@ pub(super) fn drop_to(user: Option<&str>) -> Result<Option<Dropped>, String> {
     if let Some(user) = &user {
         linux::become_user(user, &before)?;
     }
-    let keeps_capture = linux::keep_capture_alone(&before)?;
+    let keeps_capture = captures && before.may_capture();
+    linux::keep_at_most(keeps_capture, &before)?;
     linux::forbid_new()?;
     Status::read()?.holds_to(&before, user.as_ref(), keeps_capture)?;
     Ok(Some(Dropped { user: user.map(|user| user.name), keeps_capture }))
@@ -67,6 +80,11 @@ pub(super) fn drop_to(user: Option<&str>) -> Result<Option<Dropped>, String> {
         Some(user) => Err(format!("--user {user}: works on Linux only; start the program as {user}")),
         None => Ok(None),
     }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn drop_all() -> Result<Option<Dropped>, String> {
+    Ok(None)
 }
 
 #[cfg(target_os = "linux")]
@@ -98,7 +116,7 @@ mod linux {
         Ok(())
     }
 
-    /// Changes user and groups; keeps what is permitted, for `keep_capture_alone`.
+    /// Changes user and groups; keeps what is permitted, for `keep_at_most`.
     pub(super) fn become_user(user: &User, before: &Status) -> Result<(), String> {
         if !before.may_change_user() {
             let program = super::program();
@@ -116,23 +134,20 @@ mod linux {
         thread::set_thread_res_uid(uid, uid, uid).map_err(|error| failed("setresuid", error))
     }
 
-    /// Gives up every capability but the one that opens interfaces; whether that one was there.
-    pub(super) fn keep_capture_alone(before: &Status) -> Result<bool, String> {
-        let keeps = before.may_capture();
-        if before.is_all_it_keeps() {
+    /// Gives up every capability but, where it is kept, the one that opens interfaces.
+    pub(super) fn keep_at_most(keeps_capture: bool, before: &Status) -> Result<(), String> {
+        if keeps_capture && before.is_all_it_keeps() {
             // A service manager gave it that way, and may forbid the call that changes it. What is inheritable then
             // is inert: nothing is ambient any more, and no file of a program gives rights.
             return thread::clear_ambient_capability_set()
-                .map(|()| keeps)
                 .map_err(|error| failed("ambient capabilities", error));
         }
-        let kept = if keeps { CapabilitySet::NET_RAW } else { CapabilitySet::empty() };
+        let kept = if keeps_capture { CapabilitySet::NET_RAW } else { CapabilitySet::empty() };
         let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
         thread::clear_ambient_capability_set()
             .and_then(|()| thread::set_capabilities(None, sets))
             .and_then(|()| thread::set_keep_capabilities(false))
-            .map_err(|error| failed("capabilities", error))?;
-        Ok(keeps)
+            .map_err(|error| failed("capabilities", error))
     }
 
     fn failed(what: &str, error: Errno) -> String {

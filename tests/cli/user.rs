@@ -1,11 +1,14 @@
-//! A sensor that root starts for another user, where that user has no home: what it writes, and where.
-//! It runs on loopback below a /var/lib of its own, which takes root and `unshare`; without them it says so loudly.
+//! A sensor that root starts for another user, where that user has no home: what it writes, and where;
+//! and a worker, which needs no right. The sensor runs on loopback below a /var/lib of its own, which takes root and `unshare`; without them it says so loudly.
 
 use super::{Bench, Run};
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 const HOME: &str = "/var/lib/heelguard";
+/// What must come has come by then, on any machine.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The program as root on a machine that has no /var/lib/heelguard yet, then `looks` in a shell; `None` where that
 /// cannot be made.
@@ -79,4 +82,40 @@ fn the_doctor_looks_where_that_run_would_write() {
         assert!(run.out.contains(&wanted), "{wanted} is missing in\n{}", run.out);
     }
     assert!(run.out.contains("No such file"), "it made the folder: {}", run.out);
+}
+
+/// A worker, which looks for a broker that is not there; it ends with the test.
+struct Worker(std::process::Child);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_worker_keeps_no_right_whoever_starts_it() {
+    let bench = Bench::new();
+    let said = bench.path("said");
+    let mut command = bench.command();
+    command.args(["detect", "--alerts", "alerts", "--set", "sinks.kafka.brokers=127.0.0.1:9"]);
+    command.args(["--set", "web.listen=127.0.0.1:0"]).stderr(std::fs::File::create(&said).unwrap());
+    let worker = Worker(command.spawn().unwrap());
+    let began = Instant::now();
+    while !bench.read("said").contains("tried again until it works") {
+        assert!(began.elapsed() < PATIENCE, "{}", bench.read("said"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut threads = 0;
+    for task in std::fs::read_dir(format!("/proc/{}/task", worker.0.id())).unwrap() {
+        let status = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        let value = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+        for set in ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"] {
+            assert_eq!(value(set), "0000000000000000", "{status}");
+        }
+        assert_eq!((value("NoNewPrivs:"), value("Seccomp:")), ("1", "2"), "{status}");
+        threads += 1;
+    }
+    assert!(threads > 3, "{threads} threads");
 }
