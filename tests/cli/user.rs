@@ -1,5 +1,6 @@
-//! A sensor that root starts for another user, where that user has no home: what it writes, and where;
-//! and a worker, which needs no right. The sensor runs on loopback below a /var/lib of its own, which takes root and `unshare`; without them it says so loudly.
+//! A sensor that root starts for another user, where that user has no home: what it writes, and where; and a worker, which
+//! needs no right. The sensor runs on loopback below a /var/lib of its own, which takes root and `unshare`; without them it
+//! says so loudly.
 
 use super::{Bench, Run};
 use std::os::unix::fs::MetadataExt as _;
