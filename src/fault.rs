@@ -1,7 +1,7 @@
 //! Faults of our own: a panic anywhere is told by its place alone, and ends the process unless somebody lives with it.
 //! It is given, once, the whole process, and pieces of work whose failure is contained.
 //! It promises that the words of a panic, which may quote what was worked on, are shown nowhere; and that no thread ends
-//! in silence while others believe it works.
+//! in silence while others believe it works. Contained faults are told so often a minute; whoever contains them counts them.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -9,8 +9,22 @@ use std::future::poll_fn;
 use std::io::Write as _;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::pin::pin;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::thread;
+use std::time::Instant;
+
+/// Contained faults that are told in a minute. Each costs the sender of what fails one record.
+const TOLD_PER_MINUTE_MAX: u64 = 20;
+
+/// More than is told in a minute: what separates the minute from its count.
+const ROOM: u64 = 1 << 8;
+
+/// When faults were first watched for.
+static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+/// The minute in which one was told last, and how many were in it.
+static TOLD: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     /// Whether what this thread does now may fail.
@@ -55,15 +69,28 @@ pub(crate) fn is_contained() -> bool {
 
 /// From here on each panic is told by its place, and ends the process where nobody contains it.
 pub fn watch() {
+    LazyLock::force(&BEGUN);
     panic::set_hook(Box::new(|fault| {
-        let line = told(fault);
-        // Nothing can be done where not even this can be said.
-        let _ = writeln!(std::io::stderr(), "{line}");
+        let is_contained = CONTAINED.get();
+        if !is_contained || is_room(&TOLD, BEGUN.elapsed().as_secs() / 60) {
+            let line = told(fault);
+            // Nothing can be done where not even this can be said.
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
         // The main thread's own end is an exit code; of another one nobody would hear.
-        if !CONTAINED.get() && thread::current().name() != Some("main") {
+        if !is_contained && thread::current().name() != Some("main") {
             std::process::abort();
         }
     }));
+}
+
+/// Takes the room of one line in this minute, where there is some.
+fn is_room(told: &AtomicU64, minute: u64) -> bool {
+    let one_more = |told: u64| match (told / ROOM, told % ROOM) {
+        (last, count) if last == minute => (count < TOLD_PER_MINUTE_MAX).then_some(told + 1),
+        _ => Some(minute * ROOM + 1),
+    };
+    told.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
 }
 
 fn told(fault: &PanicHookInfo<'_>) -> String {

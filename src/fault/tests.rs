@@ -83,3 +83,14 @@ fn what_is_contained_is_told_by_its_place_and_ends_nothing() {
     assert_eq!(status.code(), Some(7), "{said}");
     assert!(said.contains("src/fault/tests.rs:") && !said.contains(ending::WORDS), "{said}");
 }
+
+#[test]
+fn contained_faults_are_told_so_often_a_minute() {
+    let told = AtomicU64::new(0);
+    let told_of = |count: u64, minute: u64| (0..count).filter(|_| is_room(&told, minute)).count() as u64;
+    assert_eq!(told_of(TOLD_PER_MINUTE_MAX, 0), TOLD_PER_MINUTE_MAX);
+    assert_eq!(told_of(1_000, 0), 0, "one too many, and all after it");
+    assert_eq!(told_of(1_000, 1), TOLD_PER_MINUTE_MAX);
+    // Nothing for hours: what was not told is not saved up.
+    assert_eq!(told_of(1_000, 500), TOLD_PER_MINUTE_MAX);
+}
