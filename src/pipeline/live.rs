@@ -106,7 +106,8 @@ fn listen(
             shard.latencies().span(Stage::Shard, read_at, machine_clock());
         }
         (in_round, told_at) = (0, now);
-        if let Ok(settings) = changed.try_recv() {
+        // Those before the newest are over, and each holds what a whole configuration takes.
+        if let Some(settings) = changed.try_iter().last() {
             shard.reconfigure(settings);
         }
         let mut report = shard.report(index, now, wanted.newer_than(&mut answered));

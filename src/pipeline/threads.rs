@@ -153,7 +153,7 @@ fn work(index: usize, (options, wanted): (&Options, &Wanted), way: &Way) -> End 
     let mut last = EventTime::ZERO;
     let mut answered = 0;
     for mut batch in &way.batches {
-        if let Ok(settings) = way.changed.try_recv() {
+        if let Some(settings) = way.changed.try_iter().last() {
             shard.reconfigure(settings);
         }
         for segment in batch.segments() {

@@ -22,10 +22,10 @@ fn limit(failures: u32) -> String {
     format!("[detectors.mfa_failure_burst]\nfailures = {failures}\n")
 }
 
-/// What may come to resident memory with each reload, in the second half of them, if they are to leave nothing behind. It is
-/// told, and not insisted on: the allocator takes memory by megabytes, and a hundred reloads are few beside that.
+/// What may come to resident memory with each reload, in the second half of them, if they are to leave nothing behind; ten
+/// requests are seen with each. It is told, and not insisted on: the allocator takes memory by megabytes.
 const GROWTH_MAX_KIB: f64 = 8.0;
-/// What is insisted on: less than what one configuration takes.
+/// What is insisted on: of a hundred, less than what one configuration takes, of a thousand, a tenth of it.
 const CONFIGURATION_KIB: f64 = 640.0;
 
 fn resident_kib(sensor: &Sensor) -> f64 {
@@ -67,13 +67,16 @@ fn a_hundred_reloads_cost_no_packet_no_transaction_and_no_memory() {
     let all = usize::from(reloads) * 10;
     assert_eq!((ended.whole(), ended.transactions.len()), (all as u64, all));
     assert_eq!((ended.live("kernel_dropped"), ended.live("lost")), (0, 0));
+    let some: Vec<f64> = resident.iter().copied().step_by(resident.len() / 20).collect();
+    println!("resident, in KiB, at twenty moments: {some:?}");
     let rises = slope(&resident[resident.len() / 2..]);
     let reached = rises < GROWTH_MAX_KIB;
     let measured =
         format!("{rises:.1} KiB each in the second half of {reloads}; {arrived} of {arrived} packets read");
     figure("F15", "resident memory that a reload under traffic leaves behind", &measured, reached);
     let grown = resident.last().unwrap() - resident.first().unwrap();
-    assert!(grown / f64::from(reloads) < CONFIGURATION_KIB, "{grown} KiB: {resident:?}");
+    let insisted = sized(CONFIGURATION_KIB, CONFIGURATION_KIB / 10.0);
+    assert!(grown / f64::from(reloads) < insisted, "{grown} KiB: {resident:?}");
 }
 
 #[test]
