@@ -64,12 +64,12 @@ fn kept(capture: &[u8], mut keep: impl FnMut(&[u8]) -> bool) -> Vec<u8> {
     kept
 }
 
-/// The capture with so many of a thousand packets lost, whichever they are.
-fn holed(capture: &[u8], per_mille: u64, seed: u64) -> Vec<u8> {
+/// The capture with so many of so many packets lost, whichever they are.
+fn holed(capture: &[u8], (lost, of): (u64, u64), seed: u64) -> Vec<u8> {
     let mut state = seed;
     kept(capture, |_| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % 1_000 >= per_mille
+        (state >> 33) % of >= lost
     })
 }
 
@@ -222,7 +222,7 @@ fn a_lossy_capture_of_http2_shows_no_request_that_was_not_made() {
         let truth = Claims::of(&run.transactions);
         assert!(truth.count() > 100 && !truth.owners.is_empty(), "{name}: {}", truth.count());
         for ((percent, seed), found_min) in SWEEP.into_iter().zip(found_min) {
-            let holed = holed(&whole, 10 * percent, seed);
+            let holed = holed(&whole, (percent, 100), seed);
             std::fs::write(&path, &holed).expect("written");
             let run = replay(&[&path], &options);
             account(&run);
@@ -246,7 +246,7 @@ fn the_bytes_that_were_lost_are_counted_by_those_that_were_not() {
     let path = home.path().join("capture.pcap");
     let whole = traffic();
     for per_mille in LOSSES {
-        let holed = holed(&whole, per_mille, 11);
+        let holed = holed(&whole, (per_mille, 1_000), 11);
         std::fs::write(&path, &holed).expect("written");
         let run = replay(&[&path], &[]);
         account(&run);

@@ -55,6 +55,7 @@ targets! {
     coding 1_500,
     bodies 300,
     credentials 200,
+    tokens 300,
     capture 800,
     config 200,
     spool 4_000,
