@@ -31,7 +31,7 @@ LINT_ARGS ?= -D warnings
 SERVICES := tests/support/services/install.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz kill-loop outage mutants services lint fmt bench soak scale calibration build deb-tools deb notices supply reproduce harden book setup clean
+.PHONY: help demo test fuzz fuzz-coverage kill-loop outage mutants services lint fmt bench soak scale calibration build deb-tools deb notices supply reproduce harden book setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,13 @@ test: setup lint services ## lints, then every test: the whole gate
 
 fuzz: ## fuzz every parser, FUZZ_SECONDS each (FUZZ_TARGETS="http1 hpack"); needs cargo-fuzz and a nightly compiler
 	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_TARGETS="$(FUZZ_TARGETS)" tests/fuzz/run.sh
+
+fuzz-coverage: setup ## how much of each parser the kept inputs reach, by lines; installs cargo-llvm-cov where it is missing
+	@$(CARGO) llvm-cov --version > /dev/null 2>&1 || { \
+		echo 'fuzz-coverage: cargo-llvm-cov is missing, installing it' >&2; $(CARGO) install --locked cargo-llvm-cov; }
+	@mkdir -p target/fuzz
+	$(CARGO) llvm-cov --locked --test fuzz --json --summary-only --output-path target/fuzz/coverage.json
+	$(CARGO) run --quiet --locked --example coverage -- target/fuzz/coverage.json
 
 kill-loop: setup services ## kill the sensor 460 times, by calls, by chance, by power, and find seeded bugs: half an hour
 	HEELGUARD_SERVICES=required HEELGUARD_KILL=$(KILL_LOOPS) \

@@ -92,6 +92,7 @@ const PROOFS: &[Proof] = &[
     proof("outage", "make outage"),
     proof("mutants", "make mutants"),
     proof("fuzz", "make fuzz"),
+    proof("coverage", "make fuzz-coverage"),
     alone("supply", "make supply", "F18", "licences, sources, known holes, bill of materials"),
     alone("reproduce", "make reproduce", "F18", "two builds from nothing are equal"),
 ];
