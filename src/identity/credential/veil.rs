@@ -7,7 +7,7 @@ use super::Presented;
 use crate::identity::encoded;
 use crate::identity::secret::Secret;
 use crate::identity::shape;
-use crate::identity::text::{self, Looks, MASK};
+use crate::identity::text::{self, Looks, MASK, Texts};
 use crate::identity::urlencoded;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -92,6 +92,11 @@ impl<'a> Presented<'a> {
         looks.secret
             || self.is_within(raw)
             || looks.coded && (self.reads_within(raw) || self.is_within(&urlencoded::decode_path(raw)))
+    }
+
+    /// Whether a name is or holds a presented value, in whatever letters; that it looks random is no reason.
+    pub(crate) fn spoils_name(&self, name: &[u8], texts: &mut Texts) -> bool {
+        self.spoils(name, Looks { secret: false, ..texts.looks(name) })
     }
 
     /// The text with every presented value masked, whatever letters it is in, and every piece that seems a secret.

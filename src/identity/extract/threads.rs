@@ -87,7 +87,7 @@ impl Extractor {
         clues
     }
 
-    /// Takes away names that are or hold a secret of this exchange: somebody's token is nobody's name.
+    /// Takes away names that are or hold a secret of this exchange, in whatever letters: somebody's token is nobody's name.
     pub(super) fn forget_telling_names(
         &mut self,
         clues: &mut Clues,
@@ -96,8 +96,8 @@ impl Extractor {
     ) {
         let issued = answer.map(|answer| answer.issued.as_slice()).unwrap_or_default();
         let mut tells = |name: &Arc<str>| {
-            asked.presented.is_within(name.as_bytes())
-                || self.texts.tells(name)
+            self.texts.tells(name)
+                || asked.presented.spoils_name(name.as_bytes(), &mut self.texts)
                 || issued.iter().any(|i| memchr::memmem::find(name.as_bytes(), &i.value).is_some())
         };
         clues.login_name.take_if(|name| tells(name));

@@ -28,6 +28,9 @@ pub fn run(data: &[u8]) {
 /// Time and bytes of each.
 fn packets(path: &Path) -> Vec<(u64, Vec<u8>)> {
     let Ok(mut timeline) = Timeline::open(&[path.to_path_buf()]) else { return Vec::new() };
+    timeline.tell_secrets(Box::new(|piece, _| {
+        assert!(piece.len() <= UNPACKED_BYTES_MAX, "no longer than the file")
+    }));
     let mut packets: Vec<(u64, Vec<u8>)> = Vec::new();
     loop {
         match timeline.next() {
@@ -58,6 +61,15 @@ pub fn seeds() -> Vec<Vec<u8>> {
         block(little, 10, &[&0x544c_534b_u32.to_le_bytes()[..], &[4, 0, 0, 0], b"# x\n"].concat()),
     ]
     .concat();
+    let clocks = [
+        section(little),
+        interface(little, 1, 0, &option(little, 9, &[0x80 | 10])),
+        interface(little, 1, 0, &option(little, 9, &[12])),
+        interface(little, 1, 0, &option(little, 9, &[0xff])),
+        interface(little, 1, 0, &option(little, 9, &[60])),
+        (0..4).flat_map(|interface| enhanced(little, interface, 1 << 40, b"x")).collect(),
+    ]
+    .concat();
     let nanos =
         [pcap_header(little, 0xa1b2_3c4d, 96, 113), pcap_packet(little, 5, 999_999_999, b"one")].concat();
     let old = [pcap_header(big, 0xa1b2_c3d4, 0, 1), pcap_packet(big, 5, 1, b"one")].concat();
@@ -69,6 +81,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         pcap(&[1, 2, 3]),
         pcapng(&[1, 2, 3]),
         blocks,
+        clocks,
         nanos,
         old,
         longest,

@@ -4,7 +4,7 @@
 
 use super::bodies::sighting;
 use super::input::{Input, Turn, piece};
-use super::wire::{CLIENT, SERVER, found};
+use super::wire::{CERTIFICATE, CLIENT, SERVER, found};
 use crate::support::secrets::{forms, leaked};
 use aho_corasick::AhoCorasick;
 use heelguard::flow::Origin;
@@ -27,7 +27,7 @@ static FORMS: LazyLock<AhoCorasick> = LazyLock::new(|| {
 });
 
 /// Where the secret stands; `~` is any bytes.
-const REQUESTS: [&str; 17] = [
+const REQUESTS: [&str; 27] = [
     "GET /verify/SECRET/~?again=SECRET&~ HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer SECRET\r\nReferer: https://a/SECRET\r\n\r\n",
     "GET /~ HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer SECRET\r\n~\r\n\r\n",
     "GET /x HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Basic BASIC\r\nX-~: ~\r\n\r\n",
@@ -45,6 +45,16 @@ const REQUESTS: [&str; 17] = [
     "GET /reset/~ HTTP/1.1\r\nHost: api.example.com\r\nX-Csrf-Token: SECRET\r\nX-Auth-Token: SECRET\r\nProxy-Authorization: Basic BASIC\r\n\r\n",
     "POST /graphql HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: application/json\r\nContent-Length: LENGTH\r\n\r\n{\"query\":\"mutation { login(user: \\\"ann\\\", password: \\\"SECRET\\\") { id } }\",\"~\":\"~\"}",
     "GET /x HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: ~\r\nAuthorization: Bearer SECRET\r\nDpop: ~\r\n\r\n",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nClient-Cert: :CERTIFICATE:\r\nX-SSL-Client-Verify: ~\r\nX-SSL-Client-S-DN: CN=~,O=~\r\nX-SSL-Client-Serial: ~\r\n\r\n",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nX-Forwarded-Client-Cert: By=~;Hash=~;URI=~,By=~;Cert=\"-----BEGIN%20CERTIFICATE-----%0ACERTIFICATE%0A-----END%20CERTIFICATE-----\"\r\n\r\n",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: OAuth oauth_consumer_key=\"~\", oauth_token=\"SECRET\", oauth_signature=\"SECRET\", ~\r\n\r\n",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Negotiate NTLM\r\nX-~: ~\r\n\r\n",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: vapid t=SECRET, k=~\r\nX-Access-Token: SECRET\r\nX-Session-Token: SECRET\r\nX-Refresh-Token: SECRET\r\nX-Client-Secret: SECRET\r\nX-Otp: SECRET\r\n\r\n",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Token token=\"SECRET\", ~\r\nSignature: keyId=\"~\",signature=\"SECRET\"\r\nSignature-Input: a=(~);keyid=\"~\"\r\n\r\n",
+    "GET /x?X-Amz-Credential=~&X-Amz-Signature=SECRET&sig=SECRET&code=SECRET&ticket=SECRET&device_code=SECRET&session_token=SECRET&api_key=SECRET&~ HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: HMAC ~:SECRET\r\n\r\n",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nCookie: refresh_token=SECRET; access_token=SECRET; mfa_challenge=SECRET; _ga=SECRET; SECRET; ~=~\r\nAuthorization: Hawk id=\"~\", mac=\"SECRET\", ~\r\n\r\n",
+    "POST /oauth/token HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Basic BASIC\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: LENGTH\r\n\r\ngrant_type=authorization_code&code=SECRET&code_verifier=SECRET&client_assertion=SECRET&~=~",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: SharedKey ~:SECRET\r\nProxy-Authorization: ~ SECRET\r\nX-~: SECRET\r\n\r\n",
 ];
 
 const ANSWERS: [&str; 5] = [
@@ -109,8 +119,15 @@ pub fn frame(sightings: Vec<Box<heelguard::identity::Sighting>>) -> Frame {
 /// opens is another place than the one that is asked about.
 fn filled(template: &str, input: &mut Input<'_>) -> Vec<u8> {
     let basic = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, format!("ann:{SECRET}"));
-    let template =
-        template.replace("SECRET", SECRET).replace("SIGNATURE", SIGNATURE).replace("BASIC", &basic);
+    let template = [
+        ("SECRET", SECRET),
+        ("SIGNATURE", SIGNATURE),
+        ("BASIC", &basic),
+        ("CERTIFICATE", CERTIFICATE),
+        ("NTLM", &ntlm()),
+    ]
+    .iter()
+    .fold(template.to_owned(), |template, (word, meant)| template.replace(word, meant));
     let mut out = Vec::new();
     for (n, text) in template.split('~').enumerate() {
         if n > 0 {
@@ -124,6 +141,13 @@ fn filled(template: &str, input: &mut Input<'_>) -> Vec<u8> {
         Some(at) => [&out[..at], length.as_bytes(), &out[at + 6..]].concat(),
         None => out,
     }
+}
+
+/// The last message of NTLM, of a user ann ([MS-NLMP] 2.2.1.3).
+fn ntlm() -> String {
+    let mut message = [&b"NTLMSSP\0\x03\0\0\0"[..], &[0; 52], b"a\0n\0n\0"].concat();
+    (message[36], message[40], message[60]) = (6, 64, 1);
+    base64::Engine::encode(&base64::prelude::BASE64_STANDARD, message)
 }
 
 pub fn seeds() -> Vec<Vec<u8>> {

@@ -34,13 +34,20 @@ pub fn run(data: &[u8]) {
 
 /// Sizes of tables that nobody has and an observer of settings it did not see cannot call wrong.
 const HUGE: usize = 1 << 28;
+/// Octets of an integer that everybody reads; zeros that say nothing may stand behind them.
+const OCTETS_ALL_READ: usize = 5;
 
 /// Whether a table's size is changed twice before the first field, or without one: neither is an error (RFC 7541 section
-/// 4.2); or to a size that only those who agreed on a limit can refuse. The other decoder refuses all of them.
+/// 4.2); or to a size that only those who agreed on a limit can refuse, or that is written at length. The other decoder
+/// refuses all of them.
 fn resizes_oddly(mut block: &[u8]) -> bool {
     let resizes = |block: &[u8]| block.first().is_some_and(|first| (0x20..0x40).contains(first));
+    let whole = block.len();
     resizes(block)
-        && integer(&mut block, 5).is_some_and(|size| size >= HUGE || block.is_empty() || resizes(block))
+        && integer(&mut block, 5).is_some_and(|size| {
+            let is_long = whole - block.len() > OCTETS_ALL_READ;
+            size >= HUGE || is_long || block.is_empty() || resizes(block)
+        })
 }
 
 /// Whether a table's size is changed behind a field: that is an error (RFC 7541 section 4.2), which the other decoder

@@ -91,6 +91,23 @@ pub fn seeds() -> Vec<Vec<u8>> {
         exchanges.iter().map(|(asked, answered)| [vec![0, 0], talk(asked, answered)].concat()).collect();
     let all: Vec<u8> = exchanges.iter().take(3).flat_map(|(asked, answered)| talk(asked, answered)).collect();
     seeds.push([&[2, 77], &all[..]].concat());
+    // PROXY in its second form: IPv4, IPv6, a socket, none, and what is too short.
+    let addresses: [(&[u8], usize); 6] = [
+        (&[0x21, 0x11], 12),
+        (&[0x21, 0x21], 36),
+        (&[0x21, 0x31], 216),
+        (&[0x20, 0], 0),
+        (&[0x21, 0x11], 4),
+        (&[0x31, 0x11], 12),
+    ];
+    for (kind, size) in addresses {
+        let announced = (size as u16).to_be_bytes();
+        let proxy =
+            [&b"\r\n\r\n\0\r\nQUIT\n"[..], kind, &announced, &vec![9; size], b"GET / HTTP/1.1\r\n\r\n"];
+        seeds.push(
+            [vec![0, 0], turn(CLIENT, proxy.concat()), turn(SERVER, "HTTP/1.1 204 N\r\n\r\n")].concat(),
+        );
+    }
     seeds.push([&[1, 9], &all[..], &turn(CLIENT_FIN, ""), &turn(SERVER_FIN, "")].concat());
     seeds.push([&[0, 0], &turn(CLIENT_GAP, "12345")[..], &all, &turn(SERVER_GAP, "1"), &all].concat());
     seeds

@@ -2,7 +2,7 @@
 //! Any cut gives the same facts, and names are as short as promised.
 
 use super::input::{Input, Turn, cuts, in_pieces, turn};
-use super::wire::{CLIENT, CLIENT_GAP, SERVER, direction, flow};
+use super::wire::{CERTIFICATE, CLIENT, CLIENT_GAP, SERVER, direction, flow};
 use crate::support::hello::{client_hello, extension, message, names, record, server_hello, vector16};
 use heelguard::flow::{Direction, Origin};
 use heelguard::tls::{Connection, TlsShared};
@@ -61,10 +61,13 @@ pub fn seeds() -> Vec<Vec<u8>> {
         client_hello(&extension(0, &[0xff; 9])),
         [&[0x80, 46, 1, 3, 1, 0, 21, 0, 0, 0, 16][..], &[9; 37]].concat(),
     ];
-    let certificate = {
-        let list = [&[0, 0, 6, 0, 0, 3][..], b"\x30\x01\x00"].concat();
-        message(11, &list)
+    let chain = |der: &[u8]| {
+        let [_, _, l0, l1] = (der.len() as u32).to_be_bytes();
+        let [_, _, a0, a1] = (der.len() as u32 + 3).to_be_bytes();
+        message(11, &[&[0, a0, a1, 0, l0, l1][..], der].concat())
     };
+    let certificate = chain(b"\x30\x01\x00");
+    let own = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, CERTIFICATE).expect("it is base64");
     let flight =
         [server_hello(), certificate, message(14, b""), record(20, &[1]), record(22, &[7; 40])].concat();
     let talk = [turn(CLIENT, &hello), turn(SERVER, &flight), turn(CLIENT, record(23, &[5; 90]))].concat();
@@ -76,5 +79,9 @@ pub fn seeds() -> Vec<Vec<u8>> {
     seeds.push(
         [vec![1, 2], turn(CLIENT_GAP, "lost"), talk.clone(), turn(SERVER, record(21, &[2, 40]))].concat(),
     );
+    let both = [server_hello(), chain(&own), message(13, &[1, 1, 0, 0]), message(14, b"")].concat();
+    let proved =
+        [chain(&own), message(16, &[1, 4]), message(15, &[4, 3, 0, 1, 9]), record(20, &[1])].concat();
+    seeds.push([vec![0, 5], turn(CLIENT, &hello), turn(SERVER, both), turn(CLIENT, proved)].concat());
     seeds
 }

@@ -195,6 +195,21 @@ fn where_names_are_not_written_they_stand_nowhere() {
 }
 
 #[test]
+fn a_name_that_says_a_secret_in_other_letters_is_nobodys() {
+    let grant = |id: &str| {
+        let form = "Content-Type: application/x-www-form-urlencoded";
+        let text = format!(
+            "POST /oauth/token HTTP/1.1\n{form}\n\ngrant_type=client_credentials&client_id={id}&client_secret=Harbor-rill9925"
+        );
+        see(&text, "200").transaction.principal.key()
+    };
+    assert_eq!(grant("billing"), "service:billing");
+    // Base64 of `billing:Harbor-rill9925`, and of what is no secret here.
+    assert!(!grant("YmlsbGluZzpIYXJib3ItcmlsbDk5MjU").contains("YmlsbGluZzpI"));
+    assert_eq!(grant("YmlsbGluZzpoYXJib3Vy"), "service:YmlsbGluZzpoYXJib3Vy");
+}
+
+#[test]
 fn a_programs_token_may_hold_a_persons_address() {
     let token = jwt(r#"{"sub":"svc-7","client_id":"svc-7","email":"mara.keller@x.example"}"#);
     let call = || exchange(&format!("GET /v1/me HTTP/1.1\nAuthorization: Bearer {token}"), "200");
