@@ -4,4 +4,4 @@
 
 pub use crate::http::header_blocks;
 pub use crate::scale::fuzzing::{parcel, worker_state};
-pub use crate::sinks::spool::fuzzing::{records, write};
+pub use crate::sinks::spool::fuzzing::{head, number_in, records, spool_in, write};

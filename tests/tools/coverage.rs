@@ -65,7 +65,7 @@ const PARSERS: [Parser; 16] = [
     ),
     ("captures", &["src/capture/"], &["src/capture/live/"]),
     ("configuration", &["src/config"], &["src/config/keyfile.rs", "src/config/effective.rs"]),
-    ("spool", &["src/sinks/spool/segment.rs", "src/sinks/spool/record.rs"], &[]),
+    ("spool", &["src/sinks/spool/segment.rs"], &[]),
     (
         "frames, parcels and state",
         &["src/scale/frame.rs", "src/scale/parcel.rs", "src/identity/lineage/save"],

@@ -92,7 +92,20 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let soap = "<?xml version=\"1.0\"?><s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\"><s:Body><Login><user>ann</user><password>p&amp;q</password></Login></s:Body></s:Envelope>";
     let graphql = "{\"operationName\":\"Login\",\"query\":\"mutation Login($p: String!) { login(user: \\\"ann\\\", password: $p) { token ...F } } fragment F on T { id }\",\"variables\":{\"p\":\"x\"}}";
     let grpc = [&[0, 0, 0, 0, 12][..], b"\x0a\x03ann\x12\x05words"].concat();
-    let bodies: [Seed<'_>; 12] = [
+    let trailers = [
+        &[0, 0, 0, 0, 8][..],
+        b"\x0a\x06123456",
+        &[0x80, 0, 0, 0, 40],
+        b"grpc-status: 16\r\ngrpc-message: no%20way\r\n",
+    ]
+    .concat();
+    let web = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, &trailers);
+    let grpc_code =
+        [&[0, 0, 0, 0, 38][..], b"\x0a\x06123456\x12\x04totp\x1a\x16c2Vzc2lvbi10aWNrZXQtOTk5"].concat();
+    let odd = r#"{"query":"query Q($a: T = {b: [1, 2]}) @d(x: \"y\\n\") { a: b(c: 1, d: \"\"\"block \\\"\"\" s\"\"\", e: $a, f: [1, {g: -2.5e3}], password: \"p\", otp: 123456) ...F ... on T @include(if: true) { x } ... { y } } fragment F on T { ...G y } fragment G on T { ...F z } # why\n mutation { login(user: \"ann\") } subscription { s }","variables":{"input":{"email":"ann@example.com"}},"extensions":{"persistedQuery":{"version":1}}}"#;
+    let letters = r#"{"username":"\t\r\b\f\/\ud83d\ude00\ud800x\udc00\uzzzz","a":[{"k":"say \"this\" and \\\\ that, at some length, so that it is more than sixty-four bytes"},{"k":"\\"}],"n":-1.5e+9,"t":tru}"#;
+    let many = format!("[{}]", vec![r#"{"name":"a \\ b","email":"ann@example.com","iban":"DE89370400440532013000","ssn":"078-05-1120","n":1}"#; 20].join(","));
+    let bodies: [Seed<'_>; 19] = [
         (0, 0, 0, 0, b"{\"username\":\"ann\",\"password\":\"p\\u0041\",\"code\":\"123456\"}", json.as_bytes()),
         (1, 0, 1, 0, b"grant_type=password&username=ann&password=a%20b+c", json.as_bytes()),
         (2, 0, 0, 4, multipart.as_bytes(), b"{\"error\":\"invalid_grant\"}"),
@@ -104,6 +117,13 @@ pub fn seeds() -> Vec<Vec<u8>> {
         (0, 0, 6, 0, b"", b"{\"keys\":[{\"kty\":\"oct\",\"kid\":\"1\",\"k\":\"AAAA\"},{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}]}"),
         (0, 10, 3, 0, b"{\"otp\":\"123456\"}", b"<html><form><input name=\"csrf\" type=hidden value=x><input type=password></form>"),
         (12, 12, 5, 0, b"{\"a\":1}\n{\"a\":2}\n", b"[{\"card\":\"4111111111111111\"},{\"card\":\"4111111111111111\"}]"),
+        (7, 7, 4, 3, web.as_bytes(), web.as_bytes()),
+        (6, 6, 4, 3, &grpc_code, &trailers),
+        (0, 0, 2, 0, odd.as_bytes(), b"{\"data\":{\"login\":null},\"errors\":[{\"message\":\"bad\",\"extensions\":{\"code\":\"UNAUTHENTICATED\"}}]}"),
+        (5, 0, 2, 0, b"# c\n{ me { id } }", letters.as_bytes()),
+        (0, 0, 5, 0, letters.as_bytes(), many.as_bytes()),
+        (0, 0, 0, 0, b"{\"assertion\":{\"id\":\"x\"},\"factor\":{},\"operation\":true,\"password\":\"p\"}", b"{\"success\":false,\"code\":401,\"data\":{\"mfa_required\":true,\"factors\":[\"totp\",\"sms\"],\"secret\":\"JBSWY3DPEHPK3PXP\",\"otpauth\":\"otpauth://totp/x?secret=JBSWY3DPEHPK3PXP\"}}"),
+        (0, 3, 3, 4, b"[{\"query\":\"{a}\"},{\"query\":\"{b}\"}]", b"<?xml version=\"1.0\"?><s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><s:Fault><faultcode>s:Client</faultcode><faultstring>bad login</faultstring></s:Fault></s:Body></s:Envelope>"),
         (0, 0, 9, 0, token.as_bytes(), b"{\"active\":true,\"sub\":\"ann\",\"scope\":\"a b\",\"amr\":[\"pwd\",\"otp\"]"),
     ];
     bodies

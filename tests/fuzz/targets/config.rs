@@ -1,12 +1,15 @@
-//! Configuration files of any text: what is refused is refused with its place in the file, and what is taken can be
-//! written out and taken again.
+//! Configuration files of any text, and words of the command line behind each zero: what is refused is refused with its
+//! place, and what is taken can be written out and taken again.
 
 use super::place::file;
 use heelguard::config::{ConfigError, effective, load};
 
 pub fn run(data: &[u8]) {
+    let mut parts = data.split(|&byte| byte == 0);
+    let data = parts.next().unwrap_or_default();
+    let sets: Vec<String> = parts.map(|set| String::from_utf8_lossy(set).into_owned()).collect();
     let path = file(0, data);
-    match load(Some(&path), &[]) {
+    match load(Some(&path), &sets) {
         Ok(raw) => {
             let written = effective(&raw);
             // What is secret is written as stars, which no key file is named.
@@ -16,6 +19,9 @@ pub fn run(data: &[u8]) {
         }
         Err(ConfigError::Unreadable { .. }) => {
             assert!(std::str::from_utf8(data).is_err(), "text can be read");
+        }
+        Err(ConfigError::Refused { place, problem }) if place.starts_with("--set ") => {
+            assert!(!sets.is_empty() && !problem.trim().is_empty(), "{place} says what is wrong");
         }
         Err(ConfigError::Refused { place, problem }) => {
             let mut parts = place.rsplitn(3, ':').map(|part| part.parse::<usize>().ok());
@@ -50,6 +56,13 @@ pub fn seeds() -> Vec<Vec<u8>> {
         "[spool]\nbytes_max = 1\n",
         "[flow\n",
         "\u{feff}x = '''\n\n",
+        "[sensor]\nname = \"\\u0007\"\n",
+        "[limits]\nflows_max = 0\n",
+        "[limits]\nmemory_mib = 5\n",
+        "[detectors.mfa_failure_burst]\nseverty = \"high\"\n",
+        "\0limits.flows_max=7\0web.listen=127.0.0.1:0\0detectors.mfa_failure_burst.failures=\"x\"",
+        "\0limits.flows_max\0a b=1\0a = 1\nb=2\0sensor.name=plain words\0suppress=[]",
+        "\0detectors.mfa_failure_burst.enabled=false\0limits=1",
     ];
     seeds.extend(odd.map(|text| text.as_bytes().to_vec()));
     seeds

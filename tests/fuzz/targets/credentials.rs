@@ -4,7 +4,7 @@
 
 use super::bodies::sighting;
 use super::input::{Input, Turn, piece};
-use super::wire::{CERTIFICATE, CLIENT, SERVER, found};
+use super::wire::{BARE_CERTIFICATE, CERTIFICATE, CLIENT, SERVER, found};
 use crate::support::secrets::{forms, leaked};
 use aho_corasick::AhoCorasick;
 use heelguard::flow::Origin;
@@ -27,7 +27,7 @@ static FORMS: LazyLock<AhoCorasick> = LazyLock::new(|| {
 });
 
 /// Where the secret stands; `~` is any bytes.
-const REQUESTS: [&str; 27] = [
+const REQUESTS: [&str; 31] = [
     "GET /verify/SECRET/~?again=SECRET&~ HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer SECRET\r\nReferer: https://a/SECRET\r\n\r\n",
     "GET /~ HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer SECRET\r\n~\r\n\r\n",
     "GET /x HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Basic BASIC\r\nX-~: ~\r\n\r\n",
@@ -55,6 +55,10 @@ const REQUESTS: [&str; 27] = [
     "GET /x HTTP/1.1\r\nHost: api.example.com\r\nCookie: refresh_token=SECRET; access_token=SECRET; mfa_challenge=SECRET; _ga=SECRET; SECRET; ~=~\r\nAuthorization: Hawk id=\"~\", mac=\"SECRET\", ~\r\n\r\n",
     "POST /oauth/token HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Basic BASIC\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: LENGTH\r\n\r\ngrant_type=authorization_code&code=SECRET&code_verifier=SECRET&client_assertion=SECRET&~=~",
     "GET /x HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: SharedKey ~:SECRET\r\nProxy-Authorization: ~ SECRET\r\nX-~: SECRET\r\n\r\n",
+    "GET /x?SECRET=1&~ HTTP/1.1\r\nHost: api.example.com\r\nUser-Agent: tool/1 SECRET (BASIC) ~\r\nX-Api-Key: SECRET\r\nX-Otp: 123456\r\nAccept-Language: SECRET\r\n\r\n",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nX-SSL-Client-Cert: -----BEGIN CERTIFICATE----- BARE -----END CERTIFICATE-----\r\nX-SSL-Client-SHA1: ~\r\n\r\n",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nX-Forwarded-Client-Cert: Hash=468ed33be74eee6556d90c0149c1309e9ba61d6425303443c0748a02dd8de688;Subject=\"CN=~,O=\\\"SECRET\\\"\";DNS=~\r\nX-Session-Token: SECRET\r\n\r\n",
+    "GET /x HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Basic KEYALONE\r\nCookie: sid=SECRET; connect.sid=s%3ASECRET.SECRET; id_token=SECRET; csrf=SECRET; ~\r\n\r\n",
 ];
 
 const ANSWERS: [&str; 5] = [
@@ -119,11 +123,15 @@ pub fn frame(sightings: Vec<Box<heelguard::identity::Sighting>>) -> Frame {
 /// opens is another place than the one that is asked about.
 fn filled(template: &str, input: &mut Input<'_>) -> Vec<u8> {
     let basic = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, format!("ann:{SECRET}"));
+    let key_alone = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, format!("{SECRET}:"));
     let template = [
         ("SECRET", SECRET),
         ("SIGNATURE", SIGNATURE),
         ("BASIC", &basic),
-        ("CERTIFICATE", CERTIFICATE),
+        (":CERTIFICATE:", &format!(":{CERTIFICATE}:")),
+        ("%0ACERTIFICATE%0A", &format!("%0A{}%0A", CERTIFICATE.replace('+', "%2B"))),
+        ("BARE", BARE_CERTIFICATE),
+        ("KEYALONE", &key_alone),
         ("NTLM", &ntlm()),
     ]
     .iter()

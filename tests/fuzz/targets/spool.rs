@@ -1,7 +1,8 @@
-//! Segments of the spool with damage between their records: every whole record is found, in order.
+//! Segments of the spool with damage between their records: every whole record is found, in order. A head with a changed
+//! byte names no spool, and a name says a number only in one way.
 
 use super::input::{Input, turn};
-use heelguard::fuzzing::{records, write};
+use heelguard::fuzzing::{head, number_in, records, spool_in, write};
 
 /// The turn is a record; else bytes that are none.
 const RECORD: u8 = 1;
@@ -24,12 +25,28 @@ pub fn run(data: &[u8]) {
         }
         bytes.extend(record);
     }
+    names(data);
     let found = records(&bytes);
     // Bytes that are no record may have been made to be one, and may then hold one of ours.
     if found.iter().all(|record| whole.contains(record)) {
         assert_eq!(found, whole, "every whole record is found");
     }
     assert!(found.is_sorted_by_key(|(at, ..)| *at));
+}
+
+fn names(data: &[u8]) {
+    let mut input = Input::new(data);
+    let (number, at, change) = (u64::from(input.number()), usize::from(input.byte()), input.byte());
+    let mut head = head(u128::from(number) << 7, number);
+    assert_eq!(spool_in(&head), Some(u128::from(number) << 7));
+    let at = at % head.len();
+    head[at] ^= change;
+    assert_eq!(spool_in(&head).is_some(), change == 0, "byte {at} is part of the head");
+    assert_eq!(spool_in(data), None);
+    let name = String::from_utf8_lossy(data);
+    for name in [&*name, &format!("{number:020}.log")] {
+        assert!(number_in(name).is_none_or(|(_, said)| said == *name), "{name}");
+    }
 }
 
 pub fn seeds() -> Vec<Vec<u8>> {

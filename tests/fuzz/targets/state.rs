@@ -1,7 +1,11 @@
 //! Saved memory of any bytes under a right checksum: lineage, routes, legs, tables of the page, and every rule.
 //! What is taken can be saved and taken again; what is refused costs no memory.
 
-use super::input::Input;
+use super::bodies::sighting;
+use super::input::{Input, Turn};
+use super::wire::{CLIENT, SERVER, found};
+use heelguard::flow::Origin;
+use heelguard::http::Config;
 use heelguard::identity::{Legs, Lineage, LineageConfig, Routes, RoutesConfig};
 use heelguard::ledger::Ledger;
 use heelguard_detectors::runtime::{Runtime, RuntimeConfig};
@@ -70,13 +74,75 @@ fn sealed_lineage(content: &[u8]) -> Vec<u8> {
     sealed
 }
 
+/// What is known after somebody signed in with a second factor, renewed and left.
+fn lived() -> Lineage {
+    let json = |body: &str| {
+        format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    let post = |path: &str, more: &str, body: &str| {
+        format!("POST {path} HTTP/1.1\r\nHost: api.example.com\r\n{more}{}", json(body))
+    };
+    let answer =
+        |status: &str, more: &str, body: &str| format!("HTTP/1.1 {status} X\r\n{more}{}", json(body));
+    let session = "Cookie: session=q7Wx9Lk2Vb8NmZ4tR6yU\r\n";
+    let exchanges = [
+        (
+            post("/login", "", r#"{"email":"ann@example.com","password":"p-1-p-1"}"#),
+            answer("200", "", r#"{"mfa_required":true,"ticket":"tZ4tR6yU9Lk2Vb8Nm"}"#),
+        ),
+        (
+            post("/mfa/verify", "", r#"{"ticket":"tZ4tR6yU9Lk2Vb8Nm","code":"123456"}"#),
+            answer(
+                "200",
+                "Set-Cookie: session=q7Wx9Lk2Vb8NmZ4tR6yU\r\n",
+                r#"{"user":{"id":"17","email":"ann@example.com"},"access_token":"aLk2Vb8NmZ4tR6yUq7Wx","refresh_token":"rLk2Vb8NmZ4tR6yUq7Wx"}"#,
+            ),
+        ),
+        (
+            post(
+                "/oauth/token",
+                "",
+                r#"{"grant_type":"refresh_token","refresh_token":"rLk2Vb8NmZ4tR6yUq7Wx"}"#,
+            ),
+            answer(
+                "200",
+                "",
+                r#"{"access_token":"bLk2Vb8NmZ4tR6yUq7Wx","refresh_token":"sLk2Vb8NmZ4tR6yUq7Wx"}"#,
+            ),
+        ),
+        (
+            post(
+                "/oauth/token",
+                "",
+                r#"{"grant_type":"refresh_token","refresh_token":"rLk2Vb8NmZ4tR6yUq7Wx"}"#,
+            ),
+            answer("400", "", r#"{"error":"invalid_grant"}"#),
+        ),
+        (post("/keys", session, "{}"), answer("201", "", r#"{"api_key":"kLk2Vb8NmZ4tR6yUq7Wx"}"#)),
+        (post("/logout", session, "{}"), answer("204", "", "")),
+    ];
+    let mut lineage = Lineage::new(&LineageConfig::default());
+    for (asked, answered) in exchanges {
+        let turns = [
+            Turn { kind: CLIENT, bytes: asked.as_bytes() },
+            Turn { kind: SERVER, bytes: answered.as_bytes() },
+        ];
+        for exchange in found(&Config::default(), Origin::Handshake, &turns, None).exchanges {
+            lineage.attribute(sighting(exchange));
+        }
+    }
+    lineage
+}
+
 pub fn seeds() -> Vec<Vec<u8>> {
     let lineage = Lineage::new(&LineageConfig::default()).save();
     let routes = Routes::new(RoutesConfig::default()).save();
     let mut legs = Vec::new();
     Legs::default().save(&mut legs);
     let ledger = Ledger::default().save("ledger").expect("it is a part");
+    let lived = lived().save();
     let mut seeds = vec![
+        [vec![0, 0], lived[28..lived.len() - 32].to_vec()].concat(),
         [vec![0, 0], lineage[28..lineage.len() - 32].to_vec()].concat(),
         [vec![1, 0], routes[..routes.len() - 16].to_vec()].concat(),
         [vec![2, 0], legs].concat(),

@@ -167,6 +167,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         r#"{"alg":"EdDSA","kid":"../../dev/null","jku":"https://evil.example/k","x5u":"https://evil.example/c"}"#,
         r#"{"alg":"EdDSA","kid":"x' union select 1","jwk":{"kty":"OKP","crv":"Ed25519","x":"AA"},"crit":["b64"],"zip":"DEF","cty":"JWT","typ":"at+jwt"}"#,
         r#"{"alg":"RS256","x5c":["MIIB"],"x5t":"AA","p2c":1000000}"#,
+        r#"{"alg":"EdDSA","kid":"k","typ":"dpop+jwt","jwk":{"kty":"OKP","crv":"Ed25519","x":"AA"}}"#,
     ];
     let mut seeds = vec![[vec![0], piece(b"ann@example.com")].concat()];
     seeds.extend(headers.iter().map(|header| [vec![1], piece(&own), piece(header), piece(claims)].concat()));
@@ -199,7 +200,11 @@ const DOCUMENTS: [&str; 4] = [
 ];
 
 /// Keys of other kinds, and tokens under their signatures.
-const EXAMPLES: [(&str, &str); 3] = [
+const EXAMPLES: [(&str, &str); 4] = [
+    (
+        r#"{"keys":[{"kty":"RSA","n":"4XJxXHKY26wV_5289dk5eJuaAD219Q0iL4W2CYtfSvcjRBboVpCswKgwrVE7dj4CkX3_LOLD7i__2Pe6SWtBV_cwM7PjZFM6byc3nz9OWyZG1_jSvsbkVVdIZ2cnE939p_-SMvoAcKCDFd4zikyTJsl8GwzxIg2fESuNcb0_QbZebql8WwlxYs9NzfaIpZj1mg2AWuhKRUZAJavZxCpLUF4OI9pCEegr4UZbwnc9v2vupCdC4LpkIIPfvCRVfu1qSHZOqSUZ04FEKXnEflhC9Ip_eYEK9LZm6MyisCzZHvu_q8Lq8l9Wxl865MIVxQw4anQeykGfXgSoWV76W3snMw","e":"AQAB"}]}"#,
+        "eyJhbGciOiJQUzI1NiJ9.eyJpc3MiOiJodHRwczovL2F1dGguZXhhbXBsZS5jb20iLCJzdWIiOiJhbm4ifQ.pUlRzcwL_HFyeacWGWSKrVbfb5mTNQy7zbVFniu1IxRxWmJXXEiu55rX_LFkE_5xfT0nxHEW-5P2M88xJboyM2z-kVWeuwpJNoXjq1GXpZyVJFmpLL5r6xiSgdyZmX94PxOwsisxDHD20XTEGsvGMmGOziWZCEYUH0VTA0tQbguyokgUQQqJZoah7avP-9_9npIPYknEhirvUu86ZLYfYqiWhCpl7nB9H9gbjGBPeAfMP2Iwu53D_06-D6ahfQuaFa8UOfDu_GQYKRCxsoz03P-hrjBFx2dTyKiGY1PgO3Gbbv6UMm0ThfWjrLROQ1h4TBJ9L6uIywt0R5hzjKQMoA",
+    ),
     (
         r#"{"keys":[{"kty":"RSA","n":"l-zXKFsAh6070xMMx7OCs5KGXDqieRP_diE-g_C7D2egKvqJrjFh3yOcPvidU6wSALJOQOpynCRxNh6f97ZS6038YcOqwV_CRRukRQcMteROUoY-jlljXyYUB16yb00mb7PphOlUfzbueOvgVTHqS6r-pUw8OFEM3blK7an8zbs","e":"AQAB"}]}"#,
         "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2F1dGguZXhhbXBsZS5jb20iLCJzdWIiOiJhbm4ifQ.K0KULUjpSnqxaTwqCxOKv2AdZoZxaI8EpY8uxF1bCYBdw91MRfn3eN7lCaM5Dg8VXggGWyz1SuueXZO2s4tQr8eKswguW19KXaS07UI61sWFtyUymb3mHeRktNKVq0UkJmZSP2SHK7A2bN0WdthkLDjQb5XmPU6_xzqvW-mr-8w",
