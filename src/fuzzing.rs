@@ -3,5 +3,5 @@
 //! It promises to add nothing: each function is one call, or one loop over calls, as the sensor itself makes them.
 
 pub use crate::http::header_blocks;
-pub use crate::scale::fuzzing::{parcel, worker_state};
+pub use crate::scale::fuzzing::{parcel, sealed, worker_state};
 pub use crate::sinks::spool::fuzzing::{head, number_in, records, spool_in, write};

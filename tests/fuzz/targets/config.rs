@@ -10,8 +10,10 @@ pub fn run(data: &[u8]) {
     let sets: Vec<String> = parts.map(|set| String::from_utf8_lossy(set).into_owned()).collect();
     let path = file(0, data);
     match load(Some(&path), &sets) {
-        Ok(raw) => {
+        Ok(mut raw) => {
             let written = effective(&raw);
+            raw.settle(data.len().is_multiple_of(2));
+            assert!(raw.key_path().is_none_or(|path| !path.as_os_str().is_empty()), "a key has a place");
             // What is secret is written as stars, which no key file is named.
             if let Ok(again) = load(Some(&file(1, written.as_bytes())), &[]) {
                 assert_eq!(effective(&again), written, "what is in force is what is written");

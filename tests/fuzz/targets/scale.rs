@@ -6,9 +6,10 @@ use super::credentials::frame;
 use super::input::{Input, Turn, turn};
 use super::wire::{CLIENT, SERVER, found};
 use heelguard::flow::Origin;
-use heelguard::fuzzing::{parcel, worker_state};
+use heelguard::fuzzing::{parcel, sealed, worker_state};
 use heelguard::http::Config;
 use heelguard::scale::frame::Frame;
+use heelguard_detectors::story::transactions;
 
 pub fn run(data: &[u8]) {
     let mut input = Input::new(data);
@@ -47,5 +48,9 @@ pub fn seeds() -> Vec<Vec<u8>> {
     frame(Vec::new()).write(&mut empty);
     let records = [turn(0, "state/manifest"), turn(0, [1; 60]), turn(0, "state/1/0/x"), turn(1, "")].concat();
     let parcel = [&[1, 1][..], &[0; 40]].concat();
-    vec![full, empty, parcel, [vec![2], records].concat()]
+    let story =
+        transactions("10:00:00 203.0.113.9 -> login POST /v1/login 401 user=ann x2").expect("a story");
+    let held = [vec![1], sealed(&story)].concat();
+    assert_eq!(heelguard::fuzzing::parcel(&held[1..]), Some(story.len()), "what was sealed is read");
+    vec![full, empty, parcel, held, [vec![2], records].concat()]
 }

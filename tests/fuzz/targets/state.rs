@@ -119,6 +119,10 @@ fn lived() -> Lineage {
             answer("400", "", r#"{"error":"invalid_grant"}"#),
         ),
         (post("/keys", session, "{}"), answer("201", "", r#"{"api_key":"kLk2Vb8NmZ4tR6yUq7Wx"}"#)),
+        (
+            post("/account/password", session, r#"{"current_password":"p-1-p-1","new_password":"p-2-p-2"}"#),
+            answer("200", "", r#"{"success":true}"#),
+        ),
         (post("/logout", session, "{}"), answer("204", "", "")),
     ];
     let mut lineage = Lineage::new(&LineageConfig::default());

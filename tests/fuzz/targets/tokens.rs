@@ -12,8 +12,9 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use heelguard::flow::Origin;
 use heelguard::http::Config;
-use heelguard::identity::Bench;
-use heelguard::identity::jwt::{self, TokenReference};
+use heelguard::identity::jwt::{self, Publication, TokenReference};
+use heelguard::identity::{Bench, Sighting};
+use heelguard_detectors::saved::Saved as _;
 use heelguard_detectors::token::SignatureCheck;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, Ed25519KeyPair, KeyPair as _,
@@ -87,7 +88,8 @@ fn own_document() -> String {
 /// What the desk says of the token, where it took it for one, when it has seen the document before.
 fn judged(document: &[u8], token: &str) -> Option<SignatureCheck> {
     let reference = TokenReference::load(&jwt::Config::default()).expect("there are no files to read");
-    let mut bench = Bench::new(Arc::new(reference), settings().keyring());
+    let reference = Arc::new(reference);
+    let [mut bench, mut told] = [(); 2].map(|()| Bench::new(Arc::clone(&reference), settings().keyring()));
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         document.len()
@@ -103,13 +105,33 @@ fn judged(document: &[u8], token: &str) -> Option<SignatureCheck> {
         turn(CLIENT, presented.as_bytes()),
         turn(SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
     ];
+    let sightings =
+        || found(&Config::default(), Origin::Handshake, &turns, None).exchanges.into_iter().map(sighting);
     let mut check = None;
-    for exchange in found(&Config::default(), Origin::Handshake, &turns, None).exchanges {
-        let mut sighting = sighting(exchange);
-        bench.judge(&mut sighting);
-        check = sighting.transaction.jwt.as_ref().map(|jwt| jwt.check);
+    for (mut sighting, mut elsewhere) in sightings().zip(sightings()) {
+        if let Some(news) = bench.judge(&mut sighting) {
+            told.hear(&passed_on(&news));
+        }
+        check = checked(&sighting);
+        if check.is_some() {
+            told.judge(&mut elsewhere);
+            assert_eq!(checked(&elsewhere), check, "who is told of keys judges as who saw them");
+        }
     }
     check
+}
+
+fn checked(sighting: &Sighting) -> Option<SignatureCheck> {
+    sighting.transaction.jwt.as_ref().map(|jwt| jwt.check)
+}
+
+/// As another sensor reads it.
+fn passed_on(news: &Publication) -> Publication {
+    let mut written = Vec::new();
+    news.save(&mut written);
+    let read = Publication::load(&mut written.as_slice()).expect("what was written is read");
+    assert_eq!(format!("{read:?}"), format!("{news:?}"));
+    read
 }
 
 /// Whether some key of the document verifies the token, by any algorithm of the key's kind.
