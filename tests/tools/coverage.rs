@@ -4,7 +4,7 @@
 //! It promises that a parser without files is an error: what was moved away is not counted as reached.
 
 #[path = "../support/figures.rs"]
-#[allow(unreachable_pub, dead_code, reason = "it is written for tests")]
+#[allow(unreachable_pub, dead_code, clippy::expect_used, reason = "it is written for tests")]
 mod figures;
 
 use figures::figure;

@@ -29,7 +29,7 @@ pub fn run(data: &[u8]) {
 fn packets(path: &Path) -> Vec<(u64, Vec<u8>)> {
     let Ok(mut timeline) = Timeline::open(&[path.to_path_buf()]) else { return Vec::new() };
     timeline.tell_secrets(Box::new(|piece, _| {
-        assert!(piece.len() <= UNPACKED_BYTES_MAX, "no longer than the file")
+        assert!(piece.len() <= UNPACKED_BYTES_MAX, "no longer than the file");
     }));
     let mut packets: Vec<(u64, Vec<u8>)> = Vec::new();
     loop {
@@ -63,7 +63,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     .concat();
     let clocks = [
         section(little),
-        interface(little, 1, 0, &option(little, 9, &[0x80 | 10])),
+        interface(little, 1, 0, &option(little, 9, &[0x8a])),
         interface(little, 1, 0, &option(little, 9, &[12])),
         interface(little, 1, 0, &option(little, 9, &[0xff])),
         interface(little, 1, 0, &option(little, 9, &[60])),
