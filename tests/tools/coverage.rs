@@ -19,13 +19,18 @@ const REACHED_MIN: f64 = 90.0;
 type Parser = (&'static str, &'static [&'static str], &'static [&'static str]);
 
 /// What only writes, counts or keeps is not a parser.
-const PARSERS: [Parser; 16] = [
+const PARSERS: [Parser; 17] = [
     ("link and IP", &["src/decode/"], &["src/decode/tunnel/names.rs", "src/decode/quic"]),
     ("TCP", &["src/flow/"], &["src/flow/table/room.rs"]),
     (
         "TLS",
         &["src/tls/"],
         &["src/tls/decrypt/", "src/tls/quic/", "src/tls/clear.rs", "src/tls/connection/opening.rs"],
+    ),
+    (
+        "TLS that is read",
+        &["src/tls/decrypt/"],
+        &["src/tls/decrypt/keylog.rs", "src/tls/decrypt/lines.rs", "src/tls/decrypt/follow.rs"],
     ),
     ("QUIC", &["src/tls/quic/", "src/decode/quic"], &[]),
     ("key log", &["src/tls/decrypt/keylog.rs", "src/tls/decrypt/lines.rs", "src/tls/decrypt/secret.rs"], &[]),

@@ -47,6 +47,7 @@ targets! {
     segments 3_000,
     tls 1_500,
     keylog 4_000,
+    sealed 1_000,
     quic 300,
     http1 1_500,
     http2 1_000,
