@@ -1,20 +1,23 @@
-//! TLS 1.3 whose secrets are known: records that are sealed here, damaged, lost or made up on their way.
-//! What becomes clear was sealed by that side, in that order; and where nothing was done to the records, all of it becomes
-//! clear. Keys are derived here a second time (RFC 8446 7.1 to 7.3), and records sealed by `ring`.
+//! TLS 1.2 and 1.3 whose secrets are known, or come late: records that are sealed here, damaged, lost or made up on their
+//! way. What becomes clear was sealed by that side, in that order; and where nothing was done to the records, all of it
+//! becomes clear. Keys are derived here a second time (RFC 5246 6.3, RFC 8446 7.1 to 7.3), and records sealed by `ring`.
 
 use super::input::{Input, Turn, turn};
 use heelguard::tls::decrypt::{Clear, Config, DecryptShared, Decryptor, KeyStore, Negotiated, Record, Side};
 use heelguard_detectors::time::EventTime;
-use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::aead::{AES_128_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use ring::hmac;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 const CLIENT_RANDOM: [u8; 32] = [9; 32];
-/// TLS_AES_128_GCM_SHA256.
-const CIPHER: u16 = 0x1301;
+const SERVER_RANDOM: [u8; 32] = [8; 32];
+const MASTER: [u8; 48] = [5; 48];
+/// Versions and suites: TLS_AES_128_GCM_SHA256, TLS_CHACHA20_POLY1305_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256.
+const SUITES: [(u16, u16); 3] = [(0x0304, 0x1301), (0x0304, 0x1303), (0x0303, 0xc02f)];
 /// Content types.
+const CHANGE: u8 = 20;
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const DATA: u8 = 23;
@@ -30,15 +33,25 @@ const IS_MADE_UP: u8 = 6;
 
 /// One side, as it seals.
 struct Peer {
+    version: u16,
+    algorithm: &'static Algorithm,
+    /// Of TLS 1.3.
     secret: [u8; 32],
+    /// Key and the fixed part of the nonce, of TLS 1.2.
+    fixed: ([u8; 16], [u8; 4]),
     sealed: u64,
     /// It has sent its Finished.
     is_ready: bool,
 }
 
 impl Peer {
-    fn new(secret: [u8; 32]) -> Self {
-        Self { secret, sealed: 0, is_ready: false }
+    fn new((version, cipher): (u16, u16), side: usize) -> Self {
+        let algorithm = if cipher == 0x1303 { &CHACHA20_POLY1305 } else { &AES_128_GCM };
+        // Both keys, then both fixed parts.
+        let block = prf(b"key expansion", &[SERVER_RANDOM, CLIENT_RANDOM].concat());
+        let [key, nonce] = [16 * side, 32 + 4 * side].map(|at| &block[at..]);
+        let fixed = (key[..16].try_into().expect("16 bytes"), nonce[..4].try_into().expect("4 bytes"));
+        Self { version, algorithm, secret: SECRETS[0][side], fixed, sealed: 0, is_ready: false }
     }
 
     /// From the next record on.
@@ -46,22 +59,53 @@ impl Peer {
         (self.secret, self.sealed) = (secret, 0);
     }
 
-    /// The body of a record that holds this, and zeros behind it.
-    fn seal(&mut self, kind: u8, content: &[u8], zeros: usize) -> Vec<u8> {
-        let mut key = [0; 16];
+    fn is_old(&self) -> bool {
+        self.version == 0x0303
+    }
+
+    /// The record that holds this: its type, and its body.
+    fn seal(&mut self, kind: u8, content: &[u8], zeros: usize) -> (u8, Vec<u8>) {
+        let number = self.sealed.to_be_bytes();
+        self.sealed += 1;
+        let length = |bytes: usize| (bytes as u16).to_be_bytes();
+        let mut body = content.to_vec();
         let mut nonce = [0; 12];
+        if self.is_old() {
+            let (key, fixed) = self.fixed;
+            nonce[..4].copy_from_slice(&fixed);
+            nonce[4..].copy_from_slice(&number);
+            let head = [&number[..], &[kind, 3, 3], &length(content.len())].concat();
+            close(self.algorithm, &key, nonce, &head, &mut body);
+            return (kind, [&number[..], &body].concat());
+        }
+        let mut key = vec![0; self.algorithm.key_len()];
         expand(&self.secret, b"key", &mut key);
         expand(&self.secret, b"iv", &mut nonce);
-        nonce[4..].iter_mut().zip(self.sealed.to_be_bytes()).for_each(|(byte, number)| *byte ^= number);
-        self.sealed += 1;
-        let mut body = [content, &[kind], &vec![0; zeros]].concat();
-        let length = (body.len() as u16 + 16).to_be_bytes();
-        let head = [DATA, 3, 3, length[0], length[1]];
-        LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &key).expect("sixteen bytes"))
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(head), &mut body)
-            .expect("it is short");
-        body
+        nonce[4..].iter_mut().zip(number).for_each(|(byte, number)| *byte ^= number);
+        body.push(kind);
+        body.extend(vec![0; zeros]);
+        let head = [&[DATA, 3, 3][..], &length(body.len() + 16)].concat();
+        close(self.algorithm, &key, nonce, &head, &mut body);
+        (DATA, body)
     }
+}
+
+fn close(algorithm: &'static Algorithm, key: &[u8], nonce: [u8; 12], head: &[u8], body: &mut Vec<u8>) {
+    LessSafeKey::new(UnboundKey::new(algorithm, key).expect("it is as long as it must be"))
+        .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(head), body)
+        .expect("it is short");
+}
+
+/// The first bytes of the PRF of TLS 1.2, under the master secret.
+fn prf(label: &[u8], seed: &[u8]) -> Vec<u8> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &MASTER);
+    let seed = [label, seed].concat();
+    let (mut a, mut out) = (seed.clone(), Vec::new());
+    for _ in 0..2 {
+        a = hmac::sign(&key, &a).as_ref().to_vec();
+        out.extend(hmac::sign(&key, &[a.as_slice(), &seed].concat()).as_ref());
+    }
+    out
 }
 
 /// HKDF-Expand-Label with no context, of less than one block.
@@ -75,7 +119,8 @@ fn expand(secret: &[u8], label: &[u8], out: &mut [u8]) {
 /// The secrets of both sides, before and after their Finished.
 const SECRETS: [[[u8; 32]; 2]; 2] = [[[1; 32], [2; 32]], [[3; 32], [4; 32]]];
 
-fn keys() -> Arc<KeyStore> {
+/// The key log of whoever took part.
+fn key_log() -> String {
     let names = ["CLIENT_HANDSHAKE", "SERVER_HANDSHAKE", "CLIENT", "SERVER"];
     let hex = |bytes: &[u8]| {
         bytes.iter().fold(String::new(), |mut text, byte| {
@@ -83,17 +128,12 @@ fn keys() -> Arc<KeyStore> {
             text
         })
     };
-    let text: String = names
-        .iter()
-        .zip(SECRETS.as_flattened())
-        .map(|(name, secret)| {
-            let number = if name.ends_with("HANDSHAKE") { "" } else { "_0" };
-            format!("{name}_TRAFFIC_SECRET{number} {} {}\n", hex(&CLIENT_RANDOM), hex(secret))
-        })
-        .collect();
-    let keys = KeyStore::new(10, false);
-    keys.read_key_log(text.as_bytes(), EventTime::ZERO);
-    Arc::new(keys)
+    let old = format!("CLIENT_RANDOM {} {}\n", hex(&CLIENT_RANDOM), hex(&MASTER));
+    let new = names.iter().zip(SECRETS.as_flattened()).map(|(name, secret)| {
+        let number = if name.ends_with("HANDSHAKE") { "" } else { "_0" };
+        format!("{name}_TRAFFIC_SECRET{number} {} {}\n", hex(&CLIENT_RANDOM), hex(secret))
+    });
+    old + &new.collect::<String>()
 }
 
 /// What each side sealed and nobody has read yet.
@@ -115,35 +155,45 @@ fn take(clear: &Clear<'_>, said: &mut Said) {
 }
 
 pub fn run(data: &[u8]) {
-    let turns = Input::new(data).turns();
-    let mut shared = DecryptShared::new(Config::default(), Some(keys()));
+    let mut input = Input::new(data);
+    let (suite, known_at) = (input.one_of(&SUITES), usize::from(input.byte() % 8));
+    let turns = input.turns();
+    let keys = Arc::new(KeyStore::new(10, true));
+    let mut shared = DecryptShared::new(Config::default(), Some(Arc::clone(&keys)));
     let mut decryptor = Decryptor::new(CLIENT_RANDOM, false);
     let negotiated = Negotiated {
-        version: 0x0304,
-        cipher: CIPHER,
+        version: suite.0,
+        cipher: suite.1,
         client_random: CLIENT_RANDOM,
-        server_random: [8; 32],
+        server_random: SERVER_RANDOM,
         encrypt_then_mac: false,
     };
-    decryptor.negotiated(&negotiated, &mut shared);
-    let mut peers = SECRETS[0].map(Peer::new);
+    let mut peers = [0, 1].map(|side| Peer::new(suite, side));
     let mut said = Said::default();
-    let mut is_honest = true;
-    for (number, turn) in (1..).zip(&turns) {
+    // Who waits for secrets has no room for all, nor all the time.
+    let mut is_honest = known_at == 0;
+    for (number, turn) in turns.iter().enumerate() {
+        if number == known_at {
+            keys.read_key_log(key_log().as_bytes(), EventTime::from_secs(number as u64));
+        }
+        if number == 0 {
+            decryptor.negotiated(&negotiated, &mut shared);
+        }
         let side = if turn.kind & 1 == 0 { Side::Client } else { Side::Server };
         let deed = (turn.kind >> 1) % 7;
-        let (body, is_sent) = deed_of(&mut peers[side.index()], side, deed, turn, &mut said[side.index()]);
         is_honest &= deed < IS_DAMAGED;
-        if !is_sent {
+        let records = deed_of(&mut peers[side.index()], side, deed, turn, &mut said[side.index()]);
+        if records.is_empty() {
             decryptor.lost(side, 1);
-            continue;
         }
-        let kind = if deed == IS_MADE_UP { turn.kind >> 3 } else { DATA };
-        let record = Record { side, at: EventTime::from_secs(number), kind, version: 0x0303, body: &body };
-        let mut clear = decryptor.record(record, &mut shared);
-        while let Some(found) = clear {
-            take(&found, &mut said);
-            clear = decryptor.more(&mut shared);
+        for (kind, body) in records {
+            let at = EventTime::from_secs(number as u64);
+            let mut clear =
+                decryptor.record(Record { side, at, kind, version: 0x0303, body: &body }, &mut shared);
+            while let Some(found) = clear {
+                take(&found, &mut said);
+                clear = decryptor.more(&mut shared);
+            }
         }
     }
     while let Some(found) = decryptor.more(&mut shared) {
@@ -156,51 +206,58 @@ pub fn run(data: &[u8]) {
     decryptor.closed(&mut shared);
 }
 
-/// The body of the record that a turn sends, and whether it arrives. What is sealed is noted.
+/// The records that a turn sends: types and bodies; none where what was sealed is lost. What is sealed is noted.
 fn deed_of(
     peer: &mut Peer,
     side: Side,
     deed: u8,
     turn: &Turn<'_>,
     said: &mut VecDeque<(u8, Vec<u8>)>,
-) -> (Vec<u8>, bool) {
+) -> Vec<(u8, Vec<u8>)> {
     if deed == IS_MADE_UP {
-        return (turn.bytes.to_vec(), true);
+        return vec![(turn.kind >> 3, turn.bytes.to_vec())];
     }
     let message = |kind: u8, body: &[u8]| {
         let [_, l0, l1, l2] = (body.len() as u32).to_be_bytes();
         [&[kind, l0, l1, l2], body].concat()
     };
+    let finishes = deed == FINISHES && !peer.is_ready;
+    let renews = deed == RENEWS_ITS_KEY && peer.is_ready && !peer.is_old();
     let (kind, content) = match deed {
-        FINISHES if !peer.is_ready => (HANDSHAKE, message(20, &[7; 32])),
-        RENEWS_ITS_KEY if peer.is_ready => (HANDSHAKE, message(24, &[turn.bytes.len() as u8 & 1])),
+        _ if finishes => (HANDSHAKE, message(20, &[7; 32])),
+        _ if renews => (HANDSHAKE, message(24, &[turn.bytes.len() as u8 & 1])),
         WARNS => (ALERT, vec![1, turn.bytes.first().copied().unwrap_or_default()]),
         _ if peer.is_ready => (DATA, turn.bytes.to_vec()),
         _ => (HANDSHAKE, message(8, turn.bytes)),
     };
-    let mut body = peer.seal(kind, &content, usize::from(turn.kind >> 6));
-    match deed {
-        FINISHES if !peer.is_ready => {
-            peer.turn_to(SECRETS[1][side.index()]);
-            peer.is_ready = true;
+    let mut records = Vec::new();
+    if peer.is_old() && !peer.is_ready {
+        if !finishes {
+            return vec![(kind, content)];
         }
-        RENEWS_ITS_KEY if peer.is_ready => {
-            let mut next = [0; 32];
-            expand(&peer.secret, b"traffic upd", &mut next);
-            peer.turn_to(next);
-        }
-        IS_DAMAGED => {
-            let at = usize::from(turn.kind) * 7 % body.len();
-            body[at] ^= 1;
-            return (body, true);
-        }
-        IS_LOST => return (body, false),
-        _ => {}
+        records.push((CHANGE, vec![1]));
     }
-    if !content.is_empty() {
+    let (outer, mut body) = peer.seal(kind, &content, usize::from(turn.kind >> 6));
+    if finishes {
+        peer.is_ready = true;
+        if !peer.is_old() {
+            peer.turn_to(SECRETS[1][side.index()]);
+        }
+    } else if renews {
+        let mut next = [0; 32];
+        expand(&peer.secret, b"traffic upd", &mut next);
+        peer.turn_to(next);
+    } else if deed == IS_LOST {
+        return Vec::new();
+    } else if deed == IS_DAMAGED {
+        let at = usize::from(turn.kind) * 7 % body.len();
+        body[at] ^= 1;
+    }
+    if deed != IS_DAMAGED && !content.is_empty() {
         said.push_back((kind, content));
     }
-    (body, true)
+    records.push((outer, body));
+    records
 }
 
 pub fn seeds() -> Vec<Vec<u8>> {
@@ -217,12 +274,15 @@ pub fn seeds() -> Vec<Vec<u8>> {
         [does(0, RENEWS_ITS_KEY, ""), does(0, SAYS, "again"), does(1, RENEWS_ITS_KEY, "x")].concat();
     let ends = [does(1, SAYS, "more"), turn(0xc0 | WARNS << 1, "\0"), does(1, WARNS, "\0")].concat();
     let with = |between: Vec<u8>| [&begins[..], &between, &ends].concat();
-    vec![
+    let talks = [
         with(renewed.clone()),
         with(does(1, IS_DAMAGED, "changed")),
         with(does(0, IS_LOST, "gone")),
         with([does(1, IS_LOST, ""), renewed, does(0, IS_LOST, "x")].concat()),
         with(does(1, IS_MADE_UP, "a record of nobody, as long as a tag")),
         [does(0, SAYS, "too early"), does(1, IS_LOST, "extensions"), begins.clone()].concat(),
-    ]
+    ];
+    // Each suite, with its secrets known at once and late.
+    let ways = [[0, 0], [1, 0], [2, 0], [0, 4], [2, 5]];
+    ways.iter().flat_map(|way| talks.iter().map(move |talk| [&way[..], talk].concat())).collect()
 }
