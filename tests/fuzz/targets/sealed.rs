@@ -14,8 +14,18 @@ use std::sync::Arc;
 const CLIENT_RANDOM: [u8; 32] = [9; 32];
 const SERVER_RANDOM: [u8; 32] = [8; 32];
 const MASTER: [u8; 48] = [5; 48];
-/// Versions and suites: TLS_AES_128_GCM_SHA256, TLS_CHACHA20_POLY1305_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256.
-const SUITES: [(u16, u16); 3] = [(0x0304, 0x1301), (0x0304, 0x1303), (0x0303, 0xc02f)];
+/// Versions and suites: TLS_AES_128_GCM_SHA256, TLS_CHACHA20_POLY1305_SHA256, the same two of TLS 1.2 with ECDHE_RSA, and
+/// two that are not sealed here: TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, and one of nobody.
+const SUITES: [(u16, u16); 6] = [
+    (0x0304, 0x1301),
+    (0x0304, 0x1303),
+    (0x0303, 0xc02f),
+    (0x0303, 0xcca8),
+    (0x0303, 0xc013),
+    (0x0303, 0x0a0a),
+];
+/// How many of them are.
+const SEALED_HERE: usize = 4;
 /// Content types.
 const CHANGE: u8 = 20;
 const ALERT: u8 = 21;
@@ -38,7 +48,7 @@ struct Peer {
     /// Of TLS 1.3.
     secret: [u8; 32],
     /// Key and the fixed part of the nonce, of TLS 1.2.
-    fixed: ([u8; 16], [u8; 4]),
+    fixed: (Vec<u8>, Vec<u8>),
     sealed: u64,
     /// It has sent its Finished.
     is_ready: bool,
@@ -46,11 +56,12 @@ struct Peer {
 
 impl Peer {
     fn new((version, cipher): (u16, u16), side: usize) -> Self {
-        let algorithm = if cipher == 0x1303 { &CHACHA20_POLY1305 } else { &AES_128_GCM };
+        let is_chacha = [0x1303, 0xcca8].contains(&cipher);
+        let algorithm = if is_chacha { &CHACHA20_POLY1305 } else { &AES_128_GCM };
         // Both keys, then both fixed parts.
         let block = prf(b"key expansion", &[SERVER_RANDOM, CLIENT_RANDOM].concat());
-        let [key, nonce] = [16 * side, 32 + 4 * side].map(|at| &block[at..]);
-        let fixed = (key[..16].try_into().expect("16 bytes"), nonce[..4].try_into().expect("4 bytes"));
+        let (key, nonce) = (algorithm.key_len(), if is_chacha { 12 } else { 4 });
+        let fixed = (block[key * side..][..key].to_vec(), block[2 * key + nonce * side..][..nonce].to_vec());
         Self { version, algorithm, secret: SECRETS[0][side], fixed, sealed: 0, is_ready: false }
     }
 
@@ -71,12 +82,14 @@ impl Peer {
         let mut body = content.to_vec();
         let mut nonce = [0; 12];
         if self.is_old() {
-            let (key, fixed) = self.fixed;
-            nonce[..4].copy_from_slice(&fixed);
-            nonce[4..].copy_from_slice(&number);
+            let (key, fixed) = &self.fixed;
+            nonce[..fixed.len()].copy_from_slice(fixed);
+            nonce[4..].iter_mut().zip(number).for_each(|(byte, number)| *byte ^= number);
             let head = [&number[..], &[kind, 3, 3], &length(content.len())].concat();
-            close(self.algorithm, &key, nonce, &head, &mut body);
-            return (kind, [&number[..], &body].concat());
+            close(self.algorithm, key, nonce, &head, &mut body);
+            // Where the number is all of the nonce that changes, it is sent.
+            let sent = if fixed.len() == 4 { &number[..] } else { &[] };
+            return (kind, [sent, &body].concat());
         }
         let mut key = vec![0; self.algorithm.key_len()];
         expand(&self.secret, b"key", &mut key);
@@ -101,7 +114,7 @@ fn prf(label: &[u8], seed: &[u8]) -> Vec<u8> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, &MASTER);
     let seed = [label, seed].concat();
     let (mut a, mut out) = (seed.clone(), Vec::new());
-    for _ in 0..2 {
+    for _ in 0..3 {
         a = hmac::sign(&key, &a).as_ref().to_vec();
         out.extend(hmac::sign(&key, &[a.as_slice(), &seed].concat()).as_ref());
     }
@@ -156,11 +169,16 @@ fn take(clear: &Clear<'_>, said: &mut Said) {
 
 pub fn run(data: &[u8]) {
     let mut input = Input::new(data);
-    let (suite, known_at) = (input.one_of(&SUITES), usize::from(input.byte() % 8));
+    let (which, how) = (usize::from(input.byte()) % SUITES.len(), input.byte());
+    let (suite, known_at, hellos_at) = (SUITES[which], usize::from(how % 8), usize::from(how >> 5));
+    let (is_early, is_retried) = (how & 8 > 0, how & 16 > 0);
     let turns = input.turns();
     let keys = Arc::new(KeyStore::new(10, true));
     let mut shared = DecryptShared::new(Config::default(), Some(Arc::clone(&keys)));
-    let mut decryptor = Decryptor::new(CLIENT_RANDOM, false);
+    let mut decryptor = Decryptor::new(CLIENT_RANDOM, is_early);
+    if is_retried {
+        decryptor.retried(&mut shared);
+    }
     let negotiated = Negotiated {
         version: suite.0,
         cipher: suite.1,
@@ -171,12 +189,13 @@ pub fn run(data: &[u8]) {
     let mut peers = [0, 1].map(|side| Peer::new(suite, side));
     let mut said = Said::default();
     // Who waits for secrets has no room for all, nor all the time.
-    let mut is_honest = known_at == 0;
+    let mut is_honest = known_at == 0 && hellos_at == 0 && which < SEALED_HERE && !is_early;
     for (number, turn) in turns.iter().enumerate() {
         if number == known_at {
             keys.read_key_log(key_log().as_bytes(), EventTime::from_secs(number as u64));
         }
-        if number == 0 {
+        // What comes before the hellos is none of the conversation.
+        if number == hellos_at {
             decryptor.negotiated(&negotiated, &mut shared);
         }
         let side = if turn.kind & 1 == 0 { Side::Client } else { Side::Server };
@@ -282,7 +301,20 @@ pub fn seeds() -> Vec<Vec<u8>> {
         with(does(1, IS_MADE_UP, "a record of nobody, as long as a tag")),
         [does(0, SAYS, "too early"), does(1, IS_LOST, "extensions"), begins.clone()].concat(),
     ];
-    // Each suite, with its secrets known at once and late.
-    let ways = [[0, 0], [1, 0], [2, 0], [0, 4], [2, 5]];
+    // Each suite, with its secrets known at once and late, behind early data and another hello.
+    let ways = [
+        [0, 0],
+        [1, 0],
+        [2, 0],
+        [3, 0],
+        [4, 0],
+        [5, 0],
+        [0, 4],
+        [2, 5],
+        [0, 8],
+        [0, 24],
+        [1, 0x58],
+        [2, 0x40],
+    ];
     ways.iter().flat_map(|way| talks.iter().map(move |talk| [&way[..], talk].concat())).collect()
 }
