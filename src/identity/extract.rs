@@ -309,7 +309,7 @@ impl Extractor {
     fn prove(&mut self, presented: &Presented<'_>) -> Proved {
         // Whoever writes the header can put a secret of the request where a name belongs.
         let subject = presented.certificate_subject.clone();
-        let subject = subject.filter(|s| !presented.spoils_name(s.as_bytes(), &mut self.texts));
+        let subject = subject.filter(|s| !presented.spoils_name(s.as_bytes()));
         let certificate_subject = subject.map(|subject| self.settings.name(subject));
         let certificate_believed = presented.certificate_believed;
         let mut proved = Proved { certificate_subject, certificate_believed, ..Proved::default() };

@@ -7,7 +7,7 @@ use super::Presented;
 use crate::identity::encoded;
 use crate::identity::secret::Secret;
 use crate::identity::shape;
-use crate::identity::text::{self, Looks, MASK, Texts};
+use crate::identity::text::{self, Looks, MASK};
 use crate::identity::urlencoded;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -95,8 +95,10 @@ impl<'a> Presented<'a> {
     }
 
     /// Whether a name is or holds a presented value, in whatever letters; that it looks random is no reason.
-    pub(crate) fn spoils_name(&self, name: &[u8], texts: &mut Texts) -> bool {
-        self.spoils(name, Looks { secret: false, ..texts.looks(name) })
+    pub(crate) fn spoils_name(&self, name: &[u8]) -> bool {
+        self.is_within(name)
+            || self.reads_within(name)
+            || name.contains(&b'%') && self.is_within(&urlencoded::decode_path(name))
     }
 
     /// The text with every presented value masked, whatever letters it is in, and every piece that seems a secret.

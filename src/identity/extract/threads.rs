@@ -96,8 +96,8 @@ impl Extractor {
     ) {
         let issued = answer.map(|answer| answer.issued.as_slice()).unwrap_or_default();
         let mut tells = |name: &Arc<str>| {
-            self.texts.tells(name)
-                || asked.presented.spoils_name(name.as_bytes(), &mut self.texts)
+            asked.presented.spoils_name(name.as_bytes())
+                || self.texts.tells(name)
                 || issued.iter().any(|i| memchr::memmem::find(name.as_bytes(), &i.value).is_some())
         };
         clues.login_name.take_if(|name| tells(name));
