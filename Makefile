@@ -34,7 +34,7 @@ SERVICES := tests/support/services/install.sh
 .PHONY: help demo test fuzz fuzz-coverage kill-loop outage mutants services lint fmt bench soak scale calibration build deb-tools deb notices supply reproduce harden book setup clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: setup ## build, replay a generated day with attacks in it, show its alerts and the page
 	$(CARGO) run --release --locked -- demo $(DEMO_ARGS)

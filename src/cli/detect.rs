@@ -77,10 +77,11 @@ impl Detect {
             }
         }
         let server = Server::bind(&raw.web).map_err(Failure::running)?;
+        let mut records = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
+        // What is read from here on can be read again with a reload.
+        privileges::drop_all().map_err(Failure::running)?;
         let described = described::read_or_warn(&mut raw);
         let identity = settings(&raw)?;
-        let mut records = plan.open(raw.labels(), !raw.state.dir.as_os_str().is_empty())?;
-        privileges::drop_all().map_err(Failure::running)?;
         let reads = self.config.config.as_slice();
         let confined = Confined::to(&raw, &Beyond { reads, last, ..Beyond::default() })?;
         confined.tell();

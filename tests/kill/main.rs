@@ -28,7 +28,7 @@ mod spool;
 mod traffic;
 mod truth;
 
-use figures::figure;
+use figures::{figure, sized};
 use kills::{Kafka, Outcome, Plan};
 use proxy::Proxy;
 use services::Service;
@@ -49,6 +49,8 @@ const CALLS: &[&str] = &[
     "sendmsg,sendto",
 ];
 const NUMBERS: &[u32] = &[1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 21, 27, 34, 44, 55, 70, 89];
+/// In the long form.
+const KILLS_PROMISED: usize = 260;
 const WINDOW: Duration = Duration::from_secs(2);
 
 const SMALL: Plan = Plan {
@@ -148,7 +150,12 @@ fn tell(outcomes: &[(Outcome, bool)]) {
     let (good, bad): (Vec<_>, Vec<_>) = outcomes.iter().partition(|(_, should)| *should);
     let kills: usize = good.iter().map(|(outcome, _)| outcome.at_calls + outcome.at_random).sum();
     let wrong: usize = good.iter().map(|(outcome, _)| outcome.wrong.len()).sum();
-    figure("F8", &format!("{kills} kills"), &format!("{wrong} alerts lost, invented or changed"), wrong == 0);
+    figure(
+        "F8",
+        &format!("{kills} kills"),
+        &format!("{wrong} alerts lost, invented or changed"),
+        wrong == 0 && kills >= sized(0, KILLS_PROMISED),
+    );
     if !bad.is_empty() {
         let found = bad.iter().filter(|(outcome, _)| !outcome.is_good()).count();
         let (what, all) = (format!("delivery: {} seeded bugs", bad.len()), found == bad.len());
