@@ -29,6 +29,8 @@ static TOLD: AtomicU64 = AtomicU64::new(0);
 thread_local! {
     /// Whether what this thread does now may fail.
     static CONTAINED: Cell<bool> = const { Cell::new(false) };
+    /// What was not said of this thread's last fault, for want of room.
+    static UNTOLD: Cell<Option<String>> = const { Cell::new(None) };
 }
 
 /// What a failed piece of work leaves: nothing but that it failed.
@@ -36,8 +38,11 @@ thread_local! {
 pub struct Fault(Box<dyn Any + Send>);
 
 impl Fault {
-    /// Lets it go on to whoever is further out.
+    /// Lets it go on to whoever is further out. What may end the process is told in any case.
     pub fn pass_on(self) -> ! {
+        if let Some(line) = UNTOLD.take() {
+            say(&line);
+        }
         panic::resume_unwind(self.0)
     }
 }
@@ -72,10 +77,12 @@ pub fn watch() {
     LazyLock::force(&BEGUN);
     panic::set_hook(Box::new(|fault| {
         let is_contained = CONTAINED.get();
+        let line = told(fault);
         if !is_contained || is_room(&TOLD, BEGUN.elapsed().as_secs() / 60) {
-            let line = told(fault);
-            // Nothing can be done where not even this can be said.
-            let _ = writeln!(std::io::stderr(), "{line}");
+            say(&line);
+            UNTOLD.set(None);
+        } else {
+            UNTOLD.set(Some(line));
         }
         // The main thread's own end is an exit code; of another one nobody would hear.
         if !is_contained && thread::current().name() != Some("main") {
@@ -84,10 +91,15 @@ pub fn watch() {
     }));
 }
 
+/// Nothing can be done where not even this can be said.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// Takes the room of one line in this minute, where there is some.
 fn is_room(told: &AtomicU64, minute: u64) -> bool {
     let one_more = |told: u64| match (told / ROOM, told % ROOM) {
-        (last, count) if last == minute => (count < TOLD_PER_MINUTE_MAX).then_some(told + 1),
+        (last, count) if last >= minute => (count < TOLD_PER_MINUTE_MAX).then_some(told + 1),
         _ => Some(minute * ROOM + 1),
     };
     told.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()

@@ -23,6 +23,13 @@ pub(crate) fn reads_otherwise(text: &[u8]) -> bool {
     found
 }
 
+/// Whether a piece of the text, decoded, holds this value.
+pub(crate) fn says(text: &[u8], value: &[u8]) -> bool {
+    let mut found = false;
+    readings(text, |_, said| found |= memchr::memmem::find(said, value).is_some());
+    found
+}
+
 /// Shows every piece that reads as something else: where it stands, and what it says.
 pub(crate) fn readings(text: &[u8], mut show: impl FnMut(Range<usize>, &[u8])) {
     let mut at = 0usize;

@@ -12,6 +12,7 @@ use crate::http::{Exchange, Message};
 use crate::identity::answer::Answer;
 use crate::identity::clues::{AccountNames, Clues, Handle, HandleKind, TokenSubject};
 use crate::identity::credential::Found;
+use crate::identity::encoded;
 use crate::identity::fields::Known;
 use crate::identity::jwt::{Claims, IssuedToken};
 use crate::identity::labels::Labels;
@@ -98,7 +99,10 @@ impl Extractor {
         let mut tells = |name: &Arc<str>| {
             asked.presented.spoils_name(name.as_bytes())
                 || self.texts.tells(name)
-                || issued.iter().any(|i| memchr::memmem::find(name.as_bytes(), &i.value).is_some())
+                || issued.iter().any(|handed_out| {
+                    let (name, value) = (name.as_bytes(), &handed_out.value);
+                    memchr::memmem::find(name, value).is_some() || encoded::says(name, value)
+                })
         };
         clues.login_name.take_if(|name| tells(name));
         clues.client_id.take_if(|name| tells(name));

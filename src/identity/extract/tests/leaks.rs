@@ -204,6 +204,12 @@ fn a_name_that_says_a_secret_in_other_letters_is_nobodys() {
         see(&text, "200").transaction.principal.key()
     };
     assert_eq!(grant("billing"), "service:billing");
+    // The same of what the answer hands out.
+    let login = "POST /login HTTP/1.1\nContent-Type: application/json\n\n{\"username\":\"dGs6aGFyYm9yLXJpbGwtOTkyNQ\",\"password\":\"p\"}";
+    let answer =
+        |token: &str| format!("200\nContent-Type: application/json\n\n{{\"access_token\":\"{token}\"}}");
+    let named = |token: &str| see(login, &answer(token)).transaction.principal.key().contains("dGs6");
+    assert!(named("another-9925-token") && !named("harbor-rill-9925"));
     // Base64 of `billing:Harbor-rill9925`, and of what is no secret here.
     assert!(!grant("YmlsbGluZzpIYXJib3ItcmlsbDk5MjU").contains("YmlsbGluZzpI"));
     assert_eq!(grant("YmlsbGluZzpoYXJib3Vy"), "service:YmlsbGluZzpoYXJib3Vy");
