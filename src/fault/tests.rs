@@ -85,6 +85,25 @@ fn what_is_contained_is_told_by_its_place_and_ends_nothing() {
 }
 
 #[test]
+fn behind_the_last_line_there_is_room_for_what_is_passed_on() {
+    let name = concat!(module_path!(), "::behind_the_last_line_there_is_room_for_what_is_passed_on");
+    let work = || {
+        let worked = thread::Builder::new().name("shard-9".to_owned()).spawn(|| {
+            for _ in 0..2 * TOLD_PER_MINUTE_MAX {
+                contain(fail).unwrap_err();
+            }
+            contain(|| contain(fail).unwrap_or_else(|fault| fault.pass_on())).unwrap_err();
+        });
+        worked.unwrap().join().unwrap();
+        std::process::exit(7);
+    };
+    let Some((status, said)) = ending::run(name, "many", work) else { return };
+    assert_eq!(status.code(), Some(7), "{said}");
+    let told = said.lines().filter(|line| line.contains("(thread shard-9)")).count() as u64;
+    assert_eq!(told, TOLD_PER_MINUTE_MAX + 1, "{said}");
+}
+
+#[test]
 fn contained_faults_are_told_so_often_a_minute() {
     let told = AtomicU64::new(0);
     let told_of = |count: u64, minute: u64| (0..count).filter(|_| is_room(&told, minute)).count() as u64;
