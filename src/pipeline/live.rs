@@ -10,7 +10,7 @@ use super::latency::{Stage, machine_clock};
 use super::merge::Merge;
 use super::snapshot::Wanted;
 use super::watch::Watch;
-use super::{Options, Outputs, ROUND_SEGMENTS, ROUND_TIME, Source, Summary};
+use super::{Options, Outputs, ROUND_SEGMENTS, ROUND_TIME, Source, Summary, newest};
 use crate::capture::Next;
 use crate::fault::contain;
 use crate::identity::Settings;
@@ -106,8 +106,7 @@ fn listen(
             shard.latencies().span(Stage::Shard, read_at, machine_clock());
         }
         (in_round, told_at) = (0, now);
-        // Those before the newest are over, and each holds what a whole configuration takes.
-        if let Some(settings) = changed.try_iter().last() {
+        if let Some(settings) = newest(changed) {
             shard.reconfigure(settings);
         }
         let mut report = shard.report(index, now, wanted.newer_than(&mut answered));

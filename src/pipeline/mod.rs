@@ -42,6 +42,7 @@ use crate::metrics::{Counters, LiveRows};
 use crate::openapi::Book;
 use crate::tls::decrypt::{self, KeyStore};
 use consume::End;
+use crossbeam_channel::Receiver;
 use guard::{Decoding, Parsing};
 use heelguard_detectors::alert::Alert;
 use heelguard_detectors::health::Spool;
@@ -251,6 +252,11 @@ const ROUND_SEGMENTS: u32 = 4_096;
 /// Packet time between two looks at the merge, where packets come as they happen.
 const ROUND_TIME: Duration = Duration::from_millis(50);
 
+/// The settings that were sent last. Those before them are over, and each holds what a whole configuration takes.
+fn newest<T>(changed: &Receiver<T>) -> Option<T> {
+    changed.try_iter().last()
+}
+
 fn run_inline(
     source: &mut dyn Source,
     options: &Options,
@@ -302,4 +308,15 @@ fn run_inline(
     counters.add(&decoder.counters());
     counters.add(&last.counters());
     Ok(Summary { counters, services, errors, warnings: last.warnings(), last_packet: now })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn of_settings_that_wait_the_newest_are_taken_and_none_is_left() {
+        let (sender, changed) = crossbeam_channel::unbounded();
+        assert_eq!(super::newest(&changed), None);
+        (1..=3).for_each(|settings| assert_eq!(sender.send(settings), Ok(())));
+        assert_eq!((super::newest(&changed), changed.len()), (Some(3), 0));
+    }
 }

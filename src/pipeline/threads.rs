@@ -10,7 +10,7 @@ use super::latency::machine_clock;
 use super::merge::Merge;
 use super::snapshot::{Answer, Wanted};
 use super::watch::Watch;
-use super::{Options, Outputs, ROUND_TIME, Source, Summary};
+use super::{Options, Outputs, ROUND_TIME, Source, Summary, newest};
 use crate::capture::Next;
 use crate::decode::Segment;
 use crate::identity::Settings;
@@ -153,7 +153,7 @@ fn work(index: usize, (options, wanted): (&Options, &Wanted), way: &Way) -> End 
     let mut last = EventTime::ZERO;
     let mut answered = 0;
     for mut batch in &way.batches {
-        if let Some(settings) = way.changed.try_iter().last() {
+        if let Some(settings) = newest(&way.changed) {
             shard.reconfigure(settings);
         }
         for segment in batch.segments() {
