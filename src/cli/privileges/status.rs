@@ -109,7 +109,7 @@ impl Status {
             ("user and groups", is_who),
             ("permitted capabilities", self.permitted == wanted),
             ("effective capabilities", self.effective == wanted),
-            ("inheritable capabilities", self.inheritable == 0 || before.is_all_it_keeps()),
+            ("inheritable capabilities", self.inheritable == 0 || keeps && before.is_all_it_keeps()),
             ("ambient capabilities", self.ambient == 0),
             ("bounding set", !before.may_shrink_bounds() || self.bounding & !NET_RAW == 0),
             ("no_new_privs", self.no_new_privs),
