@@ -47,7 +47,10 @@ while :; do
 done
 
 # What was promised of each target: a thousand million executions, or 24 hours.
-read -r count least total hours <<< "$(awk -F '\t' '
+programs=$(sed -n '/^\[\[bin\]\]/{n;s/name = "\(.*\)"/\1/p}' tests/fuzz/Cargo.toml)
+read -r count least total hours <<< "$(awk -F '\t' -v programs="$(echo $programs)" '
+    BEGIN { split(programs, names, " "); for (n in names) known[names[n]] = 1 }
+    !($1 in known) {next}
     {executions[$1] += $2; seconds[$1] += $3; total += $2; all += $3}
     END {
         for (name in executions) {
@@ -59,7 +62,7 @@ read -r count least total hours <<< "$(awk -F '\t' '
     }' $home/totals.tsv)"
 found=$(find $home/faults -type f | wc -l)
 measured="$count targets, $total executions in $hours hours, $found faults that are open; least of a target: $least of its share"
-reached=$(awk "BEGIN {print ($least >= 1 && $found == 0 && $count >= 12) ? \"true\" : \"false\"}")
+reached=$(awk "BEGIN {print ($least >= 1 && $found == 0 && $count == $(wc -w <<< "$programs")) ? \"true\" : \"false\"}")
 echo "F1 fuzzing: $measured"
 if [ -n "${HEELGUARD_FIGURES:-}" ]; then
     printf '{"promise":"F1","what":"fuzzing, a thousand million executions or 24 hours a target","measured":"%s","reached":%s,"long":%s}\n' \
