@@ -145,6 +145,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     Legs::default().save(&mut legs);
     let ledger = Ledger::default().save("ledger").expect("it is a part");
     let lived = lived().save();
+    assert!(lived.len() > lineage.len() + 300, "something was learned");
     let mut seeds = vec![
         [vec![0, 0], lived[28..lived.len() - 32].to_vec()].concat(),
         [vec![0, 0], lineage[28..lineage.len() - 32].to_vec()].concat(),
