@@ -41,7 +41,7 @@ impl Confined {
         let locks = confine(&raw.hardening, &needs).map_err(Failure::Rights)?;
         // After the locks: they set no_new_privs, wherever rights were given up.
         let status = Status::read().map_err(Failure::running)?;
-        Ok(Self(of_process(&status, core_dumps).into_iter().chain(locks).collect()))
+        Ok(Self(of_process(&status, beyond.captures, core_dumps).into_iter().chain(locks).collect()))
     }
 
     /// Which lock holds, for metrics.
@@ -89,15 +89,17 @@ fn needs(raw: &Raw, beyond: &Beyond<'_>, is_root: bool) -> Result<Needs, Failure
 }
 
 /// What holds of the process itself.
-fn of_process(status: &Status, (no_core, hidden): (bool, bool)) -> Vec<Lock> {
+fn of_process(status: &Status, captures: bool, (no_core, hidden): (bool, bool)) -> Vec<Lock> {
     let user = status.users[1];
     let lock = |name, holds, good: &str, bad: &str| {
         let words = if holds { good } else { bad };
         Lock { name, holds, words: words.to_owned() }
     };
+    // Who captures must often begin as root.
+    let root = if captures { "root; name one with --user" } else { "root; start it as another" };
     let rights = if status.may_capture() { "CAP_NET_RAW alone" } else { "none" };
     vec![
-        lock("user", !status.is_root(), &user.to_string(), "root; name one with --user"),
+        lock("user", !status.is_root(), &user.to_string(), root),
         lock("capabilities", status.is_modest(), rights, "more than capturing takes"),
         lock("no_new_privs", status.is_bound(), "on", "off"),
         lock("core_limit", no_core, "0", "a crash may write memory to disk"),

@@ -119,4 +119,5 @@ fn a_worker_keeps_no_right_whoever_starts_it() {
         threads += 1;
     }
     assert!(threads > 3, "{threads} threads");
+    assert!(!bench.read("said").contains("--user"), "it has no such option: {}", bench.read("said"));
 }
